@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# What every script here says and how it stops. Sourced, never run.
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+local_dir=$project/.local
+
+# One line of progress. On stderr, so that a script's output stays usable.
+say() { printf '\033[2m·\033[0m %s\n' "$*" >&2; }
+
+# One sentence that names the cause and the remedy, and the end.
+die() {
+    printf '\033[31mStopped:\033[0m %s\n' "$*" >&2
+    exit 1
+}
+
+# A folder only its owner may look into: secrets, logs, the spool.
+private_folder() {
+    mkdir -p "$1"
+    chmod 0700 "$1"
+}
+
+# Letters and digits from the kernel's own source.
+random_word() { od -An -N"${1:-24}" -tx1 /dev/urandom | tr -d ' \n'; }

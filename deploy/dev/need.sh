@@ -45,7 +45,7 @@ without_debians_own_cluster() {
 postgres_programs() {
     local folder newest='' version best=0
     for folder in /usr/lib/postgresql/*/bin /usr/local/pgsql/bin /usr/pgsql-*/bin "$(dirname "$(command -v initdb || echo /nowhere/x)")"; do
-        [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] || continue
+        if ! [ -x "$folder/initdb" ] || ! [ -x "$folder/postgres" ]; then continue; fi
         version=$("$folder/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
         if [ "$version" -gt "$best" ]; then
             best=$version

@@ -2,6 +2,7 @@
 # A private PostgreSQL cluster: made, started, stopped. Sourced, after say.sh and need.sh.
 # The server is a child of the script that starts it and is told by the kernel when that script dies (pdeathsig),
 # so that nothing outlives a closed terminal or a kill -9. As root it runs as the user postgres.
+# shellcheck disable=SC2154  # pg_bin is set by need_postgres
 
 pg_pid=''
 pg_port=''
@@ -17,8 +18,8 @@ as_server_user() {
 }
 
 need_server_user() {
-    [ "$(id -u)" = 0 ] || return 0
     command -v setpriv >/dev/null || install_packages "setpriv" util-linux
+    [ "$(id -u)" = 0 ] || return 0
     id postgres >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin postgres ||
         die "PostgreSQL does not run as root and the user postgres cannot be created; create it or run this as another user."
 }
@@ -37,9 +38,9 @@ server_folder() {
 port_taken() {
     local hex
     hex=$(printf ':%04X' "$2")
-    awk -v port="$hex" -v kind="$1" '
-        FNR > 1 && substr($2, length($2) - 4) == port && (kind == "udp" || $4 == "0A") { found = 1 }
-        END { exit !found }' "/proc/net/$1" "/proc/net/${1}6" 2>/dev/null
+    cat "/proc/net/$1" "/proc/net/${1}6" 2>/dev/null | awk -v port="$hex" -v kind="$1" '
+        substr($2, length($2) - 4) == port && (kind == "udp" || $4 == "0A") { found = 1 }
+        END { exit !found }'
 }
 
 free_port() {
@@ -81,7 +82,7 @@ cluster_start() {
         arguments+=(-c "unix_socket_directories=")
     fi
     for attempt in 1 2 3; do
-        [ -n "$pg_port" ] && ! port_taken tcp "$pg_port" || pg_port=$(free_port)
+        if [ -z "$pg_port" ] || port_taken tcp "$pg_port"; then pg_port=$(free_port); fi
         server_run "$home" -D "$home/data" -p "$pg_port" -c listen_addresses=127.0.0.1 -c timezone=UTC -c log_timezone=UTC "${arguments[@]}"
         server_await "$home" && return 0
         grep -q 'Address already in use' "$home/server.log" || break
@@ -129,13 +130,13 @@ cluster_stop() {
     wait "$pid" 2>/dev/null || true
 }
 
-# run_in_group COMMAND...: runs it in a process group of its own, passes on what we are told, returns its exit code.
-# Sets $child_pid while it runs.
+# run_in_group COMMAND...: runs a program in a process group of its own, passes on what we are told, returns its exit
+# code. The program, too, is told when this script dies.
 child_pid=''
 run_in_group() {
     local code=0
     set -m
-    "$@" &
+    setpriv --pdeathsig=TERM -- "$@" &
     child_pid=$!
     set +m
     trap 'kill -INT -- "-$child_pid" 2>/dev/null || true' INT

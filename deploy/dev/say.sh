@@ -2,6 +2,7 @@
 # What every script here says and how it stops. Sourced, never run.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck disable=SC2034  # used by those who source this
 local_dir=$project/.local
 
 # One line of progress. On stderr, so that a script's output stays usable.
@@ -17,6 +18,12 @@ die() {
 private_folder() {
     mkdir -p "$1"
     chmod 0700 "$1"
+}
+
+# .local itself may be walked through (the server's user has its data below), not listed.
+local_folder() {
+    mkdir -p "$local_dir"
+    chmod 0711 "$local_dir"
 }
 
 # Letters and digits from the kernel's own source.

@@ -1,0 +1,38 @@
+# `make` lists the targets. Each is a script in deploy/dev that can be run by itself.
+# Variables given on the command line reach it: make run RINGTILL_HTTP=127.0.0.1:9080
+.DEFAULT_GOAL := help
+.PHONY: help run demo-call test test-nightly check bench migrate clean
+
+help:
+	@echo 'make run           set up and run everything: web, worker, SIP edge, demo world (Ctrl-C stops it)'
+	@echo 'make demo-call     place a real test call to the running system'
+	@echo 'make test          every test, on a throw-away database'
+	@echo 'make test-nightly  the same, the seeded tests for long'
+	@echo 'make check         formatting, clippy, shellcheck, licences and sources of the dependencies'
+	@echo 'make bench         the measurements, in a release build (ONLY=name for one of them)'
+	@echo 'make migrate       bring the database to the newest schema'
+	@echo 'make clean         remove what was built and fetched, and the private database'
+
+run:
+	@deploy/dev/run.sh
+
+demo-call:
+	@deploy/dev/demo-call.sh
+
+test:
+	@deploy/dev/test.sh
+
+test-nightly:
+	@RINGTILL_LONG=1 deploy/dev/test.sh
+
+check:
+	@deploy/dev/check.sh
+
+bench:
+	@deploy/dev/bench.sh $(ONLY)
+
+migrate:
+	@deploy/dev/migrate.sh
+
+clean:
+	@deploy/dev/clean.sh

@@ -55,14 +55,15 @@ free_port() {
     die "No free TCP port was found between 20000 and 32000; stop what holds them."
 }
 
-# cluster_create FOLDER PASSWORD METHOD: initdb in FOLDER/data, which only $pg_user with PASSWORD may enter.
+# cluster_create FOLDER PASSWORD METHOD OPTION...: initdb in FOLDER/data, which only $pg_user with PASSWORD may enter.
 cluster_create() {
-    local home=$1 log=$1/initdb.log secret=$1/.password
-    printf '%s\n' "$2" >"$secret"
+    local home=$1 password=$2 method=$3 log=$1/initdb.log secret=$1/.password
+    shift 3
+    printf '%s\n' "$password" >"$secret"
     if [ "$(id -u)" = 0 ]; then chown postgres "$secret"; fi
     chmod 0600 "$secret"
     if ! as_server_user "$pg_bin/initdb" --pgdata="$home/data" --username="$pg_user" --pwfile="$secret" \
-        --auth="$3" --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$log" 2>&1; then
+        --auth="$method" --encoding=UTF8 --locale=C.UTF-8 "$@" >"$log" 2>&1; then
         tail -n 5 "$log" >&2
         rm -rf "$home/data" "$secret"
         die "PostgreSQL could not create its data folder $home/data; the lines above say why."

@@ -6,11 +6,13 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 local_dir=$project/.local
 
 # One line of progress. On stderr, so that a script's output stays usable.
-say() { printf '\033[2m·\033[0m %s\n' "$*" >&2; }
+say() {
+    if [ -t 2 ]; then printf '\033[2m·\033[0m %s\n' "$*" >&2; else printf '· %s\n' "$*" >&2; fi
+}
 
 # One sentence that names the cause and the remedy, and the end.
 die() {
-    printf '\033[31mStopped:\033[0m %s\n' "$*" >&2
+    if [ -t 2 ]; then printf '\033[31mStopped:\033[0m %s\n' "$*" >&2; else printf 'Stopped: %s\n' "$*" >&2; fi
     exit 1
 }
 

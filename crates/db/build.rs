@@ -1,0 +1,4 @@
+//! Migrations are embedded: a changed file must rebuild this crate.
+fn main() {
+    println!("cargo:rerun-if-changed=../../migrations");
+}

@@ -1,0 +1,152 @@
+//! What no file of the project may say, and which crate may lean on which.
+
+use super::source::Source;
+
+/// Which crate stands on which floor. An arrow points to a lower floor only; two on one floor know nothing of each other.
+const FLOORS: [(&str, u8); 13] = [
+    ("money", 0),
+    ("db", 0),
+    ("sip-media", 0),
+    ("pricing", 1),
+    ("ledger", 1),
+    ("tenant", 1),
+    ("subscription", 2),
+    ("usage-metering", 3),
+    ("call-control", 4),
+    ("invoicing", 4),
+    ("payments", 5),
+    ("ringtill", 6),
+    // The manual looks at the whole house from outside.
+    ("manual", 7),
+];
+
+fn floor(package: &str) -> Option<u8> {
+    FLOORS.iter().find(|(name, _)| *name == package).map(|(_, floor)| *floor)
+}
+
+/// The arrows of one Cargo.toml that point up or sideways, and packages that stand on no floor.
+pub fn wrong_arrows(source: &Source) -> Vec<String> {
+    if !source.path.ends_with("/Cargo.toml") {
+        return Vec::new();
+    }
+    let (mut section, mut package, mut found) = (String::new(), String::new(), Vec::new());
+    for line in source.text.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']').to_owned();
+        } else if let Some((key, value)) = line.split_once('=') {
+            if section == "package" && key.trim() == "name" {
+                package = value.trim().trim_matches('"').to_owned();
+            } else if section.ends_with("dependencies") {
+                let dependency = key.trim().split('.').next().unwrap_or_default();
+                found.extend(wrong_arrow(&source.path, &package, dependency));
+            }
+        }
+    }
+    if floor(&package).is_none() {
+        found.push(format!("{}: {package} stands on no floor of the table", source.path));
+    }
+    found
+}
+
+fn wrong_arrow(path: &str, package: &str, dependency: &str) -> Option<String> {
+    let (above, below) = (floor(package)?, floor(dependency)?);
+    (below >= above).then(|| format!("{path}: {package} may not lean on {dependency}"))
+}
+
+/// Work that was put off. The words are put together here so that this file does not accuse itself.
+pub fn unfinished_work(source: &Source) -> Vec<String> {
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X:"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("oming ", "soon"),
+        concat!("ot yet ", "implemented"),
+    ];
+    anywhere(source, &marks, "work that was put off")
+}
+
+/// Names of the place where the project happens to be written, and hosts that a client knows by itself.
+pub fn words_of_the_workplace(source: &Source) -> Vec<String> {
+    let words = [
+        concat!("../sha", "red"),
+        concat!("/wo", "rk/"),
+        concat!("/fa", "rm/"),
+        concat!(".lib", "rary/"),
+        concat!("DEVEL", "OPERS.md"),
+        concat!("COMP", "ASS"),
+        concat!("static.cra", "tes.io"),
+        concat!("index.cra", "tes.io"),
+        concat!("registry.np", "mjs"),
+        concat!("files.python", "hosted"),
+        concat!("deb.deb", "ian.org"),
+    ];
+    anywhere(source, &words, "a word of the workplace")
+}
+
+fn anywhere(source: &Source, words: &[&str], what: &str) -> Vec<String> {
+    let places = words.iter().flat_map(|word| source.text.match_indices(word));
+    places.map(|(at, word)| source.complaint(at, &format!("{word}: {what}"))).collect()
+}
+
+#[cfg(test)]
+mod samples {
+    use super::*;
+
+    fn manifest(package: &str, section: &str, dependency: &str) -> Source {
+        let text =
+            format!("[package]\nname = \"{package}\"\n\n[{section}]\n{dependency}.workspace = true\nserde = \"1\"\n");
+        Source::new(&format!("crates/{package}/Cargo.toml"), &text)
+    }
+
+    #[test]
+    fn an_arrow_that_points_up_or_sideways_is_refused() {
+        for (package, dependency) in [
+            ("money", "ledger"),
+            ("ledger", "pricing"),
+            ("invoicing", "call-control"),
+            ("payments", "ringtill"),
+            ("tenant", "tenant"),
+        ] {
+            assert_eq!(
+                wrong_arrows(&manifest(package, "dependencies", dependency)).len(),
+                1,
+                "{package} > {dependency}"
+            );
+            assert_eq!(
+                wrong_arrows(&manifest(package, "dev-dependencies", dependency)).len(),
+                1,
+                "{package} > {dependency}"
+            );
+        }
+        for (package, dependency) in
+            [("ledger", "money"), ("payments", "invoicing"), ("call-control", "sip-media"), ("manual", "ringtill")]
+        {
+            assert_eq!(wrong_arrows(&manifest(package, "dependencies", dependency)), Vec::<String>::new());
+        }
+        assert_eq!(wrong_arrows(&manifest("attic", "dependencies", "money")).len(), 1, "a crate on no floor");
+    }
+
+    #[test]
+    fn work_that_was_put_off_is_refused() {
+        for mark in ["TO", "FIX"].iter().zip(["DO", "ME"]).map(|(a, b)| format!("{a}{b}")) {
+            assert_eq!(
+                unfinished_work(&Source::new("web/templates/home.html", &format!("<!-- {mark} later -->"))).len(),
+                1
+            );
+        }
+        assert_eq!(unfinished_work(&Source::new("web/src/a.rs", &format!("{}!()", "todo"))).len(), 1);
+        assert_eq!(unfinished_work(&Source::new("web/src/a.rs", "// all done")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_word_of_the_workplace_is_refused() {
+        for word in
+            [["../sha", "red/x"], ["/wo", "rk/main"], ["https://registry.np", "mjs.org"]].map(|halves| halves.concat())
+        {
+            assert_eq!(words_of_the_workplace(&Source::new("README.md", &format!("see {word}"))).len(), 1, "{word}");
+        }
+        assert_eq!(words_of_the_workplace(&Source::new("README.md", "a workplace, shared work")), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,193 @@
+//! Finding an agent who answers, and joining him to the caller.
+
+use crate::call::{Agent, Call, Outcome};
+use crate::control::{CallEventKind, Grant};
+use crate::g711::Codec;
+use crate::inbox::{Input, Message};
+use crate::leg::Leg;
+use crate::live::CallState;
+use crate::party::Party;
+use crate::prompt::{Prompt, Prompts};
+use crate::registrar::Binding;
+use crate::sdp;
+use crate::shared::{Shared, lock};
+use rsipstack::dialog::dialog::DialogStateReceiver;
+use rsipstack::dialog::invitation::InviteOption;
+use rsipstack::sip::{self, Response, StatusCode, StatusCodeKind};
+use std::collections::HashSet;
+use std::convert::Infallible;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// How ringing one phone came out.
+enum Rung {
+    Joined(Agent),
+    /// Declined, did not answer, or speaks no codec of ours: not rung again for this call.
+    Refused,
+    /// May be free later.
+    Busy,
+}
+
+impl Call {
+    /// Music, un-metered, while phones ring one after the other; comes back when one has answered.
+    pub(crate) async fn queue(&mut self, usernames: &[String]) -> Outcome<()> {
+        self.set_state(CallState::Queued);
+        self.caller.leg.play(vec![Prompts::built_in().clip(Prompt::PleaseHold)]);
+        let timing = &self.shared.config.timing;
+        let (round, until) = (timing.queue_round, Instant::now() + timing.queue);
+        let mut refused = HashSet::new();
+        while Instant::now() < until {
+            for username in usernames {
+                if refused.contains(username) {
+                    continue;
+                }
+                let Some(binding) = self.shared.registrar.find(username, Instant::now()) else { continue };
+                match self.ring(username, binding, until).await? {
+                    Rung::Joined(agent) => {
+                        self.agent = Some(agent);
+                        return Ok(());
+                    }
+                    Rung::Refused => {
+                        refused.insert(username.clone());
+                    }
+                    Rung::Busy => {}
+                }
+            }
+            let again = until.min(Instant::now() + round);
+            while !matches!(self.next(Some(again)).await?, Input::Deadline) {}
+        }
+        match self.nobody_came().await? {}
+    }
+
+    async fn ring(&mut self, username: &str, binding: Binding, queue_until: Instant) -> Outcome<Rung> {
+        self.record(CallEventKind::AgentRinging { username: username.to_owned() }).await?;
+        let Ok((leg, _)) = Leg::open(&self.shared.ports).await else {
+            warn!("No RTP port is free for an agent");
+            return Ok(Rung::Busy);
+        };
+        let signalling = binding.flow.as_ref().and_then(|flow| flow.get_socketaddr().ok()).map(|flow| flow.ip());
+        let Some(states) = self.start_ringing(&leg, binding) else { return Ok(Rung::Busy) };
+        let until = queue_until.min(Instant::now() + self.shared.config.timing.agent_ring);
+        let response = loop {
+            match self.next(Some(until)).await? {
+                Input::AgentAnswered(response) => break response,
+                Input::Deadline => {
+                    self.stop_ringing();
+                    return Ok(Rung::Refused);
+                }
+                _ => {}
+            }
+        };
+        let Some(dialog) = self.ringing.take() else { return Ok(Rung::Refused) };
+        let Some(response) = response else { return Ok(Rung::Busy) };
+        if response.status_code.kind() != StatusCodeKind::Successful {
+            info!(agent.username = username, status = response.status_code.code(), "An agent's phone said no");
+            return Ok(refusal(&response));
+        }
+        let party = Party::new(dialog, states, leg, signalling);
+        let Some(remote) = sdp::parse(&response.body) else {
+            self.shared.say_farewell(party.dialog, Some("SIP;cause=488;text=\"no common codec\""));
+            return Ok(Rung::Refused);
+        };
+        party.connect(&remote);
+        Ok(Rung::Joined(Agent { username: username.to_owned(), party }))
+    }
+
+    /// Sends the INVITE; its final answer comes to the inbox.
+    fn start_ringing(&mut self, leg: &Leg, binding: Binding) -> Option<DialogStateReceiver> {
+        let over_tcp = binding.flow.as_ref().is_some_and(|flow| flow.r#type != Some(sip::Transport::Udp));
+        let contact = self.shared.contact(over_tcp).ok()?;
+        let first = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
+        let local = crate::sdp::LocalAudio {
+            ip: self.shared.config.advertised_ip,
+            port: leg.port(),
+            session_id: u64::from(rand::random::<u32>() >> 1),
+            version: 1,
+        };
+        let mut caller = contact.clone();
+        let shown = lock(&self.live).caller.clone().unwrap_or_else(|| "anonymous".to_owned());
+        caller.auth = Some(sip::Auth { user: shown, password: None });
+        let option = InviteOption {
+            caller,
+            callee: binding.contact,
+            contact,
+            destination: binding.flow,
+            content_type: Some("application/sdp".to_owned()),
+            offer: Some(sdp::offer(local, first)),
+            ..InviteOption::default()
+        };
+        let (states_tx, states) = self.shared.dialogs.new_dialog_state_channel();
+        let (dialog, answered) = match self.shared.dialogs.do_invite_async(option, states_tx) {
+            Ok(started) => started,
+            Err(error) => {
+                warn!(%error, "Cannot ring an agent's phone");
+                return None;
+            }
+        };
+        self.ringing = Some(dialog);
+        let outbox = self.outbox.clone();
+        tokio::spawn(async move {
+            let response = match answered.await {
+                Ok(Ok((_, response))) => response,
+                _ => None,
+            };
+            // The caller may have hung up; the dialog has been cancelled then.
+            let _ = outbox.send(Message::AgentAnswered(response));
+        });
+        Some(states)
+    }
+
+    /// CANCEL; should the 200 be on its way already, the stack acknowledges it and says BYE.
+    pub(crate) fn stop_ringing(&mut self) {
+        let Some(dialog) = self.ringing.take() else { return };
+        let (shared, farewell) = (self.shared.clone(), self.shared.farewell());
+        // The answer to the INVITE comes to an inbox that must not take it for the next agent's.
+        let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
+        (self.outbox, self.inbox) = (outbox, inbox);
+        self.renewing = false;
+        tokio::spawn(async move {
+            let _farewell = farewell;
+            tokio::select! {
+                () = shared.abort.cancelled() => {}
+                sent = dialog.cancel() => if let Err(error) = sent {
+                    info!(%error, "A phone did not take the CANCEL");
+                }
+            }
+        });
+    }
+
+    /// Joins the agent of `self.agent` to the caller; the meter runs from then on.
+    pub(crate) async fn talk(&mut self, grant: Grant) -> Outcome<Infallible> {
+        let username = self.agent.as_ref().map(|agent| agent.username.clone()).unwrap_or_default();
+        self.record(CallEventKind::AgentJoined { username: username.clone() }).await?;
+        self.start_meter(grant).await?;
+        if let Some(agent) = &self.agent {
+            self.caller.leg.bridge(&agent.party.leg);
+            agent.party.leg.set_relayed(!self.caller.on_hold);
+            agent.party.leg.set_background(Some(self.shared.music.clone()));
+        }
+        {
+            let mut live = lock(&self.live);
+            (live.state, live.agent) = (CallState::Talking, Some(username));
+        }
+        loop {
+            self.next(None).await?;
+        }
+    }
+}
+
+fn refusal(response: &Response) -> Rung {
+    match response.status_code {
+        StatusCode::BusyHere | StatusCode::ServiceUnavailable | StatusCode::RequestTimeout => Rung::Busy,
+        _ => Rung::Refused,
+    }
+}
+
+impl Shared {
+    pub(crate) fn contact(&self, over_tcp: bool) -> rsipstack::Result<sip::Uri> {
+        let transport = if over_tcp { ";transport=tcp" } else { "" };
+        let host = std::net::SocketAddr::new(self.config.advertised_ip, self.address.port());
+        Ok(sip::Uri::try_from(format!("sip:edge@{host}{transport}").as_str())?)
+    }
+}
+

@@ -1,0 +1,315 @@
+//! One call: its door (admission of the INVITE), its state, and the order of its life. One task owns all of it.
+//! The life reads top to bottom in [`Call::live`]; what may happen at any moment of it is in `inbox.rs`.
+
+use crate::control::{
+    Admission, CallEventKind, CallId, EndCause, Grant, IncomingCall, RefusalReason, Service, TopicDecision,
+};
+use crate::g711::Codec;
+use crate::inbox::{Input, Message};
+use crate::leg::{Leg, MediaEvent};
+use crate::live::{CallState, Live};
+use crate::meter::Meter;
+use crate::party::Party;
+use crate::sdp::{self, RemoteAudio};
+use crate::shared::{CallLog, Command, Shared, Ticket, lock};
+use crate::identity;
+use crate::sdp::LocalAudio;
+use rsipstack::dialog::dialog::DialogStateReceiver;
+use rsipstack::dialog::invite_dialog::InviteDialog;
+use rsipstack::sip::{self, Header, StatusCode};
+use rsipstack::transaction::transaction::Transaction;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument, error, info, info_span};
+
+/// Why, and with which SIP status if the call has not been answered.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) cause: EndCause,
+    pub(crate) status: Option<u16>,
+}
+
+impl End {
+    pub(crate) fn of(cause: EndCause) -> Self {
+        Self { cause, status: None }
+    }
+
+    pub(crate) fn with(cause: EndCause, status: u16) -> Self {
+        Self { cause, status: Some(status) }
+    }
+}
+
+pub(crate) type Outcome<T> = Result<T, End>;
+
+/// The agent who talks.
+pub(crate) struct Agent {
+    pub(crate) username: String,
+    pub(crate) party: Party,
+}
+
+pub(crate) struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) log: Arc<CallLog>,
+    pub(crate) live: Arc<Mutex<Live>>,
+    pub(crate) caller: Party,
+    /// The caller's offer; `None` when it asked for ours.
+    pub(crate) offer: Option<RemoteAudio>,
+    pub(crate) heard: mpsc::UnboundedReceiver<MediaEvent>,
+    pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
+    pub(crate) outbox: mpsc::UnboundedSender<Message>,
+    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+    pub(crate) accepted: bool,
+    pub(crate) confirmed: bool,
+    pub(crate) agent: Option<Agent>,
+    /// An agent's phone that rings.
+    pub(crate) ringing: Option<InviteDialog>,
+    pub(crate) meter: Option<Meter>,
+    pub(crate) renewing: bool,
+    pub(crate) control_away: bool,
+    pub(crate) rtp_check: Instant,
+    pub(crate) invalid_topics: usize,
+    _ticket: Ticket,
+}
+
+/// Answers an INVITE that starts a call: refuses it at the door, or gives it a task.
+pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstack::Result<()> {
+    let source = tx.connection.as_ref().and_then(|connection| connection.get_remote_addr()?.get_socketaddr().ok());
+    let source_ip = source.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |source| source.ip());
+    if !shared.rate.allows(source_ip, Instant::now()) {
+        return shared.reply_busy(&mut tx).await;
+    }
+    let offer = if tx.original.body.is_empty() { None } else { sdp::parse(&tx.original.body) };
+    if offer.is_none() && !tx.original.body.is_empty() {
+        return tx.reply(StatusCode::NotAcceptableHere).await;
+    }
+    let call_id = CallId::now_v7();
+    let incoming = identity::incoming(call_id, &tx.original, shared.clock.now())?;
+    let (commands_tx, commands) = mpsc::unbounded_channel();
+    let live = Arc::new(Mutex::new(Live::new(incoming.called.clone(), incoming.caller.clone())));
+    let Some(ticket) = shared.admit(call_id, commands_tx, live.clone()) else {
+        return shared.reply_busy(&mut tx).await;
+    };
+    let Ok((leg, heard)) = Leg::open(&shared.ports).await else {
+        return shared.reply_busy(&mut tx).await;
+    };
+    let over_tcp = tx.connection.as_ref().is_some_and(rsipstack::transport::SipConnection::is_reliable);
+    let contact = shared.contact(over_tcp)?;
+    let (states_tx, states) = shared.dialogs.new_dialog_state_channel();
+    let mut dialog = shared.dialogs.get_or_create_server_invite(&tx, states_tx, None, Some(contact))?;
+    let door = Door { shared, call_id, live, offer, leg, heard, commands, ticket, signalling: source_ip };
+    tokio::spawn(door.open(dialog.clone(), states, incoming));
+    dialog.handle(&mut tx).await
+}
+
+/// What a call is made of when its INVITE has been let in.
+struct Door {
+    shared: Arc<Shared>,
+    call_id: CallId,
+    live: Arc<Mutex<Live>>,
+    offer: Option<RemoteAudio>,
+    leg: Leg,
+    heard: mpsc::UnboundedReceiver<MediaEvent>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    ticket: Ticket,
+    signalling: IpAddr,
+}
+
+impl Door {
+    /// Runs the call in a task of its own and looks after it, should it panic.
+    async fn open(self, dialog: InviteDialog, states: DialogStateReceiver, incoming: IncomingCall) {
+        let (shared, abort) = (self.shared.clone(), self.shared.abort.clone());
+        let log = Arc::new(CallLog::new(shared.clone(), self.call_id));
+        let span = info_span!("call", id = %self.call_id);
+        let call = self.into_call(log.clone(), dialog.clone(), states);
+        let mut task = tokio::spawn(call.run(incoming).instrument(span));
+        let ended = tokio::select! {
+            () = abort.cancelled() => {
+                task.abort();
+                return;
+            }
+            ended = &mut task => ended,
+        };
+        if ended.is_err_and(|error| error.is_panic()) {
+            error!(call.id = %log.call_id, "A call's task has panicked");
+            let kind = CallEventKind::CallEnded {
+                cause: EndCause::EdgeFailure,
+                sip_status: None,
+                metered_ms: 0,
+                estimated: true,
+                rtp_received: 0,
+                rtp_sent: 0,
+            };
+            if let Err(error) = log.append(kind, None).await {
+                error!(%error, "Its end could not be written");
+            }
+            shared.say_farewell(dialog, None);
+        }
+    }
+
+    fn into_call(self, log: Arc<CallLog>, dialog: InviteDialog, states: DialogStateReceiver) -> Call {
+        let (outbox, inbox) = mpsc::unbounded_channel();
+        Call {
+            shared: self.shared,
+            log,
+            live: self.live,
+            caller: Party::new(dialog, states, self.leg, Some(self.signalling)),
+            offer: self.offer,
+            heard: self.heard,
+            inbox,
+            outbox,
+            commands: self.commands,
+            accepted: false,
+            confirmed: false,
+            agent: None,
+            ringing: None,
+            meter: None,
+            renewing: false,
+            control_away: false,
+            rtp_check: Instant::now(),
+            invalid_topics: 0,
+            _ticket: self.ticket,
+        }
+    }
+}
+
+impl Call {
+    async fn run(mut self, incoming: IncomingCall) {
+        let Err(end) = self.live(incoming).await;
+        self.finish(end).await;
+    }
+
+    /// The life of a call. It always comes back with an [`End`].
+    async fn live(&mut self, incoming: IncomingCall) -> Outcome<Infallible> {
+        self.record(CallEventKind::CallStarted {
+            called: incoming.called.clone(),
+            caller: incoming.caller.clone(),
+            sip_call_id: incoming.sip_call_id.clone(),
+        })
+        .await?;
+        match self.ask_admission(&incoming).await? {
+            Admission::Refuse { status, reason } => return Err(End::with(EndCause::Refused(reason), status)),
+            Admission::Menu { .. } => {
+                self.record(CallEventKind::CallerIdentified { by_pin: false }).await?;
+                self.answer().await?;
+            }
+            Admission::AskPin { .. } => {
+                self.answer().await?;
+                self.identify_by_pin().await?;
+            }
+        }
+        let (service, grant) = self.choose_topic().await?;
+        self.caller.leg.set_background(Some(self.shared.music.clone()));
+        match service {
+            Service::Music => self.sell_music(grant).await,
+            Service::Agents { usernames } => {
+                self.queue(&usernames).await?;
+                self.talk(grant).await
+            }
+        }
+    }
+
+    async fn ask_admission(&self, incoming: &IncomingCall) -> Outcome<Admission> {
+        let asked = timeout(self.shared.config.timing.control, self.shared.control.admit(incoming)).await;
+        match asked {
+            Ok(Ok(admission)) => Ok(admission),
+            _ => Err(End::with(EndCause::Refused(RefusalReason::Unavailable), 503)),
+        }
+    }
+
+    /// Rings, answers, and waits for the ACK. No packet is sent before it: an address in an SDP proves nothing.
+    async fn answer(&mut self) -> Outcome<()> {
+        let ring = self.shared.config.timing.ring;
+        if !ring.is_zero() {
+            self.caller.dialog.ringing(None, None).map_err(|_| cancelled())?;
+            let until = Instant::now() + ring;
+            while !matches!(self.next(Some(until)).await?, Input::Deadline) {}
+        }
+        let codec = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
+        self.record(CallEventKind::CallAnswered { codec: codec.name().to_owned() }).await?;
+        // The CANCEL may have come while the disk was busy; its 487 is on its way then.
+        if self.caller.dialog.state().is_terminated() {
+            return Err(cancelled());
+        }
+        let local = self.local_audio();
+        let body = match &self.offer {
+            Some(offer) => sdp::answer(local, offer),
+            None => sdp::offer(local, Codec::Pcmu),
+        };
+        self.caller.dialog.accept(Some(sdp_headers()), Some(body)).map_err(|_| cancelled())?;
+        self.accepted = true;
+        while !self.confirmed {
+            self.next(None).await?;
+        }
+        if self.offer.is_none() {
+            let answer = self.caller.dialog.last_remote_ack().and_then(|ack| sdp::parse(&ack.body));
+            self.offer = Some(answer.ok_or_else(|| End::with(EndCause::Refused(RefusalReason::Unavailable), 488))?);
+        }
+        if let Some(remote) = &self.offer {
+            self.caller.connect(remote);
+        }
+        info!("Answered");
+        Ok(())
+    }
+
+    pub(crate) fn local_audio(&self) -> LocalAudio {
+        self.caller.local_audio(self.shared.config.advertised_ip)
+    }
+
+    async fn choose_topic(&mut self) -> Outcome<(Service, Grant)> {
+        self.set_state(CallState::Menu);
+        loop {
+            let digit = self.ask_topic().await?;
+            self.record(CallEventKind::TopicSelected { digit }).await?;
+            lock(&self.live).topic = Some(digit);
+            let asked = self.shared.control.choose_topic(self.log.call_id, digit, self.shared.clock.now());
+            match timeout(self.shared.config.timing.control, asked).await {
+                Ok(Ok(TopicDecision::Serve { service, grant })) => {
+                    if grant.authorised_seconds == Some(0) {
+                        return self.refuse(RefusalReason::NoCredit).await;
+                    }
+                    return Ok((service, grant));
+                }
+                Ok(Ok(TopicDecision::Refuse(RefusalReason::UnknownTopic))) => self.topic_is_invalid().await?,
+                Ok(Ok(TopicDecision::Refuse(reason))) => return self.refuse(reason).await,
+                Ok(Err(_)) | Err(_) => return self.refuse(RefusalReason::Unavailable).await,
+            }
+        }
+    }
+
+    async fn sell_music(&mut self, grant: Grant) -> Outcome<Infallible> {
+        self.start_meter(grant).await?;
+        self.set_state(CallState::Music);
+        loop {
+            self.next(None).await?;
+        }
+    }
+
+    /// The meter runs from the instant after this event is on disk.
+    pub(crate) async fn start_meter(&mut self, grant: Grant) -> Outcome<()> {
+        let kind = CallEventKind::MeterStarted;
+        let written = self.log.append(kind, grant.authorised_seconds).await;
+        written.map_err(|error| {
+            error!(%error, "Ending a call whose events cannot be kept");
+            End::of(EndCause::EdgeFailure)
+        })?;
+        let now = Instant::now();
+        self.meter = Some(Meter::start(grant, &self.shared.config.timing, now));
+        lock(&self.live).meter = Some((now, grant.authorised_seconds));
+        Ok(())
+    }
+
+    pub(crate) fn set_state(&self, state: CallState) {
+        lock(&self.live).state = state;
+    }
+}
+
+pub(crate) fn cancelled() -> End {
+    End::with(EndCause::Cancelled, 487)
+}
+
+pub(crate) fn sdp_headers() -> Vec<Header> {
+    vec![Header::ContentType(sip::ContentType::new("application/sdp"))]
+}

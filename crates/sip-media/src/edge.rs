@@ -1,0 +1,202 @@
+//! The running edge: listeners, the door for requests, and what its owner may ask of it.
+
+use crate::call;
+use crate::config::{Clock, EdgeConfig, EdgeError};
+use crate::control::{CallControl, CallId};
+use crate::delivery;
+use crate::digest::Digester;
+use crate::limits::Failures;
+use crate::live::LiveCall;
+use crate::prompt::{Clip, built_in_music};
+use crate::recovery;
+use crate::registrar::{self, RegisteredPhone, Registrar};
+use crate::shared::{Command, Parts, Shared};
+use crate::signalling;
+use crate::spool::Spool;
+use rsipstack::dialog::dialog::Dialog;
+use rsipstack::dialog::dialog_layer::DialogLayer;
+use rsipstack::sip::prelude::*;
+use rsipstack::sip::{Method, StatusCode};
+use rsipstack::transaction::TransactionReceiver;
+use rsipstack::transaction::transaction::Transaction;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+/// How long a shutdown waits for hang-ups to be answered, and for call control to take the last events.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running edge. Dropping it without [`Edge::shutdown`] is like a crash: the next one on the same spool recovers.
+pub struct Edge {
+    shared: Arc<Shared>,
+    acknowledged: watch::Receiver<u64>,
+    stop_delivery: CancellationToken,
+    delivery: Option<JoinHandle<()>>,
+}
+
+impl Edge {
+    /// Recovers what the last edge left in the spool, then listens.
+    ///
+    /// # Errors
+    /// The spool cannot be opened or is another edge's; the address is taken.
+    pub async fn start(
+        config: EdgeConfig,
+        control: Arc<dyn CallControl>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EdgeError> {
+        let music = match &config.music {
+            Some(octets) if octets.is_empty() => return Err(EdgeError::MusicMustNotBeEmpty),
+            Some(octets) => Clip::of_ulaw(octets),
+            None => built_in_music(),
+        };
+        let spool = open_spool(&config, clock.clone()).await?;
+        let abort = CancellationToken::new();
+        let signalling = signalling::listen(config.listen, config.advertised_ip, &abort).await?;
+        let incoming = signalling.incoming()?;
+        let dialogs = Arc::new(DialogLayer::new(signalling.endpoint.inner.clone()));
+        let digester = Digester::new(&config.realm, config.digest, config.timing.nonce);
+        let registrar = Registrar::new(digester, Failures::new(config.failed_registrations));
+        let address = signalling.address;
+        let (acknowledged_tx, acknowledged) = watch::channel(0);
+        let stop_delivery = abort.child_token();
+        let delivery = delivery::deliver(spool.clone(), control.clone(), acknowledged_tx, stop_delivery.clone());
+        let delivery = Some(tokio::spawn(delivery));
+        let shared = Arc::new(Shared::new(Parts {
+            config,
+            control,
+            clock,
+            spool,
+            dialogs,
+            address,
+            registrar,
+            music,
+            abort,
+        }));
+        tokio::spawn(serve(shared.clone(), incoming));
+        signalling.serve();
+        info!(%address, "Answering calls");
+        Ok(Self { shared, acknowledged, stop_delivery, delivery })
+    }
+
+    /// Where it listens, the port filled in.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// The calls now on the edge, oldest first.
+    pub fn live(&self) -> Vec<LiveCall> {
+        self.shared.live(Instant::now())
+    }
+
+    /// The phones now registered, by user name.
+    pub fn registrations(&self) -> Vec<RegisteredPhone> {
+        self.shared.registrar.list(Instant::now())
+    }
+
+    /// Hangs up on both sides. `false` when there is no such call.
+    pub fn end_call(&self, call_id: CallId) -> bool {
+        self.shared.command(call_id, Command::End)
+    }
+
+    /// Asks for a new grant, as after a top-up. `false` when there is no such call.
+    pub fn recheck(&self, call_id: CallId) -> bool {
+        self.shared.command(call_id, Command::Recheck)
+    }
+
+    /// SIP dialogs now known to the signalling stack; zero when no call is up.
+    pub fn dialogs(&self) -> usize {
+        self.shared.dialogs.len()
+    }
+
+    /// Refuses new calls, ends the running ones, and hands over what is in the spool (what cannot be handed over in
+    /// time stays there for the next start).
+    pub async fn shutdown(mut self) {
+        self.shared.draining.cancel();
+        self.shared.command_all(|| Command::ShutDown);
+        let shared = self.shared.clone();
+        let ended = async {
+            loop {
+                let quiet = shared.quiet.notified();
+                if shared.calls() == 0 && shared.farewells.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                // Notified or not, look again soon: the last farewell may have been said in between.
+                let _ = timeout(Duration::from_millis(50), quiet).await;
+            }
+        };
+        if timeout(PATIENCE, ended).await.is_err() {
+            warn!(calls = self.shared.calls(), "Stopping with calls still up");
+        }
+        let durable = *self.shared.spool.durable().borrow();
+        let handed_over = self.acknowledged.wait_for(|acknowledged| *acknowledged >= durable);
+        if !matches!(timeout(PATIENCE, handed_over).await, Ok(Ok(_))) {
+            warn!("Events stay in the spool until the next start");
+        }
+        self.stop_delivery.cancel();
+        if let Some(delivery) = self.delivery.take() {
+            // It is stopping; a panic in it has been reported by the runtime.
+            let _ = delivery.await;
+        }
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        self.shared.abort.cancel();
+    }
+}
+
+async fn open_spool(config: &EdgeConfig, clock: Arc<dyn Clock>) -> Result<Spool, EdgeError> {
+    let (folder, retention) = (config.spool_dir.clone(), config.timing.spool_retention);
+    let opened = tokio::task::spawn_blocking(move || Spool::open(&folder, clock, retention)).await;
+    let (spool, found) = opened.map_err(|_| EdgeError::SpoolStopped)??;
+    recovery::close(&spool, found.open).await?;
+    Ok(spool)
+}
+
+async fn serve(shared: Arc<Shared>, mut incoming: TransactionReceiver) {
+    let abort = shared.abort.clone();
+    loop {
+        let tx = tokio::select! {
+            () = abort.cancelled() => return,
+            tx = incoming.recv() => tx,
+        };
+        let Some(tx) = tx else { return };
+        let (shared, abort) = (shared.clone(), abort.clone());
+        // A task of its own: whatever a request does, it does it to itself.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = abort.cancelled() => {}
+                answered = dispatch(shared, tx) => if let Err(error) = answered {
+                    debug!(%error, "Dropped a request");
+                }
+            }
+        });
+    }
+}
+
+async fn dispatch(shared: Arc<Shared>, mut tx: Transaction) -> rsipstack::Result<()> {
+    let tagged = tx.original.to_header()?.tag()?.is_some();
+    if tagged {
+        return match shared.dialogs.match_dialog(&tx) {
+            Some(Dialog::Invite(mut dialog)) => dialog.handle(&mut tx).await,
+            _ => tx.reply(StatusCode::CallTransactionDoesNotExist).await,
+        };
+    }
+    match tx.original.method {
+        Method::Invite => call::invite(shared, tx).await,
+        Method::Register => registrar::register(&shared, &mut tx).await,
+        Method::Options => tx.reply(StatusCode::OK).await,
+        Method::Ack | Method::Cancel => Ok(()),
+        Method::Bye | Method::Update | Method::Info | Method::PRack => {
+            tx.reply(StatusCode::CallTransactionDoesNotExist).await
+        }
+        _ => tx.reply(StatusCode::MethodNotAllowed).await,
+    }
+}

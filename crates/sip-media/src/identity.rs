@@ -1,0 +1,81 @@
+//! Who is called and who calls, as an INVITE says it.
+
+use crate::control::{CallId, IncomingCall};
+use chrono::{DateTime, Utc};
+use rsipstack::sip::prelude::*;
+use rsipstack::sip::{self, Header};
+
+/// Reads the INVITE; an error when it lacks From or Call-ID.
+pub(crate) fn incoming(
+    call_id: CallId,
+    request: &sip::Request,
+    received_at: DateTime<Utc>,
+) -> rsipstack::Result<IncomingCall> {
+    let called = request.uri.user().map(str::to_owned);
+    let called = match called {
+        Some(user) => user,
+        None => request.to_header()?.typed()?.uri.user().unwrap_or_default().to_owned(),
+    };
+    let asserted = request.headers.iter().find_map(|header| match header {
+        Header::PAssertedIdentity(identity) => user_of(identity.value()),
+        _ => None,
+    });
+    let signalled = match asserted {
+        Some(user) => Some(user),
+        None => request.from_header()?.typed()?.uri.user().map(str::to_owned),
+    };
+    Ok(IncomingCall {
+        call_id,
+        sip_call_id: request.call_id_header()?.value().to_owned(),
+        called: number(&called),
+        caller: signalled.map(|user| number(&user)).filter(|user| !is_withheld(user)),
+        received_at,
+    })
+}
+
+/// The user part of the first `sip:` or `tel:` address of a header value.
+fn user_of(value: &str) -> Option<String> {
+    let start = value.find("sip:").or_else(|| value.find("tel:"))? + 4;
+    let rest = &value[start..];
+    let user = rest.split(['@', ';', '>', ',', ' ']).next()?;
+    (!user.is_empty()).then(|| user.to_owned())
+}
+
+fn is_withheld(user: &str) -> bool {
+    ["", "anonymous", "unknown", "unavailable", "restricted"].iter().any(|word| user.eq_ignore_ascii_case(word))
+}
+
+/// A telephone number without its visual separators and parameters; other names as they are.
+fn number(user: &str) -> String {
+    let user = user.split(';').next().unwrap_or_default();
+    let is_number = user.starts_with(|character: char| character == '+' || character.is_ascii_digit())
+        && user.chars().all(|character| character.is_ascii_digit() || "+-.() ".contains(character));
+    if !is_number {
+        return user.to_owned();
+    }
+    user.chars().filter(|character| character.is_ascii_digit() || *character == '+').collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lose_their_separators_and_names_stay() {
+        for (user, expected) in [
+            ("+44-20.7183(87)50", "+442071838750"),
+            ("442071838750;phone-context=+44", "442071838750"),
+            ("agent.amy", "agent.amy"),
+            ("", ""),
+        ] {
+            assert_eq!(number(user), expected);
+        }
+    }
+
+    #[test]
+    fn the_asserted_user_is_read_from_either_scheme() {
+        assert_eq!(user_of("\"A\" <sip:+4930123@trunk.example;user=phone>").as_deref(), Some("+4930123"));
+        assert_eq!(user_of("<tel:+4930123;ext=1>").as_deref(), Some("+4930123"));
+        assert_eq!(user_of("<mailto:a@b>"), None);
+    }
+}

@@ -1,0 +1,52 @@
+//! The only place that reads the clock. Everything else is told what time it is.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What time it is: the machine's clock, or one that stands still until a test moves it.
+#[derive(Clone)]
+pub struct Clock(Source);
+
+#[derive(Clone)]
+enum Source {
+    Machine,
+    Standing(Arc<Mutex<DateTime<Utc>>>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn machine() -> Self {
+        Self(Source::Machine)
+    }
+
+    /// A clock that stands at an instant; clones stand and move together.
+    pub fn standing_at(instant: DateTime<Utc>) -> Self {
+        Self(Source::Standing(Arc::new(Mutex::new(instant))))
+    }
+
+    /// Now.
+    pub fn now(&self) -> DateTime<Utc> {
+        match &self.0 {
+            Source::Machine => Utc::now(),
+            Source::Standing(instant) => *instant.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Moves a standing clock to an instant; the machine's clock cannot be moved and stays.
+    pub fn travel_to(&self, to: DateTime<Utc>) {
+        if let Source::Standing(instant) = &self.0 {
+            *instant.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        }
+    }
+
+    /// Moves a standing clock forward.
+    pub fn advance(&self, by: TimeDelta) {
+        self.travel_to(self.now() + by);
+    }
+}
+
+impl sip_media::Clock for Clock {
+    fn now(&self) -> DateTime<Utc> {
+        Clock::now(self)
+    }
+}

@@ -1,0 +1,159 @@
+//! Settings, read once at start from the environment. A value that is missing or wrong names its variable and stops the start.
+
+use secrecy::{ExposeSecret, SecretString};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Everything that an installation decides.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub database: DatabaseSettings,
+    pub http: HttpSettings,
+    pub sip: SipSettings,
+    /// Signs tokens between services and for phones; at least 32 bytes.
+    pub secret: SecretString,
+}
+
+/// `RINGTILL_OWNER_URL` or `DATABASE_URL`, and `RINGTILL_ROLE_PASSWORD`.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Owns the schema: migrations only.
+    pub owner_url: SecretString,
+    /// Password of the two login roles.
+    pub role_password: SecretString,
+    /// Connections of each role.
+    pub connections_max: u32,
+}
+
+/// `RINGTILL_HTTP`, `RINGTILL_HOST`.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    pub listen: SocketAddr,
+    /// The operator's own host name; every other host must be a verified domain.
+    pub host: String,
+}
+
+/// `RINGTILL_SIP`, `RINGTILL_SIP_ADVERTISED`, `RINGTILL_SPOOL`.
+#[derive(Clone, Debug)]
+pub struct SipSettings {
+    pub listen: SocketAddr,
+    /// The address that phones are told to send to, where it is another than the listening one.
+    pub advertised: std::net::IpAddr,
+    /// Folder of the durable event spool.
+    pub spool: PathBuf,
+}
+
+/// A setting is missing or cannot be used. One sentence: the variable, what is wrong, what to write.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} {problem}")]
+pub struct ConfigError {
+    pub variable: &'static str,
+    pub problem: String,
+}
+
+impl Config {
+    /// Reads the environment.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let listen = address("RINGTILL_SIP", "127.0.0.1:5070")?;
+        Ok(Self {
+            database: DatabaseSettings::from_environment()?,
+            http: HttpSettings {
+                listen: address("RINGTILL_HTTP", "127.0.0.1:8080")?,
+                host: text("RINGTILL_HOST").unwrap_or_else(|| "localhost".into()),
+            },
+            sip: SipSettings {
+                listen,
+                advertised: match text("RINGTILL_SIP_ADVERTISED") {
+                    Some(value) => value.parse().map_err(|_| wrong("RINGTILL_SIP_ADVERTISED", &value, "an IP address"))?,
+                    None => listen.ip(),
+                },
+                spool: text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into(),
+            },
+            secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
+        })
+    }
+}
+
+impl DatabaseSettings {
+    /// Reads the part that `ringtill migrate` needs.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let owner_url = text("RINGTILL_OWNER_URL").or_else(|| text("DATABASE_URL")).ok_or_else(|| ConfigError {
+            variable: "DATABASE_URL",
+            problem: "is not set; name the PostgreSQL server, as in postgres://user:password@host/database".into(),
+        })?;
+        let role_password = text("RINGTILL_ROLE_PASSWORD").ok_or_else(|| ConfigError {
+            variable: "RINGTILL_ROLE_PASSWORD",
+            problem: "is not set; it is the password of the login roles ringtill_tenant and ringtill_platform".into(),
+        })?;
+        let connections_max = match text("RINGTILL_CONNECTIONS") {
+            Some(value) => value.parse().map_err(|_| wrong("RINGTILL_CONNECTIONS", &value, "a number from 1"))?,
+            None => 20,
+        };
+        Ok(Self { owner_url: owner_url.into(), role_password: role_password.into(), connections_max })
+    }
+
+    /// The two pools' addresses: the owner's server and database, with the login roles in the owner's place.
+    pub fn roles(&self) -> Result<db::DatabaseConfig, ConfigError> {
+        Ok(db::DatabaseConfig {
+            tenant_url: self.url_as("ringtill_tenant")?,
+            platform_url: self.url_as("ringtill_platform")?,
+            connections_max: self.connections_max,
+        })
+    }
+
+    fn url_as(&self, role: &str) -> Result<SecretString, ConfigError> {
+        let url = self.owner_url.expose_secret();
+        let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)));
+        let (scheme, place) = parts.ok_or_else(|| ConfigError {
+            variable: "DATABASE_URL",
+            problem: "has no user; write postgres://user:password@host/database".into(),
+        })?;
+        Ok(format!("{scheme}://{role}:{}@{place}", self.role_password.expose_secret()).into())
+    }
+}
+
+fn text(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
+}
+
+fn address(variable: &'static str, default: &str) -> Result<SocketAddr, ConfigError> {
+    let value = text(variable).unwrap_or_else(|| default.into());
+    value.parse().map_err(|_| wrong(variable, &value, "an address and a port, as in 127.0.0.1:8080"))
+}
+
+fn secret(variable: &'static str, file_variable: &'static str) -> Result<SecretString, ConfigError> {
+    let value = match text(file_variable) {
+        Some(path) => std::fs::read_to_string(&path)
+            .map(|content| content.trim().to_owned())
+            .map_err(|error| ConfigError { variable: file_variable, problem: format!("names {path}, which cannot be read ({error})") })?,
+        None => text(variable).ok_or_else(|| ConfigError {
+            variable,
+            problem: format!("is not set; put at least 32 random characters into a file and name it by {file_variable}"),
+        })?,
+    };
+    if value.len() < 32 {
+        return Err(ConfigError { variable, problem: "is shorter than 32 characters; make it longer, and random".into() });
+    }
+    Ok(value.into())
+}
+
+fn wrong(variable: &'static str, value: &str, wanted: &str) -> ConfigError {
+    ConfigError { variable, problem: format!("is {value}; it must be {wanted}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_login_roles_take_the_owners_place_in_the_url() {
+        let settings = DatabaseSettings {
+            owner_url: String::from("postgres://boss:p@ss@db.internal:5433/ringtill").into(),
+            role_password: String::from("word").into(),
+            connections_max: 1,
+        };
+        let roles = settings.roles().unwrap();
+        assert_eq!(roles.tenant_url.expose_secret(), "postgres://ringtill_tenant:word@db.internal:5433/ringtill");
+        assert_eq!(roles.platform_url.expose_secret(), "postgres://ringtill_platform:word@db.internal:5433/ringtill");
+    }
+}

@@ -1,0 +1,67 @@
+//! The demo world: one operator, a reseller with its own name and colours, two call centres, their agents, numbers, plans,
+//! callers and three past months. The same day gives the same world; it is also the world of the tests.
+//! Everything is made through the same functions that serve a person; only time is played.
+
+mod callers;
+mod catalogue;
+mod centres;
+mod history;
+mod people;
+mod random;
+
+use chrono::{DateTime, Utc};
+use db::{CustomerId, Db, PlatformReason, TenantId};
+
+pub use people::{Login, PASSWORD, logins};
+
+/// What a test needs to know about the world.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub operator: TenantId,
+    pub reseller: TenantId,
+    /// Below the operator.
+    pub nordlicht: TenantId,
+    /// Below the reseller.
+    pub brightline: TenantId,
+    /// The reseller in the operator's book.
+    pub reseller_as_customer: CustomerId,
+    pub nordlicht_as_customer: CustomerId,
+    /// In the reseller's book.
+    pub brightline_as_customer: CustomerId,
+}
+
+/// The called numbers; the first shares its revenue 70/30.
+pub const NORDLICHT_ADVICE: &str = "+493023125014";
+/// Rental only.
+pub const NORDLICHT_SUPPORT: &str = "+493023125019";
+/// The reseller's tenant's number.
+pub const BRIGHTLINE_HELP: &str = "+35315550142";
+/// A prepaid caller of Nordlicht's, known by this number.
+pub const JONAS_PHONE: &str = "+491713920014";
+/// Host of the reseller's brand.
+pub const VOXHOUSE_HOST: &str = "voxhouse.localhost";
+
+/// Loads the world into an empty database and plays three months up to `now`. `None` when there is an organisation already.
+pub async fn load(db: &Db, now: DateTime<Utc>, say: impl Fn(&str)) -> anyhow::Result<Option<World>> {
+    let tx = db.platform(PlatformReason::Provision).await?;
+    let known = tenant::organisations(&tx).await?;
+    tx.commit().await?;
+    if !known.is_empty() {
+        return Ok(None);
+    }
+    let began = history::first_day(now);
+    say("organisations, members and agents");
+    let world = centres::create(db, began).await?;
+    people::create(db, &world, began).await?;
+    say("plans, tariffs, numbers and topics");
+    catalogue::create(db, &world, began).await?;
+    say("customers");
+    let cast = callers::create(db, &world, began).await?;
+    history::play(db, &world, &cast, began, now, &say).await?;
+    Ok(Some(world))
+}
+
+/// The one currency of the demo world.
+fn euro() -> money::Currency {
+    "EUR".parse().expect("EUR is in ISO 4217")
+}

@@ -1,0 +1,74 @@
+//! What happens without anybody asking: usage moves up the tree, sums are folded, leases and seats expire, runs go on.
+//! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
+
+use crate::app::App;
+use chrono::{DateTime, TimeDelta, Utc};
+use db::{Db, PlatformReason, TenantId};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A seat whose page has not been heard of for this long is closed.
+pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
+/// Customers that one transaction of a run takes.
+const RUN_BLOCK: u64 = 50;
+
+/// Works until told to stop: a round each second, and at once again while there is work.
+pub async fn work(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let busy = match round(&app).await {
+            Ok(busy) => busy,
+            Err(error) => {
+                tracing::error!(%error, "A worker round failed and will be repeated");
+                false
+            }
+        };
+        if !busy {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+}
+
+/// One round over all tenants with work due; true when there may be more.
+pub async fn round(app: &App) -> anyhow::Result<bool> {
+    let now = app.clock.now();
+    let mut busy = false;
+    for tenant_id in tenants(&app.db).await? {
+        match tenant_round(&app.db, tenant_id, now).await {
+            Ok(more) => busy |= more,
+            // One tenant's trouble must not stop the others.
+            Err(error) => tracing::error!(tenant.id = %tenant_id, %error, "A tenant's work failed and will be repeated"),
+        }
+    }
+    Ok(busy)
+}
+
+async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
+    let tx = db.platform(PlatformReason::FindDueWork).await?;
+    let organisations = tenant::organisations(&tx).await?;
+    tx.commit().await?;
+    Ok(organisations.into_iter().map(|organisation| organisation.id).collect())
+}
+
+async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let moved = call_control::deliver_upward(db, tenant_id, now).await?;
+    call_control::deliver_seats_upward(db, tenant_id, now).await?;
+    let tx = db.tenant(tenant_id).await?;
+    ledger::expire_leases(&tx, now).await?;
+    tenant::close_missed_seats(&tx, now - SEAT_HEARTBEAT_MISSED, now).await?;
+    tenant::link_audit(&tx, now).await?;
+    let folded = usage_metering::fold(&tx, now).await?;
+    tx.commit().await?;
+    let advanced = advance_run(db, tenant_id, now).await?;
+    Ok(moved > 0 || folded > 0 || advanced)
+}
+
+/// Takes the open invoice run one block further; true while it has more to do without a person.
+async fn advance_run(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let tx = db.tenant(tenant_id).await?;
+    let advanced = invoicing::advance_run(&tx, RUN_BLOCK, now).await?;
+    tx.commit().await?;
+    Ok(advanced)
+}

@@ -26,12 +26,22 @@ CREATE TABLE person (
   email text NOT NULL UNIQUE CHECK (email = lower(email) AND email LIKE '%_@_%'),
   name text NOT NULL,
   password_hash text NOT NULL,
-  failed_sign_ins int NOT NULL DEFAULT 0,
-  last_failed_at timestamptz,
   created_at timestamptz NOT NULL
 );
 COMMENT ON TABLE person IS 'One e-mail, one password; argon2id.';
 CALL raise_global('person', NULL);
+
+-- Not a column of person: an address that nobody has is slowed down exactly like one that somebody has, so that the answer
+-- tells nothing. Only the hash of the address is kept, and old rows are forgotten.
+CREATE TABLE sign_in_attempt (
+  email_hash bytea PRIMARY KEY CHECK (length(email_hash) = 32),
+  attempts int NOT NULL CHECK (attempts >= 0),
+  last_at timestamptz NOT NULL
+);
+CREATE INDEX sign_in_attempt_by_time ON sign_in_attempt (last_at);
+COMMENT ON TABLE sign_in_attempt IS 'Tries since the last success, per e-mail address: they slow down, they never lock out.';
+CALL raise_global('sign_in_attempt', NULL);
+GRANT DELETE ON sign_in_attempt TO ringtill_platform;
 
 CREATE TABLE member (
   tenant_id uuid NOT NULL REFERENCES organisation,

@@ -1,0 +1,12 @@
+//! All queries of this crate, by noun.
+
+pub mod agent;
+pub mod audit;
+pub mod brand;
+pub mod domain;
+pub mod member;
+pub mod organisation;
+pub mod person;
+pub mod seat;
+pub mod session;
+pub mod tree;

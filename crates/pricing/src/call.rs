@@ -1,0 +1,163 @@
+//! What a call costs.
+
+use chrono::{DateTime, Utc};
+use money::Money;
+use serde::{Deserialize, Serialize};
+
+use crate::compiled::{CompiledTariff, Piece, too_large, unix_second};
+use crate::explain::{Explanation, Step};
+use crate::tariff::Band;
+use crate::{Exact, PricingError, RoundTo, spell};
+
+/// The charge of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCharge {
+    /// The whole charge, connection included, rounded once.
+    pub amount: Money,
+    /// Seconds billed: after free seconds, the minimum and increments.
+    pub billed_seconds: u32,
+    /// The connection fee, rounded by itself for display; it is inside `amount`.
+    pub connection: Money,
+}
+
+/// The exact charge and how long was billed.
+struct Charged {
+    charge: i128,
+    connection: i128,
+    billed: u64,
+}
+
+impl CompiledTariff {
+    /// Rates a call to micros. `start` is the answer: the instant at which the meter started; `seconds` is the metered time.
+    pub fn rate(&self, start: DateTime<Utc>, seconds: u32) -> Result<CallCharge, PricingError> {
+        self.rate_to(start, seconds, RoundTo::Micros)
+    }
+
+    /// Rates a call to micros or to the minor unit. A call of 0 seconds was not answered and costs nothing.
+    pub fn rate_to(&self, start: DateTime<Utc>, seconds: u32, round: RoundTo) -> Result<CallCharge, PricingError> {
+        let charged = self.charge(unix_second(start), u64::from(seconds), |_, _, _| {})?;
+        Ok(CallCharge {
+            amount: self.money(self.capped(charged.charge), round)?,
+            billed_seconds: u32::try_from(charged.billed).map_err(|_| too_large())?,
+            connection: self.money(charged.connection, round)?,
+        })
+    }
+
+    /// Why a call costs what it costs: connection, each piece of time, the maximum, the rounded total.
+    pub fn explain(&self, start: DateTime<Utc>, seconds: u32) -> Result<Explanation, PricingError> {
+        self.explain_to(start, seconds, RoundTo::Micros)
+    }
+
+    /// As [`CompiledTariff::explain`], for a charge that is rounded to the minor unit.
+    pub fn explain_to(&self, start: DateTime<Utc>, seconds: u32, round: RoundTo) -> Result<Explanation, PricingError> {
+        let total = self.rate_to(start, seconds, round)?;
+        if seconds == 0 {
+            return Ok(Explanation { steps: vec![Step::new("Not answered", total.amount.as_decimal())] });
+        }
+        let mut stretches: Vec<Stretch> = Vec::new();
+        let charged = self.charge(unix_second(start), u64::from(seconds), |piece, at, length| {
+            match stretches.last_mut() {
+                Some(last) if last.schedule == piece.schedule && last.step == piece.step => last.seconds += length,
+                _ => stretches.push(Stretch { schedule: piece.schedule, step: piece.step, at, seconds: length }),
+            }
+        })?;
+        let mut steps = vec![Step::new("Connection", self.shown(charged.connection))];
+        if self.free_seconds > 0 {
+            let free = self.free_seconds.min(u64::from(seconds));
+            steps.push(Step::new("Free", money::Decimal::ZERO).because(format!("{free} s of {seconds} s")));
+        }
+        steps.extend(stretches.iter().map(|stretch| self.stretch_step(stretch)));
+        steps.push(self.billed_step(u64::from(seconds), charged.billed));
+        if self.maximum.is_some_and(|maximum| charged.charge > maximum) {
+            steps.push(Step::new("Maximum reached", self.shown(self.capped(charged.charge))).because(format!("instead of {}", self.shown(charged.charge))));
+        }
+        let rounding = match round {
+            RoundTo::Micros => "rounded to six decimals",
+            RoundTo::Minor => "rounded to the minor unit",
+        };
+        steps.push(Step::new("Total", total.amount.as_decimal()).because(rounding));
+        Ok(Explanation { steps })
+    }
+
+    /// Walks the call once. `visit` sees each piece of billed time: what holds, the second at which it begins, its length.
+    fn charge(&self, start: i64, seconds: u64, mut visit: impl FnMut(&Piece, u64, u64)) -> Result<Charged, PricingError> {
+        if seconds == 0 {
+            return Ok(Charged { charge: 0, connection: 0, billed: 0 });
+        }
+        let connection = self.connection_at(start);
+        let mut charged = Charged { charge: connection, connection, billed: 0 };
+        if seconds <= self.free_seconds {
+            return Ok(charged);
+        }
+        let needed = (seconds - self.free_seconds).max(self.minimum_seconds);
+        while charged.billed < needed {
+            let at = self.free_seconds + charged.billed;
+            let piece = self.piece_at(start, at);
+            let length = self.length_of(&piece, at, charged.billed, needed);
+            let amount = piece.rate.checked_mul(i128::from(length)).ok_or(too_large())?;
+            charged.charge = charged.charge.checked_add(amount).ok_or(too_large())?;
+            charged.billed += length;
+            visit(&piece, at, length);
+        }
+        Ok(charged)
+    }
+
+    /// Seconds of the increments that begin within a piece: an increment that has begun is charged as it began.
+    fn length_of(&self, piece: &Piece, at: u64, billed: u64, needed: u64) -> u64 {
+        if let (0, Some(first)) = (billed, self.first_increment) {
+            return first;
+        }
+        let begin_within = (piece.until - at).div_ceil(piece.increment);
+        let wanted = (needed - billed).div_ceil(piece.increment);
+        begin_within.min(wanted) * piece.increment
+    }
+
+    fn capped(&self, charge: i128) -> i128 {
+        self.maximum.map_or(charge, |maximum| charge.min(maximum))
+    }
+
+    /// A charge in main units, for explanations.
+    fn shown(&self, charge: i128) -> money::Decimal {
+        spell::shown(&Exact::ratio(charge, self.scale, u64::from(self.tariff.per.seconds())))
+    }
+
+    fn stretch_step(&self, stretch: &Stretch) -> Step {
+        let per = self.tariff.per;
+        let schedule = &self.schedules[stretch.schedule];
+        let rate = spell::shown(&Exact::ratio(schedule.steps[stretch.step].rate, self.scale, 1));
+        let quantity = Exact::integer(i64::try_from(stretch.seconds).unwrap_or(i64::MAX)).over(&Exact::integer(i64::from(per.seconds())));
+        let quantity = quantity.ok().and_then(|exact| exact.to_decimal_places(4).ok().filter(|short| Exact::from(*short) == exact));
+        let calculation = match quantity {
+            Some(quantity) => format!("{} × {}", spell::quantity(quantity), spell::rate(rate)),
+            // Not a round number of minutes or hours: the seconds say it exactly.
+            None => format!("{} s ÷ {} × {}", stretch.seconds, per.seconds(), spell::rate(rate)),
+        };
+        let charge = schedule.steps[stretch.step].rate.saturating_mul(i128::from(stretch.seconds));
+        let title = format!("{} at {} a {}", span_of(stretch), spell::rate(rate), per.name());
+        let step = Step::new(title, self.shown(charge)).calculated(calculation);
+        match stretch.schedule.checked_sub(1).and_then(|index| self.tariff.bands.get(index)) {
+            Some(band) => step.because(Band::to_string(band)),
+            None => step,
+        }
+    }
+
+    fn billed_step(&self, seconds: u64, billed: u64) -> Step {
+        let first = self.first_increment.unwrap_or(self.schedules[0].steps[0].increment);
+        let detail = format!("{seconds} s metered, increments {first}/{}", self.tariff.increment);
+        Step::new("Billed seconds", money::Decimal::from(billed)).because(detail)
+    }
+}
+
+/// Billed time at one rate.
+struct Stretch {
+    schedule: usize,
+    step: usize,
+    at: u64,
+    seconds: u64,
+}
+
+/// `0:00–20:00`, minutes and seconds of the call.
+fn span_of(stretch: &Stretch) -> String {
+    let clock = |second: u64| format!("{}:{:02}", second / 60, second % 60);
+    format!("{}–{}", clock(stretch.at), clock(stretch.at.saturating_add(stretch.seconds)))
+}

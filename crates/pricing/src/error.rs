@@ -1,0 +1,161 @@
+//! What can be wrong with a document, a price or a calculation.
+
+use money::MoneyError;
+
+/// Every rule of this crate that an input can break. [`PricingError::code`] is what a machine reads.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PricingError {
+    /// A number or an amount broke a rule of money.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    #[error("the line is not JSON: {0}")]
+    MustBeJson(String),
+    #[error("this field is missing")]
+    Missing,
+    #[error("this field is unknown here")]
+    UnknownField,
+    #[error("{0} is wanted here")]
+    WrongType(&'static str),
+    #[error("this must not be negative")]
+    MustNotBeNegative,
+    #[error("this must be above zero")]
+    MustBeAboveZero,
+    #[error("a share lies between 0 and 1")]
+    MustBeShare,
+    #[error("a discount is at most 100%")]
+    PercentMustNotExceedWhole,
+    #[error("the result is too large")]
+    TooLarge,
+    #[error("a date is written 2026-03-31")]
+    MustBeDate,
+    #[error("an instant is written 2026-03-31T10:00:00Z, with its offset")]
+    MustBeInstant,
+    #[error("a time of day is written 18:00")]
+    MustBeTimeOfDay,
+    #[error("\"{0}\" is not an IANA time zone")]
+    UnknownTimeZone(String),
+    #[error("\"{0}\" is not a price model")]
+    UnknownModel(String),
+    #[error("\"{0}\" is not an operation")]
+    UnknownOperation(String),
+    #[error("rounding is \"micros\" or \"minor\"")]
+    UnknownRounding,
+    #[error("a rate is per \"second\", \"minute\" or \"hour\"")]
+    UnknownUnitOfTime,
+    #[error("a day is mon, tue, wed, thu, fri, sat, sun or holiday")]
+    UnknownDay,
+    #[error("this list must not be empty")]
+    MustNotBeEmpty,
+    #[error("each tier ends above the one before it")]
+    TiersMustRise,
+    #[error("the last tier is open: \"up_to\": null")]
+    LastTierMustBeOpen,
+    #[error("only the last tier is open")]
+    OnlyLastTierIsOpen,
+    #[error("each step begins after the one before it")]
+    StepsMustRise,
+    #[error("the first step begins at second 0")]
+    FirstStepMustBeAtZero,
+    #[error("give either \"rate\" or \"steps\"")]
+    RateOrSteps,
+    #[error("the minimum is above the maximum")]
+    MinimumMustNotExceedMaximum,
+    #[error("no price for {dimension} \"{found}\", and no default")]
+    NoCaseMatches { dimension: String, found: String },
+    #[error("single events cannot follow an amount already used")]
+    EventsMustStandAlone,
+    #[error("a period ends after it begins")]
+    PeriodMustNotBeEmpty,
+    #[error("the days used must lie within the period")]
+    UsedMustLieInPeriod,
+    #[error("the change must lie within the period")]
+    ChangeMustLieInPeriod,
+    #[error("\"period\" and \"used\" come together")]
+    PeriodAndUsedComeTogether,
+    #[error("the end lies before the beginning")]
+    EndBeforeBeginning,
+    #[error("a called number has 1 to 15 digits, and may begin with +")]
+    MustBeCalledNumber,
+    #[error("a prefix has 1 to 15 digits")]
+    MustBePrefix,
+}
+
+impl PricingError {
+    /// The name of the rule, in snake case; it never changes once published.
+    pub fn code(&self) -> &'static str {
+        match self {
+            PricingError::Money(error) => money_code(error),
+            PricingError::MustBeJson(_) => "must_be_json",
+            PricingError::Missing => "missing",
+            PricingError::UnknownField => "unknown_field",
+            PricingError::WrongType(_) => "wrong_type",
+            PricingError::MustNotBeNegative => "must_not_be_negative",
+            PricingError::MustBeAboveZero => "must_be_above_zero",
+            PricingError::MustBeShare => "must_be_share",
+            PricingError::PercentMustNotExceedWhole => "percent_must_not_exceed_whole",
+            PricingError::TooLarge => "too_large",
+            PricingError::MustBeDate => "must_be_date",
+            PricingError::MustBeInstant => "must_be_instant",
+            PricingError::MustBeTimeOfDay => "must_be_time_of_day",
+            PricingError::UnknownTimeZone(_) => "unknown_time_zone",
+            PricingError::UnknownModel(_) => "unknown_model",
+            PricingError::UnknownOperation(_) => "unknown_operation",
+            PricingError::UnknownRounding => "unknown_rounding",
+            PricingError::UnknownUnitOfTime => "unknown_unit_of_time",
+            PricingError::UnknownDay => "unknown_day",
+            PricingError::MustNotBeEmpty => "must_not_be_empty",
+            PricingError::TiersMustRise => "tiers_must_rise",
+            PricingError::LastTierMustBeOpen => "last_tier_must_be_open",
+            PricingError::OnlyLastTierIsOpen => "only_last_tier_is_open",
+            PricingError::StepsMustRise => "steps_must_rise",
+            PricingError::FirstStepMustBeAtZero => "first_step_must_be_at_zero",
+            PricingError::RateOrSteps => "rate_or_steps",
+            PricingError::MinimumMustNotExceedMaximum => "minimum_must_not_exceed_maximum",
+            PricingError::NoCaseMatches { .. } => "no_case_matches",
+            PricingError::EventsMustStandAlone => "events_must_stand_alone",
+            PricingError::PeriodMustNotBeEmpty => "period_must_not_be_empty",
+            PricingError::UsedMustLieInPeriod => "used_must_lie_in_period",
+            PricingError::ChangeMustLieInPeriod => "change_must_lie_in_period",
+            PricingError::PeriodAndUsedComeTogether => "period_and_used_come_together",
+            PricingError::EndBeforeBeginning => "end_before_beginning",
+            PricingError::MustBeCalledNumber => "must_be_called_number",
+            PricingError::MustBePrefix => "must_be_prefix",
+        }
+    }
+
+    /// The refusal of a whole document or of one place in it.
+    pub fn at(self, pointer: impl Into<String>) -> DocumentError {
+        DocumentError { rule: self, pointer: pointer.into() }
+    }
+}
+
+fn money_code(error: &MoneyError) -> &'static str {
+    match error {
+        MoneyError::CurrencyMustMatch { .. } => "currency_must_match",
+        MoneyError::CurrencyMustBeIso4217(_) => "currency_must_be_iso_4217",
+        MoneyError::Overflow => "too_large",
+        MoneyError::NotADecimal(_) => "not_a_decimal",
+        MoneyError::TooManyDigits => "too_many_digits",
+        MoneyError::FinerThanMinorUnit(_) => "finer_than_minor_unit",
+        MoneyError::FinerThanMicros => "finer_than_micros",
+        MoneyError::WeightsMustNotBeZero => "weights_must_not_be_zero",
+        MoneyError::WeightMustNotBeNegative | MoneyError::PercentMustNotBeNegative => "must_not_be_negative",
+        MoneyError::SharesMustSumToWhole(_) => "shares_must_sum_to_whole",
+    }
+}
+
+/// A rule that a document breaks, and where: `/price/tiers/1/unit`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rule} ({pointer})")]
+pub struct DocumentError {
+    /// The rule broken.
+    pub rule: PricingError,
+    /// JSON pointer (RFC 6901) to the value that breaks it; empty for the whole document.
+    pub pointer: String,
+}
+
+impl From<DocumentError> for PricingError {
+    fn from(error: DocumentError) -> PricingError {
+        error.rule
+    }
+}

@@ -26,6 +26,8 @@ CREATE TABLE customer (
   customer_id uuid NOT NULL GENERATED ALWAYS AS (id) STORED,
   customer_no text NOT NULL,
   name text NOT NULL CHECK (name <> ''),
+  -- what a search by prefix reads: a stored column, because lower() is not leakproof and would keep a policy from using an index
+  name_key text NOT NULL GENERATED ALWAYS AS (lower(name)) STORED,
   email text,
   -- the child organisation that this customer is, if it is one
   organisation_id uuid,
@@ -44,7 +46,7 @@ CREATE TABLE customer (
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, customer_no)
 );
-CREATE INDEX customer_by_name ON customer (tenant_id, lower(name) text_pattern_ops);
+CREATE INDEX customer_by_name ON customer (tenant_id, name_key text_pattern_ops, id);
 CREATE UNIQUE INDEX customer_of_organisation ON customer (tenant_id, organisation_id) WHERE organisation_id IS NOT NULL AND closed_at IS NULL;
 COMMENT ON TABLE customer IS 'Somebody who is charged in this book: a caller, a client company, or a child organisation.';
 CALL raise_wall('customer', 'customer', 'change');
@@ -232,6 +234,8 @@ CREATE TABLE service_period (
   ends_at timestamptz NOT NULL,
   starts_on date NOT NULL,
   ends_on date NOT NULL,
+  -- since when the bounds are frozen
+  opened_at timestamptz NOT NULL,
   CHECK (starts_at < ends_at AND starts_on < ends_on),
   PRIMARY KEY (tenant_id, subscription_id, position),
   UNIQUE (tenant_id, subscription_id, starts_at),

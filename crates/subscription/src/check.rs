@@ -1,0 +1,61 @@
+//! Rules of single values, shared by the nouns of this crate.
+
+use crate::error::{Result, Rule, must};
+
+pub(crate) fn not_empty(field: &str, value: &str) -> Result<()> {
+    must(!value.trim().is_empty(), field, Rule::MustNotBeEmpty, value)
+}
+
+/// `+`, a digit that is not 0, then 3 to 14 more.
+pub(crate) fn e164(field: &str, value: &str) -> Result<()> {
+    let digits = value.strip_prefix('+').unwrap_or_default();
+    let holds = (4..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    must(holds, field, Rule::MustBeE164, value)
+}
+
+pub(crate) fn digits(field: &str, value: &str, least: u8, most: u8) -> Result<()> {
+    let holds = (usize::from(least)..=usize::from(most)).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
+    must(holds, field, Rule::MustBeDigits(least, most), "*".repeat(value.chars().count().min(20)))
+}
+
+pub(crate) fn time_zone(field: &str, value: &str) -> Result<()> {
+    must(pricing::must_be_time_zone(value).is_ok(), field, Rule::MustBeTimeZone, value)
+}
+
+pub(crate) fn country(field: &str, value: &str) -> Result<()> {
+    let holds = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase());
+    must(holds, field, Rule::MustBeCountry, value)
+}
+
+pub(crate) fn email(field: &str, value: &str) -> Result<()> {
+    let holds = value.split_once('@').is_some_and(|(local, host)| !local.is_empty() && host.contains('.') && !host.contains('@'));
+    must(holds && !value.contains(char::is_whitespace), field, Rule::MustBeEmail, value)
+}
+
+/// Two or three small letters, and optionally a region: `pt-BR`.
+pub(crate) fn language(field: &str, value: &str) -> Result<()> {
+    let (tongue, region) = value.split_once('-').map_or((value, None), |(tongue, region)| (tongue, Some(region)));
+    let holds = (2..=3).contains(&tongue.len())
+        && tongue.bytes().all(|byte| byte.is_ascii_lowercase())
+        && region.is_none_or(|region| region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase()));
+    must(holds, field, Rule::MustBeLanguage, value)
+}
+
+pub(crate) fn slug(field: &str, value: &str) -> Result<()> {
+    let of_ours = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    must((2..=60).contains(&value.len()) && value.bytes().all(of_ours), field, Rule::MustBeSlug, value)
+}
+
+pub(crate) fn key(field: &str, value: &str) -> Result<()> {
+    let of_ours = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    must((1..=40).contains(&value.len()) && value.bytes().all(of_ours), field, Rule::MustBeKey, value)
+}
+
+pub(crate) fn feature(field: &str, value: &str) -> Result<()> {
+    let of_ours = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);
+    must((1..=60).contains(&value.len()) && value.bytes().all(of_ours), field, Rule::MustBeFeature, value)
+}
+
+pub(crate) fn between(field: &str, value: i64, least: i64, most: i64) -> Result<()> {
+    must((least..=most).contains(&value), field, Rule::MustLieBetween(least, most), value)
+}

@@ -1,0 +1,199 @@
+//! What a plan version charges for, and the rules that its components keep.
+
+use crate::check;
+use crate::error::{Refusal, Result, Rule, must, refuse};
+use crate::words::{Billed, ComponentKind};
+use pricing::{Model, Price};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How seats are counted.
+pub const SEAT_MEASURES: [&str; 4] = ["assigned", "active", "peak", "daily"];
+
+/// One thing that a plan version charges for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// Lasts across versions and plans; unique in a subscription, its add-ons included.
+    pub key: String,
+    pub kind: ComponentKind,
+    /// As printed on a line.
+    pub name: String,
+    /// `usage`, `hours`: the meter's code. `seat`: `assigned`, `active`, `peak` or `daily`. `channels`: `channel_peak`.
+    /// `percent`: the key of the component it is a share of, or nothing for all of them. Otherwise nothing.
+    #[serde(default)]
+    pub measure: Option<String>,
+    /// Dimensions that usage must have: `{"handled_by":"overflow"}`.
+    #[serde(default)]
+    pub filter: BTreeMap<String, String>,
+    /// Units of each period that come before the price.
+    #[serde(default)]
+    pub included: Decimal,
+    pub price: Price,
+    pub billed: Billed,
+}
+
+impl Component {
+    /// Recurring components are those that a trial leaves free and that a term discount lowers.
+    pub fn is_recurring(&self) -> bool {
+        matches!(self.kind, ComponentKind::Flat | ComponentKind::Seat | ComponentKind::Channels)
+    }
+
+    /// For how many months this component is billed in the service period at `position`; `None`: not in this one.
+    ///
+    /// Service periods are months, whatever the term, and prices are per month. In a term of n months
+    /// * a recurring component billed in advance is billed once a term, for n months, in the periods whose position is a
+    ///   multiple of n (the caller multiplies the month's amount by n and takes the term discount off);
+    /// * a one-off component is billed in period 0 and never again;
+    /// * everything else (usage, hours, percentages, what is known only afterwards) is billed for its own month.
+    pub fn bills_in(&self, position: u32, term_months: u32) -> Option<u32> {
+        match self.kind {
+            ComponentKind::OneOff => (position == 0).then_some(1),
+            _ if self.is_recurring() && self.billed == Billed::InAdvance => {
+                let term_months = term_months.max(1);
+                position.is_multiple_of(term_months).then_some(term_months)
+            }
+            _ => Some(1),
+        }
+    }
+
+    /// Does usage with these dimensions pass the filter?
+    pub fn matches(&self, dimensions: &BTreeMap<String, String>) -> bool {
+        self.filter.iter().all(|(dimension, wanted)| dimensions.get(dimension) == Some(wanted))
+    }
+
+    /// Do both charge by the same meter, and could some usage pass both filters? Such usage would be charged twice.
+    pub(crate) fn overlaps(&self, other: &Component) -> bool {
+        let measured = |component: &Component| matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours);
+        let apart = || self.filter.iter().any(|(dimension, wanted)| other.filter.get(dimension).is_some_and(|found| found != wanted));
+        measured(self) && measured(other) && self.measure == other.measure && !apart()
+    }
+}
+
+/// A meter that components may charge by, and the dimensions that its usage carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The meter's code.
+    pub code: String,
+    pub dimensions: BTreeSet<String>,
+}
+
+impl Measure {
+    /// A meter of the book's own.
+    pub fn new(code: &str, dimensions: &[&str]) -> Measure {
+        Measure { code: code.to_owned(), dimensions: dimensions.iter().map(|dimension| (*dimension).to_owned()).collect() }
+    }
+}
+
+/// The meters that every book has, with their dimensions.
+pub fn standard_measures() -> Vec<Measure> {
+    const CALL: &[&str] = &["number", "topic", "charged_by", "direction", "handled_by"];
+    vec![
+        Measure::new("calls", CALL),
+        Measure::new("minutes", CALL),
+        Measure::new("charge", CALL),
+        Measure::new("hours", &["work"]),
+        Measure::new("seat_days", &["agent"]),
+        Measure::new("seat_peak", &[]),
+        Measure::new("channel_peak", &[]),
+        Measure::new("share", &["number"]),
+    ]
+}
+
+/// Refuses components that break a rule, alone or together.
+pub(crate) fn check_components(components: &[Component], measures: &[Measure]) -> Result<()> {
+    for (index, component) in components.iter().enumerate() {
+        let place = place(index, component);
+        check::key(&format!("{place}/key"), &component.key)?;
+        check::not_empty(&format!("{place}/name"), &component.name)?;
+        let earlier = &components[..index];
+        must(earlier.iter().all(|other| other.key != component.key), format!("{place}/key"), Rule::MustBeUnique, &component.key)?;
+        check_measure(&place, component, components, measures)?;
+        check_filter(&place, component, measures)?;
+        check_amounts(&place, component)?;
+        check_document(&place, component)?;
+        if let Some(other) = earlier.iter().find(|other| other.overlaps(component)) {
+            return refuse(format!("{place}/filter"), Rule::FiltersMustNotOverlap(other.key.clone()), spelled(&component.filter));
+        }
+    }
+    Ok(())
+}
+
+/// Components are named by key where they have one, else by their place in the list.
+fn place(index: usize, component: &Component) -> String {
+    if component.key.is_empty() { format!("components/{index}") } else { format!("components/{}", component.key) }
+}
+
+fn check_measure(place: &str, component: &Component, all: &[Component], measures: &[Measure]) -> Result<()> {
+    let field = format!("{place}/measure");
+    let measure = component.measure.as_deref();
+    let given = measure.unwrap_or_default();
+    let one_of = |known: Vec<&str>| must(known.contains(&given), field.clone(), Rule::MustBeKnownMeasure(known.join(", ")), given);
+    match component.kind {
+        ComponentKind::Flat | ComponentKind::OneOff => must(measure.is_none(), field, Rule::MustBeAbsent, given),
+        ComponentKind::Seat => one_of(SEAT_MEASURES.to_vec()),
+        ComponentKind::Channels => one_of(vec!["channel_peak"]),
+        ComponentKind::Usage | ComponentKind::Hours => one_of(measures.iter().map(|measure| measure.code.as_str()).collect()),
+        ComponentKind::Percent => {
+            let is_other = |other: &Component| other.key == given && other.key != component.key && other.kind != ComponentKind::Percent;
+            must(measure.is_none() || all.iter().any(is_other), field, Rule::MustBeOtherComponent, given)
+        }
+    }
+}
+
+fn check_filter(place: &str, component: &Component, measures: &[Measure]) -> Result<()> {
+    let known = measures.iter().find(|measure| Some(&measure.code) == component.measure.as_ref());
+    let dimensions = match component.kind {
+        ComponentKind::Usage | ComponentKind::Hours => known.map(|measure| &measure.dimensions),
+        _ => None,
+    };
+    let Some(dimensions) = dimensions else {
+        return must(component.filter.is_empty(), format!("{place}/filter"), Rule::MustBeAbsent, spelled(&component.filter));
+    };
+    let listed = || dimensions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    for dimension in component.filter.keys() {
+        let field = format!("{place}/filter/{dimension}");
+        must(dimensions.contains(dimension), field, Rule::MustBeKnownDimension(listed()), dimension)?;
+    }
+    for dimension in dimensions_of(&component.price) {
+        must(dimensions.contains(dimension), format!("{place}/price/dimension"), Rule::MustBeKnownDimension(listed()), dimension)?;
+    }
+    Ok(())
+}
+
+fn check_amounts(place: &str, component: &Component) -> Result<()> {
+    let measures = !matches!(component.kind, ComponentKind::Flat | ComponentKind::Percent | ComponentKind::OneOff);
+    let included = format!("{place}/included");
+    must(component.included >= Decimal::ZERO, included.clone(), Rule::MustNotBeNegative, component.included)?;
+    must(measures || component.included.is_zero(), included, Rule::NothingIncluded, component.included)?;
+    let known_before = match component.kind {
+        ComponentKind::Flat | ComponentKind::OneOff => true,
+        ComponentKind::Seat => component.measure.as_deref() == Some("assigned"),
+        _ => false,
+    };
+    let known = known_before || component.billed == Billed::InArrears;
+    must(known, format!("{place}/billed"), Rule::MustBeBilledInArrears, component.billed)?;
+    let percent_price = matches!(component.price.model, Model::Percent(_) | Model::GraduatedPercent { .. });
+    let price_fits = component.kind != ComponentKind::Percent || percent_price;
+    must(price_fits, format!("{place}/price/model"), Rule::MustBePercentPrice, &component.key)
+}
+
+/// Reads the price document back strictly, so that one put together in code keeps the rules of one written by hand.
+fn check_document(place: &str, component: &Component) -> Result<()> {
+    let document = serde_json::to_value(&component.price).unwrap_or_default();
+    let Err(refused) = Price::from_json(&document) else { return Ok(()) };
+    let value = document.pointer(&refused.pointer).map(ToString::to_string).unwrap_or_default();
+    Err(Refusal { field: format!("{place}/price{}", refused.pointer), rule: Rule::Document(refused.rule), value }.into())
+}
+
+/// The dimensions that a price asks for.
+fn dimensions_of(price: &Price) -> Vec<&str> {
+    let Model::By { dimension, cases, default } = &price.model else { return Vec::new() };
+    let inner = cases.values().chain(default.as_deref()).flat_map(dimensions_of);
+    std::iter::once(dimension.as_str()).chain(inner).collect()
+}
+
+fn spelled(filter: &BTreeMap<String, String>) -> String {
+    filter.iter().map(|(dimension, wanted)| format!("{dimension}={wanted}")).collect::<Vec<_>>().join(", ")
+}

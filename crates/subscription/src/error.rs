@@ -1,0 +1,229 @@
+//! What can be refused here, and how it is named.
+
+use db::DbError;
+use money::{Currency, MoneyError};
+use pricing::PricingError;
+use std::fmt;
+
+/// Every way in which this crate says no. A refusal stores nothing: the caller gives the transaction up.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscriptionError {
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The ledger refused (a wallet that could not be opened).
+    #[error(transparent)]
+    Ledger(#[from] ledger::LedgerError),
+    /// The organisation could not be read.
+    #[error(transparent)]
+    Tenant(#[from] tenant::TenantError),
+    /// A stored amount, price or period breaks a rule of money or pricing.
+    #[error(transparent)]
+    Pricing(#[from] PricingError),
+    /// A value that was given breaks a rule.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No such row in this book.
+    #[error("there is no {kind} {id} in this book")]
+    NotFound {
+        /// `customer`, `number`, `tariff`, `plan`, `plan version`, `subscription` or `topic`.
+        kind: &'static str,
+        id: String,
+    },
+    /// A stored word is not one of ours: the database is newer than this program.
+    #[error("the database holds {kind} \"{word}\", which this version does not know")]
+    StoredWordUnknown { kind: &'static str, word: String },
+    /// A stored document does not read: the database is newer than this program.
+    #[error("the stored {kind} does not read: {reason}")]
+    StoredDocumentUnreadable { kind: &'static str, reason: String },
+    /// A PIN could not be hashed or compared.
+    #[error("the PIN could not be hashed")]
+    PinNotHashed,
+}
+
+impl From<MoneyError> for SubscriptionError {
+    fn from(error: MoneyError) -> Self {
+        SubscriptionError::Pricing(PricingError::Money(error))
+    }
+}
+
+impl SubscriptionError {
+    /// The refused value, for a form or an API answer; `None` for everything that is not the caller's input.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            SubscriptionError::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn not_found(kind: &'static str, id: impl fmt::Display) -> Self {
+        SubscriptionError::NotFound { kind, id: id.to_string() }
+    }
+}
+
+/// A value that breaks a rule: which field, which rule, what it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {rule} (got \"{value}\")")]
+pub struct Refusal {
+    /// The field as the caller knows it; inside lists and documents a path: `components/minutes/price/tiers/1/up_to`.
+    pub field: String,
+    /// The rule it breaks.
+    pub rule: Rule,
+    /// The value as given.
+    pub value: String,
+}
+
+/// The rules that values can break. [`Rule::code`] never changes once published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rule {
+    #[error("must not be empty")]
+    MustNotBeEmpty,
+    #[error("must be free, another one in this book has it")]
+    MustBeFree,
+    #[error("must be an IANA time zone")]
+    MustBeTimeZone,
+    #[error("must be an ISO 3166 country code of two capital letters")]
+    MustBeCountry,
+    #[error("must be an e-mail address")]
+    MustBeEmail,
+    #[error("must be a number in E.164: + and 4 to 15 digits")]
+    MustBeE164,
+    #[error("must be {0} to {1} digits")]
+    MustBeDigits(u8, u8),
+    #[error("must be a digit from 0 to 9")]
+    MustBeDigit,
+    #[error("must be {0} to {1}")]
+    MustLieBetween(i64, i64),
+    #[error("must consist of small letters, digits and -, 2 to 60 of them")]
+    MustBeSlug,
+    #[error("must consist of small letters, digits and _, 1 to 40 of them")]
+    MustBeKey,
+    #[error("must consist of small letters, digits, _, . and -, 1 to 60 of them")]
+    MustBeFeature,
+    #[error("must be in {expected}, not in {found}")]
+    CurrencyMustMatch { expected: Currency, found: Currency },
+    #[error("must not be above zero: it is zero or minus a credit limit")]
+    FloorMustNotBePositive,
+    #[error("must be zero for a postpaid customer, who has no wallet")]
+    PostpaidHasNoFloor,
+    #[error("must be a number that this organisation has had")]
+    NumberMustBeAssigned,
+    #[error("must begin after the number's earlier assignment began, and no later one may follow")]
+    AssignmentsMustNotOverlap,
+    #[error("must be a language code such as en or pt-BR")]
+    MustBeLanguage,
+    #[error("must not be repeated")]
+    MustBeUnique,
+    #[error("must be one of: {0}")]
+    MustBeKnownMeasure(String),
+    #[error("must stay empty for this kind of component")]
+    MustBeAbsent,
+    #[error("must be a dimension of the meter: {0}")]
+    MustBeKnownDimension(String),
+    #[error("must not match usage that component {0} charges too")]
+    FiltersMustNotOverlap(String),
+    #[error("must be billed in arrears: it is known only when the period has ended")]
+    MustBeBilledInArrears,
+    #[error("must be the key of another component of this version that is not a percentage")]
+    MustBeOtherComponent,
+    #[error("must be a percent or graduated_percent price")]
+    MustBePercentPrice,
+    #[error("must be 0 for a component that measures nothing")]
+    NothingIncluded,
+    #[error("must not be above 100")]
+    MustNotExceedWhole,
+    #[error("must not be negative")]
+    MustNotBeNegative,
+    #[error("must be a plan, not an add-on")]
+    MustBePlan,
+    #[error("must be an add-on")]
+    MustBeAddOn,
+    #[error("must be a plan that is still sold")]
+    MustNotBeArchived,
+    #[error("must have trial days to begin with a trial")]
+    TrialNeedsDays,
+    #[error("must be a day whose first month holds the start")]
+    AnchorMustHoldStart,
+    #[error("must not lie before the start")]
+    MustNotPrecedeStart,
+    #[error("must not lie in the past")]
+    MustNotLieInThePast,
+    #[error("must belong to a customer that is not closed")]
+    CustomerMustBeOpen,
+    #[error("must not be cancelled")]
+    MustNotBeCancelled,
+    #[error("{0}")]
+    Document(PricingError),
+}
+
+impl Rule {
+    /// The rule's name for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rule::MustNotBeEmpty => "must_not_be_empty",
+            Rule::MustBeFree => "must_be_free",
+            Rule::MustBeTimeZone => "must_be_time_zone",
+            Rule::MustBeCountry => "must_be_country",
+            Rule::MustBeEmail => "must_be_email",
+            Rule::MustBeE164 => "must_be_e164",
+            Rule::MustBeDigits(..) => "must_be_digits",
+            Rule::MustBeDigit => "must_be_digit",
+            Rule::MustLieBetween(..) => "must_lie_between",
+            Rule::MustBeSlug => "must_be_slug",
+            Rule::MustBeKey => "must_be_key",
+            Rule::MustBeFeature => "must_be_feature",
+            Rule::CurrencyMustMatch { .. } => "currency_must_match",
+            Rule::FloorMustNotBePositive => "floor_must_not_be_positive",
+            Rule::PostpaidHasNoFloor => "postpaid_has_no_floor",
+            Rule::NumberMustBeAssigned => "number_must_be_assigned",
+            Rule::AssignmentsMustNotOverlap => "assignments_must_not_overlap",
+            Rule::MustBeLanguage => "must_be_language",
+            Rule::MustBeUnique => "must_be_unique",
+            Rule::MustBeKnownMeasure(_) => "must_be_known_measure",
+            Rule::MustBeAbsent => "must_be_absent",
+            Rule::MustBeKnownDimension(_) => "must_be_known_dimension",
+            Rule::FiltersMustNotOverlap(_) => "filters_must_not_overlap",
+            Rule::MustBeBilledInArrears => "must_be_billed_in_arrears",
+            Rule::MustBeOtherComponent => "must_be_other_component",
+            Rule::MustBePercentPrice => "must_be_percent_price",
+            Rule::NothingIncluded => "nothing_included",
+            Rule::MustNotExceedWhole => "must_not_exceed_whole",
+            Rule::MustNotBeNegative => "must_not_be_negative",
+            Rule::MustBePlan => "must_be_plan",
+            Rule::MustBeAddOn => "must_be_add_on",
+            Rule::MustNotBeArchived => "must_not_be_archived",
+            Rule::TrialNeedsDays => "trial_needs_days",
+            Rule::AnchorMustHoldStart => "anchor_must_hold_start",
+            Rule::MustNotPrecedeStart => "must_not_precede_start",
+            Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
+            Rule::CustomerMustBeOpen => "customer_must_be_open",
+            Rule::MustNotBeCancelled => "must_not_be_cancelled",
+            Rule::Document(rule) => rule.code(),
+        }
+    }
+}
+
+pub(crate) type Result<T, E = SubscriptionError> = std::result::Result<T, E>;
+
+/// The refusal of one field's value.
+pub(crate) fn refuse<T>(field: impl Into<String>, rule: Rule, value: impl fmt::Display) -> Result<T> {
+    Err(Refusal { field: field.into(), rule, value: value.to_string() }.into())
+}
+
+/// Refuses unless the rule holds.
+pub(crate) fn must(holds: bool, field: impl Into<String>, rule: Rule, value: impl fmt::Display) -> Result<()> {
+    if holds { Ok(()) } else { refuse(field, rule, value) }
+}
+
+/// A duplicate key of this constraint is the refusal of that field; anything else stays what it is.
+pub(crate) fn taken(error: DbError, constraint: &str, field: &str, value: impl fmt::Display) -> SubscriptionError {
+    if db::constraint_of(&error).as_deref() != Some(constraint) {
+        return error.into();
+    }
+    Refusal { field: field.to_owned(), rule: Rule::MustBeFree, value: value.to_string() }.into()
+}
+
+/// Refuses another currency than the expected one.
+pub(crate) fn same_currency(field: &str, expected: Currency, found: Currency) -> Result<()> {
+    must(expected == found, field, Rule::CurrencyMustMatch { expected, found }, found)
+}

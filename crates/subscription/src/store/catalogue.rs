@@ -1,0 +1,314 @@
+use crate::component::Component;
+use crate::entity::{component, plan, plan_version, tariff, topic};
+use crate::error::{Result, SubscriptionError, taken};
+use crate::plan::{NewPlanVersion, Plan, PlanVersion};
+use crate::topic::{NewTopic, StoredTariff, Topic};
+use crate::words::{Billed, ComponentKind, MeterStarts};
+use chrono::{DateTime, Utc};
+use db::{NumberId, PlanId, PlanVersionId, TariffId, TenantTx, TopicId};
+use money::{Currency, Money, Percent};
+use pricing::{Price, Tariff};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+fn unreadable(kind: &'static str, reason: impl ToString) -> SubscriptionError {
+    SubscriptionError::StoredDocumentUnreadable { kind, reason: reason.to_string() }
+}
+
+fn count(stored: i32) -> u32 {
+    // The columns are checked to be at least zero.
+    stored.unsigned_abs()
+}
+
+/// Versions of one name are numbered under a lock on the name, so that two at once do not collide.
+pub(crate) async fn insert_tariff(
+    tx: &TenantTx,
+    name: &str,
+    currency: Currency,
+    document: serde_json::Value,
+    now: DateTime<Utc>,
+) -> Result<TariffId> {
+    let id = TariffId::new();
+    tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [format!("tariff {} {name}", tx.tenant_id()).into()]).await?;
+    tx.run(
+        "INSERT INTO tariff (tenant_id, id, name, version, currency, document, published_at)
+         SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6 FROM tariff WHERE tenant_id = $1 AND name = $3",
+        [tx.tenant_id().into(), id.into(), name.into(), currency.code().into(), document.into(), now.into()],
+    )
+    .await?;
+    Ok(id)
+}
+
+pub(crate) async fn tariff(tx: &TenantTx, id: TariffId) -> Result<Option<StoredTariff>> {
+    let row = tariff::Entity::find()
+        .filter(tariff::Column::TenantId.eq(tx.tenant_id().uuid()))
+        .filter(tariff::Column::Id.eq(id.uuid()))
+        .one(tx)
+        .await?;
+    row.map(tariff_of).transpose()
+}
+
+pub(crate) async fn tariffs(tx: &TenantTx) -> Result<Vec<StoredTariff>> {
+    let rows = tariff::Entity::find()
+        .filter(tariff::Column::TenantId.eq(tx.tenant_id().uuid()))
+        .order_by_asc(tariff::Column::Name)
+        .order_by_desc(tariff::Column::Version)
+        .all(tx)
+        .await?;
+    rows.into_iter().map(tariff_of).collect()
+}
+
+fn tariff_of(row: tariff::Model) -> Result<StoredTariff> {
+    Ok(StoredTariff {
+        id: row.id.into(),
+        name: row.name,
+        version: count(row.version),
+        currency: row.currency.parse()?,
+        tariff: Tariff::from_json(&row.document).map_err(|error| unreadable("tariff", error))?,
+        published_at: row.published_at,
+    })
+}
+
+pub(crate) async fn upsert_topic(tx: &TenantTx, new: &NewTopic) -> Result<TopicId> {
+    let id = TopicId::new();
+    let stored: Option<Uuid> = tx
+        .value(
+            "INSERT INTO topic (tenant_id, id, number_id, digit, name, tariff_id, meter_starts) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (tenant_id, number_id, digit) WHERE removed_at IS NULL
+             DO UPDATE SET name = $5, tariff_id = $6, meter_starts = $7 RETURNING id AS v",
+            [
+                tx.tenant_id().into(),
+                id.into(),
+                new.number_id.into(),
+                i32::from(new.digit).into(),
+                new.name.as_str().into(),
+                new.tariff_id.into(),
+                new.meter_starts.as_str().into(),
+            ],
+        )
+        .await?;
+    Ok(stored.map_or(id, TopicId::from_uuid))
+}
+
+pub(crate) async fn remove_topic(tx: &TenantTx, id: TopicId, now: DateTime<Utc>) -> Result<bool> {
+    let removed = tx
+        .run(
+            "UPDATE topic SET removed_at = $3 WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL",
+            [tx.tenant_id().into(), id.into(), now.into()],
+        )
+        .await?;
+    Ok(removed > 0)
+}
+
+fn topics_of_book(tx: &TenantTx) -> sea_orm::Select<topic::Entity> {
+    topic::Entity::find().filter(topic::Column::TenantId.eq(tx.tenant_id().uuid()))
+}
+
+pub(crate) async fn topic_at(tx: &TenantTx, number_id: NumberId, digit: u8) -> Result<Option<Topic>> {
+    let row = topics_of_book(tx)
+        .filter(topic::Column::NumberId.eq(number_id.uuid()))
+        .filter(topic::Column::Digit.eq(i32::from(digit)))
+        .filter(topic::Column::RemovedAt.is_null())
+        .one(tx)
+        .await?;
+    row.map(topic_of).transpose()
+}
+
+pub(crate) async fn topic(tx: &TenantTx, id: TopicId) -> Result<Option<Topic>> {
+    topics_of_book(tx).filter(topic::Column::Id.eq(id.uuid())).one(tx).await?.map(topic_of).transpose()
+}
+
+pub(crate) async fn topics(tx: &TenantTx, with_removed: bool) -> Result<Vec<Topic>> {
+    let mut query = topics_of_book(tx).order_by_asc(topic::Column::NumberId).order_by_asc(topic::Column::Digit);
+    if !with_removed {
+        query = query.filter(topic::Column::RemovedAt.is_null());
+    }
+    query.all(tx).await?.into_iter().map(topic_of).collect()
+}
+
+fn topic_of(row: topic::Model) -> Result<Topic> {
+    Ok(Topic {
+        id: row.id.into(),
+        number_id: row.number_id.into(),
+        digit: u8::try_from(row.digit).map_err(|error| unreadable("topic", error))?,
+        name: row.name,
+        tariff_id: row.tariff_id.into(),
+        meter_starts: MeterStarts::stored(&row.meter_starts)?,
+        removed_at: row.removed_at,
+    })
+}
+
+pub(crate) async fn insert_plan(tx: &TenantTx, code: &str, name: &str, description: &str, is_add_on: bool) -> Result<PlanId> {
+    let id = PlanId::new();
+    let row = plan::ActiveModel {
+        tenant_id: Set(tx.tenant_id().uuid()),
+        id: Set(id.uuid()),
+        code: Set(code.to_owned()),
+        name: Set(name.to_owned()),
+        description: Set(description.to_owned()),
+        is_add_on: Set(is_add_on),
+        archived_at: Set(None),
+    };
+    let inserted = plan::Entity::insert(row).exec_without_returning(tx).await;
+    inserted.map_err(|error| taken(error, "plan_tenant_id_code_key", "code", code))?;
+    Ok(id)
+}
+
+pub(crate) async fn archive_plan(tx: &TenantTx, id: PlanId, now: DateTime<Utc>) -> Result<bool> {
+    let touched = tx
+        .run(
+            "UPDATE plan SET archived_at = coalesce(archived_at, $3) WHERE tenant_id = $1 AND id = $2",
+            [tx.tenant_id().into(), id.into(), now.into()],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+/// The plan with its row locked: versions of one plan are numbered one after the other.
+pub(crate) async fn lock_plan(tx: &TenantTx, id: PlanId) -> Result<Option<plan::Model>> {
+    Ok(tx.row("SELECT * FROM plan WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.tenant_id().into(), id.into()]).await?)
+}
+
+pub(crate) async fn insert_version(tx: &TenantTx, plan: PlanId, new: &NewPlanVersion, now: DateTime<Utc>) -> Result<PlanVersionId> {
+    let id = PlanVersionId::new();
+    tx.run(
+        "INSERT INTO plan_version (tenant_id, id, plan_id, version, currency, term_months, trial_days, term_discount_percent,
+           commitment_micros, features, published_at)
+         SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6, $7, $8, $9, $10
+         FROM plan_version WHERE tenant_id = $1 AND plan_id = $3",
+        [
+            tx.tenant_id().into(),
+            id.into(),
+            plan.into(),
+            new.currency.code().into(),
+            i32::try_from(new.term_months).map_err(|error| unreadable("term", error))?.into(),
+            i32::try_from(new.trial_days).map_err(|error| unreadable("trial", error))?.into(),
+            new.term_discount_percent.as_decimal().into(),
+            new.commitment.micros().into(),
+            new.features.clone().into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    let rows = new.components.iter().zip(1..).map(|(part, position)| component_row(tx, id, part, position));
+    let rows = rows.collect::<Result<Vec<_>>>()?;
+    if !rows.is_empty() {
+        component::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    Ok(id)
+}
+
+fn component_row(tx: &TenantTx, version: PlanVersionId, part: &Component, position: i32) -> Result<component::ActiveModel> {
+    Ok(component::ActiveModel {
+        tenant_id: Set(tx.tenant_id().uuid()),
+        plan_version_id: Set(version.uuid()),
+        key: Set(part.key.clone()),
+        position: Set(position),
+        kind: Set(part.kind.as_str().to_owned()),
+        name: Set(part.name.clone()),
+        measure: Set(part.measure.clone()),
+        filter: Set(serde_json::to_value(&part.filter).map_err(|error| unreadable("filter", error))?),
+        included: Set(part.included),
+        price: Set(serde_json::to_value(&part.price).map_err(|error| unreadable("price", error))?),
+        billed: Set(part.billed.as_str().to_owned()),
+    })
+}
+
+pub(crate) fn component_of(row: component::Model) -> Result<Component> {
+    Ok(Component {
+        key: row.key,
+        kind: ComponentKind::stored(&row.kind)?,
+        name: row.name,
+        measure: row.measure,
+        filter: serde_json::from_value(row.filter).map_err(|error| unreadable("filter", error))?,
+        included: row.included.normalize(),
+        price: Price::from_json(&row.price).map_err(|error| unreadable("price", error))?,
+        billed: Billed::stored(&row.billed)?,
+    })
+}
+
+pub(crate) async fn plans(tx: &TenantTx) -> Result<Vec<Plan>> {
+    let rows = plan::Entity::find()
+        .filter(plan::Column::TenantId.eq(tx.tenant_id().uuid()))
+        .order_by_asc(plan::Column::Code)
+        .all(tx)
+        .await?;
+    let newest: Vec<plan_version::Model> = tx
+        .rows(
+            "SELECT DISTINCT ON (plan_id) * FROM plan_version WHERE tenant_id = $1 ORDER BY plan_id, version DESC",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    let mut newest: HashMap<PlanId, PlanVersion> =
+        with_components(tx, newest).await?.into_iter().map(|version| (version.plan_id, version)).collect();
+    let plans = rows.into_iter().map(|row| Plan {
+        newest: newest.remove(&row.id.into()),
+        id: row.id.into(),
+        code: row.code,
+        name: row.name,
+        description: row.description,
+        is_add_on: row.is_add_on,
+        archived_at: row.archived_at,
+    });
+    Ok(plans.collect())
+}
+
+pub(crate) async fn plan_row(tx: &TenantTx, id: PlanId) -> Result<Option<plan::Model>> {
+    let found = plan::Entity::find()
+        .filter(plan::Column::TenantId.eq(tx.tenant_id().uuid()))
+        .filter(plan::Column::Id.eq(id.uuid()))
+        .one(tx)
+        .await?;
+    Ok(found)
+}
+
+pub(crate) async fn versions(tx: &TenantTx, ids: &[PlanVersionId]) -> Result<Vec<PlanVersion>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<plan_version::Model> = tx
+        .rows("SELECT * FROM plan_version WHERE tenant_id = $1 AND id = ANY($2)", [tx.tenant_id().into(), ids.into()])
+        .await?;
+    with_components(tx, rows).await
+}
+
+pub(crate) async fn versions_of(tx: &TenantTx, plan: PlanId) -> Result<Vec<PlanVersion>> {
+    let rows = plan_version::Entity::find()
+        .filter(plan_version::Column::TenantId.eq(tx.tenant_id().uuid()))
+        .filter(plan_version::Column::PlanId.eq(plan.uuid()))
+        .order_by_desc(plan_version::Column::Version)
+        .all(tx)
+        .await?;
+    with_components(tx, rows).await
+}
+
+async fn with_components(tx: &TenantTx, rows: Vec<plan_version::Model>) -> Result<Vec<PlanVersion>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let parts: Vec<component::Model> = tx
+        .rows(
+            "SELECT * FROM component WHERE tenant_id = $1 AND plan_version_id = ANY($2) ORDER BY plan_version_id, position",
+            [tx.tenant_id().into(), ids.into()],
+        )
+        .await?;
+    let mut by_version: HashMap<Uuid, Vec<Component>> = HashMap::new();
+    for part in parts {
+        by_version.entry(part.plan_version_id).or_default().push(component_of(part)?);
+    }
+    rows.into_iter().map(|row| version_of(row, &mut by_version)).collect()
+}
+
+fn version_of(row: plan_version::Model, components: &mut HashMap<Uuid, Vec<Component>>) -> Result<PlanVersion> {
+    let currency: Currency = row.currency.parse()?;
+    Ok(PlanVersion {
+        components: components.remove(&row.id).unwrap_or_default(),
+        id: row.id.into(),
+        plan_id: row.plan_id.into(),
+        version: count(row.version),
+        currency,
+        term_months: count(row.term_months),
+        trial_days: count(row.trial_days),
+        term_discount_percent: Percent::new(row.term_discount_percent)?,
+        commitment: Money::from_micros(row.commitment_micros, currency),
+        features: row.features,
+        published_at: row.published_at,
+    })
+}

@@ -1,0 +1,7 @@
+//! Queries, by room. Nothing in here decides.
+
+pub(crate) mod callers;
+pub(crate) mod catalogue;
+pub(crate) mod customers;
+pub(crate) mod numbers;
+pub(crate) mod subscriptions;

@@ -1,0 +1,262 @@
+use super::catalogue::component_of;
+use crate::component::Component;
+use crate::entity::{component, service_period, subscription, subscription_add_on};
+use crate::error::{Result, SubscriptionError};
+use crate::period::ServicePeriod;
+use crate::subscription::Subscription;
+use chrono::{DateTime, NaiveDate, Utc};
+use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+fn fits<T: TryInto<i32>>(value: T) -> Result<i32> {
+    value.try_into().map_err(|_| pricing::PricingError::TooLarge.into())
+}
+
+pub(crate) async fn insert(tx: &TenantTx, new: &Subscription) -> Result<()> {
+    let row = subscription::ActiveModel {
+        tenant_id: Set(tx.tenant_id().uuid()),
+        id: Set(new.id.uuid()),
+        customer_id: Set(new.customer_id.uuid()),
+        plan_version_id: Set(new.plan_version_id.uuid()),
+        status: Set(new.status_at(new.started_at).as_str().to_owned()),
+        anchor_on: Set(new.anchor_on),
+        time_zone: Set(new.time_zone.clone()),
+        seats: Set(fits(new.seats)?),
+        started_at: Set(new.started_at),
+        trial_ends_at: Set(new.trial_ends_at),
+        cancelled_at: Set(new.cancelled_at),
+    };
+    subscription::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+fn domain(row: subscription::Model) -> Subscription {
+    Subscription {
+        id: row.id.into(),
+        customer_id: row.customer_id.into(),
+        plan_version_id: row.plan_version_id.into(),
+        anchor_on: row.anchor_on,
+        time_zone: row.time_zone,
+        seats: row.seats.unsigned_abs(),
+        started_at: row.started_at,
+        trial_ends_at: row.trial_ends_at,
+        cancelled_at: row.cancelled_at,
+    }
+}
+
+pub(crate) async fn by_id(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Subscription>> {
+    let row = subscription::Entity::find()
+        .filter(subscription::Column::TenantId.eq(tx.tenant_id().uuid()))
+        .filter(subscription::Column::Id.eq(id.uuid()))
+        .one(tx)
+        .await?;
+    Ok(row.map(domain))
+}
+
+pub(crate) async fn lock(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Subscription>> {
+    let row: Option<subscription::Model> = tx
+        .row("SELECT * FROM subscription WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.tenant_id().into(), id.into()])
+        .await?;
+    Ok(row.map(domain))
+}
+
+pub(crate) async fn of_customers(tx: &TenantTx, customer_ids: &[CustomerId]) -> Result<Vec<Subscription>> {
+    let ids: Vec<Uuid> = customer_ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<subscription::Model> = tx
+        .rows(
+            "SELECT * FROM subscription WHERE tenant_id = $1 AND customer_id = ANY($2) ORDER BY customer_id, started_at, id",
+            [tx.tenant_id().into(), ids.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(domain).collect())
+}
+
+pub(crate) async fn in_service(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Subscription>> {
+    let rows: Vec<subscription::Model> = tx
+        .rows(
+            "SELECT * FROM subscription WHERE tenant_id = $1 AND started_at <= $2 AND (cancelled_at IS NULL OR cancelled_at > $2)
+             ORDER BY customer_id, started_at, id",
+            [tx.tenant_id().into(), at.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(domain).collect())
+}
+
+pub(crate) async fn set_seats(tx: &TenantTx, id: SubscriptionId, seats: u32) -> Result<()> {
+    tx.run(
+        "UPDATE subscription SET seats = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), fits(seats)?.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn cancel(tx: &TenantTx, id: SubscriptionId, at: DateTime<Utc>) -> Result<()> {
+    tx.run(
+        "UPDATE subscription SET status = 'cancelled', cancelled_at = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn attach(tx: &TenantTx, to: &Subscription, version: PlanVersionId, from: DateTime<Utc>) -> Result<()> {
+    let row = subscription_add_on::ActiveModel {
+        tenant_id: Set(tx.tenant_id().uuid()),
+        subscription_id: Set(to.id.uuid()),
+        plan_version_id: Set(version.uuid()),
+        started_at: Set(from),
+        customer_id: Set(to.customer_id.uuid()),
+        ended_at: Set(None),
+    };
+    subscription_add_on::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Ends the attachment that has no end yet; `false` when there is none.
+pub(crate) async fn detach(tx: &TenantTx, id: SubscriptionId, version: PlanVersionId, at: DateTime<Utc>) -> Result<bool> {
+    let ended = tx
+        .run(
+            "UPDATE subscription_add_on SET ended_at = $4
+             WHERE tenant_id = $1 AND subscription_id = $2 AND plan_version_id = $3 AND ended_at IS NULL",
+            [tx.tenant_id().into(), id.into(), version.into(), at.into()],
+        )
+        .await?;
+    Ok(ended > 0)
+}
+
+/// An add-on and how long it is there.
+pub(crate) struct AddOn {
+    pub(crate) plan_version_id: PlanVersionId,
+    pub(crate) from: DateTime<Utc>,
+    pub(crate) until: Option<DateTime<Utc>>,
+}
+
+fn ids_of(subscriptions: &[Subscription]) -> Vec<Uuid> {
+    subscriptions.iter().map(|subscription| subscription.id.uuid()).collect()
+}
+
+pub(crate) async fn add_ons(tx: &TenantTx, to: &[Subscription]) -> Result<HashMap<SubscriptionId, Vec<AddOn>>> {
+    let rows: Vec<subscription_add_on::Model> = tx
+        .rows(
+            "SELECT * FROM subscription_add_on WHERE tenant_id = $1 AND subscription_id = ANY($2) ORDER BY started_at, plan_version_id",
+            [tx.tenant_id().into(), ids_of(to).into()],
+        )
+        .await?;
+    let mut all: HashMap<SubscriptionId, Vec<AddOn>> = HashMap::new();
+    for row in rows {
+        let add_on = AddOn { plan_version_id: row.plan_version_id.into(), from: row.started_at, until: row.ended_at };
+        all.entry(row.subscription_id.into()).or_default().push(add_on);
+    }
+    Ok(all)
+}
+
+#[derive(FromQueryResult)]
+struct SubscriptionOf {
+    subscription_id: Uuid,
+}
+
+/// The components of a customer's subscriptions that charge by a meter at an instant.
+pub(crate) async fn measuring(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    meter: &str,
+    at: DateTime<Utc>,
+) -> Result<Vec<(SubscriptionId, Component)>> {
+    use sea_orm::ConnectionTrait;
+    let statement = db::sql(
+        "WITH held AS (
+           SELECT s.tenant_id, s.id AS subscription_id, s.plan_version_id FROM subscription s
+           WHERE s.tenant_id = $1 AND s.customer_id = $2 AND s.started_at <= $4 AND (s.cancelled_at IS NULL OR s.cancelled_at > $4)
+           UNION ALL
+           SELECT a.tenant_id, a.subscription_id, a.plan_version_id FROM subscription s
+           JOIN subscription_add_on a ON a.tenant_id = s.tenant_id AND a.subscription_id = s.id
+           WHERE s.tenant_id = $1 AND s.customer_id = $2 AND s.started_at <= $4 AND (s.cancelled_at IS NULL OR s.cancelled_at > $4)
+             AND a.started_at <= $4 AND (a.ended_at IS NULL OR a.ended_at > $4))
+         SELECT held.subscription_id, c.* FROM held
+         JOIN component c ON c.tenant_id = held.tenant_id AND c.plan_version_id = held.plan_version_id
+         WHERE c.measure = $3 AND c.kind IN ('usage', 'hours')
+         ORDER BY held.subscription_id, c.position",
+        [tx.tenant_id().into(), customer_id.into(), meter.into(), at.into()],
+    );
+    let rows = tx.query_all_raw(statement).await?;
+    let read = |row: &sea_orm::QueryResult| -> Result<(SubscriptionId, Component), SubscriptionError> {
+        let owner = SubscriptionOf::from_query_result(row, "")?;
+        Ok((owner.subscription_id.into(), component_of(component::Model::from_query_result(row, "")?)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+pub(crate) async fn periods(tx: &TenantTx, of: &[Subscription]) -> Result<HashMap<SubscriptionId, Vec<ServicePeriod>>> {
+    let rows: Vec<service_period::Model> = tx
+        .rows(
+            "SELECT * FROM service_period WHERE tenant_id = $1 AND subscription_id = ANY($2) ORDER BY subscription_id, position",
+            [tx.tenant_id().into(), ids_of(of).into()],
+        )
+        .await?;
+    let mut all: HashMap<SubscriptionId, Vec<ServicePeriod>> = HashMap::new();
+    for row in rows {
+        all.entry(row.subscription_id.into()).or_default().push(ServicePeriod {
+            position: row.position.unsigned_abs(),
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            starts_on: row.starts_on,
+            ends_on: row.ends_on,
+        });
+    }
+    Ok(all)
+}
+
+/// Stores periods that are not stored yet; the ones that are keep their bounds.
+pub(crate) async fn open(tx: &TenantTx, opened: &[(&Subscription, ServicePeriod)], now: DateTime<Utc>) -> Result<()> {
+    let positions = opened.iter().map(|(_, period)| fits(period.position)).collect::<Result<Vec<i32>>>()?;
+    let subscriptions: Vec<Uuid> = opened.iter().map(|(subscription, _)| subscription.id.uuid()).collect();
+    let customers: Vec<Uuid> = opened.iter().map(|(subscription, _)| subscription.customer_id.uuid()).collect();
+    let starts_at: Vec<DateTime<Utc>> = opened.iter().map(|(_, period)| period.starts_at).collect();
+    let ends_at: Vec<DateTime<Utc>> = opened.iter().map(|(_, period)| period.ends_at).collect();
+    let starts_on: Vec<NaiveDate> = opened.iter().map(|(_, period)| period.starts_on).collect();
+    let ends_on: Vec<NaiveDate> = opened.iter().map(|(_, period)| period.ends_on).collect();
+    tx.run(
+        "INSERT INTO service_period (tenant_id, subscription_id, position, customer_id, starts_at, ends_at, starts_on, ends_on, opened_at)
+         SELECT $1, *, $9 FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::timestamptz[], $6::timestamptz[], $7::date[], $8::date[])
+         ON CONFLICT DO NOTHING",
+        [
+            tx.tenant_id().into(),
+            subscriptions.into(),
+            positions.into(),
+            customers.into(),
+            starts_at.into(),
+            ends_at.into(),
+            starts_on.into(),
+            ends_on.into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct TornRow {
+    subscription_id: Uuid,
+    position: i32,
+}
+
+/// Periods that do not begin where the one before them ends.
+pub(crate) async fn torn_periods(tx: &TenantTx) -> Result<Vec<(SubscriptionId, i32)>> {
+    let rows: Vec<TornRow> = tx
+        .rows(
+            "SELECT subscription_id, position FROM (
+               SELECT subscription_id, position, starts_at,
+                 lag(ends_at) OVER by_position AS ended_at, lag(position) OVER by_position AS before
+               FROM service_period WHERE tenant_id = $1
+               WINDOW by_position AS (PARTITION BY subscription_id ORDER BY position)) period
+             WHERE coalesce(before, -1) <> position - 1 OR ended_at <> starts_at
+             ORDER BY subscription_id, position",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.subscription_id.into(), row.position)).collect())
+}

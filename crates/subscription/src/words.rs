@@ -1,0 +1,117 @@
+/// An enum that is stored, sent and shown as one word per variant.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// Every variant, in the order of the manual.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The word as stored and sent.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+
+            /// The variant that a word names.
+            pub fn from_word(word: &str) -> Option<$name> {
+                match word { $($word => Some($name::$variant),)+ _ => None }
+            }
+
+            #[allow(dead_code, reason = "a status is derived, never read back")]
+            pub(crate) fn stored(word: &str) -> Result<$name, crate::SubscriptionError> {
+                Self::from_word(word).ok_or_else(|| crate::SubscriptionError::StoredWordUnknown {
+                    kind: stringify!($name),
+                    word: word.to_owned(),
+                })
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                Self::from_word(&word).ok_or_else(|| serde::de::Error::unknown_variant(&word, &[$($word),+]))
+            }
+        }
+    )+};
+}
+
+words! {
+    /// When a customer pays.
+    Billing {
+        /// Before: from a wallet, call by call.
+        Prepaid = "prepaid",
+        /// After: by invoice.
+        Postpaid = "postpaid",
+    }
+    /// How a customer's documents are taxed.
+    TaxTreatment {
+        Standard = "standard",
+        ReverseCharge = "reverse_charge",
+        Exempt = "exempt",
+        OutOfScope = "out_of_scope",
+    }
+    /// What sort of number a DID is.
+    NumberKind {
+        Local = "local",
+        Premium = "premium",
+        TollFree = "toll_free",
+        Mobile = "mobile",
+    }
+    /// What happens to a caller whose number no customer has.
+    UnknownCallers {
+        /// Account number and PIN are asked for.
+        AskPin = "ask_pin",
+        /// The call is refused.
+        Refuse = "refuse",
+    }
+    /// What starts a topic's meter.
+    MeterStarts {
+        /// The agent's joining.
+        AgentJoined = "agent_joined",
+        /// The choice of the topic: where music or a recording is the service.
+        TopicChosen = "topic_chosen",
+    }
+    /// What a component charges for.
+    ComponentKind {
+        /// Being subscribed.
+        Flat = "flat",
+        /// Agents' seats.
+        Seat = "seat",
+        /// A meter's quantity in the period.
+        Usage = "usage",
+        /// Hours logged, by kind of work.
+        Hours = "hours",
+        /// Concurrent calls: the period's peak.
+        Channels = "channels",
+        /// A share of other components' amounts in the period.
+        Percent = "percent",
+        /// Once.
+        OneOff = "one_off",
+    }
+    /// On which side of its period a component is billed.
+    Billed {
+        InAdvance = "in_advance",
+        InArrears = "in_arrears",
+    }
+    /// What a subscription is at an instant.
+    SubscriptionStatus {
+        /// Recurring components cost nothing yet.
+        Trial = "trial",
+        Active = "active",
+        Cancelled = "cancelled",
+    }
+}

@@ -2,7 +2,7 @@
 # A private PostgreSQL cluster: made, started, stopped. Sourced, after say.sh and need.sh.
 # The server is a child of the script that starts it and is told by the kernel when that script dies (pdeathsig),
 # so that nothing outlives a closed terminal or a kill -9. As root it runs as the user postgres.
-# shellcheck disable=SC2154  # pg_bin is set by need_postgres
+# shellcheck disable=SC2154,SC2034  # pg_bin is set by need_postgres; wait sets $ended
 
 pg_pid=''
 pg_port=''
@@ -93,16 +93,14 @@ cluster_start() {
     die "PostgreSQL did not start; the lines above, from $home/server.log, say why."
 }
 
-# In a process group of its own (set -m), so that Ctrl-C reaches it only through us, after whoever uses it has ended.
+# In a session of its own, so that Ctrl-C reaches it only through us, after whoever uses it has ended.
 server_run() {
     local log=$1/server.log become=(setpriv --pdeathsig=INT)
     shift
     if [ "$(id -u)" = 0 ]; then become+=(--reuid=postgres --regid=postgres --init-groups); fi
     : >"$log"
-    set -m
-    (cd / && exec "${become[@]}" -- env -u DATABASE_URL LC_ALL=C.UTF-8 "$pg_bin/postgres" "$@") </dev/null >"$log" 2>&1 &
+    (cd / && exec setsid "${become[@]}" -- env -u DATABASE_URL LC_ALL=C.UTF-8 "$pg_bin/postgres" "$@") </dev/null >"$log" 2>&1 &
     pg_pid=$!
-    set +m
 }
 
 server_await() {
@@ -131,26 +129,40 @@ cluster_stop() {
     wait "$pid" 2>/dev/null || true
 }
 
-# run_in_group COMMAND...: runs a program in a process group of its own, passes on what we are told, returns its exit
-# code. The program, too, is told when this script dies.
+# run_in_group COMMAND...: runs a program in a session and process group of its own, passes on what we are told, returns
+# its exit code. The program, too, is told when this script dies. (A shell starts background programs deaf to Ctrl-C:
+# hence env.)
 child_pid=''
 run_in_group() {
-    local code=0
-    set -m
-    setpriv --pdeathsig=TERM -- "$@" &
+    local code='' status ended
+    setsid env --default-signal=INT,QUIT setpriv --pdeathsig=TERM -- "$@" &
     child_pid=$!
-    set +m
     trap 'kill -INT -- "-$child_pid" 2>/dev/null || true' INT
     trap 'kill -TERM -- "-$child_pid" 2>/dev/null || true' TERM HUP
     # A trapped signal ends the wait, not the child.
-    while true; do
-        code=0
-        wait "$child_pid" || code=$?
-        kill -0 "$child_pid" 2>/dev/null || break
+    while [ -z "$code" ]; do
+        ended='' status=0
+        wait_or_tick || status=$?
+        if [ "${ended:-}" = "$child_pid" ]; then code=$status; fi
+        if terminal_gone; then kill -TERM -- "-$child_pid" 2>/dev/null || true; fi
     done
     # What it left behind in its group ends with it.
     kill -TERM -- "-$child_pid" 2>/dev/null || true
     child_pid=''
     trap - INT TERM HUP
     return "$code"
+}
+
+# Between a terminal and us stands `make`, which keeps a hangup to itself: so we look every few seconds.
+if [ -t 2 ]; then had_terminal=1; else had_terminal=''; fi
+terminal_gone() { [ -n "$had_terminal" ] && ! [ -t 2 ]; }
+
+# Waits until the child ends, a signal comes or, at a terminal, some seconds have passed. Sets $ended of its caller.
+wait_or_tick() {
+    if [ -n "$had_terminal" ]; then
+        sleep 3 9>&- >/dev/null 2>&1 &
+        wait -n -p ended "$child_pid" "$!"
+    else
+        wait -n -p ended "$child_pid"
+    fi
 }

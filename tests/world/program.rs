@@ -147,8 +147,6 @@ fn environment(mut command: Command, database: &TestDatabase, folder: &Path) -> 
     command
         .env_remove("DATABASE_URL")
         .env("RINGTILL_OWNER_URL", database.owner.expose_secret())
-        .env("RINGTILL_TENANT_URL", database.config.tenant_url.expose_secret())
-        .env("RINGTILL_PLATFORM_URL", database.config.platform_url.expose_secret())
         .env("RINGTILL_ROLE_PASSWORD", ROLE_PASSWORD)
         .env("RINGTILL_SPOOL", folder.join("spool"))
         .env("RINGTILL_SECRET_FILE", folder.join("secret"));

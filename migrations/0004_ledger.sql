@@ -26,14 +26,17 @@ CREATE TABLE ledger_transaction (
   effective_at timestamptz NOT NULL,
   posted_at timestamptz NOT NULL,
   memo text NOT NULL DEFAULT '',
+  -- the one customer whose accounts it touches, for the wall of a portal customer
+  customer_id uuid,
   reverses uuid,
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, kind, key),
   FOREIGN KEY (tenant_id, reverses) REFERENCES ledger_transaction (tenant_id, id)
 );
 CREATE INDEX ledger_transaction_by_time ON ledger_transaction (tenant_id, effective_at);
+CREATE UNIQUE INDEX ledger_transaction_reversed_once ON ledger_transaction (tenant_id, reverses) WHERE reverses IS NOT NULL;
 COMMENT ON TABLE ledger_transaction IS 'One posting. A mistake is reversed by another.';
-CALL raise_wall('ledger_transaction', 'book', 'append');
+CALL raise_wall('ledger_transaction', 'customer', 'append');
 
 CREATE TABLE ledger_entry (
   tenant_id uuid NOT NULL REFERENCES organisation,
@@ -82,6 +85,9 @@ CREATE TABLE wallet (
   floor_micros bigint NOT NULL DEFAULT 0 CHECK (floor_micros <= 0),
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, customer_id, currency),
+  UNIQUE (tenant_id, account_id),
+  -- the net under every guarded update
+  CONSTRAINT wallet_keeps_its_floor CHECK (balance_micros - reserved_micros >= floor_micros),
   FOREIGN KEY (tenant_id, customer_id) REFERENCES customer (tenant_id, id),
   FOREIGN KEY (tenant_id, account_id) REFERENCES account (tenant_id, id)
 );
@@ -110,3 +116,91 @@ CREATE INDEX reservation_open ON reservation (tenant_id, wallet_id) WHERE state 
 CREATE INDEX reservation_lease ON reservation (lease_until) WHERE state = 'open';
 COMMENT ON TABLE reservation IS 'Money promised to a call before it is used. The same (call, leg, seq) again gets the stored answer.';
 CALL raise_wall('reservation', 'customer', 'change');
+
+-- Reserving and settling are one round trip each, because a call pays for every one of them; hence functions. Both take the
+-- wallet's row before the reservation's. They run with the caller's rights, behind its wall.
+
+-- Promises `wanted_micros` of a wallet to a call's leg, or denies it; the decision is stored under (call, leg, seq) and a repeat
+-- gets it again. `decision` is NULL when the customer has no wallet in that currency.
+CREATE FUNCTION reserve_from_wallet(of_tenant uuid, for_call uuid, for_leg text, for_seq int, of_customer uuid, in_currency char,
+  wanted_micros bigint, until timestamptz, at timestamptz, OUT decision text, OUT available_micros bigint)
+LANGUAGE plpgsql AS $$
+DECLARE taken_from uuid;
+BEGIN
+  SELECT r.state INTO decision FROM reservation r
+    WHERE r.tenant_id = of_tenant AND r.call_id = for_call AND r.leg = for_leg AND r.seq = for_seq;
+  IF decision IS NULL THEN
+    -- one guarded update, never read-then-write: two calls cannot both be promised the last cent
+    UPDATE wallet w SET reserved_micros = w.reserved_micros + wanted_micros
+      WHERE w.tenant_id = of_tenant AND w.customer_id = of_customer AND w.currency = in_currency
+        AND w.balance_micros - w.reserved_micros - wanted_micros >= w.floor_micros
+      RETURNING w.id INTO taken_from;
+    INSERT INTO reservation (tenant_id, call_id, leg, seq, wallet_id, customer_id, amount_micros, state, created_at, lease_until, closed_at)
+      SELECT of_tenant, for_call, for_leg, for_seq, w.id, of_customer, wanted_micros,
+        CASE WHEN taken_from IS NULL THEN 'denied' ELSE 'open' END, at, until, CASE WHEN taken_from IS NULL THEN at END
+      FROM wallet w WHERE w.tenant_id = of_tenant AND w.customer_id = of_customer AND w.currency = in_currency
+      ON CONFLICT (tenant_id, call_id, leg, seq) DO NOTHING
+      RETURNING state INTO decision;
+    IF decision IS NULL AND taken_from IS NOT NULL THEN
+      -- the same request was decided while this one waited for the wallet: what it took goes back
+      UPDATE wallet w SET reserved_micros = w.reserved_micros - wanted_micros WHERE w.tenant_id = of_tenant AND w.id = taken_from;
+    END IF;
+    IF decision IS NULL THEN
+      SELECT r.state INTO decision FROM reservation r
+        WHERE r.tenant_id = of_tenant AND r.call_id = for_call AND r.leg = for_leg AND r.seq = for_seq;
+    END IF;
+  END IF;
+  IF decision <> 'open' THEN
+    SELECT w.balance_micros - w.reserved_micros - w.floor_micros INTO available_micros FROM wallet w
+      WHERE w.tenant_id = of_tenant AND w.customer_id = of_customer AND w.currency = in_currency;
+  END IF;
+END $$;
+
+-- Closes the open reservations of a call's leg and posts its charge: wallet -paid, unbilled +charge, bad debt -unpaid. Once: a
+-- repeat gets the stored answer. The wallet pays what its floor and the reservations of other calls leave, the rest is unpaid.
+-- `transaction_id` is NULL when the customer has no wallet in that currency.
+CREATE FUNCTION settle_from_wallet(of_tenant uuid, new_transaction uuid, of_kind text, of_key text, for_call uuid, for_leg text,
+  of_customer uuid, in_currency char, charge_micros bigint, unbilled_account uuid, bad_debt_account uuid, with_memo text,
+  effective timestamptz, at timestamptz, OUT transaction_id uuid, OUT is_new boolean, OUT unpaid_micros bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  purse wallet%ROWTYPE;
+  freed_micros bigint;
+BEGIN
+  SELECT * INTO purse FROM wallet w
+    WHERE w.tenant_id = of_tenant AND w.customer_id = of_customer AND w.currency = in_currency FOR NO KEY UPDATE;
+  IF NOT FOUND THEN RETURN; END IF;
+  INSERT INTO ledger_transaction AS t (tenant_id, id, kind, key, effective_at, posted_at, memo, customer_id)
+    VALUES (of_tenant, new_transaction, of_kind, of_key, effective, at, with_memo, of_customer)
+    ON CONFLICT (tenant_id, kind, key) DO NOTHING;
+  is_new := FOUND;
+  IF NOT is_new THEN
+    SELECT t.id, coalesce(-sum(e.amount_micros), 0)::bigint INTO transaction_id, unpaid_micros
+      FROM ledger_transaction t
+      LEFT JOIN ledger_entry e ON e.tenant_id = t.tenant_id AND e.transaction_id = t.id AND e.account_id = bad_debt_account
+      WHERE t.tenant_id = of_tenant AND t.kind = of_kind AND t.key = of_key GROUP BY t.id;
+    RETURN;
+  END IF;
+  transaction_id := new_transaction;
+  WITH promised AS (
+    SELECT r.seq, r.amount_micros, sum(r.amount_micros) OVER (ORDER BY r.seq) - r.amount_micros AS used_before
+    FROM reservation r WHERE r.tenant_id = of_tenant AND r.call_id = for_call AND r.leg = for_leg AND r.state = 'open'
+  ), closed AS (
+    UPDATE reservation r SET state = 'settled', closed_at = at,
+      used_micros = least(p.amount_micros, greatest(0, charge_micros - p.used_before))
+    FROM promised p WHERE r.tenant_id = of_tenant AND r.call_id = for_call AND r.leg = for_leg AND r.seq = p.seq AND r.state = 'open'
+    RETURNING r.amount_micros
+  ) SELECT coalesce(sum(closed.amount_micros), 0)::bigint INTO freed_micros FROM closed;
+  unpaid_micros := greatest(0, charge_micros - (purse.balance_micros - purse.reserved_micros + freed_micros - purse.floor_micros));
+  UPDATE wallet w SET balance_micros = w.balance_micros - (charge_micros - unpaid_micros), reserved_micros = w.reserved_micros - freed_micros
+    WHERE w.tenant_id = of_tenant AND w.id = purse.id;
+  IF unpaid_micros > 0 THEN
+    INSERT INTO account (tenant_id, id, kind, currency) VALUES (of_tenant, bad_debt_account, 'bad_debt', in_currency)
+      ON CONFLICT DO NOTHING;
+  END IF;
+  INSERT INTO ledger_entry (tenant_id, transaction_id, position, account_id, customer_id, currency, amount_micros, effective_at)
+    SELECT of_tenant, new_transaction, e.position, e.account_id, e.customer_id, in_currency, e.amount_micros, effective
+    FROM (VALUES (1, purse.account_id, of_customer, unpaid_micros - charge_micros), (2, unbilled_account, of_customer, charge_micros),
+                 (3, bad_debt_account, NULL::uuid, -unpaid_micros)) AS e (position, account_id, customer_id, amount_micros)
+    WHERE e.amount_micros <> 0;
+END $$;

@@ -1,0 +1,68 @@
+use crate::account::AccountKind;
+use db::{CustomerId, DbError, TransactionId};
+use money::{Currency, Money, MoneyError};
+
+/// Every rule of this crate that a caller can break.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The entries of a posting do not sum to zero in this currency.
+    #[error("the entries sum to {sum}, not to zero")]
+    PostingMustBalance { sum: Money },
+    /// The same, found by the database's own trigger.
+    #[error("the entries of a transaction do not sum to zero")]
+    EntriesMustBalance,
+    /// An account kept per customer was named without one.
+    #[error("account {0} is kept per customer")]
+    AccountMustNameCustomer(AccountKind),
+    /// An account of the book was named with a customer.
+    #[error("account {0} belongs to the book, not to a customer")]
+    AccountBelongsToBook(AccountKind),
+    /// A stored account has a kind that this version does not know.
+    #[error("unknown account kind \"{0}\"")]
+    UnknownAccountKind(String),
+    /// What is reserved or topped up is more than nothing.
+    #[error("{0} is not above zero")]
+    AmountMustBePositive(Money),
+    /// A call's charge is not negative.
+    #[error("{0} is below zero")]
+    ChargeMustNotBeNegative(Money),
+    /// The customer has no wallet in this currency.
+    #[error("{customer_id} has no wallet in {currency}")]
+    NoWallet { customer_id: CustomerId, currency: Currency },
+    /// The customer has a wallet in another currency already.
+    #[error("{customer_id} has a wallet in {found}, not in {wanted}")]
+    WalletMustKeepItsCurrency { customer_id: CustomerId, wanted: Currency, found: Currency },
+    /// Balance minus reserved would go below the floor.
+    #[error("the wallet's balance less what is reserved would go below its floor")]
+    WalletMustKeepItsFloor,
+    /// A floor is zero, or minus a credit limit.
+    #[error("a floor of {0} is above zero")]
+    FloorMustNotBePositive(Money),
+    /// Only a stored transaction can be reversed.
+    #[error("{0} is not a transaction of this book")]
+    UnknownTransaction(TransactionId),
+    /// A transaction is reversed at most once.
+    #[error("{0} is reversed already")]
+    AlreadyReversed(TransactionId),
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    #[error(transparent)]
+    Db(DbError),
+}
+
+impl From<DbError> for LedgerError {
+    fn from(error: DbError) -> Self {
+        match db::constraint_of(&error).as_deref() {
+            Some("wallet_keeps_its_floor") => Self::WalletMustKeepItsFloor,
+            Some("entries_sum_to_zero") => Self::EntriesMustBalance,
+            _ => Self::Db(error),
+        }
+    }
+}
+
+impl LedgerError {
+    /// True when the same transaction may be tried again (serialization failure, deadlock).
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Db(error) if db::is_retryable(error))
+    }
+}

@@ -1,0 +1,28 @@
+//! Double-entry ledger of a book: accounts, postings, wallets, and money promised to calls before it is used.
+//! Never: knows an invoice, a price, a payment or what a call is; edits or deletes an entry (a mistake is reversed).
+//! Invariants: the entries of a transaction sum to zero in each currency ([`Posting::new`], and a trigger); a wallet's balance is
+//! the sum of its entries and its reserved part the sum of its open reservations, kept by the same transaction; balance minus
+//! reserved never goes below the floor; the same (kind, key) is one transaction. Positive credits, negative debits.
+//! Start at `posting.rs`, then `reservation.rs` and `settlement.rs`.
+
+mod account;
+pub mod audit;
+mod batch;
+mod entity;
+mod error;
+mod posting;
+mod reading;
+mod reservation;
+mod settlement;
+mod store;
+mod wallet;
+
+pub use account::{AccountKind, AccountRef};
+pub use audit::{Violation, check as check_ledger};
+pub use batch::{reserve_batch, settle_batch};
+pub use error::LedgerError;
+pub use posting::{Posted, Posting, accrue, post, post_many, reverse};
+pub use reading::{StatementLine, TrialBalanceLine, balance, statement, trial_balance};
+pub use reservation::{Leg, Reserve, Reserved, expire_leases, extend_lease, release, reserve};
+pub use settlement::{Settle, Settled, settle};
+pub use wallet::{Wallet, open_wallet, set_floor, top_up, wallet_of};

@@ -1,0 +1,80 @@
+use crate::error::LedgerError;
+use crate::store;
+use chrono::{DateTime, Utc};
+use db::{CallId, CustomerId, TenantTx};
+use money::Money;
+
+/// Which level's price of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Leg {
+    /// What the caller pays, in the book where the call happens.
+    Caller,
+    /// What a book charges the level below it.
+    Seller,
+    /// What a carrier costs.
+    Carrier,
+}
+
+impl Leg {
+    /// As stored.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Seller => "seller",
+            Self::Carrier => "carrier",
+        }
+    }
+}
+
+/// A wish to promise money to a call before it is used. (call, leg, seq) is its key in the book.
+#[derive(Clone, Copy, Debug)]
+pub struct Reserve {
+    pub call_id: CallId,
+    pub leg: Leg,
+    /// 1, 2, 3 .. within the leg.
+    pub seq: u32,
+    pub customer_id: CustomerId,
+    /// Above zero.
+    pub amount: Money,
+    /// Released by [`expire_leases`] after this, unless extended or settled.
+    pub lease_until: DateTime<Utc>,
+}
+
+/// The stored decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// The money is held.
+    Open,
+    /// It is not: too little was available, or the reservation is closed already. What is available now.
+    Denied { available: Money },
+}
+
+/// Promises money to a call's leg by one guarded update, in one round trip. A repeat of (call, leg, seq) gets the stored decision
+/// and takes nothing; one whose money is no longer held is denied.
+pub async fn reserve(tx: &TenantTx, wish: &Reserve, now: DateTime<Utc>) -> Result<Reserved, LedgerError> {
+    if !wish.amount.is_positive() {
+        return Err(LedgerError::AmountMustBePositive(wish.amount));
+    }
+    store::reservations::reserve(tx, wish, now).await
+}
+
+/// Keeps the open reservations of a leg until `until`, never shortening a lease; how many there are.
+pub async fn extend_lease(
+    tx: &TenantTx,
+    call_id: CallId,
+    leg: Leg,
+    until: DateTime<Utc>,
+    _now: DateTime<Utc>,
+) -> Result<u64, LedgerError> {
+    store::reservations::extend_lease(tx, call_id, leg, until).await
+}
+
+/// Gives the open reservations of a leg back without a charge; how many there were.
+pub async fn release(tx: &TenantTx, call_id: CallId, leg: Leg, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+    store::reservations::release(tx, call_id, leg, now).await
+}
+
+/// Gives back what nobody has extended or settled in time (I14); how many reservations expired.
+pub async fn expire_leases(tx: &TenantTx, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+    store::reservations::expire(tx, now).await
+}

@@ -6,10 +6,10 @@ use crate::g711::Codec;
 use crate::inbox::{Input, Message};
 use crate::leg::Leg;
 use crate::live::CallState;
-use crate::party::Party;
+use crate::party::{Party, fresh_session_id};
 use crate::prompt::{Prompt, Prompts};
 use crate::registrar::Binding;
-use crate::sdp;
+use crate::sdp::{self, LocalAudio};
 use crate::shared::{Shared, lock};
 use rsipstack::dialog::dialog::DialogStateReceiver;
 use rsipstack::dialog::invitation::InviteOption;
@@ -66,7 +66,8 @@ impl Call {
             return Ok(Rung::Busy);
         };
         let signalling = binding.flow.as_ref().and_then(|flow| flow.get_socketaddr().ok()).map(|flow| flow.ip());
-        let Some(states) = self.start_ringing(&leg, binding) else { return Ok(Rung::Busy) };
+        let session_id = fresh_session_id();
+        let Some(states) = self.start_ringing(&leg, binding, session_id) else { return Ok(Rung::Busy) };
         let until = queue_until.min(Instant::now() + self.shared.config.timing.agent_ring);
         let response = loop {
             match self.next(Some(until)).await? {
@@ -84,7 +85,7 @@ impl Call {
             info!(agent.username = username, status = response.status_code.code(), "An agent's phone said no");
             return Ok(refusal(&response));
         }
-        let party = Party::new(dialog, states, leg, signalling);
+        let party = Party::new(dialog, states, leg, signalling, session_id);
         let Some(remote) = sdp::parse(&response.body) else {
             self.shared.say_farewell(party.dialog, Some("SIP;cause=488;text=\"no common codec\""));
             return Ok(Rung::Refused);
@@ -94,16 +95,11 @@ impl Call {
     }
 
     /// Sends the INVITE; its final answer comes to the inbox.
-    fn start_ringing(&mut self, leg: &Leg, binding: Binding) -> Option<DialogStateReceiver> {
+    fn start_ringing(&mut self, leg: &Leg, binding: Binding, session_id: u64) -> Option<DialogStateReceiver> {
         let over_tcp = binding.flow.as_ref().is_some_and(|flow| flow.r#type != Some(sip::Transport::Udp));
         let contact = self.shared.contact(over_tcp).ok()?;
         let first = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
-        let local = crate::sdp::LocalAudio {
-            ip: self.shared.config.advertised_ip,
-            port: leg.port(),
-            session_id: u64::from(rand::random::<u32>() >> 1),
-            version: 1,
-        };
+        let local = LocalAudio { ip: self.shared.config.advertised_ip, port: leg.port(), session_id, version: 1 };
         let mut caller = contact.clone();
         let shown = lock(&self.live).caller.clone().unwrap_or_else(|| "anonymous".to_owned());
         caller.auth = Some(sip::Auth { user: shown, password: None });

@@ -9,7 +9,7 @@ use crate::inbox::{Input, Message};
 use crate::leg::{Leg, MediaEvent};
 use crate::live::{CallState, Live};
 use crate::meter::Meter;
-use crate::party::Party;
+use crate::party::{Party, fresh_session_id};
 use crate::sdp::{self, RemoteAudio};
 use crate::shared::{CallLog, Command, Shared, Ticket, lock};
 use crate::identity;
@@ -155,7 +155,7 @@ impl Door {
             shared: self.shared,
             log,
             live: self.live,
-            caller: Party::new(dialog, states, self.leg, Some(self.signalling)),
+            caller: Party::new(dialog, states, self.leg, Some(self.signalling), fresh_session_id()),
             offer: self.offer,
             heard: self.heard,
             inbox,

@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 
 /// A G.711 law as it is named in SDP and numbered in RTP (RFC 3551).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Codec {
+pub enum Codec {
+    /// u-law, payload type 0.
     Pcmu,
+    /// A-law, payload type 8.
     Pcma,
 }
 

@@ -8,6 +8,7 @@
 
 mod bridge;
 mod call;
+pub mod caller;
 mod config;
 mod control;
 mod delivery;
@@ -38,5 +39,6 @@ mod voice;
 pub use config::*;
 pub use control::*;
 pub use edge::Edge;
+pub use g711::Codec;
 pub use live::{CallState, LiveCall};
 pub use registrar::RegisteredPhone;

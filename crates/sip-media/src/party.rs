@@ -24,6 +24,11 @@ pub(crate) struct Party {
     version: u64,
 }
 
+/// RFC 8866 5.2 wants a number, and some parsers want it to fit in 32 bits.
+pub(crate) fn fresh_session_id() -> u64 {
+    u64::from(rand::random::<u32>() >> 1)
+}
+
 /// What a re-INVITE or UPDATE did to a side.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
@@ -38,9 +43,8 @@ impl Party {
         states: DialogStateReceiver,
         leg: Leg,
         signalling: Option<IpAddr>,
+        session_id: u64,
     ) -> Self {
-        // RFC 8866 5.2 wants numbers, and some parsers want them to fit in 32 bits.
-        let session_id = u64::from(rand::random::<u32>() >> 1);
         let (on_hold, offer_pending, awaits_answer, version) = (false, false, false, 1);
         Self { dialog, states, leg, on_hold, offer_pending, awaits_answer, signalling, session_id, version }
     }

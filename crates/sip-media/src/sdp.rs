@@ -175,8 +175,13 @@ impl Stream {
 /// An offer of both laws, `first` preferred, and telephone events as 101.
 pub(crate) fn offer(local: LocalAudio, first: Codec) -> Vec<u8> {
     let second = if first == Codec::Pcmu { Codec::Pcma } else { Codec::Pcmu };
+    offer_of(local, &[first, second], Direction::SendRecv)
+}
+
+/// An offer of these codecs, and telephone events as 101.
+pub(crate) fn offer_of(local: LocalAudio, codecs: &[Codec], direction: Direction) -> Vec<u8> {
     let mut text = head(local);
-    push_audio(&mut text, local.port, &[first, second], Some(101), Direction::SendRecv);
+    push_audio(&mut text, local.port, codecs, Some(101), direction);
     text.into_bytes()
 }
 

@@ -1,0 +1,366 @@
+//! What surrounds a page: brand by host, navigation by audience, who is signed in, the notice after a POST.
+
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    assets,
+    urls::{self, Audience},
+    views::{
+        parts::Note,
+        ui::{self, Plain},
+    },
+};
+
+/// The twelve values that a brand may choose. Contrast was checked when they were saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrandColours {
+    pub accent: String,
+    pub accent_hover: String,
+    pub on_accent: String,
+    pub accent_text: String,
+    pub accent_soft: String,
+    pub accent_dark: String,
+    pub accent_text_dark: String,
+    pub accent_soft_dark: String,
+    pub canvas: String,
+    pub canvas_dark: String,
+    /// Pixels, 0 to 14.
+    pub radius: u8,
+    /// Pixels, 24 to 28.
+    pub logo_height: u8,
+}
+
+impl BrandColours {
+    /// The theme file: twelve variables and nothing else. A value that is not a plain colour is left out,
+    /// so that nobody can write a rule of style into it.
+    pub fn css(&self) -> String {
+        let colours = [
+            ("accent", &self.accent),
+            ("accent-hover", &self.accent_hover),
+            ("on-accent", &self.on_accent),
+            ("accent-text", &self.accent_text),
+            ("accent-soft", &self.accent_soft),
+            ("accent-dark", &self.accent_dark),
+            ("accent-text-dark", &self.accent_text_dark),
+            ("accent-soft-dark", &self.accent_soft_dark),
+            ("canvas", &self.canvas),
+            ("canvas-dark", &self.canvas_dark),
+        ];
+        let mut css = String::from(":root {\n");
+        for (name, value) in colours {
+            let digits = value.strip_prefix('#').unwrap_or("");
+            if matches!(digits.len(), 3 | 6) && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                css.push_str(&format!("  --brand-{name}: {value};\n"));
+            }
+        }
+        css.push_str(&format!("  --brand-radius: {}px;\n  --brand-logo-height: {}px;\n}}\n", self.radius.min(14), self.logo_height.clamp(24, 28)));
+        css
+    }
+
+    /// `/theme/{hash}.css`: another content has another address.
+    pub fn href(&self) -> String {
+        format!("/theme/{}.css", hex::encode(&Sha256::digest(self.css().as_bytes())[..8]))
+    }
+}
+
+/// Whose name is on the page. The operator's name stands on no page of a reseller's host.
+#[derive(Clone, Debug)]
+pub struct Brand {
+    pub name: String,
+    /// One sentence on the sign-in page.
+    pub promise: String,
+    /// Below "Sign in".
+    pub welcome: String,
+    pub support_email: String,
+    /// An image of the brand's own; without one the operator's mark, or the initials of the name.
+    pub logo_href: Option<String>,
+    pub is_operator: bool,
+    /// `None` for the colours of the stylesheet itself.
+    pub theme_href: Option<String>,
+}
+
+impl Brand {
+    pub fn operator() -> Self {
+        Self {
+            name: "Ringtill".into(),
+            promise: "Every call, priced to the cent, with the reason.".into(),
+            welcome: "Operator and direct accounts".into(),
+            support_email: String::new(),
+            logo_href: None,
+            is_operator: true,
+            theme_href: None,
+        }
+    }
+
+    pub fn initials(&self) -> String {
+        ui::initials(&self.name)
+    }
+
+    pub fn icon_href(&self) -> String {
+        match &self.logo_href {
+            Some(href) => href.clone(),
+            None if self.is_operator => assets::href("mark.svg"),
+            None => "data:,".into(),
+        }
+    }
+}
+
+/// Chosen by hand and kept in a cookie; otherwise the system decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub const COOKIE: &'static str = "theme";
+
+    pub fn from_cookie(value: &str) -> Option<Self> {
+        match value {
+            "light" => Some(Theme::Light),
+            "dark" => Some(Theme::Dark),
+            _ => None,
+        }
+    }
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+}
+
+/// The place in the navigation that a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Home,
+    Live,
+    Calls,
+    Customers,
+    Plans,
+    Numbers,
+    Agents,
+    Invoices,
+    Runs,
+    Ledger,
+    Account,
+    Prices,
+    Elsewhere,
+}
+
+#[derive(Clone, Debug)]
+pub struct NavLink {
+    pub icon: &'static str,
+    pub text: String,
+    pub href: String,
+    pub current: bool,
+    /// At the right: how many wait there.
+    pub count: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct NavGroup {
+    pub name: &'static str,
+    pub links: Vec<NavLink>,
+}
+
+/// Another place that the same person may work in.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    pub id: String,
+    pub organisation: String,
+    pub role: String,
+}
+
+/// Who is signed in, and where.
+#[derive(Clone, Debug, Default)]
+pub struct Person {
+    pub name: String,
+    /// "Tenant admin", "seat 07".
+    pub role: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Organisation {
+    pub name: String,
+    /// "Europe/Berlin, EUR".
+    pub facts: String,
+}
+
+/// Everything round the content of a page.
+#[derive(Clone, Debug)]
+pub struct Shell {
+    pub title: String,
+    pub brand: Brand,
+    pub theme: Option<Theme>,
+    /// Proves that a form came from our own page; from the session.
+    pub csrf: String,
+    pub notice: Option<Note>,
+    pub home_href: String,
+    pub find_href: Option<String>,
+    pub organisation: Organisation,
+    pub person: Person,
+    pub memberships: Vec<Membership>,
+    pub nav: Vec<NavGroup>,
+}
+
+impl Shell {
+    /// A page for somebody not signed in.
+    pub fn outside(title: impl Into<String>, brand: Brand, theme: Option<Theme>) -> Self {
+        Self {
+            title: title.into(),
+            brand,
+            theme,
+            csrf: String::new(),
+            notice: None,
+            home_href: "/".into(),
+            find_href: None,
+            organisation: Organisation::default(),
+            person: Person::default(),
+            memberships: Vec::new(),
+            nav: Vec::new(),
+        }
+    }
+
+    /// A page of a book, for those who keep it. `live_calls` stands beside "Live" when there are any.
+    pub fn book(mut self, audience: Audience, section: Section, live_calls: u32) -> Self {
+        self.home_href = audience.home();
+        self.find_href = Some(audience.find());
+        self.nav = book_nav(audience, section, live_calls);
+        self
+    }
+
+    pub fn desk(mut self, section: Section) -> Self {
+        self.home_href = urls::DESK.into();
+        self.nav = vec![group("", section, &[(Section::Home, "headset", "Desk", urls::DESK), (Section::Calls, "list-details", "My calls", urls::DESK_CALLS)])];
+        self
+    }
+
+    pub fn portal(mut self, section: Section) -> Self {
+        self.home_href = urls::PORTAL.into();
+        self.nav = vec![group(
+            "",
+            section,
+            &[
+                (Section::Home, "wallet", "Account", urls::PORTAL),
+                (Section::Calls, "phone", "Calls", urls::PORTAL_CALLS),
+                (Section::Invoices, "receipt", "Receipts", urls::PORTAL_INVOICES),
+                (Section::Prices, "tag", "Prices", urls::PORTAL_PRICES),
+            ],
+        )];
+        self
+    }
+
+    pub fn titled(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    pub fn top_links(&self) -> &[NavLink] {
+        self.nav.first().map_or(&[], |group| &group.links)
+    }
+
+    /// The hidden field of every form.
+    pub fn token(&self) -> Token {
+        Token(self.csrf.clone())
+    }
+}
+
+/// The hidden field that each POST carries.
+#[derive(Clone, Debug, Default)]
+pub struct Token(pub String);
+
+impl HtmlSafe for Token {}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, r#"<input type="hidden" name="csrf" value="{}">"#, Plain(&self.0))
+    }
+}
+
+fn group(name: &'static str, section: Section, links: &[(Section, &'static str, &str, &str)]) -> NavGroup {
+    let links = links
+        .iter()
+        .map(|(of, icon, text, href)| NavLink { icon, text: (*text).into(), href: (*href).into(), current: *of == section, count: String::new() })
+        .collect();
+    NavGroup { name, links }
+}
+
+/// Only what exists is in the navigation, twelve entries at most.
+fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGroup> {
+    let (home, live, calls) = (audience.home(), audience.live(), audience.calls());
+    let (customers, plans, numbers, invoices) = (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
+    let (agents, runs, ledger, account) = (audience.agents(), audience.runs(), audience.ledger(), audience.account());
+    let first = group("", section, &[(Section::Home, "home", "Today", &home)]);
+    let watch = group(
+        "",
+        section,
+        &[(Section::Home, "home", "Today", &home), (Section::Live, "phone-call", "Live", &live), (Section::Calls, "list-details", "Calls", &calls)],
+    );
+    let sell = group(
+        "Sell",
+        section,
+        &[
+            (Section::Customers, if audience == Audience::Tenant { "users" } else { "buildings" }, audience.customers_word(), &customers),
+            (Section::Plans, "tag", "Plans", &plans),
+            (Section::Numbers, "hash", "Numbers", &numbers),
+            (Section::Invoices, "receipt", "Invoices", &invoices),
+        ],
+    );
+    let money = group("Money", section, &[(Section::Runs, "player-play", "Invoice runs", &runs), (Section::Ledger, "scale", "Ledger", &ledger)]);
+    let people = group("Run", section, &[(Section::Agents, "headset", "Agents", &agents)]);
+    let own = group("Account", section, &[(Section::Account, "file-invoice", "Plan and bills", &account)]);
+    let mut nav = match audience {
+        Audience::Operator => vec![first, sell, money],
+        Audience::Reseller => vec![first, sell, money, own],
+        Audience::Tenant => vec![watch, sell, people, money, own],
+    };
+    if live_calls > 0 {
+        for link in nav.iter_mut().flat_map(|group| group.links.iter_mut()).filter(|link| link.href == live) {
+            link.count = live_calls.to_string();
+        }
+    }
+    nav
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_theme_file_sets_variables_and_cannot_carry_a_rule() {
+        let mut colours = BrandColours {
+            accent: "#7a2a5e".into(),
+            accent_hover: "#641f4c".into(),
+            on_accent: "#fff".into(),
+            accent_text: "#7a2a5e".into(),
+            accent_soft: "#f8edf4".into(),
+            accent_dark: "#a8457f".into(),
+            accent_text_dark: "#eda4cd".into(),
+            accent_soft_dark: "#341d2b".into(),
+            canvas: "#f8f5f2".into(),
+            canvas_dark: "#121011".into(),
+            radius: 12,
+            logo_height: 26,
+        };
+        let href = colours.href();
+        assert_eq!(colours.css().matches("--brand-").count(), 12);
+        colours.accent = "red;} body{display:none".into();
+        assert!(!colours.css().contains("display"), "a value that is not a colour is left out");
+        assert_ne!(colours.href(), href, "another content has another address");
+    }
+
+    #[test]
+    fn a_navigation_has_one_current_entry_and_at_most_twelve() {
+        for audience in Audience::ALL {
+            let nav = book_nav(audience, Section::Invoices, 3);
+            let links: Vec<_> = nav.iter().flat_map(|group| &group.links).collect();
+            assert!(links.len() <= 12);
+            assert_eq!(links.iter().filter(|link| link.current).count(), 1);
+            assert!(links.iter().all(|link| link.href.starts_with(audience.prefix())));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Every address of the pages, written once. Three audiences share the pages of a book; the first part of the path says which.
+
+use std::fmt::Display;
+
+/// Who keeps the book that a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    Operator,
+    Reseller,
+    Tenant,
+}
+
+impl Audience {
+    pub const ALL: [Audience; 3] = [Audience::Operator, Audience::Reseller, Audience::Tenant];
+
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Audience::Operator => "/ops",
+            Audience::Reseller => "/reseller",
+            Audience::Tenant => "/admin",
+        }
+    }
+
+    /// What those below are called where they are listed.
+    pub fn customers_word(self) -> &'static str {
+        match self {
+            Audience::Operator => "Resellers and tenants",
+            Audience::Reseller => "Tenants",
+            Audience::Tenant => "Customers",
+        }
+    }
+
+    pub fn home(self) -> String {
+        self.prefix().to_owned()
+    }
+    pub fn find(self) -> String {
+        self.at("find")
+    }
+    pub fn live(self) -> String {
+        self.at("live")
+    }
+    pub fn live_events(self) -> String {
+        self.at("live/events")
+    }
+    pub fn calls(self) -> String {
+        self.at("calls")
+    }
+    pub fn call(self, id: impl Display) -> String {
+        self.at(format_args!("calls/{id}"))
+    }
+    /// Ending a call is a resource of its own: POST creates it.
+    pub fn call_end(self, id: impl Display) -> String {
+        self.at(format_args!("calls/{id}/end"))
+    }
+    pub fn customers(self) -> String {
+        self.at("customers")
+    }
+    pub fn customer(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}"))
+    }
+    /// GET shows the form and its preview, POST records.
+    pub fn customer_payments(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/payments"))
+    }
+    pub fn plans(self) -> String {
+        self.at("plans")
+    }
+    pub fn plan(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}"))
+    }
+    pub fn numbers(self) -> String {
+        self.at("numbers")
+    }
+    pub fn agents(self) -> String {
+        self.at("agents")
+    }
+    pub fn invoices(self) -> String {
+        self.at("invoices")
+    }
+    pub fn invoice(self, id: impl Display) -> String {
+        self.at(format_args!("invoices/{id}"))
+    }
+    pub fn invoice_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("invoices/{id}/pdf"))
+    }
+    /// The invoice with one line opened, for a browser without scripts.
+    pub fn invoice_opened(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("invoices/{id}?open={line}#line-{line}"))
+    }
+    /// Only what lies below one line.
+    pub fn invoice_line(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("invoices/{id}/lines/{line}"))
+    }
+    pub fn runs(self) -> String {
+        self.at("runs")
+    }
+    pub fn run(self, id: impl Display) -> String {
+        self.at(format_args!("runs/{id}"))
+    }
+    pub fn run_events(self, id: impl Display) -> String {
+        self.at(format_args!("runs/{id}/events"))
+    }
+    pub fn run_finalization(self, id: impl Display) -> String {
+        self.at(format_args!("runs/{id}/finalization"))
+    }
+    pub fn ledger(self) -> String {
+        self.at("ledger")
+    }
+    pub fn account(self) -> String {
+        self.at("account")
+    }
+
+    fn at(self, rest: impl Display) -> String {
+        format!("{}/{rest}", self.prefix())
+    }
+}
+
+pub const SIGN_IN: &str = "/sign-in";
+pub const SIGN_OUT: &str = "/sign-out";
+pub const THEME_CHOICE: &str = "/preferences/theme";
+/// POST with the id of a membership: the session moves to that organisation.
+pub const MEMBERSHIP: &str = "/session/membership";
+
+pub const DESK: &str = "/agent";
+pub const DESK_STATE: &str = "/agent/state";
+pub const DESK_HEARTBEAT: &str = "/agent/heartbeat";
+pub const DESK_EVENTS: &str = "/agent/events";
+pub const DESK_CALLS: &str = "/agent/calls";
+pub const DESK_PHONE: &str = "/agent/phone";
+pub const DESK_PHONE_PASSWORD: &str = "/agent/phone/password";
+
+pub const PORTAL: &str = "/portal";
+pub const PORTAL_CALLS: &str = "/portal/calls";
+pub const PORTAL_INVOICES: &str = "/portal/invoices";
+pub const PORTAL_PRICES: &str = "/portal/prices";
+
+pub fn portal_call(id: impl Display) -> String {
+    format!("{PORTAL_CALLS}/{id}")
+}
+pub fn portal_invoice(id: impl Display) -> String {
+    format!("{PORTAL_INVOICES}/{id}")
+}
+pub fn portal_invoice_pdf(id: impl Display) -> String {
+    format!("{PORTAL_INVOICES}/{id}/pdf")
+}
+
+/// A path with a query, each value encoded; empty values are left out.
+pub fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
+    let kept: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();
+    match serde_urlencoded::to_string(&kept) {
+        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_leaves_out_what_is_empty_and_encodes_the_rest() {
+        assert_eq!(with_query("/admin/calls", &[("q", ""), ("from", "+49 30")]), "/admin/calls?from=%2B49+30");
+        assert_eq!(with_query("/admin/calls", &[("q", "")]), "/admin/calls");
+    }
+
+    #[test]
+    fn the_same_page_has_the_prefix_of_its_audience() {
+        assert_eq!(Audience::Reseller.invoice("inv_1"), "/reseller/invoices/inv_1");
+        assert_eq!(Audience::Operator.run_finalization("run_1"), "/ops/runs/run_1/finalization");
+    }
+}

@@ -1,0 +1,68 @@
+//! One customer, and money coming in for it: form, preview, confirm.
+
+use askama::Template;
+use askama_web::WebTemplate;
+
+use super::{
+    parts::{Facts, Heading, Stats, Sums},
+    table::Table,
+    ui,
+};
+use crate::shell::{Shell, Token};
+
+/// What a wallet holds, and the entries that made it.
+#[derive(Clone, Debug)]
+pub struct WalletCard {
+    /// Balance, reserved, available, floor.
+    pub figures: Stats,
+    pub entries: Table,
+}
+
+/// `GET /admin/customers/{id}`, and `GET /admin/account` for the book one level up.
+#[derive(Template, WebTemplate)]
+#[template(path = "customer.html")]
+pub struct Customer {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub facts: Facts,
+    /// `None` for a customer on account.
+    pub wallet: Option<WalletCard>,
+    pub subscriptions: Table,
+    pub invoices: Table,
+    /// `None` where a book holds no calls of its own.
+    pub calls: Option<Table>,
+    /// `None` for a reader: the account page shows what the seller keeps.
+    pub payment: Option<PaymentForm>,
+}
+
+/// Where money came from, as the form offers it.
+#[derive(Clone, Debug)]
+pub struct PaymentForm {
+    pub action: String,
+    pub csrf: Token,
+    /// "Add a top-up" to a wallet, "Record a payment" on account.
+    pub title: String,
+    pub currency_symbol: String,
+    pub amount: String,
+    pub amount_error: Option<String>,
+    /// Value and word: bank transfer, cash, gift.
+    pub kinds: Vec<(&'static str, &'static str)>,
+    pub kind: String,
+    pub reference: String,
+}
+
+/// `GET /admin/customers/{id}/payments?amount=…`: what would happen. Confirming is the POST.
+#[derive(Template, WebTemplate)]
+#[template(path = "payment.html")]
+pub struct PaymentPreview {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub form: PaymentForm,
+    /// Before, the amount, after; or the invoices it would settle. `None` until the form is right.
+    pub outcome: Option<Sums>,
+    /// "Add €30.00"
+    pub confirm: String,
+    /// The same form sent twice is one payment.
+    pub idempotency_key: String,
+    pub back_href: String,
+}

@@ -1,0 +1,22 @@
+//! What pages show: typed values that are already worded and formatted, and the templates over them.
+//! Never: knows a database, a session or HTTP. A handler of `pages` fills a view from what a domain function returned.
+//! Start at `parts.rs` and `table.rs`, of which the pages are made.
+
+pub mod book;
+pub mod catalogue;
+pub mod customers;
+pub mod desk;
+pub mod door;
+pub mod invoices;
+pub mod parts;
+pub mod portal;
+pub mod runs;
+pub mod table;
+pub mod ui;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod sample_console;
+#[cfg(test)]
+mod tests;

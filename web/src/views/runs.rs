@@ -1,0 +1,136 @@
+//! Long work in the open: an invoice run with real counts, its failures and their remedy; and the trial balance.
+
+use askama::{Template, filters::HtmlSafe};
+use askama_web::WebTemplate;
+
+use super::{
+    parts::{Heading, Items, Stats, Sums},
+    table::Table,
+    ui,
+};
+use crate::shell::{Shell, Token};
+
+/// `GET /ops/runs`: past runs and the form of the next.
+#[derive(Template, WebTemplate)]
+#[template(path = "runs.html")]
+pub struct Runs {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub table: Table,
+    pub start: RunForm,
+}
+
+#[derive(Clone, Debug)]
+pub struct RunForm {
+    pub action: String,
+    /// Value and words: "2026-10", "October 2026". The first is proposed.
+    pub periods: Vec<(String, String)>,
+    /// "1,240 subscriptions are due"; or why none can start.
+    pub note: String,
+    pub can_start: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhaseState {
+    Done,
+    Now,
+    Later,
+}
+
+/// Plan, draft, approve, issue, documents.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    pub name: &'static str,
+    pub text: String,
+    pub state: PhaseState,
+}
+
+impl Phase {
+    fn class(&self) -> &'static str {
+        match self.state {
+            PhaseState::Done => "done",
+            PhaseState::Now => "now",
+            PhaseState::Later => "",
+        }
+    }
+}
+
+/// The moving part of a run's page; each event of its stream is one of these.
+#[derive(Template, WebTemplate, Clone, Debug)]
+#[template(path = "run_progress.html")]
+pub struct RunProgress {
+    /// "Drafting"
+    pub title: String,
+    /// "Now: Hafenkontor GmbH, customer 812 of 1,940"
+    pub now: String,
+    pub done: String,
+    pub done_count: u64,
+    /// "of 104,120 subscriptions"
+    pub of: String,
+    pub total_count: u64,
+    /// "about 27 s left", or when it ended.
+    pub left: String,
+    /// Parts of the bar, of 1,000.
+    pub done_width: u32,
+    pub failed_width: u32,
+    pub succeeded: String,
+    pub failed: Option<String>,
+    pub to_go: String,
+    /// "905 a second, 1:28 so far"
+    pub rate: String,
+    pub phases: Vec<Phase>,
+    /// No further event will come.
+    pub is_over: bool,
+}
+
+impl HtmlSafe for RunProgress {}
+
+/// One condition of finalising, and whether it holds.
+#[derive(Clone, Debug)]
+pub struct Finalization {
+    pub action: String,
+    pub checks: Items,
+    /// "Waiting for drafts", "Ready", "Issued".
+    pub state: ui::Badge,
+    /// "Issue 104,114 invoices". `None` when it is done.
+    pub button: Option<String>,
+    /// Refused: the button says why instead.
+    pub refused: Option<String>,
+}
+
+/// `GET /ops/runs/{id}`
+#[derive(Template, WebTemplate)]
+#[template(path = "run.html")]
+pub struct Run {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub events_href: String,
+    pub progress: RunProgress,
+    pub failures: Table,
+    pub failure_count: usize,
+    pub sums: Sums,
+    pub finalization: Finalization,
+    pub invoices_href: Option<String>,
+}
+
+/// `GET /ops/ledger`: every account of the book in one currency.
+#[derive(Template, WebTemplate)]
+#[template(path = "ledger.html")]
+pub struct Ledger {
+    pub shell: Shell,
+    pub heading: Heading,
+    /// Code, address, chosen.
+    pub currencies: Vec<(String, String, bool)>,
+    pub stats: Stats,
+    pub accounts: Table,
+    pub checks: Items,
+    pub checks_note: String,
+    pub clearing: Sums,
+}
+
+/// Shared by the forms of this page.
+impl Run {
+    fn token(&self) -> Token {
+        self.shell.token()
+    }
+}

@@ -1,0 +1,119 @@
+// Page behaviour that works from attributes: theme, opened rows, "why" steps, counting figures, copying, keys, heartbeat.
+// Loaded in the head, small and blocking, so that nothing flashes. Every page is complete without it.
+(() => {
+  const root = document.documentElement;
+  root.classList.add("js");
+  const token = () => document.querySelector("meta[name=csrf]")?.content || "";
+  const post = (url, fields) => fetch(url, { method: "POST", headers: { "X-CSRF-Token": token() }, body: new URLSearchParams(fields), redirect: "manual", keepalive: true });
+
+  // ---- Figures that count on between two events of the server. A display only: the server's figure wins.
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const seen = new WeakMap();   // row -> when this page first showed it
+  const two = (n) => String(n).padStart(2, "0");
+  const timer = (s) => (s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`);
+  const money = (micros, sign) => (micros < 0 ? "−" : "") + sign + (Math.abs(micros) / 1e6).toLocaleString("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  function tick() {
+    for (const row of document.querySelectorAll("[data-elapsed]")) {
+      if (!seen.has(row)) seen.set(row, performance.now());
+      const start = Number(row.dataset.elapsed);
+      const now = start + Math.floor((performance.now() - seen.get(row)) / 1000);
+      const show = (what, text) => row.querySelectorAll(`[data-show=${what}]`).forEach((e) => { e.textContent = text; });
+      show("timer", timer(now));
+      const every = Number(row.dataset.every);
+      if (!every) continue;
+      const grown = (Math.floor(now / every) - Math.floor(start / every)) * Number(row.dataset.increment);
+      const sign = row.dataset.sign || "";
+      show("cost", money(Number(row.dataset.cost) + grown, sign));
+      if (row.dataset.left) show("left", money(Number(row.dataset.left) - grown, sign));
+    }
+  }
+  document.addEventListener("DOMContentLoaded", () => {
+    tick();
+    setInterval(() => document.hidden || tick(), still.matches ? 10000 : 1000);
+    const beat = document.body.dataset.heartbeat;
+    if (beat) setInterval(() => post(beat, {}).catch(() => {}), 20000);
+  });
+  document.addEventListener("rt:swap", tick);
+
+  // ---- Theme
+  document.addEventListener("submit", (e) => {
+    if (!e.target.matches("form[data-theme-switch]")) return;
+    e.preventDefault();
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    document.dispatchEvent(new Event("rt:theme"));
+    post(e.target.action, { theme: root.dataset.theme }).catch(() => {});
+  });
+
+  // ---- Clicks
+  document.addEventListener("click", (e) => {
+    const twist = e.target.closest("[aria-controls][aria-expanded]");
+    if (twist) {
+      const row = document.getElementById(twist.getAttribute("aria-controls"));
+      if (!row) return;
+      e.preventDefault();
+      if (twist.dataset.part) {   // fetched once; a failure falls back to the plain link
+        const part = twist.dataset.part;
+        delete twist.dataset.part;
+        fetch(part, { headers: { Accept: "text/html" } })
+          .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
+          .then((html) => { row.firstElementChild.innerHTML = html; })
+          .catch(() => { location.href = twist.href; });
+      }
+      row.hidden = !row.hidden;
+      twist.setAttribute("aria-expanded", String(!row.hidden));
+      twist.closest("tr")?.classList.toggle("open", !row.hidden);
+    }
+    const copy = e.target.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => {
+      const label = copy.getAttribute("aria-label");
+      copy.setAttribute("aria-label", "Copied");
+      copy.classList.add("done");
+      setTimeout(() => { copy.setAttribute("aria-label", label); copy.classList.remove("done"); }, 2000);
+    });
+    const why = e.target.closest("[data-why]");
+    if (why) {
+      const steps = [...document.querySelectorAll(".rt-why details")];
+      if (why.dataset.why === "all") {
+        const open = steps.some((d) => !d.open);
+        steps.forEach((d) => { d.open = open; });
+        why.textContent = open ? "Close all" : "Open all";
+      } else {
+        const next = steps.find((d) => !d.open);
+        if (next) { next.open = true; next.querySelector("summary").focus(); }
+      }
+    }
+    const keys = e.target.closest("[data-keys-switch]");
+    if (keys) {
+      const off = localStorage.getItem("keys") !== "off";
+      localStorage.setItem("keys", off ? "off" : "on");
+      keys.textContent = off ? "Turn the keys on" : "Turn the keys off";
+    }
+    // A row is a larger target than its link, for a mouse; the link stays the one thing in the tab order.
+    const cell = e.target.closest("[data-rows] tr.link > td, [data-board] tr.link > td");
+    if (cell && !e.target.closest("a, button, form, input, select, summary") && !getSelection().toString()) cell.parentElement.querySelector("a")?.click();
+  });
+
+  // ---- Keys: / find, g l live, g c calls, j k rows, ? help. They can be turned off in that help.
+  let before = "";
+  function walk(step) {
+    const links = [...document.querySelectorAll("[data-rows] tr.link, [data-board] tr.link")].map((row) => row.querySelector("a")).filter(Boolean);
+    if (!links.length) return;
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, at < 0 ? 0 : at + step))].focus();
+  }
+  const go = (end) => document.querySelector(`.rt-nav a[href$="/${end}"]`)?.click();
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || localStorage.getItem("keys") === "off") return;
+    if (/^(input|textarea|select)$/i.test(document.activeElement?.tagName || "")) return;
+    const key = before === "g" ? `g ${e.key}` : e.key;
+    before = e.key;
+    const act = {
+      "/": () => (document.querySelector(".rt-bar .rt-search input") || document.querySelector(".rt-search input"))?.focus(),
+      "?": () => document.getElementById("keys")?.togglePopover?.(),
+      "g l": () => go("live"), "g c": () => go("calls"),
+      j: () => walk(1), k: () => walk(-1),
+    }[key];
+    if (act) { e.preventDefault(); act(); }
+  });
+})();

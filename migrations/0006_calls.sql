@@ -26,6 +26,10 @@ CREATE TABLE call (
   tariff_id uuid,
   subscription_id uuid,
   component_key text,
+  -- core: by an agent; overflow: by an agent of another team; music: nobody was there, or music is the service
+  handled_by text CHECK (handled_by IN ('core', 'overflow', 'music')),
+  -- a prepaid book above holds money for it too
+  holds_upward boolean NOT NULL DEFAULT false,
   currency char(3),
   -- whole seconds authorised; NULL while unlimited
   authorised_seconds int,
@@ -36,8 +40,10 @@ CREATE TABLE call (
   tax_percent numeric(6,3),
   settled_at timestamptz,
   transaction_id uuid,
-  -- the derivation, as pricing explains it
+  -- which price, why, and the derivation
   explanation jsonb,
+  -- the edge's last sign of life
+  last_seen_at timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, id),
   FOREIGN KEY (tenant_id, customer_id) REFERENCES customer (tenant_id, id),
   FOREIGN KEY (tenant_id, transaction_id) REFERENCES ledger_transaction (tenant_id, id),
@@ -46,6 +52,8 @@ CREATE TABLE call (
 CREATE INDEX call_by_time ON call (tenant_id, started_at DESC, id DESC);
 CREATE INDEX call_of_customer ON call (tenant_id, customer_id, started_at DESC, id DESC);
 CREATE INDEX call_live ON call (tenant_id, started_at) WHERE ended_at IS NULL;
+-- the edge knows a call's id and nothing of tenants
+CREATE INDEX call_by_id ON call (id);
 COMMENT ON TABLE call IS 'One call to a number of this tenant.';
 CALL raise_wall('call', 'customer', 'change');
 

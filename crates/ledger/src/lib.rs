@@ -18,7 +18,7 @@ mod store;
 mod wallet;
 
 pub use account::{AccountKind, AccountRef};
-pub use audit::{Violation, check as check_ledger};
+pub use audit::{Violation, check, check as check_ledger};
 pub use batch::{reserve_batch, settle_batch};
 pub use error::LedgerError;
 pub use posting::{Posted, Posting, accrue, post, post_many, reverse};

@@ -55,12 +55,11 @@ impl CompiledTariff {
             return Ok(Explanation { steps: vec![Step::new("Not answered", total.amount.as_decimal())] });
         }
         let mut stretches: Vec<Stretch> = Vec::new();
-        let charged = self.charge(unix_second(start), u64::from(seconds), |piece, at, length| {
-            match stretches.last_mut() {
+        let charged =
+            self.charge(unix_second(start), u64::from(seconds), |piece, at, length| match stretches.last_mut() {
                 Some(last) if last.schedule == piece.schedule && last.step == piece.step => last.seconds += length,
                 _ => stretches.push(Stretch { schedule: piece.schedule, step: piece.step, at, seconds: length }),
-            }
-        })?;
+            })?;
         let mut steps = vec![Step::new("Connection", self.shown(charged.connection))];
         if self.free_seconds > 0 {
             let free = self.free_seconds.min(u64::from(seconds));
@@ -69,7 +68,10 @@ impl CompiledTariff {
         steps.extend(stretches.iter().map(|stretch| self.stretch_step(stretch)));
         steps.push(self.billed_step(u64::from(seconds), charged.billed));
         if self.maximum.is_some_and(|maximum| charged.charge > maximum) {
-            steps.push(Step::new("Maximum reached", self.shown(self.capped(charged.charge))).because(format!("instead of {}", self.shown(charged.charge))));
+            steps.push(
+                Step::new("Maximum reached", self.shown(self.capped(charged.charge)))
+                    .because(format!("instead of {}", self.shown(charged.charge))),
+            );
         }
         let rounding = match round {
             RoundTo::Micros => "rounded to six decimals",
@@ -80,7 +82,12 @@ impl CompiledTariff {
     }
 
     /// Walks the call once. `visit` sees each piece of billed time: what holds, the second at which it begins, its length.
-    fn charge(&self, start: i64, seconds: u64, mut visit: impl FnMut(&Piece, u64, u64)) -> Result<Charged, PricingError> {
+    fn charge(
+        &self,
+        start: i64,
+        seconds: u64,
+        mut visit: impl FnMut(&Piece, u64, u64),
+    ) -> Result<Charged, PricingError> {
         if seconds == 0 {
             return Ok(Charged { charge: 0, connection: 0, billed: 0 });
         }
@@ -125,8 +132,11 @@ impl CompiledTariff {
         let per = self.tariff.per;
         let schedule = &self.schedules[stretch.schedule];
         let rate = spell::shown(&Exact::ratio(schedule.steps[stretch.step].rate, self.scale, 1));
-        let quantity = Exact::integer(i64::try_from(stretch.seconds).unwrap_or(i64::MAX)).over(&Exact::integer(i64::from(per.seconds())));
-        let quantity = quantity.ok().and_then(|exact| exact.to_decimal_places(4).ok().filter(|short| Exact::from(*short) == exact));
+        let quantity = Exact::integer(i64::try_from(stretch.seconds).unwrap_or(i64::MAX))
+            .over(&Exact::integer(i64::from(per.seconds())));
+        let quantity = quantity
+            .ok()
+            .and_then(|exact| exact.to_decimal_places(4).ok().filter(|short| Exact::from(*short) == exact));
         let calculation = match quantity {
             Some(quantity) => format!("{} × {}", spell::quantity(quantity), spell::rate(rate)),
             // Not a round number of minutes or hours: the seconds say it exactly.

@@ -85,7 +85,8 @@ fn find(edges: &[Edge], second: i64, end: i64) -> (usize, i64) {
 
 /// Every second of a day at which some band may begin or end.
 fn edges_of_day(bands: &[Band]) -> Vec<i64> {
-    let mut seconds: Vec<i64> = bands.iter().flat_map(|band| [band.from, band.to]).map(|time| i64::from(time.seconds())).collect();
+    let mut seconds: Vec<i64> =
+        bands.iter().flat_map(|band| [band.from, band.to]).map(|time| i64::from(time.seconds())).collect();
     seconds.push(0);
     seconds.retain(|second| *second < DAY_SECONDS);
     seconds.sort_unstable();

@@ -108,7 +108,13 @@ impl CompiledTariff {
         let after = steps.iter().position(|step| step.from > position).unwrap_or(steps.len());
         let step = steps[after - 1];
         let step_until = steps.get(after).map_or(u64::MAX, |next| next.from);
-        Piece { schedule, step: after - 1, rate: step.rate, increment: step.increment, until: band_until.min(step_until) }
+        Piece {
+            schedule,
+            step: after - 1,
+            rate: step.rate,
+            increment: step.increment,
+            until: band_until.min(step_until),
+        }
     }
 
     /// The connection fee of the band in which the call began.
@@ -174,7 +180,8 @@ fn compile_steps(steps: &[RateStep], scale: u32, increment: u32) -> Result<Vec<S
 /// The most decimals of any rate or fee, zeros at the end apart.
 fn largest_scale(tariff: &Tariff) -> u32 {
     let fees = [Some(tariff.connection), tariff.maximum].into_iter().flatten();
-    let bands = tariff.bands.iter().flat_map(|band| band.connection.into_iter().chain(band.steps.iter().map(|step| step.rate)));
+    let bands =
+        tariff.bands.iter().flat_map(|band| band.connection.into_iter().chain(band.steps.iter().map(|step| step.rate)));
     let all = fees.chain(tariff.steps.iter().map(|step| step.rate)).chain(bands);
     all.map(|number| number.normalize().scale()).max().unwrap_or(0)
 }

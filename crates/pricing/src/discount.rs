@@ -18,7 +18,12 @@ pub struct Discounted {
 /// Takes percentages, then amounts, off the sum of lines; rounds the discount once to the minor unit and shares it by weight.
 ///
 /// Lines and amounts are not negative; a percentage is at most 100. All are in the currency of `zero`, which stands for no lines.
-pub fn discount(lines: &[Money], percents: &[Percent], amounts: &[Money], zero: Money) -> Result<Discounted, PricingError> {
+pub fn discount(
+    lines: &[Money],
+    percents: &[Percent],
+    amounts: &[Money],
+    zero: Money,
+) -> Result<Discounted, PricingError> {
     if lines.iter().chain(amounts).any(Money::is_negative) {
         return Err(PricingError::MustNotBeNegative);
     }

@@ -70,9 +70,16 @@ impl Staffing {
         if self.shrinkage == Decimal::ONE || self.maximum_occupancy.is_zero() {
             return Err(PricingError::MustBeShare);
         }
-        let exact_load = Exact::from(self.calls_per_hour).times(&Exact::from(self.handling_seconds)).over(&Exact::integer(3600))?;
+        let exact_load =
+            Exact::from(self.calls_per_hour).times(&Exact::from(self.handling_seconds)).over(&Exact::integer(3600))?;
         if exact_load.is_zero() {
-            return Ok(StaffingNeeded { agents: 0, scheduled: 0, service_level: Decimal::ONE, occupancy: Decimal::ZERO, average_wait_seconds: Decimal::ZERO });
+            return Ok(StaffingNeeded {
+                agents: 0,
+                scheduled: 0,
+                service_level: Decimal::ONE,
+                occupancy: Decimal::ZERO,
+                average_wait_seconds: Decimal::ZERO,
+            });
         }
         let agents = self.fewest_agents(&exact_load)?;
         let load = float(exact_load.to_decimal()?);

@@ -37,7 +37,11 @@ impl<'a> Node<'a> {
 
     pub(crate) fn list(&self) -> Read<Vec<Node<'a>>> {
         let list = self.value.as_array().ok_or_else(|| self.refuse(PricingError::WrongType("a list")))?;
-        Ok(list.iter().enumerate().map(|(index, value)| Node { value, pointer: format!("{}/{index}", self.pointer) }).collect())
+        Ok(list
+            .iter()
+            .enumerate()
+            .map(|(index, value)| Node { value, pointer: format!("{}/{index}", self.pointer) })
+            .collect())
     }
 
     /// The members of an object whose keys are values, not fields.
@@ -166,7 +170,10 @@ fn child(pointer: &str, name: &str) -> String {
 fn parse_date(text: &str) -> Option<NaiveDate> {
     let bytes = text.as_bytes();
     let shaped = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(index, byte)| if index == 4 || index == 7 { *byte == b'-' } else { byte.is_ascii_digit() });
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(index, byte)| if index == 4 || index == 7 { *byte == b'-' } else { byte.is_ascii_digit() });
     if !shaped {
         return None;
     }

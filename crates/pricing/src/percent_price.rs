@@ -10,7 +10,12 @@ use crate::tiers::Context;
 
 impl PercentPrice {
     /// The sum of the fees of events, in their order.
-    pub(crate) fn of_events(&self, events: impl Iterator<Item = Exact>, context: &Context<'_>, workings: &mut Workings) -> Exact {
+    pub(crate) fn of_events(
+        &self,
+        events: impl Iterator<Item = Exact>,
+        context: &Context<'_>,
+        workings: &mut Workings,
+    ) -> Exact {
         let mut free = FreePart {
             events: self.free_events.map(|count| context.scaled(Decimal::from(count))),
             amount: self.free_amount.map(|amount| context.scaled(amount)),
@@ -32,7 +37,11 @@ impl PercentPrice {
                 fee = fee.min(Exact::from(maximum));
             }
             workings.note(|| {
-                let plus = if self.fixed_per_event.is_zero() { String::new() } else { format!(" + {}", rate(self.fixed_per_event)) };
+                let plus = if self.fixed_per_event.is_zero() {
+                    String::new()
+                } else {
+                    format!(" + {}", rate(self.fixed_per_event))
+                };
                 let calculation = format!("{} × {}%{plus}", quantity(shown(&charged)), self.rate.normalize());
                 Step::new("Share", shown(&fee)).calculated(calculation)
             });

@@ -58,7 +58,10 @@ impl Periods {
 
     /// The civil date of bound `index`; bound 0 is the anchor, earlier ones are negative.
     pub fn bound_on(&self, index: i64) -> Result<NaiveDate, PricingError> {
-        let months = u32::try_from(index.unsigned_abs()).ok().and_then(|count| count.checked_mul(self.months)).ok_or(PricingError::TooLarge)?;
+        let months = u32::try_from(index.unsigned_abs())
+            .ok()
+            .and_then(|count| count.checked_mul(self.months))
+            .ok_or(PricingError::TooLarge)?;
         let bound = if index < 0 {
             self.anchor.checked_sub_months(Months::new(months))
         } else {
@@ -74,7 +77,10 @@ impl Periods {
 
     /// Period `index`, from bound `index` to the next; period 0 begins on the anchor.
     pub fn nth(&self, index: i64) -> Result<Period, PricingError> {
-        Ok(Period { start: self.bound_at(index)?, end: self.bound_at(index.checked_add(1).ok_or(PricingError::TooLarge)?)? })
+        Ok(Period {
+            start: self.bound_at(index)?,
+            end: self.bound_at(index.checked_add(1).ok_or(PricingError::TooLarge)?)?,
+        })
     }
 
     /// The period in which an instant lies, and its index.
@@ -130,14 +136,21 @@ pub fn days_between(from: DateTime<Utc>, to: DateTime<Utc>, time_zone: &str) -> 
 pub(crate) fn civil_date_by(rules: &TimeZone, instant: DateTime<Utc>) -> Result<NaiveDate, PricingError> {
     let timestamp = Timestamp::from_second(instant.timestamp()).map_err(|_| PricingError::TooLarge)?;
     let date = rules.to_datetime(timestamp).date();
-    NaiveDate::from_ymd_opt(i32::from(date.year()), date.month().unsigned_abs().into(), date.day().unsigned_abs().into()).ok_or(PricingError::TooLarge)
+    NaiveDate::from_ymd_opt(
+        i32::from(date.year()),
+        date.month().unsigned_abs().into(),
+        date.day().unsigned_abs().into(),
+    )
+    .ok_or(PricingError::TooLarge)
 }
 
 pub(crate) fn start_of_day_by(rules: &TimeZone, date: NaiveDate) -> Result<DateTime<Utc>, PricingError> {
     use chrono::Datelike;
     let part = |number: u32| i8::try_from(number).map_err(|_| PricingError::TooLarge);
     let year = i16::try_from(date.year()).map_err(|_| PricingError::TooLarge)?;
-    let midnight = civil::Date::new(year, part(date.month())?, part(date.day())?).map_err(|_| PricingError::TooLarge)?.at(0, 0, 0, 0);
+    let midnight = civil::Date::new(year, part(date.month())?, part(date.day())?)
+        .map_err(|_| PricingError::TooLarge)?
+        .at(0, 0, 0, 0);
     let ambiguous = rules.to_ambiguous_timestamp(midnight);
     let timestamp = match ambiguous.offset() {
         // The change of the clocks itself is then the first instant of the day.

@@ -113,7 +113,13 @@ impl Segment {
 impl Usage {
     /// A quantity with nothing used before.
     pub fn of(quantity: Decimal) -> Usage {
-        Usage { quantity, already_used: Decimal::ZERO, events: None, dimensions: BTreeMap::new(), segment: Segment::WHOLE }
+        Usage {
+            quantity,
+            already_used: Decimal::ZERO,
+            events: None,
+            dimensions: BTreeMap::new(),
+            segment: Segment::WHOLE,
+        }
     }
 }
 
@@ -125,7 +131,12 @@ impl Price {
 
     /// The amount of `quantity` after `already_used`, exact, or rounded at the 28th digit where a decimal ends.
     /// May be negative: a volume price can fall as a whole.
-    pub fn amount(&self, quantity: Decimal, already_used: Decimal, dimensions: &BTreeMap<String, String>) -> Result<Decimal, PricingError> {
+    pub fn amount(
+        &self,
+        quantity: Decimal,
+        already_used: Decimal,
+        dimensions: &BTreeMap<String, String>,
+    ) -> Result<Decimal, PricingError> {
         let usage = Usage { already_used, dimensions: dimensions.clone(), ..Usage::of(quantity) };
         self.exact(&usage)?.to_decimal()
     }
@@ -149,11 +160,13 @@ impl Price {
     }
 
     fn rated(&self, usage: &Usage, workings: &mut Workings) -> Result<Exact, PricingError> {
-        let mut numbers = [usage.quantity, usage.already_used].into_iter().chain(usage.events.iter().flatten().copied());
+        let mut numbers =
+            [usage.quantity, usage.already_used].into_iter().chain(usage.events.iter().flatten().copied());
         if numbers.any(|number| number < Decimal::ZERO) {
             return Err(PricingError::MustNotBeNegative);
         }
-        let share = Exact::integer(i64::from(usage.segment.days)).over(&Exact::integer(i64::from(usage.segment.of_days)))?;
+        let share =
+            Exact::integer(i64::from(usage.segment.days)).over(&Exact::integer(i64::from(usage.segment.of_days)))?;
         let context = Context { dimensions: &usage.dimensions, share };
         if let Some(events) = &usage.events {
             if !usage.already_used.is_zero() {
@@ -167,12 +180,19 @@ impl Price {
             return Ok(whole);
         }
         let before = self.of_quantity(&used, &context, &mut Workings::Silent)?;
-        workings.note(|| Step::new("Already rated", -shown(&before)).because(format!("{} used before", quantity(usage.already_used))));
+        workings.note(|| {
+            Step::new("Already rated", -shown(&before)).because(format!("{} used before", quantity(usage.already_used)))
+        });
         Ok(whole.minus(&before))
     }
 
     /// The amount of events for percentages; other models know only quantities and price their sum.
-    fn of_events(&self, events: &[Decimal], context: &Context<'_>, workings: &mut Workings) -> Result<Exact, PricingError> {
+    fn of_events(
+        &self,
+        events: &[Decimal],
+        context: &Context<'_>,
+        workings: &mut Workings,
+    ) -> Result<Exact, PricingError> {
         match &self.model {
             Model::Percent(price) => {
                 let amount = price.of_events(events.iter().copied().map(Exact::from), context, workings);
@@ -196,11 +216,22 @@ impl Price {
             _ if nothing => Exact::zero(),
             Model::PerUnit { unit } => {
                 let amount = used.times(&Exact::from(*unit));
-                workings.note(|| Step::new("Units", shown(&amount)).calculated(format!("{} × {}", quantity(shown(used)), rate(*unit))));
+                workings.note(|| {
+                    Step::new("Units", shown(&amount)).calculated(format!(
+                        "{} × {}",
+                        quantity(shown(used)),
+                        rate(*unit)
+                    ))
+                });
                 amount
             }
             Model::Graduated { tiers } => {
-                let slices = tiers.iter().map(|tier| Slice { up_to: tier.up_to, unit: Exact::from(tier.unit), shown: rate(tier.unit), flat: tier.flat });
+                let slices = tiers.iter().map(|tier| Slice {
+                    up_to: tier.up_to,
+                    unit: Exact::from(tier.unit),
+                    shown: rate(tier.unit),
+                    flat: tier.flat,
+                });
                 graduated(used, slices, context, workings)
             }
             Model::GraduatedPercent { tiers } => {
@@ -215,7 +246,10 @@ impl Price {
             Model::Volume { tiers } => volume(used, tiers, context, workings)?,
             Model::Package { size, amount, free } => package(used, (*size, *amount, *free), context, workings)?,
             Model::Stairstep { tiers } => {
-                let tier = tiers.iter().find(|tier| context.reaches(used, tier.up_to)).ok_or(PricingError::LastTierMustBeOpen)?;
+                let tier = tiers
+                    .iter()
+                    .find(|tier| context.reaches(used, tier.up_to))
+                    .ok_or(PricingError::LastTierMustBeOpen)?;
                 let amount = context.scaled(tier.amount);
                 workings.note(|| Step::new("Range", shown(&amount)).because(range(tier.up_to)));
                 amount
@@ -232,11 +266,14 @@ impl Price {
         let maximum = self.maximum.map(|maximum| context.scaled(maximum));
         match (minimum, maximum) {
             (Some(minimum), _) if amount < minimum => {
-                workings.note(|| Step::new("Minimum", shown(&minimum)).because(format!("instead of {}", shown(&amount))));
+                workings
+                    .note(|| Step::new("Minimum", shown(&minimum)).because(format!("instead of {}", shown(&amount))));
                 minimum
             }
             (_, Some(maximum)) if amount > maximum => {
-                workings.note(|| Step::new("Maximum reached", shown(&maximum)).because(format!("instead of {}", shown(&amount))));
+                workings.note(|| {
+                    Step::new("Maximum reached", shown(&maximum)).because(format!("instead of {}", shown(&amount)))
+                });
                 maximum
             }
             _ => amount,

@@ -46,13 +46,20 @@ impl Price {
     pub fn to_json(&self) -> Value {
         let mut document = match &self.model {
             Model::PerUnit { unit } => json!({"model": "per_unit", "unit": text(*unit)}),
-            Model::Graduated { tiers } => json!({"model": "graduated", "tiers": tiers.iter().map(write_tier).collect::<Vec<_>>()}),
-            Model::Volume { tiers } => json!({"model": "volume", "tiers": tiers.iter().map(write_tier).collect::<Vec<_>>()}),
+            Model::Graduated { tiers } => {
+                json!({"model": "graduated", "tiers": tiers.iter().map(write_tier).collect::<Vec<_>>()})
+            }
+            Model::Volume { tiers } => {
+                json!({"model": "volume", "tiers": tiers.iter().map(write_tier).collect::<Vec<_>>()})
+            }
             Model::Package { size, amount, free } => {
                 json!({"model": "package", "size": text(*size), "amount": text(*amount), "free": text(*free)})
             }
             Model::Stairstep { tiers } => {
-                let tiers: Vec<Value> = tiers.iter().map(|tier| json!({"up_to": tier.up_to.map(text), "amount": text(tier.amount)})).collect();
+                let tiers: Vec<Value> = tiers
+                    .iter()
+                    .map(|tier| json!({"up_to": tier.up_to.map(text), "amount": text(tier.amount)}))
+                    .collect();
                 json!({"model": "stairstep", "tiers": tiers})
             }
             Model::GraduatedPercent { tiers } => {
@@ -61,7 +68,8 @@ impl Price {
             }
             Model::Percent(price) => write_percent(price),
             Model::By { dimension, cases, default } => {
-                let cases: Map<String, Value> = cases.iter().map(|(name, price)| (name.clone(), price.to_json())).collect();
+                let cases: Map<String, Value> =
+                    cases.iter().map(|(name, price)| (name.clone(), price.to_json())).collect();
                 let mut document = json!({"model": "by", "dimension": dimension, "cases": cases});
                 put(&mut document, "default", default.as_ref().map(|price| price.to_json()));
                 document
@@ -166,7 +174,11 @@ fn read_by(fields: &mut Fields<'_>) -> Read<Model> {
     Ok(Model::By { dimension, cases, default })
 }
 
-fn read_limits(fields: &mut Fields<'_>, minimum: &'static str, maximum: &'static str) -> Read<(Option<Decimal>, Option<Decimal>)> {
+fn read_limits(
+    fields: &mut Fields<'_>,
+    minimum: &'static str,
+    maximum: &'static str,
+) -> Read<(Option<Decimal>, Option<Decimal>)> {
     let least = fields.nullable(minimum).map(|node| node.unsigned()).transpose()?;
     let Some(node) = fields.nullable(maximum) else {
         return Ok((least, None));

@@ -80,5 +80,8 @@ pub(crate) fn is_number(digits: &str) -> bool {
 
 /// A carrier's longest prefix, also when a shorter one would be cheaper: that is what it will charge.
 fn longest<'a>(rates: &'a BTreeMap<String, Decimal>, digits: &str) -> Option<(&'a str, Decimal)> {
-    (1..=digits.len()).rev().find_map(|length| rates.get_key_value(&digits[..length])).map(|(prefix, rate)| (prefix.as_str(), *rate))
+    (1..=digits.len())
+        .rev()
+        .find_map(|length| rates.get_key_value(&digits[..length]))
+        .map(|(prefix, rate)| (prefix.as_str(), *rate))
 }

@@ -16,12 +16,22 @@ impl CompiledTariff {
     }
 
     /// As [`CompiledTariff::talk_time`], for charges rounded to micros or to the minor unit. Beyond `u32` it says `u32::MAX`.
-    pub fn talk_time_to(&self, balance: Money, start: DateTime<Utc>, round: RoundTo) -> Result<Option<u32>, PricingError> {
+    pub fn talk_time_to(
+        &self,
+        balance: Money,
+        start: DateTime<Utc>,
+        round: RoundTo,
+    ) -> Result<Option<u32>, PricingError> {
         let seconds = self.talk_seconds(balance, start, round)?;
         Ok(seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)))
     }
 
-    pub(crate) fn talk_seconds(&self, balance: Money, start: DateTime<Utc>, round: RoundTo) -> Result<Option<u64>, PricingError> {
+    pub(crate) fn talk_seconds(
+        &self,
+        balance: Money,
+        start: DateTime<Utc>,
+        round: RoundTo,
+    ) -> Result<Option<u64>, PricingError> {
         if balance.currency() != self.currency {
             return Err(MoneyError::CurrencyMustMatch { expected: self.currency, found: balance.currency() }.into());
         }
@@ -68,7 +78,8 @@ impl CompiledTariff {
                 _ => (piece.increment, (piece.until - at).div_ceil(piece.increment)),
             };
             let cost = piece.rate.saturating_mul(i128::from(increment));
-            let affordable = if cost == 0 { offered } else { u64::try_from(purse / cost).unwrap_or(u64::MAX).min(offered) };
+            let affordable =
+                if cost == 0 { offered } else { u64::try_from(purse / cost).unwrap_or(u64::MAX).min(offered) };
             paid = paid.saturating_add(affordable.saturating_mul(increment));
             if affordable < offered {
                 return Some(paid);
@@ -83,9 +94,12 @@ impl CompiledTariff {
 
     /// From this second on, does no step of any band cost anything?
     fn costs_nothing_from(&self, position: u64) -> bool {
-        self.schedules.iter().flat_map(|schedule| {
-            let from = schedule.steps.partition_point(|step| step.from <= position) - 1;
-            &schedule.steps[from..]
-        }).all(|step| step.rate == 0)
+        self.schedules
+            .iter()
+            .flat_map(|schedule| {
+                let from = schedule.steps.partition_point(|step| step.from <= position) - 1;
+                &schedule.steps[from..]
+            })
+            .all(|step| step.rate == 0)
     }
 }

@@ -153,7 +153,9 @@ impl TimeOfDay {
 
     /// Reads `18:00`.
     pub fn parse(text: &str) -> Result<TimeOfDay, PricingError> {
-        let digit = |index: usize| text.as_bytes().get(index).filter(|byte| byte.is_ascii_digit()).map(|byte| u16::from(byte - b'0'));
+        let digit = |index: usize| {
+            text.as_bytes().get(index).filter(|byte| byte.is_ascii_digit()).map(|byte| u16::from(byte - b'0'))
+        };
         let (Some(a), Some(b), Some(c), Some(d)) = (digit(0), digit(1), digit(3), digit(4)) else {
             return Err(PricingError::MustBeTimeOfDay);
         };

@@ -25,7 +25,9 @@ impl Tariff {
             free_seconds: or(fields.optional("free_seconds"), 0, Node::count)?,
             maximum: fields.nullable("maximum").map(|node| node.unsigned()).transpose()?,
             bands: or(fields.optional("bands"), Vec::new(), |node| node.list()?.iter().map(read_band).collect())?,
-            holidays: or(fields.optional("holidays"), Vec::new(), |node| node.list()?.iter().map(Node::date).collect())?,
+            holidays: or(fields.optional("holidays"), Vec::new(), |node| {
+                node.list()?.iter().map(Node::date).collect()
+            })?,
             steps: read_steps(&mut fields)?,
         };
         fields.finish()?;
@@ -34,7 +36,8 @@ impl Tariff {
 
     /// The rules that a tariff built in code must keep too.
     pub(crate) fn check(&self) -> Result<(), PricingError> {
-        let fees = [Some(self.connection), self.maximum].into_iter().chain(self.bands.iter().map(|band| band.connection));
+        let fees =
+            [Some(self.connection), self.maximum].into_iter().chain(self.bands.iter().map(|band| band.connection));
         if fees.flatten().any(|fee| fee < Decimal::ZERO) {
             return Err(PricingError::MustNotBeNegative);
         }

@@ -39,7 +39,8 @@ pub struct TaxSum {
 /// Tax on top of net lines.
 pub fn tax_groups(currency: Currency, lines: &[TaxLine]) -> Result<TaxSum, PricingError> {
     summed(currency, lines, |sum, rate| {
-        let tax = Exact::from(sum).times(&Exact::from(rate.as_decimal()).hundredths()).to_money(currency, RoundTo::Minor)?;
+        let tax =
+            Exact::from(sum).times(&Exact::from(rate.as_decimal()).hundredths()).to_money(currency, RoundTo::Minor)?;
         Ok((sum, tax))
     })
 }

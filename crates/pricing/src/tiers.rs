@@ -35,7 +35,12 @@ pub(crate) struct Slice {
     pub(crate) flat: Decimal,
 }
 
-pub(crate) fn graduated(used: &Exact, slices: impl Iterator<Item = Slice>, context: &Context<'_>, workings: &mut Workings) -> Exact {
+pub(crate) fn graduated(
+    used: &Exact,
+    slices: impl Iterator<Item = Slice>,
+    context: &Context<'_>,
+    workings: &mut Workings,
+) -> Exact {
     let mut below = Exact::zero();
     let mut sum = Exact::zero();
     for slice in slices {
@@ -49,7 +54,11 @@ pub(crate) fn graduated(used: &Exact, slices: impl Iterator<Item = Slice>, conte
         let amount = within.times(&slice.unit).plus(&flat);
         workings.note(|| {
             let plus = if flat.is_zero() { String::new() } else { format!(" + {}", rate(shown(&flat))) };
-            Step::new("Tier", shown(&amount)).because(range(slice.up_to)).calculated(format!("{} × {}{plus}", quantity(shown(&within)), slice.shown))
+            Step::new("Tier", shown(&amount)).because(range(slice.up_to)).calculated(format!(
+                "{} × {}{plus}",
+                quantity(shown(&within)),
+                slice.shown
+            ))
         });
         sum = sum.plus(&amount);
         below = top;
@@ -60,24 +69,47 @@ pub(crate) fn graduated(used: &Exact, slices: impl Iterator<Item = Slice>, conte
     sum
 }
 
-pub(crate) fn volume(used: &Exact, tiers: &[Tier], context: &Context<'_>, workings: &mut Workings) -> Result<Exact, PricingError> {
+pub(crate) fn volume(
+    used: &Exact,
+    tiers: &[Tier],
+    context: &Context<'_>,
+    workings: &mut Workings,
+) -> Result<Exact, PricingError> {
     let tier = tiers.iter().find(|tier| context.reaches(used, tier.up_to)).ok_or(PricingError::LastTierMustBeOpen)?;
     let flat = context.scaled(tier.flat);
     let amount = used.times(&Exact::from(tier.unit)).plus(&flat);
     workings.note(|| {
         let plus = if flat.is_zero() { String::new() } else { format!(" + {}", rate(shown(&flat))) };
-        Step::new("All units", shown(&amount)).because(range(tier.up_to)).calculated(format!("{} × {}{plus}", quantity(shown(used)), rate(tier.unit)))
+        Step::new("All units", shown(&amount)).because(range(tier.up_to)).calculated(format!(
+            "{} × {}{plus}",
+            quantity(shown(used)),
+            rate(tier.unit)
+        ))
     });
     Ok(amount)
 }
 
-pub(crate) fn package(used: &Exact, (size, amount, free): (Decimal, Decimal, Decimal), context: &Context<'_>, workings: &mut Workings) -> Result<Exact, PricingError> {
+pub(crate) fn package(
+    used: &Exact,
+    (size, amount, free): (Decimal, Decimal, Decimal),
+    context: &Context<'_>,
+    workings: &mut Workings,
+) -> Result<Exact, PricingError> {
     let beyond = used.minus(&context.scaled(free)).max(Exact::zero());
     let packages = beyond.over(&Exact::from(size))?.ceil();
     let total = packages.times(&Exact::from(amount));
     workings.note(|| {
-        let detail = format!("{} beyond {} free, {} each", quantity(shown(&beyond)), quantity(shown(&context.scaled(free))), quantity(size));
-        Step::new("Packages", shown(&total)).because(detail).calculated(format!("{} × {}", shown(&packages), rate(amount)))
+        let detail = format!(
+            "{} beyond {} free, {} each",
+            quantity(shown(&beyond)),
+            quantity(shown(&context.scaled(free))),
+            quantity(size)
+        );
+        Step::new("Packages", shown(&total)).because(detail).calculated(format!(
+            "{} × {}",
+            shown(&packages),
+            rate(amount)
+        ))
     });
     Ok(total)
 }

@@ -51,7 +51,8 @@ impl Zone {
     fn tabulate(rules: TimeZone) -> Zone {
         let first = Span { start: i64::MIN, offset: offset_by_rules(&rules, TABLE_FROM) };
         let begin = Timestamp::from_second(TABLE_FROM).unwrap_or(Timestamp::MIN);
-        let transitions = rules.following(begin).take_while(|transition| transition.timestamp().as_second() < TABLE_UNTIL);
+        let transitions =
+            rules.following(begin).take_while(|transition| transition.timestamp().as_second() < TABLE_UNTIL);
         let later = transitions.map(|transition| Span {
             start: transition.timestamp().as_second(),
             offset: i64::from(transition.offset().seconds()),
@@ -89,7 +90,9 @@ mod tests {
 
     #[test]
     fn the_table_says_what_the_rules_say() {
-        for name in ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC", "Africa/Casablanca"] {
+        for name in
+            ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC", "Africa/Casablanca"]
+        {
             let zone = Zone::named(name).unwrap();
             for step in -2_000..14_000 {
                 let instant = step * 500_009;

@@ -50,7 +50,12 @@ pub(super) fn prorate(fields: &mut Fields<'_>) -> Read<Answer> {
     let round = or(fields.optional("round"), RoundTo::Micros, Node::round)?;
     let exact = share.of(&Exact::from(amount)).map_err(|rule| amount_node.refuse(rule))?;
     let prorated = exact.to_money(currency, round).map_err(|rule| amount_node.refuse(rule))?;
-    let step = Step::new("Prorated", prorated.as_decimal()).calculated(format!("{} × {} ÷ {} days", spell::rate(amount), share.days, share.of_days));
+    let step = Step::new("Prorated", prorated.as_decimal()).calculated(format!(
+        "{} × {} ÷ {} days",
+        spell::rate(amount),
+        share.days,
+        share.of_days
+    ));
     Ok(Answer {
         fields: vec![("amount", plain(prorated)), ("days", share.days.into()), ("of_days", share.of_days.into())],
         explanation: Explanation { steps: vec![step] },
@@ -75,10 +80,12 @@ pub(super) fn change(fields: &mut Fields<'_>) -> Read<Answer> {
     let mut change = crate::change(old, new, &period, on).map_err(refuse)?;
     if billed.is_some() || credited.is_some() {
         // Without a word on what was billed, the old amount was.
-        change = crate::change_capped(change, billed.unwrap_or(old), credited.unwrap_or(Money::zero(currency))).map_err(refuse)?;
+        change = crate::change_capped(change, billed.unwrap_or(old), credited.unwrap_or(Money::zero(currency)))
+            .map_err(refuse)?;
     }
     let steps = vec![
-        Step::new("Unused days of the old", change.credit.as_decimal()).because(format!("from {on} until {}", period.to)),
+        Step::new("Unused days of the old", change.credit.as_decimal())
+            .because(format!("from {on} until {}", period.to)),
         Step::new("The same days of the new", change.charge.as_decimal()),
         Step::new("Net", change.net.as_decimal()),
     ];
@@ -95,7 +102,9 @@ pub(super) fn allocate(fields: &mut Fields<'_>) -> Read<Answer> {
     let weights_node = fields.required("weights")?;
     let weights: Vec<Decimal> = weights_node.list()?.iter().map(Node::unsigned).collect::<Read<_>>()?;
     let parts = amount.allocate(&weights).map_err(|error| weights_node.refuse(error))?;
-    let step = |(part, weight): (&Money, &Decimal)| Step::new("Part", part.as_decimal()).because(format!("weight {}", weight.normalize()));
+    let step = |(part, weight): (&Money, &Decimal)| {
+        Step::new("Part", part.as_decimal()).because(format!("weight {}", weight.normalize()))
+    };
     let steps = parts.iter().zip(&weights).map(step).collect();
     Ok(Answer { fields: vec![("parts", plain_list(&parts))], explanation: Explanation { steps } })
 }
@@ -104,11 +113,13 @@ pub(super) fn discount(fields: &mut Fields<'_>) -> Read<Answer> {
     let currency = fields.required("currency")?.currency()?;
     let lines_node = fields.required("lines")?;
     let lines = read_unsigned_list(&lines_node, currency)?;
-    let percents: Vec<Percent> = fields.required("percents")?.list()?.iter().map(read_discount_percent).collect::<Read<_>>()?;
+    let percents: Vec<Percent> =
+        fields.required("percents")?.list()?.iter().map(read_discount_percent).collect::<Read<_>>()?;
     let amounts = read_unsigned_list(&fields.required("amounts")?, currency)?;
     let refuse = |rule: PricingError| lines_node.refuse(rule);
     let discounted = crate::discount(&lines, &percents, &amounts, Money::zero(currency)).map_err(refuse)?;
-    let mut steps: Vec<Step> = percents.iter().map(|percent| Step::new("Percentage off", percent.as_decimal())).collect();
+    let mut steps: Vec<Step> =
+        percents.iter().map(|percent| Step::new("Percentage off", percent.as_decimal())).collect();
     steps.extend(amounts.iter().map(|amount| Step::new("Amount off", amount.as_decimal())));
     steps.push(Step::new("Discount", discounted.discount.as_decimal()).because("rounded once, shared by weight"));
     Ok(Answer {
@@ -120,22 +131,31 @@ pub(super) fn discount(fields: &mut Fields<'_>) -> Read<Answer> {
 pub(super) fn tax(fields: &mut Fields<'_>) -> Read<Answer> {
     let currency = fields.required("currency")?.currency()?;
     let lines_node = fields.required("lines")?;
-    let lines: Vec<TaxLine> = lines_node.list()?.iter().map(|node| read_tax_line(node, currency)).collect::<Read<_>>()?;
+    let lines: Vec<TaxLine> =
+        lines_node.list()?.iter().map(|node| read_tax_line(node, currency)).collect::<Read<_>>()?;
     let inclusive = or(fields.optional("inclusive"), false, Node::flag)?;
-    let sum = if inclusive { crate::tax_groups_inclusive(currency, &lines) } else { crate::tax_groups(currency, &lines) };
+    let sum =
+        if inclusive { crate::tax_groups_inclusive(currency, &lines) } else { crate::tax_groups(currency, &lines) };
     let sum = sum.map_err(|rule| lines_node.refuse(rule))?;
-    let group = |group: &crate::TaxGroup| {
-        json!({"rate": group.rate, "category": group.category, "base": plain(group.base), "tax": plain(group.tax)})
-    };
+    let group = |group: &crate::TaxGroup| json!({"rate": group.rate, "category": group.category, "base": plain(group.base), "tax": plain(group.tax)});
     let step = |group: &crate::TaxGroup| {
         let calculation = format!("{} × {}", spell::rate(group.base.as_decimal()), group.rate);
         Step::new("Tax", group.tax.as_decimal()).because(group.category.clone()).calculated(calculation)
     };
     let mut steps: Vec<Step> = sum.groups.iter().map(step).collect();
-    steps.push(Step::new("Total", sum.total.as_decimal()).calculated(format!("{} + {}", sum.net.format_plain(), sum.tax.format_plain())));
+    steps.push(Step::new("Total", sum.total.as_decimal()).calculated(format!(
+        "{} + {}",
+        sum.net.format_plain(),
+        sum.tax.format_plain()
+    )));
     let groups: Vec<Value> = sum.groups.iter().map(group).collect();
     Ok(Answer {
-        fields: vec![("groups", groups.into()), ("net", plain(sum.net)), ("tax", plain(sum.tax)), ("total", plain(sum.total))],
+        fields: vec![
+            ("groups", groups.into()),
+            ("net", plain(sum.net)),
+            ("tax", plain(sum.tax)),
+            ("total", plain(sum.total)),
+        ],
         explanation: Explanation { steps },
     })
 }
@@ -160,7 +180,10 @@ pub(super) fn commitment(fields: &mut Fields<'_>) -> Read<Answer> {
         Step::new("True-up", charge.true_up.as_decimal()),
         Step::new("Total", charge.total.as_decimal()),
     ];
-    Ok(Answer { fields: vec![("true_up", plain(charge.true_up)), ("total", plain(charge.total))], explanation: Explanation { steps } })
+    Ok(Answer {
+        fields: vec![("true_up", plain(charge.true_up)), ("total", plain(charge.total))],
+        explanation: Explanation { steps },
+    })
 }
 
 fn plain(amount: Money) -> Value {

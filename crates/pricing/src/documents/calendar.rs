@@ -25,7 +25,8 @@ pub(super) fn periods(fields: &mut Fields<'_>) -> Result<Answer, DocumentError> 
     let rules = zone::rules(&name).map_err(|rule| rule.at(at.clone()))?;
     let periods = Periods::new(anchor, months, &name).map_err(|rule| rule.at(at))?;
     let bound = |index: u32| with_offset(&rules, periods.bound_at(i64::from(index))?);
-    let bounds: Vec<String> = (0..=count).map(bound).collect::<Result<_, _>>().map_err(|rule| anchor_node.refuse(rule))?;
+    let bounds: Vec<String> =
+        (0..=count).map(bound).collect::<Result<_, _>>().map_err(|rule| anchor_node.refuse(rule))?;
     let detail = format!("bound n is {anchor} plus n × {months} months, at the first instant of its day in {name}");
     let step = Step::new("Periods", Decimal::from(count)).because(detail);
     Ok(Answer { fields: vec![("bounds", bounds.into())], explanation: Explanation { steps: vec![step] } })

@@ -39,7 +39,10 @@ pub(super) fn talk_time(fields: &mut Fields<'_>) -> Read<Answer> {
         Some(seconds) => Step::new("Seconds that the balance pays for", Decimal::from(seconds)),
         None => Step::new("The balance pays for any length", balance.as_decimal()),
     };
-    Ok(Answer { fields: vec![("max_seconds", seconds.map_or(Value::Null, |seconds| json!(seconds)))], explanation: Explanation { steps: vec![step] } })
+    Ok(Answer {
+        fields: vec![("max_seconds", seconds.map_or(Value::Null, |seconds| json!(seconds)))],
+        explanation: Explanation { steps: vec![step] },
+    })
 }
 
 fn read_tariff(fields: &mut Fields<'_>) -> Read<(CompiledTariff, Currency)> {

@@ -25,7 +25,9 @@ pub(super) fn route(fields: &mut Fields<'_>) -> Read<Answer> {
     let routes = routing.routes(&carriers).map_err(|rule| fields.refuse(rule))?;
     let step = |route: &Route| {
         let calculation = format!("({} − {}) ÷ {0}", spell::rate(routing.sell_rate), spell::rate(route.rate));
-        Step::new(format!("Margin over {}", route.carrier), route.margin_percent).because(format!("prefix {}", route.prefix)).calculated(calculation)
+        Step::new(format!("Margin over {}", route.carrier), route.margin_percent)
+            .because(format!("prefix {}", route.prefix))
+            .calculated(calculation)
     };
     let steps = routes.iter().map(step).collect();
     let row = |route: &Route| {
@@ -50,7 +52,8 @@ pub(super) fn erlang_c(fields: &mut Fields<'_>) -> Read<Answer> {
         shrinkage: read_share(&fields.required("shrinkage")?)?,
     };
     let needed = staffing.needed().map_err(|rule| fields.refuse(rule))?;
-    let load = format!("{} calls an hour of {} s", staffing.calls_per_hour.normalize(), staffing.handling_seconds.normalize());
+    let load =
+        format!("{} calls an hour of {} s", staffing.calls_per_hour.normalize(), staffing.handling_seconds.normalize());
     let away = format!("{} away", staffing.shrinkage.normalize());
     let steps = vec![
         Step::new("Agents", Decimal::from(needed.agents)).because(load),
@@ -74,7 +77,8 @@ pub(super) fn erlang_b(fields: &mut Fields<'_>) -> Read<Answer> {
         maximum_blocking: read_share(&fields.required("maximum_blocking")?)?,
     };
     let needed = channels.needed().map_err(|rule| fields.refuse(rule))?;
-    let step = Step::new("Channels", Decimal::from(needed.channels)).because(format!("{} calls at once", channels.erlangs.normalize()));
+    let step = Step::new("Channels", Decimal::from(needed.channels))
+        .because(format!("{} calls at once", channels.erlangs.normalize()));
     Ok(Answer {
         fields: vec![("channels", needed.channels.into()), ("blocking", needed.blocking.to_string().into())],
         explanation: Explanation { steps: vec![step] },

@@ -8,8 +8,22 @@ const CASES: &str = include_str!("../../../../tests/fixtures/pricing/public.json
 
 /// Fields that only a priced line has.
 const RESULTS: [&str; 16] = [
-    "amount", "max_seconds", "credit", "charge", "net", "parts", "discount", "groups", "total", "true_up", "bounds", "days",
-    "routes", "agents", "channels", "billed_seconds",
+    "amount",
+    "max_seconds",
+    "credit",
+    "charge",
+    "net",
+    "parts",
+    "discount",
+    "groups",
+    "total",
+    "true_up",
+    "bounds",
+    "days",
+    "routes",
+    "agents",
+    "channels",
+    "billed_seconds",
 ];
 
 #[test]

@@ -12,12 +12,20 @@ use sha2::{Digest, Sha256};
 struct Files;
 
 /// The stylesheet is kept in parts for those who read it and sent as one for those who load it.
-const STYLE_PARTS: [&str; 6] =
-    ["css/1-tokens.css", "css/2-frame.css", "css/3-parts.css", "css/4-figures.css", "css/5-pages.css", "css/6-narrow.css"];
+const STYLE_PARTS: [&str; 6] = [
+    "css/1-tokens.css",
+    "css/2-frame.css",
+    "css/3-parts.css",
+    "css/4-figures.css",
+    "css/5-pages.css",
+    "css/6-narrow.css",
+];
 
 fn style() -> &'static [u8] {
     static STYLE: OnceLock<Vec<u8>> = OnceLock::new();
-    STYLE.get_or_init(|| STYLE_PARTS.iter().filter_map(|part| Files::get(part)).flat_map(|file| file.data.into_owned()).collect())
+    STYLE.get_or_init(|| {
+        STYLE_PARTS.iter().filter_map(|part| Files::get(part)).flat_map(|file| file.data.into_owned()).collect()
+    })
 }
 
 /// Sixteen hex digits over every embedded file, in name order.
@@ -65,7 +73,10 @@ pub async fn show(path: web::Path<(String, String)>) -> HttpResponse {
         }
     };
     let keep = if print == fingerprint() { "public, max-age=31536000, immutable" } else { "no-cache" };
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind(&path))).insert_header((header::CACHE_CONTROL, keep)).body(body)
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, kind(&path)))
+        .insert_header((header::CACHE_CONTROL, keep))
+        .body(body)
 }
 
 #[cfg(test)]
@@ -83,7 +94,8 @@ mod tests {
 
     #[test]
     fn every_icon_that_a_page_names_is_in_the_sprite() {
-        let sprite = String::from_utf8(Files::get("icons.svg").expect("the sprite is embedded").data.into_owned()).expect("the sprite is UTF-8");
+        let sprite = String::from_utf8(Files::get("icons.svg").expect("the sprite is embedded").data.into_owned())
+            .expect("the sprite is UTF-8");
         for name in crate::views::ui::ICONS {
             assert!(sprite.contains(&format!("id=\"{name}\"")), "{name} is missing in icons.svg");
         }

@@ -77,7 +77,12 @@ impl HtmlSafe for Chart {}
 
 impl Chart {
     /// Bars by name, the usual chart.
-    pub fn bars(id: &'static str, title: impl Into<String>, caption: impl Into<String>, over: impl Into<String>) -> Self {
+    pub fn bars(
+        id: &'static str,
+        title: impl Into<String>,
+        caption: impl Into<String>,
+        over: impl Into<String>,
+    ) -> Self {
         Self {
             id,
             title: title.into(),

@@ -200,7 +200,9 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_and_carry_a_true_minus() {
-        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (-104_120, "−104,120"), (i64::MIN, "−9,223,372,036,854,775,808")] {
+        for (n, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (-104_120, "−104,120"), (i64::MIN, "−9,223,372,036,854,775,808")]
+        {
             assert_eq!(count(n), text);
         }
         assert_eq!(counted(1, "call", "calls"), "1 call");
@@ -232,7 +234,12 @@ mod tests {
 
     #[test]
     fn phone_numbers_are_grouped_for_the_eye() {
-        for (number, text) in [("+4930231250 14", "+4930231250 14"), ("+493023125014", "+49 302 312 5014"), ("+35312345678", "+353 123 456 78"), ("anonymous", "anonymous")] {
+        for (number, text) in [
+            ("+4930231250 14", "+4930231250 14"),
+            ("+493023125014", "+49 302 312 5014"),
+            ("+35312345678", "+353 123 456 78"),
+            ("anonymous", "anonymous"),
+        ] {
             assert_eq!(phone(number), text);
         }
     }

@@ -6,6 +6,7 @@
 pub mod assets;
 pub mod charts;
 pub mod format;
+pub mod security;
 pub mod shell;
 pub mod urls;
 pub mod views;

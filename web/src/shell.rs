@@ -56,7 +56,11 @@ impl BrandColours {
                 css.push_str(&format!("  --brand-{name}: {value};\n"));
             }
         }
-        css.push_str(&format!("  --brand-radius: {}px;\n  --brand-logo-height: {}px;\n}}\n", self.radius.min(14), self.logo_height.clamp(24, 28)));
+        css.push_str(&format!(
+            "  --brand-radius: {}px;\n  --brand-logo-height: {}px;\n}}\n",
+            self.radius.min(14),
+            self.logo_height.clamp(24, 28)
+        ));
         css
     }
 
@@ -235,7 +239,14 @@ impl Shell {
 
     pub fn desk(mut self, section: Section) -> Self {
         self.home_href = urls::DESK.into();
-        self.nav = vec![group("", section, &[(Section::Home, "headset", "Desk", urls::DESK), (Section::Calls, "list-details", "My calls", urls::DESK_CALLS)])];
+        self.nav = vec![group(
+            "",
+            section,
+            &[
+                (Section::Home, "headset", "Desk", urls::DESK),
+                (Section::Calls, "list-details", "My calls", urls::DESK_CALLS),
+            ],
+        )];
         self
     }
 
@@ -284,7 +295,13 @@ impl fmt::Display for Token {
 fn group(name: &'static str, section: Section, links: &[(Section, &'static str, &str, &str)]) -> NavGroup {
     let links = links
         .iter()
-        .map(|(of, icon, text, href)| NavLink { icon, text: (*text).into(), href: (*href).into(), current: *of == section, count: String::new() })
+        .map(|(of, icon, text, href)| NavLink {
+            icon,
+            text: (*text).into(),
+            href: (*href).into(),
+            current: *of == section,
+            count: String::new(),
+        })
         .collect();
     NavGroup { name, links }
 }
@@ -292,25 +309,39 @@ fn group(name: &'static str, section: Section, links: &[(Section, &'static str, 
 /// Only what exists is in the navigation, twelve entries at most.
 fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGroup> {
     let (home, live, calls) = (audience.home(), audience.live(), audience.calls());
-    let (customers, plans, numbers, invoices) = (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
+    let (customers, plans, numbers, invoices) =
+        (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
     let (agents, runs, ledger, account) = (audience.agents(), audience.runs(), audience.ledger(), audience.account());
     let first = group("", section, &[(Section::Home, "home", "Today", &home)]);
     let watch = group(
         "",
         section,
-        &[(Section::Home, "home", "Today", &home), (Section::Live, "phone-call", "Live", &live), (Section::Calls, "list-details", "Calls", &calls)],
+        &[
+            (Section::Home, "home", "Today", &home),
+            (Section::Live, "phone-call", "Live", &live),
+            (Section::Calls, "list-details", "Calls", &calls),
+        ],
     );
     let sell = group(
         "Sell",
         section,
         &[
-            (Section::Customers, if audience == Audience::Tenant { "users" } else { "buildings" }, audience.customers_word(), &customers),
+            (
+                Section::Customers,
+                if audience == Audience::Tenant { "users" } else { "buildings" },
+                audience.customers_word(),
+                &customers,
+            ),
             (Section::Plans, "tag", "Plans", &plans),
             (Section::Numbers, "hash", "Numbers", &numbers),
             (Section::Invoices, "receipt", "Invoices", &invoices),
         ],
     );
-    let money = group("Money", section, &[(Section::Runs, "player-play", "Invoice runs", &runs), (Section::Ledger, "scale", "Ledger", &ledger)]);
+    let money = group(
+        "Money",
+        section,
+        &[(Section::Runs, "player-play", "Invoice runs", &runs), (Section::Ledger, "scale", "Ledger", &ledger)],
+    );
     let people = group("Run", section, &[(Section::Agents, "headset", "Agents", &agents)]);
     let own = group("Account", section, &[(Section::Account, "file-invoice", "Plan and bills", &account)]);
     let mut nav = match audience {

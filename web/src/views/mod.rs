@@ -19,4 +19,6 @@ mod sample;
 #[cfg(test)]
 mod sample_console;
 #[cfg(test)]
+mod sample_money;
+#[cfg(test)]
 mod tests;

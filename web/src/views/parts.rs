@@ -158,7 +158,13 @@ pub struct Reason {
 
 impl Reason {
     pub fn new(label: impl Into<String>, amount: impl Into<String>) -> Self {
-        Self { label: label.into(), note: String::new(), calculation: String::new(), amount: amount.into(), kind: ReasonKind::Counts }
+        Self {
+            label: label.into(),
+            note: String::new(),
+            calculation: String::new(),
+            amount: amount.into(),
+            kind: ReasonKind::Counts,
+        }
     }
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.note = text.into();
@@ -342,6 +348,8 @@ pub struct Heading {
     pub badge: Option<Badge>,
     pub facts: String,
     pub at: Option<Moment>,
+    /// After the time: "compared with last Friday until 14:32".
+    pub remark: String,
 }
 
 impl HtmlSafe for Heading {}
@@ -364,6 +372,10 @@ impl Heading {
     }
     pub fn at(mut self, at: Moment) -> Self {
         self.at = Some(at);
+        self
+    }
+    pub fn remark(mut self, text: impl Into<String>) -> Self {
+        self.remark = text.into();
         self
     }
 }

@@ -8,7 +8,8 @@ use super::{
     door::{Message, SignIn},
     parts::{Fact, Facts, Heading, Item, Items, PagePath, Pager, Stat, Stats, SumRow, Sums},
     portal::{Movement, Portal, PortalCall, PortalInvoice, PriceRow, Prices, ReceiptRow},
-    sample_console::{invoice_groups, tax, why},
+    sample_console::why,
+    sample_money::{invoice_groups, tax},
     table::{Cell, Column, Empty, Table},
     ui::{Badge, Link, Moment, Tone},
 };
@@ -65,7 +66,12 @@ pub fn voxhouse() -> Brand {
 }
 
 pub fn sign_in() -> SignIn {
-    SignIn { shell: Shell::outside("Sign in", Brand::operator(), None), email: String::new(), error: None, next: String::new() }
+    SignIn {
+        shell: Shell::outside("Sign in", Brand::operator(), None),
+        email: String::new(),
+        error: None,
+        next: String::new(),
+    }
 }
 
 pub fn sign_in_voxhouse() -> SignIn {
@@ -93,18 +99,19 @@ fn no_rows(icon: &'static str, title: &str) -> Empty {
 }
 
 pub fn wallet_entries() -> Table {
-    let columns = vec![
-        Column::text("Entry"),
-        Column::figures("Amount, EUR"),
-        Column::figures("Balance, EUR").label("Balance"),
-    ];
+    let columns =
+        vec![Column::text("Entry"), Column::figures("Amount, EUR"), Column::figures("Balance, EUR").label("Balance")];
     let mut table = Table::new("Entries of the wallet", columns, no_rows("wallet", "No entries yet"));
     table.row(vec![
         Cell::name("Call, Tenancy law").to("/admin/calls/call_8Qw2hR5nVt0Y").sub("20 Nov 2026, 14:07 CET"),
         Cell::figure("−16.55"),
         Cell::figure("26.25"),
     ]);
-    table.row(vec![Cell::name("Top-up").sub("18 Nov 2026, 10:12 CET, bank transfer"), Cell::figure("+30.00").class("ok"), Cell::figure("42.80")]);
+    table.row(vec![
+        Cell::name("Top-up").sub("18 Nov 2026, 10:12 CET, bank transfer"),
+        Cell::figure("+30.00").class("ok"),
+        Cell::figure("42.80"),
+    ]);
     table
 }
 
@@ -123,7 +130,12 @@ pub fn payment_form() -> PaymentForm {
 }
 
 pub fn invoices_table() -> Table {
-    let columns = vec![Column::text("Invoice"), Column::text("Period").hidden(), Column::figures("Total, EUR"), Column::text("State")];
+    let columns = vec![
+        Column::text("Invoice"),
+        Column::text("Period").hidden(),
+        Column::figures("Total, EUR"),
+        Column::text("State"),
+    ];
     let mut table = Table::new("Invoices", columns, no_rows("receipt", "No invoices yet"));
     table.row(vec![
         Cell::name("NL-2026-000418").to("/admin/invoices/inv_1").sub("2 Nov 2026"),
@@ -144,7 +156,10 @@ pub fn customer() -> Customer {
     ]);
     Customer {
         shell: admin("Jonas Weber", Section::Customers),
-        heading: Heading::new("Jonas Weber has €26.25").path(PagePath::under("Customers", "/admin/customers", "cus_7Hk2").id()).badge("Prepaid", Tone::Plain).facts("customer since 1 Sep 2025"),
+        heading: Heading::new("Jonas Weber has €26.25")
+            .path(PagePath::under("Customers", "/admin/customers", "cus_7Hk2").id())
+            .badge("Prepaid", Tone::Plain)
+            .facts("customer since 1 Sep 2025"),
         facts: Facts(vec![
             Fact::new("Number", "+49 171 392 0014"),
             Fact::new("Email", "jonas.weber@post.example"),
@@ -172,9 +187,17 @@ pub fn payment() -> PaymentPreview {
     shell.notice = Some(super::parts::Note::plain("Nothing is posted yet."));
     PaymentPreview {
         shell,
-        heading: Heading::new("€30.00 for Jonas Weber").path(PagePath::under("Jonas Weber", "/admin/customers/cus_7Hk2", "Top-up")),
+        heading: Heading::new("€30.00 for Jonas Weber").path(PagePath::under(
+            "Jonas Weber",
+            "/admin/customers/cus_7Hk2",
+            "Top-up",
+        )),
         form: PaymentForm { amount_error: Some("Must be above 0.00.".into()), ..payment_form() },
-        outcome: Some(Sums(vec![SumRow::plain("Balance now", "26.25"), SumRow::plain("Bank transfer", "+30.00"), SumRow::sum("Balance after", "€56.25")])),
+        outcome: Some(Sums(vec![
+            SumRow::plain("Balance now", "26.25"),
+            SumRow::plain("Bank transfer", "+30.00"),
+            SumRow::sum("Balance after", "€56.25"),
+        ])),
         confirm: "Add €30.00".into(),
         idempotency_key: "pay_1".into(),
         back_href: "/admin/customers/cus_7Hk2".into(),
@@ -184,7 +207,11 @@ pub fn payment() -> PaymentPreview {
 pub fn desk() -> Desk {
     let columns = vec![Column::text("Call"), Column::figures("Time").label("Time"), Column::text("Topic").full()];
     let mut table = Table::new("Your calls today", columns, no_rows("phone", "No calls yet today"));
-    table.row(vec![Cell::name("Anna Brandt").to("/agent/calls").sub("13:02 CET"), Cell::figure("0:08:12"), Cell::text("Tenancy law")]);
+    table.row(vec![
+        Cell::name("Anna Brandt").to("/agent/calls").sub("13:02 CET"),
+        Cell::figure("0:08:12"),
+        Cell::text("Tenancy law"),
+    ]);
     Desk {
         shell: desk_shell(Section::Home),
         events_href: urls::DESK_EVENTS.into(),
@@ -211,7 +238,10 @@ pub fn desk() -> Desk {
                 left: Some("€1.15".into()),
                 left_micros: 1_150_000,
                 left_note: "ends 14:34:26 CET".into(),
-                warning: Some(("Balance ends in about 2 minutes.".into(), "The caller heard the warning at 14:31 CET.".into())),
+                warning: Some((
+                    "Balance ends in about 2 minutes.".into(),
+                    "The caller heard the warning at 14:31 CET.".into(),
+                )),
                 end_href: "/agent/calls/call_1/end".into(),
             }),
             waiting: String::new(),
@@ -226,7 +256,10 @@ pub fn desk() -> Desk {
             status_note: "Since 13:57 CET, from 192.0.2.14.".into(),
             password: Some("k7f2-qm9t-xw4c".into()),
         },
-        today: Items(vec![Item::new("headset", Tone::Plain, "3 h 5 min at the seat").note("since 11:27 CET"), Item::new("phone", Tone::Plain, "12 calls, 94 minutes")]),
+        today: Items(vec![
+            Item::new("headset", Tone::Plain, "3 h 5 min at the seat").note("since 11:27 CET"),
+            Item::new("phone", Tone::Plain, "12 calls, 94 minutes"),
+        ]),
         calls: TableCard { title: "Your calls today".into(), all: Some(Link::new("All", urls::DESK_CALLS)), table },
     }
 }
@@ -245,7 +278,11 @@ pub fn desk_calls() -> TopList {
         shell: desk_shell(Section::Calls),
         heading: Heading::new("My calls").facts("Times are Europe/Berlin (UTC+1)"),
         cards: vec![desk().calls],
-        pager: Some(Pager { shown: "1 call, newest first".into(), first: None, next: Some("/agent/calls?before=x".into()) }),
+        pager: Some(Pager {
+            shown: "1 call, newest first".into(),
+            first: None,
+            next: Some("/agent/calls?before=x".into()),
+        }),
     }
 }
 
@@ -272,7 +309,10 @@ pub fn portal() -> Portal {
         balance: "€26.25".into(),
         balance_note: "Enough for about 65 minutes on Tenancy law.".into(),
         reserved_note: String::new(),
-        top_up: Items(vec![Item::new("building-bank", Tone::Plain, "By bank transfer").note("Name your customer number cus_7Hk2; it shows here when it arrives.")]),
+        top_up: Items(vec![
+            Item::new("building-bank", Tone::Plain, "By bank transfer")
+                .note("Name your customer number cus_7Hk2; it shows here when it arrives."),
+        ]),
         prices: price_rows(),
         movements: vec![
             movement("Tenancy law", "20 Nov, 13:41 CET · 26 min 9 s", "−€16.55", "balance €26.25"),
@@ -302,8 +342,16 @@ pub fn portal_prices() -> Prices {
 pub fn portal_call() -> PortalCall {
     PortalCall {
         shell: portal_shell("Call", Section::Calls),
-        heading: Heading::new("€16.55 for 26 minutes on Tenancy law").path(PagePath::under("Calls", urls::PORTAL_CALLS, "20 Nov 2026, 13:41 CET")),
-        facts: Facts(vec![Fact::new("Talk time", "0:26:09"), Fact::new("Billed time", "26.2 min"), Fact::new("Balance after", "€26.25")]),
+        heading: Heading::new("€16.55 for 26 minutes on Tenancy law").path(PagePath::under(
+            "Calls",
+            urls::PORTAL_CALLS,
+            "20 Nov 2026, 13:41 CET",
+        )),
+        facts: Facts(vec![
+            Fact::new("Talk time", "0:26:09"),
+            Fact::new("Billed time", "26.2 min"),
+            Fact::new("Balance after", "€26.25"),
+        ]),
         why: why(),
     }
 }
@@ -311,13 +359,19 @@ pub fn portal_call() -> PortalCall {
 pub fn portal_invoice() -> PortalInvoice {
     PortalInvoice {
         shell: portal_shell("Invoice", Section::Invoices),
-        heading: Heading::new("€5,822.34 for October 2026").path(PagePath::under("Receipts", urls::PORTAL_INVOICES, "NL-2026-000418")).badge("Partly paid", Tone::Soon),
+        heading: Heading::new("€5,822.34 for October 2026")
+            .path(PagePath::under("Receipts", urls::PORTAL_INVOICES, "NL-2026-000418"))
+            .badge("Partly paid", Tone::Soon),
         currency: "EUR".into(),
         groups: invoice_groups(false),
         net: "4,899.43".into(),
         tax: tax(),
         due: "due 30 Nov 2026".into(),
-        to_pay: Sums(vec![SumRow::plain("Net", "4,899.43"), SumRow::plain("VAT 19%", "922.91"), SumRow::sum("Total", "€5,822.34")]),
+        to_pay: Sums(vec![
+            SumRow::plain("Net", "4,899.43"),
+            SumRow::plain("VAT 19%", "922.91"),
+            SumRow::sum("Total", "€5,822.34"),
+        ]),
         payments: Items::default(),
         pdf_href: Some(urls::portal_invoice_pdf("inv_1")),
     }

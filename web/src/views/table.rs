@@ -52,6 +52,7 @@ impl Column {
             (!cell.sub.is_empty(), "two"),
             (self.phone == OnPhone::Full, "full"),
             (self.phone == OnPhone::Hide, "hide-s"),
+            (cell.text.is_empty() && cell.badge.is_none(), "nil"),
         ] {
             if set {
                 class.push_str(word);

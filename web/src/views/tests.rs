@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::{sample, sample_console as console};
+use super::{sample, sample_console as console, sample_money as money};
 
 /// Name and HTML of every page.
 fn pages() -> Vec<(&'static str, String)> {
@@ -22,14 +22,14 @@ fn pages() -> Vec<(&'static str, String)> {
         ("call", html(console::call())),
         ("find", html(console::find())),
         ("list", html(console::list())),
-        ("plan", html(console::plan())),
+        ("plan", html(money::plan())),
         ("customer", html(sample::customer())),
         ("payment", html(sample::payment())),
-        ("invoice", html(console::invoice())),
-        ("runs", html(console::runs())),
-        ("run", html(console::run())),
-        ("run-ready", html(console::run_ready())),
-        ("ledger", html(console::ledger())),
+        ("invoice", html(money::invoice())),
+        ("runs", html(money::runs())),
+        ("run", html(money::run())),
+        ("run-ready", html(money::run_ready())),
+        ("ledger", html(money::ledger())),
         ("desk", html(sample::desk())),
         ("desk-waiting", html(sample::desk_waiting())),
         ("desk-calls", html(sample::desk_calls())),
@@ -88,12 +88,21 @@ fn no_page_needs_an_unsafe_policy() {
     for (page, html) in pages() {
         for (closing, name, attributes) in tags(&html) {
             assert!(!attributes.contains(" style="), "{page}: a style attribute on {name}");
-            assert!(!attributes.split_whitespace().any(|a| a.starts_with("on") && a.contains('=')), "{page}: a handler attribute on {name}:{attributes}");
+            assert!(
+                !attributes.split_whitespace().any(|a| a.starts_with("on") && a.contains('=')),
+                "{page}: a handler attribute on {name}:{attributes}"
+            );
             assert!(name != "style", "{page}: a style element");
-            assert!(closing || name != "script" || attributes.contains(" src=\"/assets/"), "{page}: a script without an address of our own");
+            assert!(
+                closing || name != "script" || attributes.contains(" src=\"/assets/"),
+                "{page}: a script without an address of our own"
+            );
             for reference in ["src", "href", "action"] {
                 if let Some(value) = attribute(&attributes, reference) {
-                    assert!(!value.starts_with("javascript:") && value != "#" && !value.contains("//"), "{page}: {reference}=\"{value}\"");
+                    assert!(
+                        !value.starts_with("javascript:") && value != "#" && !value.contains("//"),
+                        "{page}: {reference}=\"{value}\""
+                    );
                 }
             }
         }
@@ -132,10 +141,15 @@ fn every_form_that_posts_carries_the_token_and_every_field_a_name_for_the_ear() 
             }
         }
         for (closing, name, attributes) in tags(&html) {
-            let is_field = matches!(name.as_str(), "input" | "select" | "textarea") && attribute(&attributes, "type").as_deref() != Some("hidden");
+            let is_field = matches!(name.as_str(), "input" | "select" | "textarea")
+                && attribute(&attributes, "type").as_deref() != Some("hidden");
             if !closing && is_field {
-                let named = attributes.contains("aria-label") || attribute(&attributes, "id").is_some_and(|id| html.contains(&format!("for=\"{id}\"")));
-                assert!(named || attribute(&attributes, "name").as_deref() == Some("reason"), "{page}: a field without a label: {attributes}");
+                let named = attributes.contains("aria-label")
+                    || attribute(&attributes, "id").is_some_and(|id| html.contains(&format!("for=\"{id}\"")));
+                assert!(
+                    named || attribute(&attributes, "name").as_deref() == Some("reason"),
+                    "{page}: a field without a label: {attributes}"
+                );
             }
         }
     }

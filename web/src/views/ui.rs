@@ -117,9 +117,42 @@ impl fmt::Display for Plain<'_> {
 
 /// Icons that pages choose at run time; the test of `assets` proves that the sprite has them.
 pub const ICONS: [&str; 36] = [
-    "activity", "alert-circle", "bell-ringing", "book-2", "building", "building-bank", "building-store", "buildings", "check", "chevron-right",
-    "circle-check", "circle-dashed", "clock-exclamation", "coins", "copy", "file-alert", "file-invoice", "gift", "hash", "headset", "home", "info-circle", "key",
-    "list-details", "phone", "phone-call", "phone-off", "player-play", "receipt", "receipt-refund", "repeat", "scale", "search", "tag", "users", "wallet",
+    "activity",
+    "alert-circle",
+    "bell-ringing",
+    "book-2",
+    "building",
+    "building-bank",
+    "building-store",
+    "buildings",
+    "check",
+    "chevron-right",
+    "circle-check",
+    "circle-dashed",
+    "clock-exclamation",
+    "coins",
+    "copy",
+    "file-alert",
+    "file-invoice",
+    "gift",
+    "hash",
+    "headset",
+    "home",
+    "info-circle",
+    "key",
+    "list-details",
+    "phone",
+    "phone-call",
+    "phone-off",
+    "player-play",
+    "receipt",
+    "receipt-refund",
+    "repeat",
+    "scale",
+    "search",
+    "tag",
+    "users",
+    "wallet",
 ];
 
 /// One drawing of the sprite, 16 px, silent for screen readers.
@@ -142,7 +175,13 @@ impl HtmlSafe for Icon<'_> {}
 
 impl fmt::Display for Icon<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, r##"<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>"##, self.class, assets::href("icons.svg"), self.name)
+        write!(
+            f,
+            r##"<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>"##,
+            self.class,
+            assets::href("icons.svg"),
+            self.name
+        )
     }
 }
 
@@ -167,12 +206,17 @@ mod tests {
 
     #[test]
     fn text_from_outside_cannot_become_markup() {
-        assert_eq!(Badge::new("<b>&\"'", Tone::Good).to_string(), r#"<span class="rt-badge ok">&lt;b&gt;&amp;&quot;&#39;</span>"#);
+        assert_eq!(
+            Badge::new("<b>&\"'", Tone::Good).to_string(),
+            r#"<span class="rt-badge ok">&lt;b&gt;&amp;&quot;&#39;</span>"#
+        );
     }
 
     #[test]
     fn initials_are_the_first_and_the_last_word() {
-        for (name, letters) in [("Nordlicht Beratung", "NB"), ("Voxhouse", "VO"), ("Anna Maria Keller", "AK"), ("", "?")] {
+        for (name, letters) in
+            [("Nordlicht Beratung", "NB"), ("Voxhouse", "VO"), ("Anna Maria Keller", "AK"), ("", "?")]
+        {
             assert_eq!(initials(name), letters);
         }
     }

@@ -1,0 +1,134 @@
+//! What every answer says to the browser, and which requests are refused before a handler sees them.
+//! Invariant: the policy names no `unsafe-*`; a request that changes something came from a page of the same origin.
+
+use actix_web::{
+    Error, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+};
+use sha2::{Digest, Sha256};
+
+/// Scripts and styles are files of our own, so neither a nonce nor an exception is needed.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(&str, &str); 7] = [
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+    ("strict-transport-security", "max-age=31536000"),
+];
+
+/// Machines carry a key instead of a cookie; nothing of theirs can be forged by a page.
+const WITHOUT_COOKIES: [&str; 2] = ["/v1/", "/webhooks/"];
+
+/// Refuses requests from elsewhere and writes the headers of every answer. For `middleware::from_fn`.
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let is_machine = WITHOUT_COOKIES.iter().any(|prefix| request.path().starts_with(prefix));
+    let mut response = if !is_machine && !request.method().is_safe() && !comes_from_us(request.headers()) {
+        request
+            .into_response(HttpResponse::Forbidden().body("This form came from another page. Nothing was changed.\n"))
+    } else {
+        next.call(request).await?.map_into_boxed_body()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    // Pages show money and people; only the assets say otherwise themselves.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// `Sec-Fetch-Site` where the browser sends it, otherwise an `Origin` of our own host. Neither is a refusal.
+pub fn comes_from_us(headers: &HeaderMap) -> bool {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    match headers.get("sec-fetch-site").map(|value| value.as_bytes()) {
+        Some(site) => site == b"same-origin",
+        None => match (text(&header::ORIGIN), text(&header::HOST)) {
+            (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(host)),
+            _ => false,
+        },
+    }
+}
+
+/// The field of a form, made from the session's own secret: it needs no storage and dies with the session.
+pub fn form_token(session_secret: &str) -> String {
+    hex::encode(
+        &Sha256::new_with_prefix(b"ringtill form token\0").chain_update(session_secret.as_bytes()).finalize()[..16],
+    )
+}
+
+/// Compared as digests, so that the time it takes says nothing about where they differ.
+pub fn is_form_token(given: &str, session_secret: &str) -> bool {
+    Sha256::digest(given.as_bytes()) == Sha256::digest(form_token(session_secret).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_a_page_of_the_same_origin_may_change_something() {
+        let host = ("host", "ringtill.example");
+        for (sent, allowed) in [
+            (vec![host, ("sec-fetch-site", "same-origin")], true),
+            (vec![host, ("sec-fetch-site", "same-site")], false),
+            (vec![host, ("sec-fetch-site", "cross-site"), ("origin", "https://ringtill.example")], false),
+            (vec![host, ("origin", "https://ringtill.example")], true),
+            (vec![host, ("origin", "https://ringtill.example.evil.example")], false),
+            (vec![host, ("origin", "null")], false),
+            (vec![host], false),
+        ] {
+            assert_eq!(comes_from_us(&headers(&sent)), allowed, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_fits_its_own_session_only() {
+        let token = form_token("a");
+        assert!(is_form_token(&token, "a"));
+        assert!(!is_form_token(&token, "b"));
+        assert!(!is_form_token("", "a"));
+    }
+
+    #[test]
+    fn the_policy_has_no_exception() {
+        assert!(!CONTENT_SECURITY_POLICY.contains("unsafe") && !CONTENT_SECURITY_POLICY.contains('*'));
+    }
+
+    #[actix_web::test]
+    async fn every_answer_carries_the_headers_and_a_foreign_form_is_refused() {
+        use actix_web::{App, middleware::from_fn, test, web};
+        let app = test::init_service(
+            App::new()
+                .wrap(from_fn(guard))
+                .route("/x", web::post().to(HttpResponse::Ok))
+                .route("/v1/x", web::post().to(HttpResponse::Ok)),
+        )
+        .await;
+        for (path, from, status) in
+            [("/x", "cross-site", 403), ("/x", "same-origin", 200), ("/v1/x", "cross-site", 200)]
+        {
+            let request = test::TestRequest::post().uri(path).insert_header(("sec-fetch-site", from)).to_request();
+            let response = test::call_service(&app, request).await;
+            assert_eq!(response.status().as_u16(), status, "{path} from {from}");
+            assert_eq!(response.headers().get("cache-control").map(|v| v.as_bytes()), Some(&b"no-store"[..]));
+            assert!(response.headers().contains_key("content-security-policy"));
+        }
+    }
+}

@@ -1,4 +1,7 @@
 //! What pricing promises to everyone who calls it: the worked examples, and laws that hold for every input.
 
-mod laws;
+mod laws_of_calls;
+mod laws_of_lines;
+mod laws_of_periods;
+mod laws_of_prices;
 mod worked_examples;

@@ -1,0 +1,29 @@
+use crate::error::UsageError;
+use crate::store;
+use chrono::{DateTime, Utc};
+use db::{CallId, TenantTx};
+
+/// Whether an event of a call is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nobody told it before: act on it.
+    New,
+    /// Told before with this payload: nothing to do.
+    Known,
+    /// Told before with another payload: the first stands.
+    Conflict,
+}
+
+/// Claims events of a call by their business identity (call, kind, seq), whoever tells them: a second edge with another
+/// source cannot count a call twice. Answers come in the order of the events.
+pub async fn claim_call_events(
+    tx: &TenantTx,
+    call_id: CallId,
+    events: &[(String, i32, [u8; 32])],
+    now: DateTime<Utc>,
+) -> Result<Vec<Claim>, UsageError> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(store::call_key::claim(tx, call_id, events, now).await?)
+}

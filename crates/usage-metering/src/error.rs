@@ -1,0 +1,26 @@
+use db::DbError;
+
+/// Why usage was refused as a whole. What is wrong with a single event is its [`crate::Outcome`].
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    #[error("a batch holds 1 to 50,000 events, not {0}")]
+    BatchMustHaveASize(usize),
+    #[error("a meter's code is 1 to 60 of a-z, 0-9, _ and ., not {0:?}")]
+    MeterCodeMustBeSimple(String),
+    #[error("the meter {0:?} adds up in another way; what is summed cannot be summed anew")]
+    MeterMustKeepItsAggregation(String),
+    #[error("no time zone is called {0:?}")]
+    TimeZoneMustBeKnown(String),
+    #[error("the sum of a batch is too large")]
+    SumMustFit,
+    #[error("no such entry in suspense")]
+    SuspenseMustExist,
+    #[error("between 1 and 60 months of partitions, not {0}")]
+    MonthsMustBeAFew(u32),
+    #[error("stored {what} cannot be read: {found:?}")]
+    StoredValueMustBeKnown { what: &'static str, found: String },
+    #[error(transparent)]
+    Subscription(#[from] subscription::SubscriptionError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}

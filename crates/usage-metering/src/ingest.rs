@@ -1,0 +1,121 @@
+//! Events in: judged by the book, stored by their keys, summed, all in one transaction.
+
+use crate::error::UsageError;
+use crate::event::{Outcome, UsageEvent};
+use crate::prepare::{Book, Prepared, Row};
+use crate::store;
+use crate::suspense::{NewSuspense, SuspenseCause};
+use chrono::{DateTime, Utc};
+use db::{BatchId, Db, TenantId, TenantTx};
+use std::collections::HashMap;
+
+/// Events of one batch.
+pub const BATCH_MAX: usize = 50_000;
+/// Tries after a deadlock or a serialization failure.
+const TRIES: u32 = 4;
+
+/// Which rows of a batch were new, and what the known ones hold. Rows are named by their place in `Prepared::rows`.
+pub(crate) struct Keyed {
+    /// `None`: all of them, the usual case.
+    pub known: Option<HashMap<usize, /* same payload */ bool>>,
+}
+
+impl Keyed {
+    fn is_new(&self, place: usize) -> bool {
+        self.known.as_ref().is_none_or(|known| !known.contains_key(&place))
+    }
+}
+
+/// Takes events from outside, in a transaction of its own, and answers after the commit: what is answered is durable.
+/// 1 to 50,000 events; answers come in the order of the events. Sending a batch again changes nothing.
+pub async fn ingest(db: &Db, tenant_id: TenantId, events: &[UsageEvent], now: DateTime<Utc>) -> Result<Vec<Outcome>, UsageError> {
+    check_size(events)?;
+    let tx = db.tenant(tenant_id).await?;
+    let book = Book::for_batch(&tx, events, true).await?;
+    tx.commit().await?;
+    let mut left = TRIES;
+    loop {
+        left -= 1;
+        match try_ingest(db, tenant_id, &book, events, now).await {
+            Err(UsageError::Db(error)) if left > 0 && db::is_retryable(&error) => tracing::debug!(%error, "A batch is tried again"),
+            answered => return answered,
+        }
+    }
+}
+
+async fn try_ingest(db: &Db, tenant_id: TenantId, book: &Book, events: &[UsageEvent], now: DateTime<Utc>) -> Result<Vec<Outcome>, UsageError> {
+    let prepared = book.prepare(events, now);
+    let batch_id = BatchId::new();
+    let mut bulk = db.bulk(tenant_id).await?;
+    store::bulk::stage(&mut bulk, &prepared.rows, batch_id, now).await?;
+    let keyed = store::bulk::put_keys(&mut bulk, prepared.rows.len()).await?;
+    store::bulk::put_events(&mut bulk).await?;
+    store::bulk::put_sums(&mut bulk, batch_id, &book.sums(&accepted(&prepared.rows, &keyed))?).await?;
+    let (outcomes, suspense) = answer(prepared, &keyed);
+    store::bulk::put_suspense(&mut bulk, &suspense, now).await?;
+    bulk.commit().await?;
+    Ok(outcomes)
+}
+
+/// Takes our own events inside the caller's transaction: they name their subscription, and corrections may be negative.
+pub async fn ingest_in(tx: &TenantTx, events: &[UsageEvent], now: DateTime<Utc>) -> Result<Vec<Outcome>, UsageError> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    check_size(events)?;
+    let book = Book::for_batch(tx, events, false).await?;
+    let prepared = book.prepare(events, now);
+    let batch_id = BatchId::new();
+    let keyed = store::event::put(tx, &prepared.rows, batch_id, now).await?;
+    store::sum::insert(tx, batch_id, &book.sums(&accepted(&prepared.rows, &keyed))?).await?;
+    let (outcomes, suspense) = answer(prepared, &keyed);
+    store::suspense::insert(tx, &suspense, now).await?;
+    Ok(outcomes)
+}
+
+/// Takes an event whose key is stored already, because it was in suspense until now.
+pub(crate) async fn ingest_known(tx: &TenantTx, event: &UsageEvent, now: DateTime<Utc>) -> Result<Outcome, UsageError> {
+    let events = std::slice::from_ref(event);
+    let book = Book::for_batch(tx, events, true).await?;
+    let row = book.row(0, event, event.payload_hash(), now);
+    if let Some((cause, _)) = row.cause {
+        return Ok(Outcome::Suspended(cause));
+    }
+    let batch_id = BatchId::new();
+    store::event::put_without_key(tx, &row, batch_id, now).await?;
+    store::sum::insert(tx, batch_id, &book.sums(&[&row])?).await?;
+    Ok(Outcome::Accepted)
+}
+
+fn check_size(events: &[UsageEvent]) -> Result<(), UsageError> {
+    if events.is_empty() || events.len() > BATCH_MAX {
+        return Err(UsageError::BatchMustHaveASize(events.len()));
+    }
+    Ok(())
+}
+
+fn accepted<'r, 'a>(rows: &'r [Row<'a>], keyed: &Keyed) -> Vec<&'r Row<'a>> {
+    rows.iter().enumerate().filter(|(place, row)| row.cause.is_none() && keyed.is_new(*place)).map(|(_, row)| row).collect()
+}
+
+fn answer(prepared: Prepared<'_>, keyed: &Keyed) -> (Vec<Outcome>, Vec<NewSuspense>) {
+    let Prepared { rows, mut outcomes, conflicts: mut suspense } = prepared;
+    for (place, row) in rows.into_iter().enumerate() {
+        let known = keyed.known.as_ref().and_then(|known| known.get(&place));
+        outcomes[row.index] = Some(match (known, row.cause) {
+            (Some(true), _) => Outcome::Duplicate,
+            (Some(false), _) => {
+                let detail = "its key is known with another payload; the first stands".to_owned();
+                suspense.push(NewSuspense::of(row.event, &row.hash, SuspenseCause::Conflict, detail));
+                Outcome::Conflict
+            }
+            (None, Some((cause, detail))) => {
+                suspense.push(NewSuspense::of(row.event, &row.hash, cause, detail));
+                Outcome::Suspended(cause)
+            }
+            (None, None) => Outcome::Accepted,
+        });
+    }
+    // Every place was answered above or before; a duplicate of a suspended event is a duplicate.
+    (outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Duplicate)).collect(), suspense)
+}

@@ -1,0 +1,33 @@
+//! Usage comes in once and is summed once: events with their keys, meters, sums per hour, suspense for what matches nothing.
+//! Never: knows a price, a document or a wallet; drops an event silently; reads single events to bill.
+//! Invariants: one (source, id) is one event whatever its time; another payload under a known key changes nothing and is kept
+//! in suspense; what a batch adds is written in the batch's own transaction; each sum is folded once (I4).
+//! Start at `ingest.rs`, then `fold.rs` and `reading.rs`.
+
+mod audit;
+mod batch;
+mod call_key;
+mod error;
+mod event;
+mod fold;
+mod hour;
+mod ingest;
+mod meter;
+mod partition;
+mod prepare;
+mod reading;
+mod store;
+mod suspense;
+
+pub use audit::check;
+pub use batch::{SumRow, take_batch};
+pub use call_key::{Claim, claim_call_events};
+pub use error::UsageError;
+pub use event::{Outcome, Rejection, UsageEvent};
+pub use fold::{fold, tenants_to_fold};
+pub use hour::local_hour;
+pub use ingest::{BATCH_MAX, ingest, ingest_in};
+pub use meter::{Aggregation, Meter, define_meter, define_standard_meters, meters};
+pub use partition::ensure_partitions;
+pub use reading::{Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity};
+pub use suspense::{Suspended, SuspenseCause, SuspenseSummary, open_suspense, resolve_suspense, retry_suspense, suspend, suspense_summary};

@@ -1,0 +1,223 @@
+//! What the book says about each event of a batch, before anything is written.
+
+use crate::error::UsageError;
+use crate::event::{Outcome, Rejection, UsageEvent};
+use crate::hour::{hour_in, zone};
+use crate::meter::{Aggregation, Meter};
+use crate::suspense::{NewSuspense, SuspenseCause};
+use crate::{meter, store};
+use chrono::{DateTime, Months, TimeDelta, Utc};
+use db::{CustomerId, SubscriptionId, TenantTx};
+use jiff::tz::TimeZone;
+use rust_decimal::{Decimal, RoundingStrategy};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use subscription::{Attached, Component, ComponentKind};
+
+const AHEAD_HOURS_MAX: i64 = 24;
+const AGE_MONTHS_MAX: u32 = 13;
+
+/// What events are judged by.
+pub(crate) struct Book {
+    meters: HashMap<String, Meter>,
+    zones: HashMap<CustomerId, TimeZone>,
+    /// Of customers whose events come from outside: their subscriptions, and what charges by a meter.
+    subscriptions: HashMap<CustomerId, HashSet<SubscriptionId>>,
+    charging: HashMap<CustomerId, Vec<Charging>>,
+    is_from_outside: bool,
+}
+
+/// A component that charges usage for some time.
+struct Charging {
+    subscription_id: SubscriptionId,
+    attached: Attached,
+}
+
+/// One event, ready to be stored.
+pub(crate) struct Row<'a> {
+    /// Its place in the caller's batch.
+    pub index: usize,
+    pub event: &'a UsageEvent,
+    pub hash: [u8; 32],
+    pub subscription_id: Option<SubscriptionId>,
+    /// As the meter counts it.
+    pub quantity: Decimal,
+    /// Why it goes to suspense; then the rest says nothing.
+    pub cause: Option<(SuspenseCause, String)>,
+    pub hour: DateTime<Utc>,
+}
+
+/// A batch, sorted by key: two batches with the same keys then wait for each other in one order and cannot deadlock.
+pub(crate) struct Prepared<'a> {
+    pub rows: Vec<Row<'a>>,
+    /// Answers that are known already, by place; `None` where the keys decide.
+    pub outcomes: Vec<Option<Outcome>>,
+    /// Second events of one key within the batch, with another payload.
+    pub conflicts: Vec<NewSuspense>,
+}
+
+impl Book {
+    /// Reads what a batch needs: its customers' zones, the meters and, for events from outside, who charges them.
+    pub async fn for_batch(tx: &TenantTx, events: &[UsageEvent], is_from_outside: bool) -> Result<Book, UsageError> {
+        let ids: HashSet<CustomerId> = events.iter().map(|event| event.customer_id).collect();
+        let ids: Vec<CustomerId> = ids.into_iter().collect();
+        let mut zones = HashMap::with_capacity(ids.len());
+        let mut by_name: HashMap<String, TimeZone> = HashMap::new();
+        for customer in subscription::customers_by_id(tx, &ids).await? {
+            let known = match by_name.entry(customer.time_zone) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    let found = zone(new.key())?;
+                    new.insert(found).clone()
+                }
+            };
+            zones.insert(customer.id, known);
+        }
+        let meters = meter::meters(tx).await?.into_iter().map(|meter| (meter.code.clone(), meter)).collect();
+        let mut book = Book { meters, zones, subscriptions: HashMap::new(), charging: HashMap::new(), is_from_outside };
+        if is_from_outside {
+            book.read_subscriptions(tx, &ids).await?;
+        }
+        Ok(book)
+    }
+
+    async fn read_subscriptions(&mut self, tx: &TenantTx, ids: &[CustomerId]) -> Result<(), UsageError> {
+        let subscriptions = subscription::subscriptions_of_many(tx, ids).await?;
+        let attached = subscription::attached_to_many(tx, &subscriptions).await?;
+        for (subscription, attached) in subscriptions.into_iter().zip(attached) {
+            self.subscriptions.entry(subscription.customer_id).or_default().insert(subscription.id);
+            let charging = attached.into_iter().map(|attached| Charging { subscription_id: subscription.id, attached });
+            self.charging.entry(subscription.customer_id).or_default().extend(charging);
+        }
+        Ok(())
+    }
+
+    /// The dimensions that the event's meter keeps.
+    pub fn kept(&self, event: &UsageEvent) -> BTreeMap<String, String> {
+        let Some(meter) = self.meters.get(&event.meter) else { return BTreeMap::new() };
+        event.dimensions.iter().filter(|(name, _)| meter.dimensions.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    pub fn aggregation(&self, meter: &str) -> Option<Aggregation> {
+        self.meters.get(meter).map(|meter| meter.aggregation)
+    }
+
+    /// Judges a whole batch.
+    pub fn prepare<'a>(&self, events: &'a [UsageEvent], now: DateTime<Utc>) -> Prepared<'a> {
+        let mut prepared = Prepared { rows: Vec::with_capacity(events.len()), outcomes: vec![None; events.len()], conflicts: Vec::new() };
+        let mut seen: HashMap<(&str, &str), [u8; 32]> = HashMap::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            if let Some(rejection) = self.rejection(event) {
+                prepared.outcomes[index] = Some(Outcome::Rejected(rejection));
+                continue;
+            }
+            let hash = event.payload_hash();
+            match seen.entry((&event.source, &event.id)) {
+                Entry::Vacant(new) => {
+                    new.insert(hash);
+                    prepared.rows.push(self.row(index, event, hash, now));
+                }
+                Entry::Occupied(first) if *first.get() == hash => prepared.outcomes[index] = Some(Outcome::Duplicate),
+                Entry::Occupied(_) => {
+                    prepared.outcomes[index] = Some(Outcome::Conflict);
+                    let detail = "the same key came twice in one batch with another payload".to_owned();
+                    prepared.conflicts.push(NewSuspense::of(event, &hash, SuspenseCause::Conflict, detail));
+                }
+            }
+        }
+        prepared.rows.sort_by(|a, b| (&a.event.source, &a.event.id).cmp(&(&b.event.source, &b.event.id)));
+        prepared
+    }
+
+    fn rejection(&self, event: &UsageEvent) -> Option<Rejection> {
+        // Only our own corrections may take something back.
+        let negative = self.is_from_outside && event.quantity.is_sign_negative() && !event.quantity.is_zero();
+        event.rejection().or(negative.then_some(Rejection::QuantityMustNotBeNegative))
+    }
+
+    pub fn row<'a>(&self, index: usize, event: &'a UsageEvent, hash: [u8; 32], now: DateTime<Utc>) -> Row<'a> {
+        let quantity = match self.aggregation(&event.meter) {
+            Some(Aggregation::Count) => Decimal::ONE,
+            _ => event.quantity.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero),
+        };
+        let hour = self.zones.get(&event.customer_id).map_or(event.occurred_at, |zone| hour_in(event.occurred_at, zone));
+        let (subscription_id, cause) = match self.cause(event, now) {
+            Some(cause) => (event.subscription_id, Some(cause)),
+            None => self.charged_by(event),
+        };
+        Row { index, event, hash, subscription_id, quantity, cause, hour }
+    }
+
+    fn cause(&self, event: &UsageEvent, now: DateTime<Utc>) -> Option<(SuspenseCause, String)> {
+        if !self.zones.contains_key(&event.customer_id) {
+            return Some((SuspenseCause::UnknownCustomer, format!("no customer {}", event.customer_id)));
+        }
+        if !self.meters.contains_key(&event.meter) {
+            let code: String = event.meter.chars().filter(|c| !c.is_control()).take(80).collect();
+            return Some((SuspenseCause::UnknownMeter, format!("no meter {code:?}")));
+        }
+        let earliest = now.checked_sub_months(Months::new(AGE_MONTHS_MAX)).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        if event.occurred_at > now + TimeDelta::hours(AHEAD_HOURS_MAX) || event.occurred_at < earliest {
+            return Some((SuspenseCause::AbsurdTime, format!("it occurred at {}", event.occurred_at)));
+        }
+        None
+    }
+
+    /// The subscription that it names, else the only one that charges for it, else nobody's: then a tariff or nothing does.
+    fn charged_by(&self, event: &UsageEvent) -> (Option<SubscriptionId>, Option<(SuspenseCause, String)>) {
+        if !self.is_from_outside {
+            return (event.subscription_id, None);
+        }
+        if let Some(named) = event.subscription_id {
+            let is_theirs = self.subscriptions.get(&event.customer_id).is_some_and(|theirs| theirs.contains(&named));
+            let cause = (SuspenseCause::UnknownSubscription, format!("{named} is not a subscription of {}", event.customer_id));
+            return (Some(named), (!is_theirs).then_some(cause));
+        }
+        let mut charging = self.charging_subscriptions(event);
+        match (charging.next(), charging.next()) {
+            (Some(_), Some(_)) => (None, Some((SuspenseCause::SeveralSubscriptions, "several components charge for it".to_owned()))),
+            (only, _) => (only, None),
+        }
+    }
+
+    /// The same question as `subscription::coverage`, asked of what was read once for the whole batch.
+    fn charging_subscriptions(&self, event: &UsageEvent) -> impl Iterator<Item = SubscriptionId> {
+        let of_customer = self.charging.get(&event.customer_id).into_iter().flatten();
+        of_customer.filter(|charging| charging.attached.holds(event.occurred_at)).flat_map(move |charging| {
+            let charges = |component: &&Component| {
+                matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours)
+                    && component.measure.as_deref() == Some(event.meter.as_str())
+                    && component.matches(&event.dimensions)
+            };
+            charging.attached.version.components.iter().filter(charges).map(|_| charging.subscription_id)
+        })
+    }
+
+    /// What the rows add to each hour, in a fixed order.
+    pub fn sums(&self, rows: &[&Row<'_>]) -> Result<Vec<store::sum::NewSum>, UsageError> {
+        let mut sums: HashMap<SumKey, (Decimal, i64)> = HashMap::new();
+        for row in rows {
+            let event = row.event;
+            let key = (event.customer_id, row.subscription_id, event.meter.as_str(), row.hour, self.kept(event));
+            let (sum, events) = sums.entry(key).or_insert((Decimal::ZERO, 0));
+            *sum = match self.aggregation(&event.meter) {
+                Some(Aggregation::Max) if *events > 0 => (*sum).max(row.quantity),
+                _ => sum.checked_add(row.quantity).ok_or(UsageError::SumMustFit)?,
+            };
+            *events += 1;
+        }
+        let sum = |(key, (quantity, events)): (SumKey<'_>, (Decimal, i64))| {
+            let (customer_id, subscription_id, meter, hour, dimensions) = key;
+            store::sum::NewSum { customer_id, subscription_id, meter: meter.to_owned(), hour, dimensions: json_of(&dimensions), quantity, events }
+        };
+        let mut sums: Vec<store::sum::NewSum> = sums.into_iter().map(sum).collect();
+        sums.sort_by(|a, b| (a.customer_id, &a.meter, a.hour, &a.dimensions).cmp(&(b.customer_id, &b.meter, b.hour, &b.dimensions)));
+        Ok(sums)
+    }
+}
+
+type SumKey<'a> = (CustomerId, Option<SubscriptionId>, &'a str, DateTime<Utc>, BTreeMap<String, String>);
+
+pub(crate) fn json_of(dimensions: &BTreeMap<String, String>) -> String {
+    serde_json::to_string(dimensions).unwrap_or_else(|_| "{}".to_owned())
+}

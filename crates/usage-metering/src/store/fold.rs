@@ -1,0 +1,46 @@
+use db::{DbError, PlatformTx, TenantId, TenantTx};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+/// Moves up to `limit` sums into the rollup; how many. One statement: a reader sees each sum in one of the two places, never in
+/// both or neither. Two folders take different sums and lock hours in one order.
+pub async fn fold(tx: &TenantTx, limit: i64) -> Result<u64, DbError> {
+    let folded: Option<i64> = tx
+        .value(
+            "WITH due AS (
+               SELECT batch_id, position FROM usage_sum WHERE tenant_id = $1
+               ORDER BY batch_id, position LIMIT $2 FOR UPDATE SKIP LOCKED),
+             gone AS (
+               DELETE FROM usage_sum s USING due
+               WHERE s.tenant_id = $1 AND s.batch_id = due.batch_id AND s.position = due.position
+               RETURNING s.customer_id, coalesce(s.subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id,
+                         s.meter, s.hour, s.dimensions, s.quantity, s.events),
+             added AS (
+               SELECT g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions,
+                      CASE WHEN m.aggregation = 'max' THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity, sum(g.events)::int8 AS events
+               FROM gone g LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = g.meter
+               GROUP BY g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions, m.aggregation),
+             written AS (
+               INSERT INTO usage_rollup (tenant_id, customer_id, subscription_id, meter, hour, dimensions_hash, dimensions, quantity, events)
+               SELECT $1, customer_id, subscription_id, meter, hour, sha256(convert_to(dimensions::text, 'UTF8')), dimensions, quantity, events
+               FROM added ORDER BY 2, 4, 5, 3, 6
+               ON CONFLICT (tenant_id, customer_id, meter, hour, subscription_id, dimensions_hash) DO UPDATE SET
+                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) = 'max'
+                                 THEN greatest(usage_rollup.quantity, EXCLUDED.quantity)
+                                 ELSE usage_rollup.quantity + EXCLUDED.quantity END,
+                 events = usage_rollup.events + EXCLUDED.events)
+             SELECT count(*) AS v FROM gone",
+            [tx.tenant_id().into(), limit.into()],
+        )
+        .await?;
+    Ok(folded.unwrap_or(0).unsigned_abs())
+}
+
+pub async fn tenants(ptx: &PlatformTx) -> Result<Vec<TenantId>, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        tenant_id: Uuid,
+    }
+    let rows: Vec<Row> = ptx.rows("SELECT DISTINCT tenant_id FROM usage_sum", []).await?;
+    Ok(rows.into_iter().map(|row| row.tenant_id.into()).collect())
+}

@@ -1,0 +1,12 @@
+//! All queries of this crate, by noun.
+
+pub mod audit;
+pub mod bulk;
+pub mod call_key;
+pub mod copy;
+pub mod event;
+pub mod fold;
+pub mod meter;
+pub mod reading;
+pub mod sum;
+pub mod suspense;

@@ -19,6 +19,7 @@ CREATE TABLE payment (
   FOREIGN KEY (tenant_id, transaction_id) REFERENCES ledger_transaction (tenant_id, id)
 );
 CREATE INDEX payment_of_customer ON payment (tenant_id, customer_id, received_at DESC);
+CREATE INDEX payment_by_time ON payment (tenant_id, received_at DESC, id DESC);
 COMMENT ON TABLE payment IS 'Money received.';
 CALL raise_wall('payment', 'customer', 'append');
 
@@ -35,3 +36,21 @@ CREATE TABLE payment_allocation (
 CREATE INDEX payment_allocation_of_document ON payment_allocation (tenant_id, document_id);
 COMMENT ON TABLE payment_allocation IS 'Which documents a payment pays.';
 CALL raise_wall('payment_allocation', 'customer', 'append');
+
+CREATE TABLE refund (
+  tenant_id uuid NOT NULL REFERENCES organisation,
+  payment_id uuid NOT NULL,
+  -- natural key within the payment, so that a repeated request gives back once
+  reference text NOT NULL CHECK (reference <> ''),
+  customer_id uuid NOT NULL,
+  currency char(3) NOT NULL,
+  amount_micros bigint NOT NULL CHECK (amount_micros > 0),
+  refunded_at timestamptz NOT NULL,
+  recorded_by text NOT NULL,
+  transaction_id uuid NOT NULL,
+  PRIMARY KEY (tenant_id, payment_id, reference),
+  FOREIGN KEY (tenant_id, payment_id) REFERENCES payment (tenant_id, id),
+  FOREIGN KEY (tenant_id, transaction_id) REFERENCES ledger_transaction (tenant_id, id)
+);
+COMMENT ON TABLE refund IS 'Money given back of a payment; never more than is left of it.';
+CALL raise_wall('refund', 'customer', 'append');

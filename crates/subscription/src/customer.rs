@@ -167,6 +167,12 @@ pub(crate) async fn must_exist(tx: &TenantTx, id: CustomerId) -> Result<Customer
     customer(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("customer", id))
 }
 
+/// One customer, held until the transaction ends: what is done for one customer is done one after the other. Calls and
+/// usage go on meanwhile, since only the row's other writers wait.
+pub async fn lock_customer(tx: &TenantTx, id: CustomerId) -> Result<Option<Customer>> {
+    store::lock(tx, id).await
+}
+
 /// The customer with this customer number.
 pub async fn customer_by_no(tx: &TenantTx, customer_no: &str) -> Result<Option<Customer>> {
     store::by_no(tx, customer_no).await

@@ -74,6 +74,14 @@ pub(crate) async fn by_id(tx: &TenantTx, id: CustomerId) -> Result<Option<Custom
     of_book(tx).filter(customer::Column::Id.eq(id.uuid())).one(tx).await?.map(domain).transpose()
 }
 
+/// NO KEY: rows that refer to the customer may be written meanwhile.
+pub(crate) async fn lock(tx: &TenantTx, id: CustomerId) -> Result<Option<Customer>> {
+    let row: Option<customer::Model> = tx
+        .row("SELECT * FROM customer WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE", [tx.tenant_id().into(), id.into()])
+        .await?;
+    row.map(domain).transpose()
+}
+
 pub(crate) async fn by_no(tx: &TenantTx, customer_no: &str) -> Result<Option<Customer>> {
     of_book(tx).filter(customer::Column::CustomerNo.eq(customer_no)).one(tx).await?.map(domain).transpose()
 }

@@ -5,7 +5,7 @@
 
 help:
 	@echo 'make run           set up and run everything: web, worker, SIP edge, demo world (Ctrl-C stops it)'
-	@echo 'make demo-call     place a real test call to the running system'
+	@echo 'make demo-call     place a real test call to the running system (CALL="60 3": a minute on topic 3)'
 	@echo 'make test          every test, on a throw-away database'
 	@echo 'make test-nightly  the same, the seeded tests for long'
 	@echo 'make check         formatting, clippy, shellcheck, licences and sources of the dependencies'
@@ -17,7 +17,7 @@ run:
 	@deploy/dev/run.sh
 
 demo-call:
-	@deploy/dev/demo-call.sh
+	@deploy/dev/demo-call.sh $(CALL)
 
 test:
 	@deploy/dev/test.sh

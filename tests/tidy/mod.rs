@@ -74,3 +74,9 @@ fn no_work_is_put_off_in_a_comment() {
 fn no_word_of_the_workplace_is_left() {
     obeyed(project_rules::words_of_the_workplace);
 }
+
+#[test]
+fn every_route_has_been_tried_by_a_stranger() {
+    let left_out = project_rules::unwalked_routes(&source::all());
+    assert!(left_out.is_empty(), "{} routes:\n{}", left_out.len(), left_out.join("\n"));
+}

@@ -90,6 +90,56 @@ fn anywhere(source: &Source, words: &[&str], what: &str) -> Vec<String> {
     places.map(|(at, word)| source.complaint(at, &format!("{word}: {what}"))).collect()
 }
 
+/// Where a stranger tries every route; what is not in it has not been tried.
+pub const EVERY_ROUTE: &str = "tests/isolation/every_route.rs";
+
+/// Routes of the web server that the isolation test does not walk. A route below a scope is known by its last part.
+pub fn unwalked_routes(sources: &[Source]) -> Vec<String> {
+    let Some(walk) = sources.iter().find(|source| source.path == EVERY_ROUTE) else { return Vec::new() };
+    let walked: Vec<String> = walk.literals.iter().map(|(_, literal)| without_names(literal)).collect();
+    let is_walked = |route: &str| {
+        let route = without_names(route);
+        walked.iter().any(|path| *path == route || path.ends_with(&format!("/{route}")))
+    };
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("web/src/")) {
+        for (at, route) in routes(source) {
+            if !source.is_test(at) && !is_walked(route) {
+                found.push(source.complaint(at, &format!("{route} is not in {EVERY_ROUTE}")));
+            }
+        }
+    }
+    found
+}
+
+/// Paths given as a literal to the server's router.
+fn routes(source: &Source) -> impl Iterator<Item = (usize, &str)> {
+    let marks = [".route(", "resource(", "#[get(", "#[post(", "#[put(", "#[patch(", "#[delete("];
+    let calls = marks.into_iter().flat_map(|mark| source.code.match_indices(mark).map(|(at, mark)| at + mark.len()));
+    calls.filter_map(|after| {
+        let argument = source.code[after..].trim_start();
+        let inside = source.code.len() - argument.len() + 1;
+        let literal = source.literals.iter().find(|(at, _)| argument.starts_with('"') && *at == inside);
+        literal.map(|(at, path)| (*at, path.as_str()))
+    })
+}
+
+/// `/admin/calls/{call_id}` and `admin/calls/{id}` are one path.
+fn without_names(path: &str) -> String {
+    let mut plain = String::new();
+    let mut inside = false;
+    for character in path.trim_matches('/').chars() {
+        match character {
+            '{' => inside = true,
+            '}' => inside = false,
+            _ if inside => continue,
+            _ => {}
+        }
+        plain.push(character);
+    }
+    plain
+}
+
 #[cfg(test)]
 mod samples {
     use super::*;
@@ -148,5 +198,21 @@ mod samples {
             assert_eq!(words_of_the_workplace(&Source::new("README.md", &format!("see {word}"))).len(), 1, "{word}");
         }
         assert_eq!(words_of_the_workplace(&Source::new("README.md", "a workplace, shared work")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_route_that_no_stranger_has_tried_is_refused() {
+        let web = |route: &str| {
+            let text = format!("fn r(c: &mut C) {{ c.route({route}, get()); c.service(web::resource( {route} )); }}");
+            Source::new("web/src/pages/mod.rs", &text)
+        };
+        let walk = || Source::new(EVERY_ROUTE, "const ALL: [&str; 2] = [\"/admin/calls\", \"/admin/calls/{id}/end\"];");
+        assert_eq!(unwalked_routes(&[walk(), web("\"/admin/invoices\"")]).len(), 2);
+        assert_eq!(unwalked_routes(&[walk(), web("\"/calls/{call_id}\"")]).len(), 2);
+        for known in ["\"/admin/calls\"", "\"/calls/{call_id}/end\"", "\"calls\""] {
+            assert_eq!(unwalked_routes(&[walk(), web(known)]), Vec::<String>::new(), "{known}");
+        }
+        let attribute = Source::new("web/src/pages/home.rs", "#[get(\"/home\")]\nasync fn home() {}");
+        assert_eq!(unwalked_routes(&[walk(), attribute]).len(), 1);
     }
 }

@@ -27,14 +27,18 @@ CREATE TABLE payment_allocation (
   tenant_id uuid NOT NULL REFERENCES organisation,
   payment_id uuid NOT NULL,
   document_id uuid NOT NULL,
+  -- counts from 1 for the pair
+  seq int NOT NULL CHECK (seq > 0),
   customer_id uuid NOT NULL,
-  amount_micros bigint NOT NULL CHECK (amount_micros > 0),
-  PRIMARY KEY (tenant_id, payment_id, document_id),
+  -- below zero where a credit note made the document ask for less than was paid, so that the rest is free again
+  amount_micros bigint NOT NULL CHECK (amount_micros <> 0),
+  PRIMARY KEY (tenant_id, payment_id, document_id, seq),
   FOREIGN KEY (tenant_id, payment_id) REFERENCES payment (tenant_id, id),
   FOREIGN KEY (tenant_id, document_id) REFERENCES document (tenant_id, id)
 );
+CREATE INDEX payment_allocation_of_customer ON payment_allocation (tenant_id, customer_id);
 CREATE INDEX payment_allocation_of_document ON payment_allocation (tenant_id, document_id);
-COMMENT ON TABLE payment_allocation IS 'Which documents a payment pays.';
+COMMENT ON TABLE payment_allocation IS 'Which documents a payment pays; what is paid is the sum.';
 CALL raise_wall('payment_allocation', 'customer', 'append');
 
 CREATE TABLE refund (

@@ -3,7 +3,7 @@
 use crate::customer::{Customer, add_customer_event, must_exist};
 use crate::error::{Result, Rule, must};
 use crate::store::callers as store;
-use crate::{check, pin};
+use crate::{pin, rules};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CustomerId, TenantTx};
 
@@ -27,7 +27,7 @@ pub enum PinCheck {
 
 /// Makes a number one of the customer's. A number belongs to one customer of a book; twice to the same one is once.
 pub async fn add_phone(tx: &TenantTx, customer_id: CustomerId, e164: &str) -> Result<()> {
-    check::e164("e164", e164)?;
+    rules::e164("e164", e164)?;
     must_exist(tx, customer_id).await?;
     let holder = store::claim_phone(tx, customer_id, e164).await?;
     must(holder == customer_id, "e164", Rule::MustBeFree, e164)
@@ -50,8 +50,8 @@ pub async fn customer_by_phone(tx: &TenantTx, e164: &str) -> Result<Option<Custo
 
 /// Gives a customer an account number of 4 to 12 digits and a PIN of 4 to 8, or a new PIN for the one it has. Failed attempts are forgotten.
 pub async fn set_pin(tx: &TenantTx, customer_id: CustomerId, account_no: &str, pin: &str, now: DateTime<Utc>) -> Result<()> {
-    check::digits("account_no", account_no, 4, 12)?;
-    check::digits("pin", pin, 4, 8)?;
+    rules::digits("account_no", account_no, 4, 12)?;
+    rules::digits("pin", pin, 4, 8)?;
     must_exist(tx, customer_id).await?;
     let hash = pin::hash(pin).await?;
     let holder = store::set_pin(tx, customer_id, account_no, &hash).await?;

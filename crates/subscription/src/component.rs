@@ -1,6 +1,6 @@
 //! What a plan version charges for, and the rules that its components keep.
 
-use crate::check;
+use crate::rules;
 use crate::error::{Refusal, Result, Rule, must, refuse};
 use crate::words::{Billed, ComponentKind};
 use pricing::{Model, Price};
@@ -105,8 +105,8 @@ pub fn standard_measures() -> Vec<Measure> {
 pub(crate) fn check_components(components: &[Component], measures: &[Measure]) -> Result<()> {
     for (index, component) in components.iter().enumerate() {
         let place = place(index, component);
-        check::key(&format!("{place}/key"), &component.key)?;
-        check::not_empty(&format!("{place}/name"), &component.name)?;
+        rules::key(&format!("{place}/key"), &component.key)?;
+        rules::not_empty(&format!("{place}/name"), &component.name)?;
         let earlier = &components[..index];
         must(earlier.iter().all(|other| other.key != component.key), format!("{place}/key"), Rule::MustBeUnique, &component.key)?;
         check_measure(&place, component, components, measures)?;

@@ -3,7 +3,7 @@
 use crate::error::{Result, Rule, SubscriptionError, must, same_currency};
 use crate::store::customers as store;
 use crate::words::{Billing, TaxTreatment};
-use crate::{check, period};
+use crate::{period, rules};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, TenantId, TenantTx};
 use money::{Currency, Money};
@@ -86,14 +86,14 @@ impl NewCustomer {
     }
 
     fn check(&self) -> Result<()> {
-        check::not_empty("customer_no", &self.customer_no)?;
-        check::not_empty("name", &self.name)?;
+        rules::not_empty("customer_no", &self.customer_no)?;
+        rules::not_empty("name", &self.name)?;
         if let Some(email) = &self.email {
-            check::email("email", email)?;
+            rules::email("email", email)?;
         }
-        check::time_zone("time_zone", &self.time_zone)?;
-        check::country("country", &self.country)?;
-        check::between("payment_terms_days", self.payment_terms_days.into(), 0, 365)?;
+        rules::time_zone("time_zone", &self.time_zone)?;
+        rules::country("country", &self.country)?;
+        rules::between("payment_terms_days", self.payment_terms_days.into(), 0, 365)?;
         same_currency("floor", self.currency, self.floor.currency())?;
         must(!self.floor.is_positive(), "floor", Rule::FloorMustNotBePositive, self.floor)?;
         let floor_fits = self.billing == Billing::Prepaid || self.floor.is_zero();

@@ -6,7 +6,6 @@
 
 pub mod audit;
 mod caller;
-mod check;
 mod component;
 mod coverage;
 mod customer;
@@ -16,11 +15,13 @@ mod number;
 mod period;
 mod pin;
 mod plan;
+mod rules;
 mod store;
 mod subscription;
 mod topic;
 mod words;
 
+pub use audit::check;
 pub use caller::{
     PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone, customer_by_phone, customer_by_pin, phones_of,
     remove_phone, set_pin,

@@ -1,6 +1,6 @@
 //! Numbers: whose they are (dated), how they answer, and on what terms a child has one.
 
-use crate::check;
+use crate::rules;
 use crate::customer::must_exist;
 use crate::error::{Result, Rule, SubscriptionError, must};
 use crate::store::numbers as store;
@@ -45,7 +45,7 @@ pub struct NumberTerms {
 
 /// Makes a number known to the platform; the same number again is the same id.
 pub async fn add_number(ptx: &PlatformTx, e164: &str, kind: NumberKind) -> Result<NumberId> {
-    check::e164("e164", e164)?;
+    rules::e164("e164", e164)?;
     store::add(ptx, e164, kind).await
 }
 
@@ -79,8 +79,8 @@ pub async fn all_numbers(ptx: &PlatformTx, at: DateTime<Utc>) -> Result<Vec<(Num
 
 /// Says how a number answers.
 pub async fn set_number(tx: &TenantTx, setting: &NumberSetting) -> Result<()> {
-    check::not_empty("label", &setting.label)?;
-    check::language("language", &setting.language)?;
+    rules::not_empty("label", &setting.label)?;
+    rules::language("language", &setting.language)?;
     must(store::is_visible(tx, setting.number_id).await?, "number_id", Rule::NumberMustBeAssigned, setting.number_id)?;
     store::set(tx, setting).await
 }

@@ -1,6 +1,6 @@
 //! Plans, add-ons and their versions. A version is published whole or refused whole, and never changes.
 
-use crate::check;
+use crate::rules;
 use crate::component::{Component, Measure, check_components, standard_measures};
 use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
 use crate::store::catalogue as store;
@@ -75,15 +75,15 @@ impl NewPlanVersion {
     }
 
     fn check(&self, measures: &[Measure]) -> Result<()> {
-        check::between("term_months", self.term_months.into(), 1, 120)?;
-        check::between("trial_days", self.trial_days.into(), 0, 365)?;
+        rules::between("term_months", self.term_months.into(), 1, 120)?;
+        rules::between("trial_days", self.trial_days.into(), 0, 365)?;
         let discount = self.term_discount_percent;
         must(discount <= Percent::WHOLE, "term_discount_percent", Rule::MustNotExceedWhole, discount.as_decimal())?;
         same_currency("commitment", self.currency, self.commitment.currency())?;
         must(!self.commitment.is_negative(), "commitment", Rule::MustNotBeNegative, self.commitment)?;
         for (index, feature) in self.features.iter().enumerate() {
             let field = format!("features/{index}");
-            check::feature(&field, feature)?;
+            rules::feature(&field, feature)?;
             must(!self.features[..index].contains(feature), field, Rule::MustBeUnique, feature)?;
         }
         check_components(&self.components, measures)
@@ -92,8 +92,8 @@ impl NewPlanVersion {
 
 /// Puts a plan or an add-on into the catalogue; it is sold from its first version on.
 pub async fn create_plan(tx: &TenantTx, code: &str, name: &str, description: &str, is_add_on: bool) -> Result<PlanId> {
-    check::slug("code", code)?;
-    check::not_empty("name", name)?;
+    rules::slug("code", code)?;
+    rules::not_empty("name", name)?;
     store::insert_plan(tx, code, name, description, is_add_on).await
 }
 

@@ -1,6 +1,6 @@
 //! Tariffs in versions, and the topics 0-9 of a number that point to them.
 
-use crate::check;
+use crate::rules;
 use crate::error::{Refusal, Result, Rule, SubscriptionError, must, same_currency};
 use crate::number;
 use crate::store::catalogue as store;
@@ -48,7 +48,7 @@ pub struct NewTopic {
 
 /// Publishes the next version of the tariff of this name. Its currency is the organisation's: calls are charged in that one.
 pub async fn publish_tariff(tx: &TenantTx, name: &str, currency: Currency, tariff: &Tariff, now: DateTime<Utc>) -> Result<TariffId> {
-    check::not_empty("name", name)?;
+    rules::not_empty("name", name)?;
     let organisation = tenant::organisation(tx).await?;
     same_currency("currency", organisation.currency, currency)?;
     let document = serde_json::to_value(tariff)
@@ -74,7 +74,7 @@ pub async fn tariffs(tx: &TenantTx) -> Result<Vec<StoredTariff>> {
 /// Sets what a digit of a number offers. A topic that is there keeps its id and its calls; its price is the new tariff's from now on.
 pub async fn set_topic(tx: &TenantTx, new: &NewTopic) -> Result<TopicId> {
     must(new.digit <= 9, "digit", Rule::MustBeDigit, new.digit)?;
-    check::not_empty("name", &new.name)?;
+    rules::not_empty("name", &new.name)?;
     number::must_be_set(tx, new.number_id).await?;
     if tariff(tx, new.tariff_id).await?.is_none() {
         return Err(SubscriptionError::not_found("tariff", new.tariff_id));

@@ -8,9 +8,7 @@ CREATE TABLE invoice_run (
   until_on date NOT NULL,
   phase text NOT NULL CHECK (phase IN ('planned', 'drafting', 'ready', 'finalising', 'done', 'failed')),
   started_by text NOT NULL,
-  total int NOT NULL DEFAULT 0,
-  done int NOT NULL DEFAULT 0,
-  failed int NOT NULL DEFAULT 0,
+  -- the customer that the last block ended with
   current_customer text,
   created_at timestamptz NOT NULL,
   drafting_started_at timestamptz,
@@ -26,7 +24,7 @@ CREATE TABLE invoice_run_item (
   tenant_id uuid NOT NULL REFERENCES organisation,
   run_id uuid NOT NULL,
   customer_id uuid NOT NULL,
-  state text NOT NULL CHECK (state IN ('waiting', 'drafted', 'nothing_due', 'finalised', 'failed')),
+  state text NOT NULL CHECK (state IN ('waiting', 'drafted', 'nothing_due', 'finalised', 'failed', 'voided')),
   failure text,
   draft_id uuid,
   document_id uuid,
@@ -117,7 +115,7 @@ CREATE TABLE document_line (
   position int NOT NULL CHECK (position > 0),
   id uuid NOT NULL,
   customer_id uuid NOT NULL,
-  -- platform, seats, usage, channels, hours, numbers, addons, percent, discounts, commitment, one-off
+  -- platform, seats, usage, channels, hours, numbers, addons, percent, discounts, commitment, late, one-off, correction
   line_group text NOT NULL,
   subscription_id uuid,
   component_key text,
@@ -127,14 +125,22 @@ CREATE TABLE document_line (
   detail text NOT NULL DEFAULT '',
   service_starts_at timestamptz NOT NULL,
   service_ends_at timestamptz NOT NULL,
+  -- the same bounds as civil days of the customer's zone
+  service_starts_on date NOT NULL,
+  service_ends_on date NOT NULL,
   quantity numeric(20,6) NOT NULL,
   unit text NOT NULL,
   -- NULL where one unit price does not tell the whole (tiers, tariffs)
-  unit_price numeric(20,6),
+  unit_price numeric(28,10),
+  -- net
   amount_micros bigint NOT NULL,
+  -- for tariff calls: the exact sum of their charges, tax included
+  gross_micros bigint,
   tax_category text NOT NULL,
   tax_percent numeric(6,3) NOT NULL,
-  explanation jsonb,
+  explanation jsonb NOT NULL,
+  -- what the line opens to: calls of a topic, usage of a meter, seat sessions, or nothing
+  source jsonb NOT NULL,
   PRIMARY KEY (tenant_id, document_id, position),
   UNIQUE (tenant_id, id),
   FOREIGN KEY (tenant_id, document_id) REFERENCES document (tenant_id, id)
@@ -161,10 +167,17 @@ CREATE TABLE billed_service (
   tenant_id uuid NOT NULL REFERENCES organisation,
   -- a subscription, or the customer itself for tariff calls
   billed_id uuid NOT NULL,
+  -- of the component; a topic's id for its calls; with a star for what a period derives (commitment, discount, all calls)
   component_key text NOT NULL,
   service_starts_at timestamptz NOT NULL,
+  -- charge, or late-n for the n-th difference of usage that arrived afterwards
   kind text NOT NULL,
-  document_id uuid NOT NULL,
+  service_ends_at timestamptz NOT NULL,
+  -- what was billed, so that a difference can be told: before tax for components, tax included for tariff calls
+  quantity numeric(20,6) NOT NULL,
+  amount_micros bigint NOT NULL,
+  -- NULL where the period closed with nothing due
+  document_id uuid,
   PRIMARY KEY (tenant_id, billed_id, component_key, service_starts_at, kind),
   FOREIGN KEY (tenant_id, document_id) REFERENCES document (tenant_id, id)
 );

@@ -1,0 +1,83 @@
+use chrono::NaiveDate;
+use db::{DbError, DocumentId, DraftId, RunId};
+use money::{Currency, Money, MoneyError};
+use pricing::PricingError;
+
+/// Every rule of this crate that a caller can break, and what the floors below refuse.
+#[derive(Debug, thiserror::Error)]
+pub enum InvoicingError {
+    /// A book has one open run at a time, so that nothing is drafted twice.
+    #[error("a run is open already; finish it, or void its drafts")]
+    RunMustBeTheOnlyOne,
+    #[error("{0} is not a run of this book")]
+    UnknownRun(RunId),
+    #[error("{0} is not a draft of this book")]
+    UnknownDraft(DraftId),
+    #[error("{0} is not a document of this book")]
+    UnknownDocument(DocumentId),
+    /// Only a draft that is neither final nor void may be finalised or voided.
+    #[error("the draft is {0} already")]
+    DraftMustBeOpen(&'static str),
+    /// Drafts come before documents.
+    #[error("{waiting} customers of this run have no draft yet")]
+    RunMustBeDrafted { waiting: u64 },
+    /// A document has one currency, its customer's.
+    #[error("a plan in {found} cannot be put on an invoice in {expected}; move the customer to a plan in {expected}")]
+    CurrencyMustMatchCustomer { expected: Currency, found: Currency },
+    /// An invoice is not below zero: what is owed to a customer is a credit note.
+    #[error("the invoice would come to {0}; write a credit note for the earlier invoice, then retry")]
+    TotalMustNotBeNegative(Money),
+    /// I7.
+    #[error("{component} of the period from {starts_on} is on a document already; void this draft")]
+    AlreadyBilled { component: String, starts_on: NaiveDate },
+    /// An invoice is credited once, as a whole.
+    #[error("only an invoice that has no credit note yet can be credited")]
+    MustBeUncreditedInvoice,
+    /// The gross of a document and what its parts come to.
+    #[error("the document's parts do not agree: {0}")]
+    SumsMustAgree(&'static str),
+    /// Stored content that this version cannot read.
+    #[error("stored {kind} cannot be read: {reason}")]
+    StoredContentUnreadable { kind: &'static str, reason: String },
+    #[error(transparent)]
+    Print(#[from] crate::print::PrintError),
+    #[error(transparent)]
+    Pricing(#[from] PricingError),
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    #[error(transparent)]
+    Ledger(#[from] ledger::LedgerError),
+    #[error(transparent)]
+    Subscription(#[from] subscription::SubscriptionError),
+    #[error(transparent)]
+    Tenant(#[from] tenant::TenantError),
+    #[error(transparent)]
+    Usage(#[from] usage_metering::UsageError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl InvoicingError {
+    /// True when the database refused, and the transaction with it: nothing more can be done in it.
+    pub(crate) fn is_of_database(&self) -> bool {
+        use ledger::LedgerError;
+        use subscription::SubscriptionError;
+        use tenant::TenantError;
+        use usage_metering::UsageError;
+        matches!(
+            self,
+            Self::Db(_)
+                | Self::Ledger(LedgerError::Db(_))
+                | Self::Subscription(SubscriptionError::Db(_))
+                | Self::Tenant(TenantError::Db(_))
+                | Self::Usage(UsageError::Db(_) | UsageError::Subscription(SubscriptionError::Db(_)))
+        )
+    }
+
+    pub(crate) fn unreadable(kind: &'static str) -> impl Fn(serde_json::Error) -> Self {
+        move |error| Self::StoredContentUnreadable { kind, reason: error.to_string() }
+    }
+}
+
+/// What this crate's functions return.
+pub type Result<T> = std::result::Result<T, InvoicingError>;

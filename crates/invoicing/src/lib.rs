@@ -1,0 +1,40 @@
+//! What customers are billed: drafts from subscriptions and charged calls, documents with numbers, tax, postings and PDFs.
+//! Never: prices a call, takes a payment, changes a document, reads single usage events.
+//! Invariants: numbers of a series have no gap or repeat (I6); what is billed is billed once, later usage as a difference (I7);
+//! lines sum to the document and the document is its posting (I9); documents are written once and only read (I11).
+//! Start at `run.rs`; what is due is in `due.rs`, what it comes to in `bill.rs`, how it becomes final in `finalise.rs`.
+
+mod assemble;
+pub mod audit;
+mod bill;
+mod calls;
+mod content;
+mod credit;
+mod document;
+mod draft;
+mod due;
+mod entity;
+mod error;
+mod finalise;
+mod gather;
+mod pdf;
+pub mod print;
+mod rate;
+mod run;
+mod store;
+mod tax;
+mod usage;
+mod words;
+
+pub use audit::check;
+pub use content::{Claim, DraftContent, Ledgered, Line, LineGroup, LineSource, PERCENT_UNIT, Service, TaxRow, Totals};
+pub use credit::credit;
+pub use document::{
+    BilledTotal, Document, DocumentFilter, DocumentKind, DocumentView, Frozen, Grouped, OpenDocument, asking_documents, billed_between,
+    document, document_by_number, documents, grouped, open_documents, open_documents_by_id,
+};
+pub use draft::{Draft, DraftState, draft, drafts, void_draft};
+pub use error::InvoicingError;
+pub use finalise::{finalise, finalise_some};
+pub use pdf::{draft_pdf, pdf, unprinted};
+pub use run::{Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run, run_items, runs};

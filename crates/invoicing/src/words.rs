@@ -1,0 +1,118 @@
+//! Sentences of a document that the templates do not know, in the languages that they speak.
+
+use money::{Decimal, Money};
+
+/// Column of a language; one without words is written in English.
+fn column(language: &str) -> usize {
+    ["en", "de", "fr", "es", "pl"].iter().position(|known| *known == language).unwrap_or(0)
+}
+
+/// The language that documents of an organisation are written in.
+pub(crate) fn spoken(language: &str) -> &'static str {
+    ["en", "de", "fr", "es", "pl"][column(language)]
+}
+
+/// Unit of a meter or a measure; none for one that people would not read as a unit.
+pub(crate) fn unit(language: &str, code: &str) -> Option<&'static str> {
+    let words = match code {
+        "calls" => ["calls", "Anrufe", "appels", "llamadas", "poł."],
+        "minutes" => ["min", "Min.", "min", "min", "min"],
+        "hours" => ["h", "Std.", "h", "h", "godz."],
+        "active" | "assigned" | "peak" => ["seats", "Plätze", "postes", "puestos", "stan."],
+        "daily" => ["seat-days", "Platztage", "jours-poste", "días-puesto", "stan.-dni"],
+        "channel_peak" => ["channels", "Kanäle", "canaux", "canales", "kanały"],
+        "months" => ["months", "Monate", "mois", "meses", "mies."],
+        _ => return None,
+    };
+    Some(words[column(language)])
+}
+
+/// Title of a term discount's line.
+pub(crate) fn term_discount(language: &str, percent: Decimal, term_months: u32) -> String {
+    let percent = percent.normalize();
+    match column(language) {
+        1 => format!("Laufzeitrabatt {percent} %, {term_months} Monate"),
+        2 => format!("Remise d’engagement {percent} %, {term_months} mois"),
+        3 => format!("Descuento por permanencia {percent} %, {term_months} meses"),
+        4 => format!("Rabat za okres umowy {percent}%, {term_months} mies."),
+        _ => format!("Term discount {percent}%, {term_months} months"),
+    }
+}
+
+/// Title of a commitment's line.
+pub(crate) fn commitment(language: &str, minimum: Money) -> String {
+    let minimum = minimum.format_plain();
+    match column(language) {
+        1 => format!("Differenz zum vereinbarten Mindestumsatz von {minimum}"),
+        2 => format!("Complément au minimum convenu de {minimum}"),
+        3 => format!("Diferencia hasta el mínimo acordado de {minimum}"),
+        4 => format!("Dopłata do uzgodnionego minimum {minimum}"),
+        _ => format!("Difference to the agreed minimum of {minimum}"),
+    }
+}
+
+/// Detail of a line with included units.
+pub(crate) fn included(language: &str, used: Decimal, included: Decimal) -> String {
+    let (used, included) = (used.normalize(), included.normalize());
+    match column(language) {
+        1 => format!("{used} genutzt, {included} enthalten"),
+        2 => format!("{used} utilisés, {included} inclus"),
+        3 => format!("{used} usados, {included} incluidos"),
+        4 => format!("wykorzystano {used}, w cenie {included}"),
+        _ => format!("{used} used, {included} included"),
+    }
+}
+
+/// Detail of a line for some days of its period.
+pub(crate) fn days(language: &str, days: u32, of_days: u32) -> String {
+    match column(language) {
+        1 => format!("{days} von {of_days} Tagen"),
+        2 => format!("{days} jours sur {of_days}"),
+        3 => format!("{days} de {of_days} días"),
+        4 => format!("{days} z {of_days} dni"),
+        _ => format!("{days} of {of_days} days"),
+    }
+}
+
+/// Detail of a line of calls.
+pub(crate) fn minutes_talked(language: &str, minutes: Decimal) -> String {
+    format!("{} {}", minutes.round_dp(1).normalize(), unit(language, "minutes").unwrap_or("min"))
+}
+
+/// Detail of a difference for an earlier period.
+pub(crate) fn late(language: &str) -> &'static str {
+    [
+        "received after the invoice of its period",
+        "nach der Rechnung des Zeitraums eingegangen",
+        "reçu après la facture de la période",
+        "recibido después de la factura del período",
+        "wpłynęło po fakturze za ten okres",
+    ][column(language)]
+}
+
+/// Title of a line of calls whose topic is not known any more.
+pub(crate) fn calls(language: &str) -> &'static str {
+    ["Calls", "Anrufe", "Appels", "Llamadas", "Połączenia"][column(language)]
+}
+
+/// How to pay, above the bank details.
+pub(crate) fn please_pay(language: &str, days: i64) -> String {
+    match column(language) {
+        1 => format!("Bitte überweisen Sie innerhalb von {days} Tagen unter Angabe des Verwendungszwecks."),
+        2 => format!("Merci de virer le montant sous {days} jours en indiquant la référence."),
+        3 => format!("Transfiera el importe en {days} días indicando el concepto."),
+        4 => format!("Prosimy o przelew w ciągu {days} dni z podaniem tytułu."),
+        _ => format!("Please transfer within {days} days, quoting the reference."),
+    }
+}
+
+/// What has become of a credited amount.
+pub(crate) fn set_off(language: &str, number: &str) -> String {
+    match column(language) {
+        1 => format!("Der Betrag wird mit der Rechnung {number} verrechnet."),
+        2 => format!("Le montant est imputé sur la facture {number}."),
+        3 => format!("El importe se compensa con la factura {number}."),
+        4 => format!("Kwota zostanie rozliczona z fakturą {number}."),
+        _ => format!("The amount is set off against invoice {number}."),
+    }
+}

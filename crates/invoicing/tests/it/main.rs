@@ -1,0 +1,3 @@
+//! Invoicing, tried from outside.
+
+mod print;

@@ -1,0 +1,4 @@
+//! Queries. Nothing in here decides.
+
+pub(crate) mod allocations;
+pub(crate) mod payments;

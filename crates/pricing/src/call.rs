@@ -66,18 +66,17 @@ impl CompiledTariff {
             steps.push(Step::new("Free", money::Decimal::ZERO).because(format!("{free} s of {seconds} s")));
         }
         steps.extend(stretches.iter().map(|stretch| self.stretch_step(stretch)));
-        steps.push(self.billed_step(u64::from(seconds), charged.billed));
         if self.maximum.is_some_and(|maximum| charged.charge > maximum) {
             steps.push(
                 Step::new("Maximum reached", self.shown(self.capped(charged.charge)))
                     .because(format!("instead of {}", self.shown(charged.charge))),
             );
         }
-        let rounding = match round {
-            RoundTo::Micros => "rounded to six decimals",
-            RoundTo::Minor => "rounded to the minor unit",
-        };
-        steps.push(Step::new("Total", total.amount.as_decimal()).because(rounding));
+        steps.push(Step::new("Total", total.amount.as_decimal()).because(self.total_detail(
+            seconds,
+            charged.billed,
+            round,
+        )));
         Ok(Explanation { steps })
     }
 
@@ -143,7 +142,7 @@ impl CompiledTariff {
             None => format!("{} s ÷ {} × {}", stretch.seconds, per.seconds(), spell::rate(rate)),
         };
         let charge = schedule.steps[stretch.step].rate.saturating_mul(i128::from(stretch.seconds));
-        let title = format!("{} at {} a {}", span_of(stretch), spell::rate(rate), per.name());
+        let title = format!("{} at {} {}", span_of(stretch), spell::rate(rate), per.each());
         let step = Step::new(title, self.shown(charge)).calculated(calculation);
         match stretch.schedule.checked_sub(1).and_then(|index| self.tariff.bands.get(index)) {
             Some(band) => step.because(Band::to_string(band)),
@@ -151,10 +150,15 @@ impl CompiledTariff {
         }
     }
 
-    fn billed_step(&self, seconds: u64, billed: u64) -> Step {
+    /// How the metered seconds became billed ones, and to what the sum was rounded.
+    fn total_detail(&self, seconds: u32, billed: u64, round: RoundTo) -> String {
         let first = self.first_increment.unwrap_or(self.schedules[0].steps[0].increment);
-        let detail = format!("{seconds} s metered, increments {first}/{}", self.tariff.increment);
-        Step::new("Billed seconds", money::Decimal::from(billed)).because(detail)
+        let rounded = match round {
+            RoundTo::Micros => "six decimals",
+            RoundTo::Minor => "the minor unit",
+        };
+        let increments = format!("increments {first}/{}", self.tariff.increment);
+        format!("{seconds} s metered, {billed} s billed, {increments}, rounded to {rounded}")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Minimum commitments: what is missing is charged, what is above may cost more.
 
-use money::{Decimal, Money};
+use money::{Currency, Decimal, Money};
 use serde::{Deserialize, Serialize};
 
 use crate::{Exact, PricingError, Proration, RoundTo};
@@ -37,15 +37,26 @@ impl Commitment {
         if usage.is_negative() || self.minimum.is_negative() || self.overage_factor < Decimal::ZERO {
             return Err(PricingError::MustNotBeNegative);
         }
-        let (exact, whole) = (Exact::from(usage), Exact::from(self.minimum));
+        let whole = Exact::from(self.minimum);
         let minimum = self.share.map_or(Ok(whole.clone()), |share| share.of(&whole))?;
-        let currency = usage.currency();
-        let missing = minimum.minus(&exact).max(Exact::zero());
-        let above = exact.minus(&minimum).max(Exact::zero());
-        // What is at or below the minimum counts once, whichever of the two it is.
-        let total = exact.max(minimum).minus(&above).plus(&above.times(&Exact::from(self.overage_factor)));
-        Ok(CommitmentCharge { true_up: missing.to_money(currency, round)?, total: total.to_money(currency, round)? })
+        committed(&Exact::from(usage), &minimum, self.overage_factor, usage.currency(), round)
     }
+}
+
+/// Applies a minimum that is already the share of its days; each result is rounded once.
+pub(crate) fn committed(
+    usage: &Exact,
+    minimum: &Exact,
+    overage_factor: Decimal,
+    currency: Currency,
+    round: RoundTo,
+) -> Result<CommitmentCharge, PricingError> {
+    let missing = minimum.minus(usage).max(Exact::zero());
+    let above = usage.minus(minimum).max(Exact::zero());
+    // What is at or below the minimum counts once, whichever of the two it is.
+    let counted_once = usage.plus(&missing).minus(&above);
+    let total = counted_once.plus(&above.times(&Exact::from(overage_factor)));
+    Ok(CommitmentCharge { true_up: missing.to_money(currency, round)?, total: total.to_money(currency, round)? })
 }
 
 /// What is missing to a minimum, in minor units.

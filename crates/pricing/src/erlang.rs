@@ -13,10 +13,13 @@ const SERVERS_MAX: u32 = 2_000_000;
 /// An expected load and the service promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Staffing {
+    /// Mean arrivals in an hour.
     pub calls_per_hour: Decimal,
+    /// Mean time that a call keeps an agent busy, after-call work included.
     pub handling_seconds: Decimal,
     /// The share (0 to 1) of calls to be answered within `within_seconds`.
     pub target: Decimal,
+    /// The wait that the target allows.
     pub within_seconds: Decimal,
     /// The share of their time that agents may talk at most, inclusive.
     pub maximum_occupancy: Decimal,
@@ -51,6 +54,7 @@ pub struct Channels {
 /// The channels that keep refusals below their bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelsNeeded {
+    /// Calls that can be up at once.
     pub channels: u32,
     /// The share refused, to six decimals.
     pub blocking: Decimal,

@@ -8,74 +8,114 @@ pub enum PricingError {
     /// A number or an amount broke a rule of money.
     #[error(transparent)]
     Money(#[from] MoneyError),
+    /// The line is not one JSON value.
     #[error("the line is not JSON: {0}")]
     MustBeJson(String),
+    /// A field that must be there is not.
     #[error("this field is missing")]
     Missing,
+    /// A field that nothing reads; most often a misspelling.
     #[error("this field is unknown here")]
     UnknownField,
+    /// A value of another type; the text says which is wanted.
     #[error("{0} is wanted here")]
     WrongType(&'static str),
+    /// Rates, quantities, fees and discount lines are not negative.
     #[error("this must not be negative")]
     MustNotBeNegative,
+    /// Sizes, increments, months and sell rates are above zero.
     #[error("this must be above zero")]
     MustBeAboveZero,
+    /// Service levels, occupancies and the like.
     #[error("a share lies between 0 and 1")]
     MustBeShare,
+    /// More than everything cannot be taken off.
     #[error("a discount is at most 100%")]
     PercentMustNotExceedWhole,
+    /// A count or a number outgrows what it is kept in.
     #[error("the result is too large")]
     TooLarge,
+    /// Civil dates, ISO 8601.
     #[error("a date is written 2026-03-31")]
     MustBeDate,
+    /// Instants, RFC 3339.
     #[error("an instant is written 2026-03-31T10:00:00Z, with its offset")]
     MustBeInstant,
+    /// Times of day, to the minute.
     #[error("a time of day is written 18:00")]
     MustBeTimeOfDay,
+    /// Not in the IANA tables.
     #[error("\"{0}\" is not an IANA time zone")]
     UnknownTimeZone(String),
+    /// Not one of the price models.
     #[error("\"{0}\" is not a price model")]
     UnknownModel(String),
+    /// Not one of the operations of `ringtill price`.
     #[error("\"{0}\" is not an operation")]
     UnknownOperation(String),
+    /// Amounts are rounded to micros or to the minor unit.
     #[error("rounding is \"micros\" or \"minor\"")]
     UnknownRounding,
+    /// Rates are per second, minute or hour.
     #[error("a rate is per \"second\", \"minute\" or \"hour\"")]
     UnknownUnitOfTime,
+    /// Days of bands.
     #[error("a day is mon, tue, wed, thu, fri, sat, sun or holiday")]
     UnknownDay,
+    /// Tiers, steps and days need one entry.
     #[error("this list must not be empty")]
     MustNotBeEmpty,
+    /// Otherwise a quantity would lie in two tiers.
     #[error("each tier ends above the one before it")]
     TiersMustRise,
+    /// Otherwise some quantity would have no price.
     #[error("the last tier is open: \"up_to\": null")]
     LastTierMustBeOpen,
+    /// What follows an open tier could never be reached.
     #[error("only the last tier is open")]
     OnlyLastTierIsOpen,
+    /// Otherwise a second would have two rates.
     #[error("each step begins after the one before it")]
     StepsMustRise,
+    /// Otherwise the first seconds would have no rate.
     #[error("the first step begins at second 0")]
     FirstStepMustBeAtZero,
+    /// `rate` is short for one step; both would contradict one another.
     #[error("give either \"rate\" or \"steps\"")]
     RateOrSteps,
+    /// Both could not hold.
     #[error("the minimum is above the maximum")]
     MinimumMustNotExceedMaximum,
+    /// A price by dimension, for a value that it does not name.
     #[error("no price for {dimension} \"{found}\", and no default")]
-    NoCaseMatches { dimension: String, found: String },
+    NoCaseMatches {
+        /// The dimension asked for.
+        dimension: String,
+        /// The usage's value of it; empty when it has none.
+        found: String,
+    },
+    /// Of an amount used before, the events are not known.
     #[error("single events cannot follow an amount already used")]
     EventsMustStandAlone,
+    /// A share of no days is not defined.
     #[error("a period ends after it begins")]
     PeriodMustNotBeEmpty,
+    /// A share is part of its whole.
     #[error("the days used must lie within the period")]
     UsedMustLieInPeriod,
+    /// Its end included: then nothing is left to change.
     #[error("the change must lie within the period")]
     ChangeMustLieInPeriod,
+    /// One alone does not say a share.
     #[error("\"period\" and \"used\" come together")]
     PeriodAndUsedComeTogether,
+    /// Days are counted forwards.
     #[error("the end lies before the beginning")]
     EndBeforeBeginning,
+    /// E.164.
     #[error("a called number has 1 to 15 digits, and may begin with +")]
     MustBeCalledNumber,
+    /// Digits of E.164 numbers.
     #[error("a prefix has 1 to 15 digits")]
     MustBePrefix,
 }

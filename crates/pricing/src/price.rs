@@ -26,43 +26,80 @@ pub struct Price {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Model {
     /// The quantity times one amount.
-    PerUnit { unit: Decimal },
+    PerUnit {
+        /// Main units per unit of quantity.
+        unit: Decimal,
+    },
     /// Each tier prices its own slice, plus its flat amount when the slice is above zero.
-    Graduated { tiers: Vec<Tier> },
+    Graduated {
+        /// They rise; the last is open.
+        tiers: Vec<Tier>,
+    },
     /// The tier that the total falls in prices all of it.
-    Volume { tiers: Vec<Tier> },
+    Volume {
+        /// They rise; the last is open.
+        tiers: Vec<Tier>,
+    },
     /// Started packages after the free units.
-    Package { size: Decimal, amount: Decimal, free: Decimal },
+    Package {
+        /// Units in a package; above zero.
+        size: Decimal,
+        /// The price of each started package.
+        amount: Decimal,
+        /// Units before the first package.
+        free: Decimal,
+    },
     /// One amount for the range reached.
-    Stairstep { tiers: Vec<StairTier> },
+    Stairstep {
+        /// They rise; the last is open.
+        tiers: Vec<StairTier>,
+    },
     /// A percentage of amounts.
     Percent(PercentPrice),
     /// Each tier takes its percentage of its own slice of the amount.
-    GraduatedPercent { tiers: Vec<PercentTier> },
+    GraduatedPercent {
+        /// They rise; the last is open.
+        tiers: Vec<PercentTier>,
+    },
     /// Another price for each value of a dimension.
-    By { dimension: String, cases: BTreeMap<String, Price>, default: Option<Box<Price>> },
+    By {
+        /// The name of the dimension: `language`.
+        dimension: String,
+        /// Its values and their prices.
+        cases: BTreeMap<String, Price>,
+        /// For every other value; without it they are refused.
+        default: Option<Box<Price>>,
+    },
 }
 
 /// A tier with a price per unit. `up_to` is inclusive; the last one is open (`None`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tier {
+    /// Where it ends, itself included.
     pub up_to: Option<Decimal>,
+    /// Per unit.
     pub unit: Decimal,
+    /// Added once when the tier is reached.
     pub flat: Decimal,
 }
 
 /// A range with one amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StairTier {
+    /// Where it ends, itself included.
     pub up_to: Option<Decimal>,
+    /// For the whole range.
     pub amount: Decimal,
 }
 
 /// A tier with a percentage (19 is 19%).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PercentTier {
+    /// Where it ends, itself included.
     pub up_to: Option<Decimal>,
+    /// Of its slice.
     pub percent: Decimal,
+    /// Added once when the tier is reached.
     pub flat: Decimal,
 }
 
@@ -101,7 +138,9 @@ pub struct Usage {
 /// Days of a segment and of its whole period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
+    /// Days of the segment.
     pub days: u32,
+    /// Days of its period; above zero.
     pub of_days: u32,
 }
 

@@ -1,7 +1,7 @@
 //! Shares of a period by civil days, and changes in the middle of one.
 
 use chrono::NaiveDate;
-use money::{Money, Rounding};
+use money::{Currency, Money, Rounding};
 use serde::{Deserialize, Serialize};
 
 use crate::{Exact, PricingError, RoundTo};
@@ -9,7 +9,9 @@ use crate::{Exact, PricingError, RoundTo};
 /// Civil dates, `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateRange {
+    /// The first day.
     pub from: NaiveDate,
+    /// The day after the last.
     pub to: NaiveDate,
 }
 
@@ -33,7 +35,9 @@ impl DateRange {
 /// Days used of the days of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proration {
+    /// Days that count.
     pub days: u32,
+    /// Days of the whole period; above zero.
     pub of_days: u32,
 }
 
@@ -69,6 +73,18 @@ pub struct Change {
 ///
 /// `on` is the first day of the new amount; equal to the period's end nothing is left to change.
 pub fn change(old: Money, new: Money, period: &DateRange, on: NaiveDate) -> Result<Change, PricingError> {
+    old.compare(new)?;
+    change_exact(&Exact::from(old), &Exact::from(new), old.currency(), period, on)
+}
+
+/// As [`change`], for amounts that are not rounded yet.
+pub(crate) fn change_exact(
+    old: &Exact,
+    new: &Exact,
+    currency: Currency,
+    period: &DateRange,
+    on: NaiveDate,
+) -> Result<Change, PricingError> {
     let of_days = period.share(&DateRange { from: period.from, to: period.from })?.of_days;
     if on < period.from || on > period.to {
         return Err(PricingError::ChangeMustLieInPeriod);
@@ -77,8 +93,8 @@ pub fn change(old: Money, new: Money, period: &DateRange, on: NaiveDate) -> Resu
         return Err(PricingError::MustNotBeNegative);
     }
     let share = Proration { days: DateRange { from: on, to: period.to }.days()?, of_days };
-    let credit = prorate_to(old, share, RoundTo::Minor)?.checked_neg()?;
-    let charge = prorate_to(new, share, RoundTo::Minor)?;
+    let credit = share.of(old)?.to_money(currency, RoundTo::Minor)?.checked_neg()?;
+    let charge = share.of(new)?.to_money(currency, RoundTo::Minor)?;
     Ok(Change { credit, charge, net: credit.checked_add(charge)? })
 }
 

@@ -10,6 +10,7 @@ use crate::{Exact, PricingError};
 /// A carrier and what it charges per minute, by prefix of the called number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carrier {
+    /// Its name in routes.
     pub code: String,
     /// Is it in service?
     pub up: bool,
@@ -31,6 +32,7 @@ pub struct Routing {
 /// A carrier that may take the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
+    /// Its code.
     pub carrier: String,
     /// The carrier's longest prefix of the number.
     pub prefix: String,

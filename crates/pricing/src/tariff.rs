@@ -72,8 +72,11 @@ pub struct Band {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
+    /// One second.
     Second,
+    /// 60 seconds.
     Minute,
+    /// 3,600 seconds.
     Hour,
 }
 
@@ -81,13 +84,21 @@ pub enum Per {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Day {
+    /// Monday.
     Mon,
+    /// Tuesday.
     Tue,
+    /// Wednesday.
     Wed,
+    /// Thursday.
     Thu,
+    /// Friday.
     Fri,
+    /// Saturday.
     Sat,
+    /// Sunday.
     Sun,
+    /// A date of the tariff's `holidays`.
     Holiday,
 }
 
@@ -104,6 +115,15 @@ impl Per {
             Per::Second => 1,
             Per::Minute => 60,
             Per::Hour => 3600,
+        }
+    }
+
+    /// `a second`, `a minute` or `an hour`, for explanations.
+    pub fn each(self) -> &'static str {
+        match self {
+            Per::Second => "a second",
+            Per::Minute => "a minute",
+            Per::Hour => "an hour",
         }
     }
 

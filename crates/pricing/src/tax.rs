@@ -19,7 +19,9 @@ pub struct TaxLine {
 /// The lines of one rate and category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxGroup {
+    /// 19 is 19%.
     pub rate: Percent,
+    /// As its lines have it.
     pub category: String,
     /// Net.
     pub base: Money,
@@ -30,9 +32,13 @@ pub struct TaxGroup {
 /// All groups, in the order in which they first appear, and their sums.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxSum {
+    /// One for each rate and category.
     pub groups: Vec<TaxGroup>,
+    /// The bases together.
     pub net: Money,
+    /// The taxes together.
     pub tax: Money,
+    /// Net and tax: what is owed.
     pub total: Money,
 }
 

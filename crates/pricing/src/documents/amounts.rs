@@ -6,11 +6,12 @@ use money::{Currency, Decimal, Money, Percent};
 use serde_json::{Value, json};
 
 use super::Answer;
+use crate::commitment::committed;
 use crate::explain::Step;
 use crate::json::{Fields, Node, or};
 use crate::price::Segment;
-use crate::proration::{DateRange, Proration};
-use crate::{Commitment, DocumentError, Exact, Explanation, Price, PricingError, RoundTo, TaxLine, Usage, spell};
+use crate::proration::{DateRange, Proration, change_exact};
+use crate::{DocumentError, Exact, Explanation, Price, PricingError, RoundTo, TaxLine, Usage, spell};
 
 type Read<T> = Result<T, DocumentError>;
 
@@ -43,7 +44,7 @@ pub(super) fn price(fields: &mut Fields<'_>) -> Read<Answer> {
 pub(super) fn prorate(fields: &mut Fields<'_>) -> Read<Answer> {
     let currency = fields.required("currency")?.currency()?;
     let amount_node = fields.required("amount")?;
-    let amount = amount_node.decimal()?;
+    let amount = read_fitting(&amount_node, currency)?;
     let period_node = fields.required("period")?;
     let used_node = fields.required("used")?;
     let share = read_share(&period_node, &used_node)?;
@@ -64,8 +65,8 @@ pub(super) fn prorate(fields: &mut Fields<'_>) -> Read<Answer> {
 
 pub(super) fn change(fields: &mut Fields<'_>) -> Read<Answer> {
     let currency = fields.required("currency")?.currency()?;
-    let old = read_money(&fields.required("old")?, currency)?;
-    let new = read_money(&fields.required("new")?, currency)?;
+    let old = read_unsigned_fitting(&fields.required("old")?, currency)?;
+    let new = read_unsigned_fitting(&fields.required("new")?, currency)?;
     let period_node = fields.required("period")?;
     let period = read_range(&period_node)?;
     let on_node = fields.required("on")?;
@@ -77,11 +78,12 @@ pub(super) fn change(fields: &mut Fields<'_>) -> Read<Answer> {
         PricingError::PeriodMustNotBeEmpty => period_node.refuse(rule),
         _ => rule.at(""),
     };
-    let mut change = crate::change(old, new, &period, on).map_err(refuse)?;
+    let mut change = change_exact(&Exact::from(old), &Exact::from(new), currency, &period, on).map_err(refuse)?;
     if billed.is_some() || credited.is_some() {
         // Without a word on what was billed, the old amount was.
-        change = crate::change_capped(change, billed.unwrap_or(old), credited.unwrap_or(Money::zero(currency)))
-            .map_err(refuse)?;
+        let billed =
+            billed.map_or_else(|| Money::from_decimal(old, currency), Ok).map_err(|error| refuse(error.into()))?;
+        change = crate::change_capped(change, billed, credited.unwrap_or(Money::zero(currency))).map_err(refuse)?;
     }
     let steps = vec![
         Step::new("Unused days of the old", change.credit.as_decimal())
@@ -118,10 +120,10 @@ pub(super) fn discount(fields: &mut Fields<'_>) -> Read<Answer> {
     let amounts = read_unsigned_list(&fields.required("amounts")?, currency)?;
     let refuse = |rule: PricingError| lines_node.refuse(rule);
     let discounted = crate::discount(&lines, &percents, &amounts, Money::zero(currency)).map_err(refuse)?;
-    let mut steps: Vec<Step> =
-        percents.iter().map(|percent| Step::new("Percentage off", percent.as_decimal())).collect();
-    steps.extend(amounts.iter().map(|amount| Step::new("Amount off", amount.as_decimal())));
-    steps.push(Step::new("Discount", discounted.discount.as_decimal()).because("rounded once, shared by weight"));
+    let off = percents.iter().map(|percent| format!("{percent} off"));
+    let off = off.chain(amounts.iter().map(|amount| format!("{} off", amount.format_plain())));
+    let said = off.chain(["rounded once".to_owned(), "shared by weight".to_owned()]).collect::<Vec<_>>().join(", ");
+    let steps = vec![Step::new("Discount", discounted.discount.as_decimal()).because(said)];
     Ok(Answer {
         fields: vec![("discount", plain(discounted.discount)), ("lines", plain_list(&discounted.lines))],
         explanation: Explanation { steps },
@@ -162,8 +164,8 @@ pub(super) fn tax(fields: &mut Fields<'_>) -> Read<Answer> {
 
 pub(super) fn commitment(fields: &mut Fields<'_>) -> Read<Answer> {
     let currency = fields.required("currency")?.currency()?;
-    let usage = read_unsigned_money(&fields.required("usage")?, currency)?;
-    let minimum = read_unsigned_money(&fields.required("minimum")?, currency)?;
+    let usage = read_unsigned_fitting(&fields.required("usage")?, currency)?;
+    let minimum = read_unsigned_fitting(&fields.required("minimum")?, currency)?;
     let share = match (fields.optional("period"), fields.optional("used")) {
         (None, None) => None,
         (Some(period), Some(used)) => Some(read_share(&period, &used)?),
@@ -171,12 +173,14 @@ pub(super) fn commitment(fields: &mut Fields<'_>) -> Read<Answer> {
     };
     let overage_factor = or(fields.optional("overage_factor"), Decimal::ONE, Node::unsigned)?;
     let round = or(fields.optional("round"), RoundTo::Micros, Node::round)?;
-    let commitment = Commitment { minimum, share, overage_factor };
-    let charge = commitment.apply(usage, round).map_err(|rule| fields.refuse(rule))?;
+    let whole = Exact::from(minimum);
+    let due = share.map_or(Ok(whole.clone()), |share| share.of(&whole)).map_err(|rule| fields.refuse(rule))?;
+    let charge = committed(&Exact::from(usage), &due, overage_factor, currency, round);
+    let charge = charge.map_err(|rule| fields.refuse(rule))?;
     let days = share.map_or(String::new(), |share| format!("{} of {} days", share.days, share.of_days));
     let steps = vec![
-        Step::new("Usage", usage.as_decimal()),
-        Step::new("Minimum", minimum.as_decimal()).because(days),
+        Step::new("Usage", usage.normalize()),
+        Step::new("Minimum", minimum.normalize()).because(days),
         Step::new("True-up", charge.true_up.as_decimal()),
         Step::new("Total", charge.total.as_decimal()),
     ];
@@ -201,6 +205,18 @@ fn read_money(node: &Node<'_>, currency: Currency) -> Read<Money> {
         return Err(node.refuse(money::MoneyError::FinerThanMicros));
     }
     Money::from_decimal(amount, currency).map_err(|error| node.refuse(error))
+}
+
+/// An amount that is rounded later; beyond what money can be it is refused at once.
+fn read_fitting(node: &Node<'_>, currency: Currency) -> Read<Decimal> {
+    let amount = node.decimal()?;
+    Money::from_decimal(amount, currency).map_err(|error| node.refuse(error))?;
+    Ok(amount)
+}
+
+fn read_unsigned_fitting(node: &Node<'_>, currency: Currency) -> Read<Decimal> {
+    node.unsigned()?;
+    read_fitting(node, currency)
 }
 
 fn read_unsigned_money(node: &Node<'_>, currency: Currency) -> Read<Money> {

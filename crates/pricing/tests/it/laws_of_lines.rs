@@ -203,6 +203,16 @@ fn an_error_names_its_rule_and_its_place() {
             "too_large",
             "/tariff",
         ),
+        (
+            r#"{"op":"price","currency":"EUR","quantity":"1","already_used":"1","events":["1"],"price":{"model":"percent","rate":"1"}}"#,
+            "events_must_stand_alone",
+            "/price",
+        ),
+        (
+            r#"{"op":"prorate","currency":"EUR","amount":"9223372036855","period":["2026-03-01","2026-04-01"],"used":["2026-03-01","2026-03-01"]}"#,
+            "too_large",
+            "/amount",
+        ),
         (r#"{"op":"allocate","currency":"EUR","amount":"0.001","weights":["1"]}"#, "finer_than_minor_unit", "/amount"),
         (r#"{"op":"days","from":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}"#, "end_before_beginning", "/to"),
     ] {

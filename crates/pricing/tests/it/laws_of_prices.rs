@@ -151,3 +151,21 @@ fn bounds_and_fixed_amounts_shrink_with_the_days_of_a_segment() {
     // The first tier ends at 100 x 10/30 = 33.333..: 33.333.. x 1 + 30 x 10/30 + 16.666.. x 0.5 = 33.333.. + 10 + 8.333..
     assert_eq!(price.money(&usage, Currency::EUR, RoundTo::Minor).unwrap().format_plain(), "51.67");
 }
+
+#[test]
+fn nothing_used_costs_nothing_unless_the_price_says_so() {
+    let tiers = r#""tiers":[{"up_to":"10","unit":"1","flat":"2"},{"up_to":null,"unit":"1"}]"#;
+    for (document, at_zero) in [
+        (r#"{"model":"per_unit","unit":"1","minimum":"5"}"#.to_owned(), "0"),
+        (r#"{"model":"per_unit","unit":"1","minimum":"5","flat_at_zero":true}"#.to_owned(), "5"),
+        (format!(r#"{{"model":"graduated",{tiers}}}"#), "0"),
+        (format!(r#"{{"model":"graduated",{tiers},"flat_at_zero":true}}"#), "2"),
+        (format!(r#"{{"model":"volume",{tiers}}}"#), "0"),
+        (format!(r#"{{"model":"volume",{tiers},"flat_at_zero":true}}"#), "2"),
+        (r#"{"model":"percent","rate":"1","fixed_per_event":"3"}"#.to_owned(), "0"),
+    ] {
+        let price: Price = serde_json::from_str(&document).unwrap();
+        let amount = price.amount(Decimal::ZERO, Decimal::ZERO, &BTreeMap::new()).unwrap();
+        assert_eq!(amount.to_string(), at_zero, "{document}");
+    }
+}

@@ -4,4 +4,5 @@ mod laws_of_calls;
 mod laws_of_lines;
 mod laws_of_periods;
 mod laws_of_prices;
+mod rules;
 mod worked_examples;

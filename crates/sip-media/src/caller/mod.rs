@@ -3,6 +3,7 @@
 
 mod line;
 mod phone;
+mod registration;
 
 pub use phone::{AgentPhone, PhoneAnswer, PhoneCall, PhonePlan};
 
@@ -12,7 +13,7 @@ use crate::leg::Leg;
 use crate::prompt::Clip;
 use crate::sdp::{self, Direction, LocalAudio};
 use line::Line;
-use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
+use rsipstack::dialog::dialog::DialogStateReceiver;
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{self, Response, StatusCodeKind};

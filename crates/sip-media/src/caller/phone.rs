@@ -1,15 +1,14 @@
 //! An agent's phone: registers, answers by itself, says a tone.
 
 use super::line::{self, Line};
+use super::registration::Registration;
 use crate::config::EdgeError;
 use crate::g711::Codec;
 use crate::leg::Leg;
 use crate::prompt::Clip;
 use crate::sdp::{self, Direction, LocalAudio};
-use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::dialog::registration::Registration;
 use rsipstack::sip::{self, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -84,23 +83,18 @@ impl AgentPhone {
     pub async fn register(plan: PhonePlan) -> Result<Self, EdgeError> {
         let (invites_tx, invites) = mpsc::unbounded_channel();
         let line = Arc::new(Line::open(IpAddr::V4(Ipv4Addr::LOCALHOST), Some(invites_tx)).await?);
-        let credential =
-            Credential { username: plan.username.clone(), password: plan.password.clone(), ..Credential::default() };
-        let mut registration = Registration::new(line.endpoint.clone(), Some(credential));
-        let contact = sip::Uri::try_from(format!("sip:{}@{}", plan.username, line.address).as_str());
-        let contact = contact.map_err(|error| EdgeError::Signalling(error.to_string()))?;
-        registration.contact = Some(contact.into());
-        register_once(&mut registration, &plan).await?;
+        let mut registration = Registration::new(&line, &plan);
+        registration.refresh().await?;
         let (calls_tx, calls) = mpsc::unbounded_channel();
         let abort = line.abort.clone();
-        let refreshed = plan.clone();
+        let period = plan.expires / 2;
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = abort.cancelled() => return,
-                    () = tokio::time::sleep(refreshed.expires / 2) => {}
+                    () = tokio::time::sleep(period) => {}
                 }
-                if let Err(error) = register_once(&mut registration, &refreshed).await {
+                if let Err(error) = registration.refresh().await {
                     tracing::warn!(%error, "A phone could not refresh its registration");
                 }
             }
@@ -112,17 +106,6 @@ impl AgentPhone {
     /// The next call the phone has picked up.
     pub async fn next_call(&mut self) -> Option<PhoneCall> {
         self.calls.recv().await
-    }
-}
-
-async fn register_once(registration: &mut Registration, plan: &PhonePlan) -> Result<(), EdgeError> {
-    let server = sip::Uri::try_from(format!("sip:{}", plan.server).as_str());
-    let server = server.map_err(|error| EdgeError::Signalling(error.to_string()))?;
-    let answered = registration.register(server, Some(plan.expires.as_secs() as u32)).await;
-    let response = answered.map_err(|error| EdgeError::Signalling(error.to_string()))?;
-    match response.status_code {
-        StatusCode::OK => Ok(()),
-        status => Err(EdgeError::Signalling(format!("registration refused: {}", status.code()))),
     }
 }
 

@@ -124,6 +124,20 @@ pub(crate) async fn with_credit(tx: &TenantTx, customer_id: CustomerId) -> Resul
     Ok(credits)
 }
 
+#[derive(FromQueryResult)]
+struct CustomerRow {
+    customer_id: Uuid,
+}
+
+pub(crate) async fn customers_with_credit(tx: &TenantTx) -> Result<Vec<CustomerId>, PaymentError> {
+    let query = format!(
+        "SELECT DISTINCT customer_id FROM ({READ} WHERE p.tenant_id = $1 AND p.kind = 'payment') used
+         WHERE amount_micros > allocated_micros + refunded_micros ORDER BY customer_id"
+    );
+    let rows: Vec<CustomerRow> = tx.rows(&query, [tx.tenant_id().into()]).await?;
+    Ok(rows.into_iter().map(|row| row.customer_id.into()).collect())
+}
+
 pub(crate) async fn insert_refund(
     tx: &TenantTx,
     payment: &Payment,

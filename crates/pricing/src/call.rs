@@ -20,6 +20,9 @@ pub struct CallCharge {
     pub connection: Money,
 }
 
+/// An explanation tells so many stretches of time one by one.
+const STRETCHES_MAX: usize = 40;
+
 /// The exact charge and how long was billed.
 struct Charged {
     charge: i128,
@@ -58,14 +61,20 @@ impl CompiledTariff {
         let charged =
             self.charge(unix_second(start), u64::from(seconds), |piece, at, length| match stretches.last_mut() {
                 Some(last) if last.schedule == piece.schedule && last.step == piece.step => last.seconds += length,
-                _ => stretches.push(Stretch { schedule: piece.schedule, step: piece.step, at, seconds: length }),
+                _ => stretches.push(Stretch {
+                    schedule: piece.schedule,
+                    step: piece.step,
+                    at,
+                    seconds: length,
+                    times: 1,
+                }),
             })?;
         let mut steps = vec![Step::new("Connection", self.shown(charged.connection))];
         if self.free_seconds > 0 {
             let free = self.free_seconds.min(u64::from(seconds));
             steps.push(Step::new("Free", money::Decimal::ZERO).because(format!("{free} s of {seconds} s")));
         }
-        steps.extend(stretches.iter().map(|stretch| self.stretch_step(stretch)));
+        steps.extend(shortened(stretches).iter().map(|stretch| self.stretch_step(stretch)));
         if self.maximum.is_some_and(|maximum| charged.charge > maximum) {
             steps.push(
                 Step::new("Maximum reached", self.shown(self.capped(charged.charge)))
@@ -168,10 +177,33 @@ struct Stretch {
     step: usize,
     at: u64,
     seconds: u64,
+    /// How often this rate came back, when the stretches of a very long call are told together.
+    times: u64,
 }
 
-/// `0:00–20:00`, minutes and seconds of the call.
+/// More stretches than a person reads are told together, rate by rate.
+fn shortened(stretches: Vec<Stretch>) -> Vec<Stretch> {
+    if stretches.len() <= STRETCHES_MAX {
+        return stretches;
+    }
+    let mut rates: Vec<Stretch> = Vec::new();
+    for stretch in stretches {
+        match rates.iter_mut().find(|rate| rate.schedule == stretch.schedule && rate.step == stretch.step) {
+            Some(rate) => {
+                rate.seconds += stretch.seconds;
+                rate.times += 1;
+            }
+            None => rates.push(stretch),
+        }
+    }
+    rates
+}
+
+/// `0:00–20:00`, minutes and seconds of the call, or how often the rate held.
 fn span_of(stretch: &Stretch) -> String {
+    if stretch.times > 1 {
+        return format!("{} times", stretch.times);
+    }
     let clock = |second: u64| format!("{}:{:02}", second / 60, second % 60);
     format!("{}–{}", clock(stretch.at), clock(stretch.at.saturating_add(stretch.seconds)))
 }

@@ -65,6 +65,22 @@ fn an_explanation_names_every_term_of_the_sum() {
 }
 
 #[test]
+fn the_explanation_of_a_very_long_call_is_short() {
+    let tariff = compiled(json!({"rate": "0.10", "bands": [
+        {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "18:00", "to": "08:00", "rate": "0.05"}]}));
+    // 30 days of June from midnight: 30 x 10 h by day, 30 x 14 h by night.
+    let lines = tariff.explain(at("2026-05-31T22:00:00Z"), 30 * 86_400).unwrap().lines();
+    assert_eq!(
+        lines[1..3],
+        [
+            "31 times at 0.05 a minute (mon tue wed thu fri sat sun 18:00–08:00): 25200.0 × 0.05 = 1260",
+            "30 times at 0.10 a minute: 18000.0 × 0.10 = 1800",
+        ]
+    );
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
 fn a_step_of_a_tariff_without_first_increment_begins_with_its_own() {
     let tariff = compiled(
         json!({"steps": [{"from_second": 0, "rate": "0.60", "increment": 60}, {"from_second": 60, "rate": "0.60"}]}),

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use sip_media::{
-    Admission, CallControl, CallEvent, CallId, Clock, Edge, EdgeConfig, Grant, IncomingCall, LOG_FILTER, PhoneSecret,
-    Service, TopicDecision, Unavailable,
+    Admission, CallControl, CallEvent, CallId, Clock, DigestOffer, Edge, EdgeConfig, Grant, IncomingCall, LOG_FILTER, PhoneSecret,
+    RateLimit, Service, TopicDecision, Unavailable,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -77,6 +77,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = EdgeConfig::new(SocketAddr::new(ip, port), ip, REALM, folder);
     // So that a CANCEL has something to cancel.
     config.timing.ring = Duration::from_millis(300);
+    config.invite_rate = RateLimit { per_second: 1_000, burst: 1_000 };
+    // sipp, and phones of its age, stop at a SHA-256 challenge.
+    config.digest = DigestOffer::Md5;
     let edge = Edge::start(config, Arc::new(Open), Arc::new(WallClock)).await?;
     println!("listening on {}", edge.local_addr());
     tokio::signal::ctrl_c().await?;

@@ -154,6 +154,7 @@ impl Call {
 
     /// Joins the agent of `self.agent` to the caller; the meter runs from then on.
     pub(crate) async fn talk(&mut self, grant: Grant) -> Outcome<Infallible> {
+        self.still_up()?;
         let username = self.agent.as_ref().map(|agent| agent.username.clone()).unwrap_or_default();
         self.record(CallEventKind::AgentJoined { username: username.clone() }).await?;
         self.start_meter(grant).await?;

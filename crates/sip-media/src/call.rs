@@ -68,6 +68,8 @@ pub(crate) struct Call {
     pub(crate) ringing: Option<InviteDialog>,
     pub(crate) meter: Option<Meter>,
     pub(crate) renewing: bool,
+    /// Asked for while a renewal was under way, whose answer may not know of the top-up yet.
+    pub(crate) recheck: bool,
     pub(crate) control_away: bool,
     pub(crate) rtp_check: Instant,
     pub(crate) invalid_topics: usize,
@@ -81,6 +83,10 @@ pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstac
     if !shared.rate.allows(source_ip, Instant::now()) {
         return shared.reply_busy(&mut tx).await;
     }
+    if let Some(required) = identity::required(&tx.original) {
+        let unsupported = Header::Unsupported(sip::Unsupported::new(required));
+        return tx.reply_with(StatusCode::BadExtension, vec![unsupported], None).await;
+    }
     let offer = if tx.original.body.is_empty() { None } else { sdp::parse(&tx.original.body) };
     if offer.is_none() && !tx.original.body.is_empty() {
         return tx.reply(StatusCode::NotAcceptableHere).await;
@@ -88,7 +94,7 @@ pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstac
     let call_id = CallId::now_v7();
     let incoming = identity::incoming(call_id, &tx.original, shared.clock.now())?;
     let (commands_tx, commands) = mpsc::unbounded_channel();
-    let live = Arc::new(Mutex::new(Live::new(incoming.called.clone(), incoming.caller.clone())));
+    let live = Arc::new(Mutex::new(Live::new(&incoming)));
     let Some(ticket) = shared.admit(call_id, commands_tx, live.clone()) else {
         return shared.reply_busy(&mut tx).await;
     };
@@ -167,6 +173,7 @@ impl Door {
             ringing: None,
             meter: None,
             renewing: false,
+            recheck: false,
             control_away: false,
             rtp_check: Instant::now(),
             invalid_topics: 0,
@@ -287,14 +294,25 @@ impl Call {
         }
     }
 
+    /// Neither side has hung up: what happened while call control or the disk were waited for must not be charged.
+    pub(crate) fn still_up(&self) -> Outcome<()> {
+        if self.caller.dialog.state().is_terminated() {
+            return Err(End::of(EndCause::CallerHungUp));
+        }
+        let agent_left = self.agent.as_ref().is_some_and(|agent| agent.party.dialog.state().is_terminated());
+        if agent_left { Err(End::of(EndCause::AgentHungUp)) } else { Ok(()) }
+    }
+
     /// The meter runs from the instant after this event is on disk.
     pub(crate) async fn start_meter(&mut self, grant: Grant) -> Outcome<()> {
+        self.still_up()?;
         let kind = CallEventKind::MeterStarted;
         let written = self.log.append(kind, grant.authorised_seconds).await;
         written.map_err(|error| {
             error!(%error, "Ending a call whose events cannot be kept");
             End::of(EndCause::EdgeFailure)
         })?;
+        self.still_up()?;
         let now = Instant::now();
         self.meter = Some(Meter::start(grant, &self.shared.config.timing, now));
         lock(&self.live).meter = Some((now, grant.authorised_seconds));

@@ -98,7 +98,8 @@ pub struct EdgeConfig {
     pub rtp_ports: Option<RangeInclusive<u16>>,
     /// More calls than this are answered 503.
     pub max_calls: usize,
-    /// New calls per source address; more are answered 503.
+    /// New calls, and registrations to be checked, per source address; more are answered 503. A carrier sends all its
+    /// calls from few addresses: leave it room.
     pub invite_rate: RateLimit,
     /// Failed registrations of one user from one address before both are refused for five minutes.
     pub failed_registrations: u32,

@@ -33,6 +33,14 @@ pub(crate) fn incoming(
     })
 }
 
+/// Extensions the caller insists on; the edge has none that could be insisted on (RFC 3261 8.2.2.3).
+pub(crate) fn required(request: &sip::Request) -> Option<String> {
+    request.headers.iter().find_map(|header| match header {
+        Header::Require(required) => Some(required.value().to_owned()),
+        _ => None,
+    })
+}
+
 /// The user part of the first `sip:` or `tel:` address of a header value.
 fn user_of(value: &str) -> Option<String> {
     let start = value.find("sip:").or_else(|| value.find("tel:"))? + 4;

@@ -160,7 +160,11 @@ impl Call {
 
     /// Asks in a task: the call goes on, and its cut-off with it, however long the answer takes.
     fn ask_renewal(&mut self) {
-        let Some(meter) = self.meter.as_ref().filter(|_| !self.renewing) else { return };
+        let Some(meter) = &self.meter else { return };
+        if self.renewing {
+            self.recheck = true;
+            return;
+        }
         self.renewing = true;
         let (control, call_id) = (self.shared.control.clone(), self.log.call_id);
         let (metered, now) = (meter.metered(Instant::now()), self.shared.clock.now());
@@ -190,6 +194,10 @@ impl Call {
         };
         self.control_away = false;
         if grant == meter.grant() {
+            if !grant.is_final {
+                meter.retry_renewal(self.shared.config.timing.renew_retry, now);
+            }
+            self.ask_again();
             return Ok(());
         }
         let Grant { authorised_seconds, is_final, .. } = grant;
@@ -200,7 +208,14 @@ impl Call {
         if let Some((_, authorised)) = &mut lock(&self.live).meter {
             *authorised = authorised_seconds;
         }
+        self.ask_again();
         Ok(())
+    }
+
+    fn ask_again(&mut self) {
+        if std::mem::take(&mut self.recheck) {
+            self.ask_renewal();
+        }
     }
 
     fn check_rtp(&mut self) -> Outcome<()> {

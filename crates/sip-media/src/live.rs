@@ -1,6 +1,7 @@
 //! Running calls as others see them.
 
-use crate::control::CallId;
+use crate::control::{CallId, IncomingCall};
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,6 +28,8 @@ pub struct LiveCall {
     pub call_id: CallId,
     pub called: String,
     pub caller: Option<String>,
+    /// When the INVITE arrived.
+    pub received_at: DateTime<Utc>,
     pub state: CallState,
     pub on_hold: bool,
     pub topic: Option<u8>,
@@ -40,6 +43,7 @@ pub struct LiveCall {
 pub(crate) struct Live {
     pub(crate) called: String,
     pub(crate) caller: Option<String>,
+    received_at: DateTime<Utc>,
     pub(crate) state: CallState,
     pub(crate) on_hold: bool,
     pub(crate) topic: Option<u8>,
@@ -48,9 +52,10 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new(called: String, caller: Option<String>) -> Self {
-        let state = CallState::Ringing;
-        Self { called, caller, state, on_hold: false, topic: None, agent: None, meter: None }
+    pub(crate) fn new(incoming: &IncomingCall) -> Self {
+        let (called, caller) = (incoming.called.clone(), incoming.caller.clone());
+        let (received_at, state) = (incoming.received_at, CallState::Ringing);
+        Self { called, caller, received_at, state, on_hold: false, topic: None, agent: None, meter: None }
     }
 
     pub(crate) fn at(&self, call_id: CallId, now: Instant) -> LiveCall {
@@ -63,6 +68,7 @@ impl Live {
             call_id,
             called: self.called.clone(),
             caller: self.caller.clone(),
+            received_at: self.received_at,
             state: self.state,
             on_hold: self.on_hold,
             topic: self.topic,

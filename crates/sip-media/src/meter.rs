@@ -6,6 +6,9 @@ use crate::control::Grant;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The shortest time between two renewals.
+const RENEWAL_GAP: Duration = Duration::from_millis(250);
+
 /// What is due, the most pressing first.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -72,6 +75,8 @@ impl Meter {
         }
         self.grant = grant;
         self.schedule_renewal();
+        // A grant to be renewed at once, again and again, must not become a storm of questions.
+        self.next_renewal = self.next_renewal.map(|at| at.max(self.metered(now) + RENEWAL_GAP));
         changed
     }
 

@@ -144,6 +144,9 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
     if !fits || registrar.failures.banned(&username, source, now) {
         return challenge(shared, tx, false).await;
     }
+    if !shared.registration_rate.allows(source, now) {
+        return shared.reply_busy(tx).await;
+    }
     let secret = timeout(shared.config.timing.control, shared.control.phone_secret(&username)).await;
     let Ok(Ok(secret)) = secret else {
         return shared.reply_busy(tx).await;

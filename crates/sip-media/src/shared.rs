@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     pub(crate) registrar: Registrar,
     pub(crate) rate: CallRate,
+    /// The same for registrations that must be looked up.
+    pub(crate) registration_rate: CallRate,
     pub(crate) ports: Ports,
     pub(crate) music: Clip,
     /// Cancelled when the edge is dropped: everything stops where it is, as in a crash.
@@ -76,6 +78,7 @@ impl Shared {
         let Parts { config, control, clock, spool, dialogs, address, registrar, music, abort } = parts;
         Self {
             rate: CallRate::new(config.invite_rate),
+            registration_rate: CallRate::new(config.invite_rate),
             ports: Ports::new(config.listen.ip(), config.rtp_ports.clone()),
             config,
             control,

@@ -144,6 +144,16 @@ async fn a_full_edge_and_a_source_that_calls_too_often_are_answered_503() {
 }
 
 #[tokio::test]
+async fn an_extension_the_caller_insists_on_is_420() {
+    let world = World::new().await;
+    let raw = Raw::new(world.address()).await;
+    raw.send(raw.request("INVITE", "did", "ext", 1, "", "Require: 100rel\r\n", "").as_bytes()).await;
+    let answer = raw.answer("1 INVITE").await;
+    assert_eq!((status_of(&answer), header(&answer, "Unsupported").as_str()), (420, "100rel"));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn no_common_codec_is_488_and_options_is_200() {
     let world = World::new().await;
     let raw = Raw::new(world.address()).await;

@@ -88,6 +88,19 @@ async fn a_top_up_during_the_call_moves_its_end() {
 }
 
 #[tokio::test]
+async fn a_caller_who_hangs_up_while_his_topic_is_being_looked_up_is_not_metered() {
+    let world = World::new().await;
+    world.desk.serves(3, Service::Music, grant(60));
+    *world.desk.thinks.lock().unwrap() = ms(800);
+    let outcome = Caller::call(world.plan("3", ms(700))).await.unwrap();
+    assert_eq!(outcome.ended_by, EndedBy::Caller);
+    world.desk.hears("call_ended", 1).await;
+    assert!(!world.desk.story().contains(&"meter_started"), "{:?}", world.desk.story());
+    assert_eq!((world.desk.end().cause, world.desk.end().metered_ms), (EndCause::CallerHungUp, 0));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn the_caller_is_warned_before_a_final_end() {
     let world = World::with(|config| config.timing.low_balance_seconds = vec![2, 1]).await;
     world.desk.serves(3, Service::Music, grant(3));

@@ -93,6 +93,27 @@ async fn a_torn_tail_is_cut_off_and_the_events_before_it_are_kept() {
 }
 
 #[tokio::test]
+async fn acknowledged_segments_are_kept_for_a_week_and_others_for_ever() {
+    let world = World::new().await;
+    world.desk.admits(Admission::Refuse { status: 404, reason: RefusalReason::UnknownNumber });
+    Caller::call(world.plan("", ms(0))).await.unwrap();
+    world.desk.hears("call_ended", 1).await;
+    let World { edge, desk, folder } = world;
+    let first = last_segment(&folder);
+    edge.shutdown().await;
+    // The clock of these tests stands at noon on 1 March 2026.
+    let noon = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_772_366_400);
+    for (age_days, kept) in [(6, true), (8, false)] {
+        let written_at = noon - std::time::Duration::from_secs(age_days * 86_400);
+        std::fs::File::options().append(true).open(&first).unwrap().set_modified(written_at).unwrap();
+        let world = World::on(folder.clone(), desk.clone(), |_| {}).await;
+        assert_eq!(first.exists(), kept, "{age_days} days");
+        world.edge.shutdown().await;
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
 async fn a_second_edge_on_the_same_spool_does_not_start() {
     let world = World::new().await;
     let other = Edge::start(config(&world.folder), world.desk.clone(), std::sync::Arc::new(Never)).await;

@@ -33,6 +33,8 @@ pub struct Desk {
     pub renewals: Mutex<VecDeque<Result<Grant, Unavailable>>>,
     pub secrets: Mutex<HashMap<String, PhoneSecret>>,
     pub away: AtomicBool,
+    /// How long a decision on a topic takes.
+    pub thinks: Mutex<Duration>,
     events: watch::Sender<Vec<CallEvent>>,
 }
 
@@ -45,6 +47,7 @@ impl Desk {
             renewals: Mutex::default(),
             secrets: Mutex::default(),
             away: AtomicBool::new(false),
+            thinks: Mutex::default(),
             events: watch::Sender::default(),
         })
     }
@@ -139,6 +142,8 @@ impl CallControl for Desk {
     }
 
     async fn choose_topic(&self, _: CallId, digit: u8, _: DateTime<Utc>) -> Result<TopicDecision, Unavailable> {
+        let thinks = *self.thinks.lock().unwrap();
+        tokio::time::sleep(thinks).await;
         let decision = self.topics.lock().unwrap().get(&digit).cloned();
         Ok(decision.unwrap_or(TopicDecision::Refuse(RefusalReason::UnknownTopic)))
     }

@@ -1,0 +1,7 @@
+//! Usage, on a real database: once in, once summed, never lost.
+
+mod bulk_speed;
+mod ingest;
+mod sums;
+mod upward;
+mod world;

@@ -1,0 +1,187 @@
+use crate::world::*;
+use chrono::TimeDelta;
+use db::PlatformReason;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use usage_metering::{Aggregate, Outcome, UsageEvent, by_dimension, by_hour, ensure_partitions, ingest};
+
+#[tokio::test]
+async fn folding_changes_no_answer_however_often_and_between_whatever() {
+    let world = World::new().await;
+    let customer = world.customer("C-1", "Europe/Berlin").await;
+    let mut expected = 0;
+    for round in 0..4 {
+        let events: Vec<UsageEvent> = (0..50)
+            .map(|n| UsageEvent { occurred_at: at("2026-03-02T10:00:00Z") + TimeDelta::minutes(n), ..event(&format!("{round}-{n}"), customer, "2") })
+            .collect();
+        world.ingest(&events).await;
+        expected += 100; // 50 * 2
+        assert_eq!(world.used(customer, "minutes").await, expected.to_string(), "before folding round {round}");
+        // 10:00 to 10:49 in Berlin's hours: one sum a batch
+        assert_eq!(world.fold().await, 1);
+        assert_eq!(world.fold().await, 0);
+        assert_eq!(world.used(customer, "minutes").await, expected.to_string(), "after folding round {round}");
+    }
+    assert_eq!(world.violations().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_and_writers_at_once_lose_nothing_and_count_nothing_twice() {
+    let world = Arc::new(World::new().await);
+    let customer = world.customer("C-1", "UTC").await;
+    let mut tasks = JoinSet::new();
+    for writer in 0..4 {
+        let world = world.clone();
+        tasks.spawn(async move {
+            for round in 0..10 {
+                let events: Vec<UsageEvent> = (0..20).map(|n| event(&format!("{writer}-{round}-{n}"), customer, "0.5")).collect();
+                assert_eq!(world.ingest(&events).await, [Outcome::Accepted; 20]);
+            }
+        });
+    }
+    for _ in 0..2 {
+        let world = world.clone();
+        tasks.spawn(async move {
+            for _ in 0..30 {
+                world.fold().await;
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    tasks.join_all().await;
+    world.fold().await;
+    assert_eq!(world.used(customer, "minutes").await, "400"); // 4 * 10 * 20 * 0.5
+    assert_eq!(world.fold().await, 0);
+    assert_eq!(world.violations().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_batch_sent_by_many_at_once_is_taken_once() {
+    let world = Arc::new(World::new().await);
+    let customer = world.customer("C-1", "UTC").await;
+    let mut tasks = JoinSet::new();
+    for sender in 0..8 {
+        let world = world.clone();
+        tasks.spawn(async move {
+            let mut events: Vec<UsageEvent> = (0..200).map(|n| event(&n.to_string(), customer, "1")).collect();
+            // Each sender in another order: keys are taken in one order all the same, or they would deadlock.
+            events.rotate_left(sender * 25);
+            ingest(&world.database.db, world.tenant, &events, at(NOW)).await.unwrap()
+        });
+    }
+    let answers = tasks.join_all().await;
+    let accepted: usize = answers.iter().flatten().filter(|outcome| **outcome == Outcome::Accepted).count();
+    assert_eq!(accepted, 200);
+    assert!(answers.iter().flatten().all(|outcome| matches!(outcome, Outcome::Accepted | Outcome::Duplicate)));
+    assert_eq!(world.used(customer, "minutes").await, "200");
+    assert_eq!(world.violations().await, []);
+}
+
+#[tokio::test]
+async fn a_period_that_begins_at_midnight_in_a_half_hour_zone_is_exact() {
+    let world = World::new().await;
+    let customer = world.customer("C-1", "Asia/Kolkata").await;
+    let midnight = at("2026-03-09T18:30:00Z"); // 10 March, 00:00 there
+    let events = [
+        UsageEvent { occurred_at: midnight - TimeDelta::microseconds(1), ..event("before", customer, "1") },
+        UsageEvent { occurred_at: midnight, ..event("after", customer, "10") },
+    ];
+    world.ingest(&events).await;
+    let query = usage_metering::UsageQuery {
+        customer_id: customer,
+        subscription_id: None,
+        meter: "minutes".to_owned(),
+        filter: dimensions(&[]),
+        from: midnight,
+        to: midnight + TimeDelta::days(1),
+    };
+    for _ in 0..2 {
+        let used = usage_metering::quantity(&world.tx().await, &query, Aggregate::Sum).await.unwrap();
+        assert_eq!(used.to_string(), "10");
+        world.fold().await;
+    }
+}
+
+#[tokio::test]
+async fn quantities_add_up_peak_and_tell_apart_by_dimension() {
+    let world = World::new().await;
+    let customer = world.customer("C-1", "UTC").await;
+    let on = |id: &str, meter: &str, hour: &str, pairs: &[(&str, &str)], quantity: &str| UsageEvent {
+        meter: meter.into(),
+        dimensions: dimensions(pairs),
+        occurred_at: at(hour),
+        ..event(id, customer, quantity)
+    };
+    let (nine, ten) = ("2026-03-02T09:30:00Z", "2026-03-02T10:30:00Z");
+    let batch = [
+        on("1", "minutes", nine, &[("topic", "law"), ("direction", "inbound"), ("caller", "x")], "5"),
+        on("2", "minutes", nine, &[("topic", "tax")], "4"),
+        on("3", "minutes", ten, &[("topic", "law")], "7"),
+        on("4", "calls", nine, &[("topic", "law")], "999"), // a count counts events
+        on("5", "calls", ten, &[("topic", "law")], "0"),
+        on("6", "seat_peak", nine, &[], "3"),
+        on("7", "seat_peak", nine, &[], "8"),
+        on("8", "seat_peak", ten, &[], "6"),
+        on("9", "seat_days", nine, &[("agent", "ana")], "1"),
+        on("10", "seat_days", ten, &[("agent", "ana")], "1"),
+        on("11", "seat_days", ten, &[("agent", "ben")], "1"),
+        on("12", "seat_days", ten, &[("agent", "cem")], "0"),
+    ];
+    world.ingest(&batch).await;
+    // A second batch with a lower peak in the same hour: a peak is no sum, folded or not.
+    world.ingest(&[on("13", "seat_peak", nine, &[], "5")]).await;
+    for folded in [false, true] {
+        let of = async |meter, filter: &[(&str, &str)], aggregate| world.used_of(customer, meter, filter, None, aggregate).await;
+        assert_eq!(of("minutes", &[], Aggregate::Sum).await, "16", "folded: {folded}"); // 5 + 4 + 7
+        assert_eq!(of("minutes", &[], Aggregate::Max).await, "9"); // nine: 5 + 4; ten: 7
+        assert_eq!(of("minutes", &[("topic", "law")], Aggregate::Sum).await, "12"); // 5 + 7
+        assert_eq!(of("minutes", &[("topic", "none")], Aggregate::Sum).await, "0");
+        assert_eq!(of("calls", &[], Aggregate::Sum).await, "2");
+        assert_eq!(of("seat_peak", &[], Aggregate::Max).await, "8");
+        assert_eq!(of("seat_days", &[], Aggregate::CountDistinct("agent".into())).await, "2"); // ana and ben; cem's is zero
+        let tx = world.tx().await;
+        let (from, to) = (at("2026-03-02T00:00:00Z"), at("2026-03-03T00:00:00Z"));
+        let hours = by_hour(&tx, "minutes", &dimensions(&[]), from, to).await.unwrap();
+        let hours: Vec<(String, i64)> = hours.into_iter().map(|hour| (hour.quantity.to_string(), hour.events)).collect();
+        assert_eq!(hours, [("9".to_owned(), 2), ("7".to_owned(), 1)]);
+        let peaks = by_hour(&tx, "seat_peak", &dimensions(&[]), from, to).await.unwrap();
+        assert_eq!(peaks.into_iter().map(|hour| hour.quantity.to_string()).collect::<Vec<_>>(), ["8", "6"]);
+        let topics = by_dimension(&tx, Some(customer), "minutes", &["topic"], from, to).await.unwrap();
+        let topics: Vec<(String, String)> = topics.into_iter().map(|line| (line.dimensions["topic"].clone(), line.quantity.to_string())).collect();
+        assert_eq!(topics, [("law".to_owned(), "12".to_owned()), ("tax".to_owned(), "4".to_owned())]);
+        world.fold().await;
+    }
+    assert_eq!(world.violations().await, []);
+}
+
+#[tokio::test]
+async fn a_customer_in_the_portal_sees_its_own_usage_only() {
+    let world = World::new().await;
+    let (ana, ben) = (world.customer("C-1", "UTC").await, world.customer("C-2", "UTC").await);
+    world.ingest(&[event("a", ana, "1"), event("b", ben, "20")]).await;
+    for _ in 0..2 {
+        let tx = world.database.db.customer(world.tenant, ana).await.unwrap();
+        let (from, to) = (at("2026-03-01T00:00:00Z"), at("2026-04-01T00:00:00Z"));
+        let hours = by_hour(&tx, "minutes", &dimensions(&[]), from, to).await.unwrap();
+        assert_eq!(hours.into_iter().map(|hour| hour.quantity.to_string()).collect::<Vec<_>>(), ["1"]);
+        assert!(usage_metering::open_suspense(&tx, 10).await.unwrap().is_empty());
+        drop(tx);
+        world.fold().await;
+    }
+}
+
+#[tokio::test]
+async fn partitions_are_made_ahead_once_and_a_month_with_events_stays_as_it_is() {
+    let world = World::new().await;
+    let customer = world.customer("C-1", "UTC").await;
+    world.ingest(&[event("a", customer, "1")]).await; // March, in the default partition
+    let ptx = world.database.db.platform(PlatformReason::Provision).await.unwrap();
+    let first = "2026-02-14".parse().unwrap();
+    assert_eq!(ensure_partitions(&ptx, first, 4).await.unwrap(), 3); // February, April, May; March is taken
+    assert_eq!(ensure_partitions(&ptx, first, 4).await.unwrap(), 0);
+    assert!(ensure_partitions(&ptx, first, 61).await.is_err());
+    ptx.commit().await.unwrap();
+    let april = UsageEvent { occurred_at: at("2026-03-16T10:00:00Z"), ..event("b", customer, "2") };
+    world.ingest(&[april]).await;
+    assert_eq!(world.used(customer, "minutes").await, "3");
+}

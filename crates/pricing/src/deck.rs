@@ -11,25 +11,64 @@ const DIGITS_MAX: usize = 15;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
+/// An edge has 26 bits for its holder.
+const ENTRIES_MAX: usize = 1 << 26;
+
 /// Prefixes of digits and what each stands for.
 #[derive(Debug, Clone)]
 pub struct Deck<T> {
-    /// Where another entry begins to hold, rising.
-    edges: Vec<Edge>,
-    /// By the first digits of a number: how many edges lie at or below the first number with these digits.
+    /// Where another entry begins to hold, rising; packed by [`Layout`], eight bytes each.
+    edges: Vec<u64>,
+    /// By the first digits of a number: how many edges lie below the first number with these digits.
     index: Vec<u32>,
-    /// What one step of the index spans.
-    stride: u64,
+    layout: Layout,
     entries: Vec<Entry>,
     values: Vec<T>,
 }
 
-/// From this number on (padded with zeros to 15 digits) this entry holds. Its length stands here too, for one cache line less.
+/// How an edge is packed: its place within its step of the index, the holder's length, the holder. What is compared comes first.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// What one step of the index spans, in numbers of 15 digits.
+    stride: u64,
+    holder_bits: u32,
+}
+
+/// Bits of a prefix length.
+const LENGTH_BITS: u32 = 4;
+
+/// From this number on (padded with zeros to 15 digits) this entry holds.
 #[derive(Debug, Clone, Copy)]
 struct Edge {
     start: u64,
     holder: u32,
     length: u8,
+}
+
+impl Layout {
+    /// As many steps as there are edges, at most 100,000: then place, length and holder always fit into 64 bits.
+    fn of(edges: usize, entries: usize) -> Layout {
+        let digits = (0..5u8).find(|digits| 10usize.pow(u32::from(*digits)) >= edges).unwrap_or(5);
+        Layout { stride: span(digits), holder_bits: usize::BITS - entries.leading_zeros() }
+    }
+
+    fn pack(self, edge: &Edge) -> u64 {
+        // "No entry" is the number after the last entry, which is all ones or less.
+        let holder = u64::from(edge.holder) & ((1 << self.holder_bits) - 1);
+        ((edge.start % self.stride) << LENGTH_BITS | u64::from(edge.length)) << self.holder_bits | holder
+    }
+
+    fn place(self, packed: u64) -> u64 {
+        packed >> self.holder_bits >> LENGTH_BITS
+    }
+
+    fn length(self, packed: u64) -> u8 {
+        (packed >> self.holder_bits & ((1 << LENGTH_BITS) - 1)) as u8
+    }
+
+    fn holder(self, packed: u64) -> u32 {
+        (packed & ((1 << self.holder_bits) - 1)) as u32
+    }
 }
 
 /// A prefix: how long it is, and the longest shorter one around it.
@@ -58,7 +97,7 @@ impl<T> Deck<T> {
             Ok(Range { start, length: length as u8, value })
         };
         let ranges: Vec<Range<T>> = entries.into_iter().map(range).collect::<Result<_, _>>()?;
-        if ranges.len() > (NONE / 4) as usize {
+        if ranges.len() >= ENTRIES_MAX {
             return Err(PricingError::TooLarge);
         }
         Ok(Deck::from_ranges(ranges))
@@ -68,11 +107,18 @@ impl<T> Deck<T> {
     /// what follows the first character that is not a digit is not looked at.
     pub fn longest(&self, number: &str) -> Option<(usize, &T)> {
         let (key, length) = key(number.strip_prefix('+').unwrap_or(number));
-        let bucket = (key / self.stride) as usize;
-        let (from, to) = (self.index[bucket] as usize, self.index[bucket + 1] as usize);
-        let after = from + self.edges[from..to].partition_point(|edge| edge.start <= key);
-        let edge = self.edges.get(after.checked_sub(1)?)?;
-        let (mut holder, mut held) = (edge.holder, edge.length);
+        let (step, place) = ((key / self.layout.stride) as usize, key % self.layout.stride);
+        let (from, to) = (self.index[step] as usize, self.index[step + 1] as usize);
+        let edges = &self.edges[from..to];
+        let reached = |edge: &&u64| self.layout.place(**edge) <= place;
+        // A handful is gone through faster than halved; a deck of one country may have many in one step.
+        let within = match edges.len() {
+            0..=8 => edges.iter().take_while(reached).count(),
+            _ => edges.partition_point(|edge| reached(&edge)),
+        };
+        let after = from + within;
+        let edge = *self.edges.get(after.checked_sub(1)?)?;
+        let (mut holder, mut held) = (self.layout.holder(edge), self.layout.length(edge));
         // A number that ends early may lie in the range of a prefix that is longer than itself.
         while usize::from(held) > length {
             holder = self.entries[holder as usize].parent;
@@ -101,33 +147,46 @@ impl<T> Deck<T> {
         ranges.reverse();
         ranges.sort_by_key(|range| (range.start, range.length));
         ranges.dedup_by_key(|range| (range.start, range.length));
-        let mut deck = Deck {
-            edges: Vec::with_capacity(ranges.len() * 2),
-            index: Vec::new(),
-            stride: span(0),
-            entries: Vec::with_capacity(ranges.len()),
-            values: Vec::with_capacity(ranges.len()),
-        };
-        // The prefixes around the place where we are, each with its end.
-        let mut around: Vec<(u32, u64)> = Vec::new();
+        let mut sweep = Sweep::default();
+        let mut values = Vec::with_capacity(ranges.len());
         for range in ranges {
-            deck.close(&mut around, range.start);
-            let entry = deck.entries.len() as u32;
-            let parent = around.last().map_or(NONE, |(parent, _)| *parent);
-            deck.entries.push(Entry { length: range.length, parent });
-            deck.values.push(range.value);
-            deck.begin(range.start, entry);
-            around.push((entry, range.start + span(range.length)));
+            sweep.open(range.start, range.length);
+            values.push(range.value);
         }
-        deck.close(&mut around, u64::MAX);
-        deck.build_index();
-        deck
+        sweep.close(u64::MAX);
+        // Where the last prefix ends no number begins.
+        sweep.edges.retain(|edge| edge.start < span(0));
+        let layout = Layout::of(sweep.edges.len(), sweep.entries.len());
+        let below = |step: u64| sweep.edges.partition_point(|edge| edge.start < step * layout.stride) as u32;
+        let index = (0..=span(0) / layout.stride).map(below).collect();
+        let edges = sweep.edges.iter().map(|edge| layout.pack(edge)).collect();
+        Deck { edges, index, layout, entries: sweep.entries, values }
+    }
+}
+
+/// Goes over the ranges in their order and notes where another one begins to hold.
+#[derive(Default)]
+struct Sweep {
+    edges: Vec<Edge>,
+    entries: Vec<Entry>,
+    /// The prefixes around the place where we are, each with its end.
+    around: Vec<(u32, u64)>,
+}
+
+impl Sweep {
+    fn open(&mut self, start: u64, length: u8) {
+        self.close(start);
+        let entry = self.entries.len() as u32;
+        let parent = self.around.last().map_or(NONE, |(parent, _)| *parent);
+        self.entries.push(Entry { length, parent });
+        self.begin(start, entry);
+        self.around.push((entry, start + span(length)));
     }
 
     /// Ends the prefixes that do not reach `until`; the ones around them hold again.
-    fn close(&mut self, around: &mut Vec<(u32, u64)>, until: u64) {
-        while let Some((_, end)) = around.pop_if(|(_, end)| *end <= until) {
-            self.begin(end, around.last().map_or(NONE, |(outer, _)| *outer));
+    fn close(&mut self, until: u64) {
+        while let Some((_, end)) = self.around.pop_if(|(_, end)| *end <= until) {
+            self.begin(end, self.around.last().map_or(NONE, |(outer, _)| *outer));
         }
     }
 
@@ -137,15 +196,6 @@ impl<T> Deck<T> {
         }
         let length = self.entries.get(holder as usize).map_or(0, |entry| entry.length);
         self.edges.push(Edge { start, holder, length });
-    }
-
-    /// As many steps as there are edges, at most 100,000.
-    fn build_index(&mut self) {
-        let digits = (0..5u8).find(|digits| 10usize.pow(u32::from(*digits)) >= self.edges.len()).unwrap_or(5);
-        self.stride = span(digits);
-        let steps = 10u64.pow(u32::from(digits));
-        let below = |step: u64| self.edges.partition_point(|edge| edge.start <= step * self.stride) as u32;
-        self.index = (0..steps).map(below).chain([self.edges.len() as u32]).collect();
     }
 }
 
@@ -191,6 +241,16 @@ mod tests {
         for prefix in ["", "+49", "4 9", "49a", "1234567890123456"] {
             assert_eq!(Deck::new([(prefix, 1)]).err(), Some(PricingError::MustBePrefix), "{prefix}");
         }
+    }
+
+    #[test]
+    fn many_prefixes_of_one_country_are_found_too() {
+        let entries: Vec<(String, u32)> = (0..20_000).map(|area| (format!("4915{area:05}"), area)).collect();
+        let deck = Deck::new(entries).unwrap();
+        for area in [0, 1, 9_999, 19_999] {
+            assert_eq!(deck.longest(&format!("4915{area:05}77")), Some((9, &area)));
+        }
+        assert_eq!(deck.lookup("4915200007"), None);
     }
 
     proptest! {

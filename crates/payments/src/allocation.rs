@@ -30,7 +30,8 @@ pub async fn allocate_all_credit(tx: &TenantTx) -> Result<u64, PaymentError> {
     let mut paid = 0;
     // By id, so that two of these hold customers in the same order.
     for customer_id in payments::customers_with_credit(tx).await? {
-        paid += allocate_credit(tx, customer_id).await?.iter().filter(|share| share.amount.is_positive()).count() as u64;
+        paid +=
+            allocate_credit(tx, customer_id).await?.iter().filter(|share| share.amount.is_positive()).count() as u64;
     }
     Ok(paid)
 }
@@ -109,7 +110,14 @@ mod tests {
 
     fn document(number: &str, due_on: &str, due: Money) -> OpenDocument {
         let due_on = due_on.parse().unwrap();
-        OpenDocument { id: DocumentId::new(), number: number.into(), customer_id: CustomerId::new(), issued_on: due_on, due_on, due }
+        OpenDocument {
+            id: DocumentId::new(),
+            number: number.into(),
+            customer_id: CustomerId::new(),
+            issued_on: due_on,
+            due_on,
+            due,
+        }
     }
 
     #[test]
@@ -125,7 +133,10 @@ mod tests {
         let documents = [late.clone(), second.clone(), foreign, nothing, first.clone()];
         let shares = shares_for(&[(old, eur("25")), (new, eur("40"))], &documents, &paid).unwrap();
         let expected = [(old, first.id, "20"), (old, second.id, "5"), (new, second.id, "15"), (new, late.id, "25")];
-        assert_eq!(shares, expected.map(|(payment_id, document_id, amount)| Share { payment_id, document_id, amount: eur(amount) }));
+        assert_eq!(
+            shares,
+            expected.map(|(payment_id, document_id, amount)| Share { payment_id, document_id, amount: eur(amount) })
+        );
     }
 
     #[test]

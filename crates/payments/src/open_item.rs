@@ -73,7 +73,8 @@ pub struct OpenItems {
 
 /// What a customer still has to pay. A document is overdue from the day after its due date, in the organisation's zone.
 pub async fn open_items(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> Result<OpenItems, PaymentError> {
-    let customer = subscription::customer(tx, customer_id).await?.ok_or(PaymentError::CustomerMustExist(customer_id))?;
+    let customer =
+        subscription::customer(tx, customer_id).await?.ok_or(PaymentError::CustomerMustExist(customer_id))?;
     let items = unpaid(tx, invoicing::open_documents(tx, customer_id).await?, now).await?;
     let open = Money::sum(customer.currency, items.iter().map(|item| item.open))?;
     let late = items.iter().filter(|item| item.status == PaymentStatus::Overdue);
@@ -88,7 +89,11 @@ pub async fn all_open_items(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<Ope
     unpaid(tx, invoicing::asking_documents(tx).await?, now).await
 }
 
-async fn unpaid(tx: &TenantTx, documents: Vec<OpenDocument>, now: DateTime<Utc>) -> Result<Vec<OpenItem>, PaymentError> {
+async fn unpaid(
+    tx: &TenantTx,
+    documents: Vec<OpenDocument>,
+    now: DateTime<Utc>,
+) -> Result<Vec<OpenItem>, PaymentError> {
     let paid = allocations::paid(tx, &ids(&documents)).await?;
     let today = today(tx, now).await?;
     let mut items = Vec::new();
@@ -176,8 +181,14 @@ mod tests {
             ("10", "10", "2026-03-16", "paid"),
             ("0", "0", "2026-03-16", "paid"),
         ] {
-            let document =
-                OpenDocument { id: DocumentId::new(), number: "AC-1".into(), customer_id: CustomerId::new(), issued_on: due_on, due_on, due: eur(due) };
+            let document = OpenDocument {
+                id: DocumentId::new(),
+                number: "AC-1".into(),
+                customer_id: CustomerId::new(),
+                issued_on: due_on,
+                due_on,
+                due: eur(due),
+            };
             let found = status(&document, eur(paid), today.parse().unwrap()).unwrap();
             assert_eq!(found.as_str(), expected, "{due} due, {paid} paid, {today}");
         }

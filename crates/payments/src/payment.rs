@@ -123,7 +123,10 @@ async fn check(tx: &TenantTx, new: &NewPayment, now: DateTime<Utc>) -> Result<Cu
     }
     let customer = lock_customer(tx, new.customer_id).await?.ok_or(PaymentError::CustomerMustExist(new.customer_id))?;
     if customer.currency != new.amount.currency() {
-        return Err(PaymentError::CurrencyMustMatchCustomer { expected: customer.currency, found: new.amount.currency() });
+        return Err(PaymentError::CurrencyMustMatchCustomer {
+            expected: customer.currency,
+            found: new.amount.currency(),
+        });
     }
     Ok(customer)
 }
@@ -146,7 +149,8 @@ pub async fn payment(tx: &TenantTx, id: PaymentId) -> Result<Option<Payment>, Pa
 
 /// A customer's payments and top-ups, the newest first.
 pub async fn payments_of(tx: &TenantTx, customer_id: CustomerId) -> Result<Vec<Payment>, PaymentError> {
-    let filter = PaymentFilter { customer_id: Some(customer_id), limit: PAYMENTS_PER_PAGE_MAX, ..PaymentFilter::default() };
+    let filter =
+        PaymentFilter { customer_id: Some(customer_id), limit: PAYMENTS_PER_PAGE_MAX, ..PaymentFilter::default() };
     payments(tx, &filter).await
 }
 

@@ -49,7 +49,8 @@ pub async fn refund(tx: &TenantTx, new: &NewRefund, now: DateTime<Utc>) -> Resul
     // What is left is read again once the customer is held: refunds and allocations of one customer follow each other.
     lock_customer(tx, customer_id).await?.ok_or(PaymentError::CustomerMustExist(customer_id))?;
     let payment = store::by_id(tx, new.payment_id).await?.ok_or_else(missing)?;
-    if let Some(stored) = refunds_of(tx, payment.id).await?.into_iter().find(|stored| stored.reference == new.reference) {
+    if let Some(stored) = refunds_of(tx, payment.id).await?.into_iter().find(|stored| stored.reference == new.reference)
+    {
         let same = stored.amount == new.amount;
         return if same { Ok(()) } else { Err(PaymentError::ReferenceIsTaken(new.reference.clone())) };
     }
@@ -66,7 +67,8 @@ pub async fn refund(tx: &TenantTx, new: &NewRefund, now: DateTime<Utc>) -> Resul
         (AccountRef::Book(AccountKind::ProcessorClearing), new.amount),
     ];
     let key = format!("{}/{}", payment.id, new.reference);
-    let posted = ledger::post(tx, &Posting::new("refund", key, format!("refund {}", new.reference), now, entries)?, now).await?;
+    let posted =
+        ledger::post(tx, &Posting::new("refund", key, format!("refund {}", new.reference), now, entries)?, now).await?;
     store::insert_refund(tx, &payment, new, posted.transaction_id, now).await?;
     add_customer_event(tx, customer_id, "refund", &format!("Refunded {}.", new.amount), now, now).await?;
     Ok(())

@@ -49,7 +49,13 @@ pub async fn customer_by_phone(tx: &TenantTx, e164: &str) -> Result<Option<Custo
 }
 
 /// Gives a customer an account number of 4 to 12 digits and a PIN of 4 to 8, or a new PIN for the one it has. Failed attempts are forgotten.
-pub async fn set_pin(tx: &TenantTx, customer_id: CustomerId, account_no: &str, pin: &str, now: DateTime<Utc>) -> Result<()> {
+pub async fn set_pin(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    account_no: &str,
+    pin: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
     rules::digits("account_no", account_no, 4, 12)?;
     rules::digits("pin", pin, 4, 8)?;
     must_exist(tx, customer_id).await?;
@@ -101,7 +107,15 @@ mod tests {
     #[test]
     fn the_wait_begins_after_five_wrong_pins_and_doubles_up_to_an_hour() {
         let at = DateTime::from_timestamp(1_772_359_200, 0).unwrap();
-        for (failed, wait_seconds) in [(0, None), (4, None), (5, Some(60)), (6, Some(120)), (7, Some(240)), (11, Some(3600)), (2_000_000, Some(3600))] {
+        for (failed, wait_seconds) in [
+            (0, None),
+            (4, None),
+            (5, Some(60)),
+            (6, Some(120)),
+            (7, Some(240)),
+            (11, Some(3600)),
+            (2_000_000, Some(3600)),
+        ] {
             let until = waits_until(failed, Some(at));
             assert_eq!(until.map(|until| (until - at).num_seconds()), wait_seconds, "{failed}");
         }

@@ -1,7 +1,7 @@
 //! What a plan version charges for, and the rules that its components keep.
 
-use crate::rules;
 use crate::error::{Refusal, Result, Rule, must, refuse};
+use crate::rules;
 use crate::words::{Billed, ComponentKind};
 use pricing::{Model, Price};
 use rust_decimal::Decimal;
@@ -66,7 +66,11 @@ impl Component {
     /// Do both charge by the same meter, and could some usage pass both filters? Such usage would be charged twice.
     pub(crate) fn overlaps(&self, other: &Component) -> bool {
         let measured = |component: &Component| matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours);
-        let apart = || self.filter.iter().any(|(dimension, wanted)| other.filter.get(dimension).is_some_and(|found| found != wanted));
+        let apart = || {
+            self.filter
+                .iter()
+                .any(|(dimension, wanted)| other.filter.get(dimension).is_some_and(|found| found != wanted))
+        };
         measured(self) && measured(other) && self.measure == other.measure && !apart()
     }
 }
@@ -82,7 +86,10 @@ pub struct Measure {
 impl Measure {
     /// A meter of the book's own.
     pub fn new(code: &str, dimensions: &[&str]) -> Measure {
-        Measure { code: code.to_owned(), dimensions: dimensions.iter().map(|dimension| (*dimension).to_owned()).collect() }
+        Measure {
+            code: code.to_owned(),
+            dimensions: dimensions.iter().map(|dimension| (*dimension).to_owned()).collect(),
+        }
     }
 }
 
@@ -108,13 +115,22 @@ pub(crate) fn check_components(components: &[Component], measures: &[Measure]) -
         rules::key(&format!("{place}/key"), &component.key)?;
         rules::not_empty(&format!("{place}/name"), &component.name)?;
         let earlier = &components[..index];
-        must(earlier.iter().all(|other| other.key != component.key), format!("{place}/key"), Rule::MustBeUnique, &component.key)?;
+        must(
+            earlier.iter().all(|other| other.key != component.key),
+            format!("{place}/key"),
+            Rule::MustBeUnique,
+            &component.key,
+        )?;
         check_measure(&place, component, components, measures)?;
         check_filter(&place, component, measures)?;
         check_amounts(&place, component)?;
         check_document(&place, component)?;
         if let Some(other) = earlier.iter().find(|other| other.overlaps(component)) {
-            return refuse(format!("{place}/filter"), Rule::FiltersMustNotOverlap(other.key.clone()), spelled(&component.filter));
+            return refuse(
+                format!("{place}/filter"),
+                Rule::FiltersMustNotOverlap(other.key.clone()),
+                spelled(&component.filter),
+            );
         }
     }
     Ok(())
@@ -129,14 +145,20 @@ fn check_measure(place: &str, component: &Component, all: &[Component], measures
     let field = format!("{place}/measure");
     let measure = component.measure.as_deref();
     let given = measure.unwrap_or_default();
-    let one_of = |known: Vec<&str>| must(known.contains(&given), field.clone(), Rule::MustBeKnownMeasure(known.join(", ")), given);
+    let one_of = |known: Vec<&str>| {
+        must(known.contains(&given), field.clone(), Rule::MustBeKnownMeasure(known.join(", ")), given)
+    };
     match component.kind {
         ComponentKind::Flat | ComponentKind::OneOff => must(measure.is_none(), field, Rule::MustBeAbsent, given),
         ComponentKind::Seat => one_of(SEAT_MEASURES.to_vec()),
         ComponentKind::Channels => one_of(vec!["channel_peak"]),
-        ComponentKind::Usage | ComponentKind::Hours => one_of(measures.iter().map(|measure| measure.code.as_str()).collect()),
+        ComponentKind::Usage | ComponentKind::Hours => {
+            one_of(measures.iter().map(|measure| measure.code.as_str()).collect())
+        }
         ComponentKind::Percent => {
-            let is_other = |other: &Component| other.key == given && other.key != component.key && other.kind != ComponentKind::Percent;
+            let is_other = |other: &Component| {
+                other.key == given && other.key != component.key && other.kind != ComponentKind::Percent
+            };
             must(measure.is_none() || all.iter().any(is_other), field, Rule::MustBeOtherComponent, given)
         }
     }
@@ -149,7 +171,12 @@ fn check_filter(place: &str, component: &Component, measures: &[Measure]) -> Res
         _ => None,
     };
     let Some(dimensions) = dimensions else {
-        return must(component.filter.is_empty(), format!("{place}/filter"), Rule::MustBeAbsent, spelled(&component.filter));
+        return must(
+            component.filter.is_empty(),
+            format!("{place}/filter"),
+            Rule::MustBeAbsent,
+            spelled(&component.filter),
+        );
     };
     let listed = || dimensions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     for dimension in component.filter.keys() {
@@ -157,7 +184,12 @@ fn check_filter(place: &str, component: &Component, measures: &[Measure]) -> Res
         must(dimensions.contains(dimension), field, Rule::MustBeKnownDimension(listed()), dimension)?;
     }
     for dimension in dimensions_of(&component.price) {
-        must(dimensions.contains(dimension), format!("{place}/price/dimension"), Rule::MustBeKnownDimension(listed()), dimension)?;
+        must(
+            dimensions.contains(dimension),
+            format!("{place}/price/dimension"),
+            Rule::MustBeKnownDimension(listed()),
+            dimension,
+        )?;
     }
     Ok(())
 }
@@ -184,7 +216,8 @@ fn check_document(place: &str, component: &Component) -> Result<()> {
     let document = serde_json::to_value(&component.price).unwrap_or_default();
     let Err(refused) = Price::from_json(&document) else { return Ok(()) };
     let value = document.pointer(&refused.pointer).map(ToString::to_string).unwrap_or_default();
-    Err(Refusal { field: format!("{place}/price{}", refused.pointer), rule: Rule::Document(refused.rule), value }.into())
+    Err(Refusal { field: format!("{place}/price{}", refused.pointer), rule: Rule::Document(refused.rule), value }
+        .into())
 }
 
 /// The dimensions that a price asks for.

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 
 /// Who charges this usage.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::large_enum_variant, reason = "it lives for one call's admission, and a box would only hide the component")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for one call's admission, and a box would only hide the component"
+)]
 pub enum Coverage {
     /// No component: a call is charged by its topic's tariff.
     Uncovered,

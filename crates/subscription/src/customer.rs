@@ -60,7 +60,14 @@ pub struct NewCustomer {
 
 impl NewCustomer {
     /// A prepaid customer with an empty wallet and no credit; change the fields that differ.
-    pub fn prepaid(customer_no: &str, name: &str, currency: Currency, time_zone: &str, country: &str, anchor_on: NaiveDate) -> NewCustomer {
+    pub fn prepaid(
+        customer_no: &str,
+        name: &str,
+        currency: Currency,
+        time_zone: &str,
+        country: &str,
+        anchor_on: NaiveDate,
+    ) -> NewCustomer {
         NewCustomer {
             customer_no: customer_no.to_owned(),
             name: name.to_owned(),
@@ -80,7 +87,14 @@ impl NewCustomer {
     }
 
     /// A postpaid customer with 14 days to pay; change the fields that differ.
-    pub fn postpaid(customer_no: &str, name: &str, currency: Currency, time_zone: &str, country: &str, anchor_on: NaiveDate) -> NewCustomer {
+    pub fn postpaid(
+        customer_no: &str,
+        name: &str,
+        currency: Currency,
+        time_zone: &str,
+        country: &str,
+        anchor_on: NaiveDate,
+    ) -> NewCustomer {
         let prepaid = Self::prepaid(customer_no, name, currency, time_zone, country, anchor_on);
         NewCustomer { billing: Billing::Postpaid, ..prepaid }
     }

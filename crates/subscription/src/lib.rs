@@ -23,32 +23,36 @@ mod words;
 
 pub use audit::check;
 pub use caller::{
-    PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone, customer_by_phone, customer_by_pin, phones_of,
-    remove_phone, set_pin,
+    PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone, customer_by_phone,
+    customer_by_pin, phones_of, remove_phone, set_pin,
 };
 pub use component::{Component, Measure, SEAT_MEASURES, standard_measures};
 pub use coverage::{Coverage, coverage};
 pub use customer::{
-    CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event, billing_period_of_customer,
-    change_customer, close_customer, create_customer, customer, customer_by_no, customer_count, customer_events, customer_of_organisation,
-    customers, customers_by_id, lock_customer, next_customer_no,
+    CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
+    billing_period_of_customer, change_customer, close_customer, create_customer, customer, customer_by_no,
+    customer_count, customer_events, customer_of_organisation, customers, customers_by_id, lock_customer,
+    next_customer_no,
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use number::{
-    Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner, number_terms,
-    numbers, set_number, set_terms, unassign_number,
+    Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner,
+    number_terms, numbers, set_number, set_terms, unassign_number,
 };
 pub use period::ServicePeriod;
 pub use plan::{
-    NewPlanVersion, Plan, PlanVersion, TRIAL_DAYS_DEFAULT, archive_plan, create_plan, plan, plan_version, plan_versions, plans,
-    publish_version, publish_version_measuring, versions_of,
+    NewPlanVersion, Plan, PlanVersion, TRIAL_DAYS_DEFAULT, archive_plan, create_plan, plan, plan_version,
+    plan_versions, plans, publish_version, publish_version_measuring, versions_of,
 };
 pub use subscription::{
-    Attached, NewSubscription, Subscription, add_add_on, all_active, attached, attached_to_many, cancel, components_at, end_add_on,
-    features, features_of_customer, open_periods, open_periods_of_many, periods, set_seats, subscribe, subscription, subscriptions_of,
-    subscriptions_of_many,
+    Attached, NewSubscription, Subscription, add_add_on, all_active, attached, attached_to_many, cancel, components_at,
+    end_add_on, features, features_of_customer, open_periods, open_periods_of_many, periods, set_seats, subscribe,
+    subscription, subscriptions_of, subscriptions_of_many,
 };
 pub use topic::{
-    NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id, topics, topics_ever,
+    NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,
+    topics, topics_ever,
 };
-pub use words::{Billed, Billing, ComponentKind, MeterStarts, NumberKind, SubscriptionStatus, TaxTreatment, UnknownCallers};
+pub use words::{
+    Billed, Billing, ComponentKind, MeterStarts, NumberKind, SubscriptionStatus, TaxTreatment, UnknownCallers,
+};

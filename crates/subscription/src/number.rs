@@ -1,8 +1,8 @@
 //! Numbers: whose they are (dated), how they answer, and on what terms a child has one.
 
-use crate::rules;
 use crate::customer::must_exist;
 use crate::error::{Result, Rule, SubscriptionError, must};
+use crate::rules;
 use crate::store::numbers as store;
 use crate::topic::Topic;
 use crate::words::{NumberKind, UnknownCallers};
@@ -52,11 +52,17 @@ pub async fn add_number(ptx: &PlatformTx, e164: &str, kind: NumberKind) -> Resul
 /// From an instant on the number is this organisation's: whoever had it then has it until then.
 ///
 /// What has already been decided for later is not overwritten: a later assignment refuses this one.
-pub async fn assign_number(ptx: &PlatformTx, number_id: NumberId, organisation: TenantId, from: DateTime<Utc>) -> Result<()> {
+pub async fn assign_number(
+    ptx: &PlatformTx,
+    number_id: NumberId,
+    organisation: TenantId,
+    from: DateTime<Utc>,
+) -> Result<()> {
     if store::holder_at(ptx, number_id, from).await? == Some(organisation) {
         return Ok(());
     }
-    let free = store::end_assignment(ptx, number_id, from).await? && !store::is_assigned_from(ptx, number_id, from).await?;
+    let free =
+        store::end_assignment(ptx, number_id, from).await? && !store::is_assigned_from(ptx, number_id, from).await?;
     must(free, "from", Rule::AssignmentsMustNotOverlap, from)?;
     store::assign(ptx, number_id, organisation, from).await
 }
@@ -73,7 +79,10 @@ pub async fn number_owner(ptx: &PlatformTx, e164: &str, at: DateTime<Utc>) -> Re
 }
 
 /// Every number of the platform with its owner at an instant, by number: the operator's list.
-pub async fn all_numbers(ptx: &PlatformTx, at: DateTime<Utc>) -> Result<Vec<(NumberId, String, NumberKind, Option<TenantId>)>> {
+pub async fn all_numbers(
+    ptx: &PlatformTx,
+    at: DateTime<Utc>,
+) -> Result<Vec<(NumberId, String, NumberKind, Option<TenantId>)>> {
     store::all(ptx, at).await
 }
 

@@ -1,8 +1,8 @@
 //! Plans, add-ons and their versions. A version is published whole or refused whole, and never changes.
 
-use crate::rules;
 use crate::component::{Component, Measure, check_components, standard_measures};
 use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
+use crate::rules;
 use crate::store::catalogue as store;
 use chrono::{DateTime, Utc};
 use db::{PlanId, PlanVersionId, TenantTx};
@@ -106,7 +106,12 @@ pub async fn archive_plan(tx: &TenantTx, id: PlanId, now: DateTime<Utc>) -> Resu
 }
 
 /// Publishes the next version of a plan. Components may charge by the meters that every book has.
-pub async fn publish_version(tx: &TenantTx, plan: PlanId, new: &NewPlanVersion, now: DateTime<Utc>) -> Result<PlanVersionId> {
+pub async fn publish_version(
+    tx: &TenantTx,
+    plan: PlanId,
+    new: &NewPlanVersion,
+    now: DateTime<Utc>,
+) -> Result<PlanVersionId> {
     publish_version_measuring(tx, plan, new, &[], now).await
 }
 

@@ -9,12 +9,15 @@ pub(crate) fn not_empty(field: &str, value: &str) -> Result<()> {
 /// `+`, a digit that is not 0, then 3 to 14 more.
 pub(crate) fn e164(field: &str, value: &str) -> Result<()> {
     let digits = value.strip_prefix('+').unwrap_or_default();
-    let holds = (4..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let holds = (4..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|byte| byte.is_ascii_digit());
     must(holds, field, Rule::MustBeE164, value)
 }
 
 pub(crate) fn digits(field: &str, value: &str, least: u8, most: u8) -> Result<()> {
-    let holds = (usize::from(least)..=usize::from(most)).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
+    let holds = (usize::from(least)..=usize::from(most)).contains(&value.len())
+        && value.bytes().all(|byte| byte.is_ascii_digit());
     must(holds, field, Rule::MustBeDigits(least, most), "*".repeat(value.chars().count().min(20)))
 }
 
@@ -28,7 +31,9 @@ pub(crate) fn country(field: &str, value: &str) -> Result<()> {
 }
 
 pub(crate) fn email(field: &str, value: &str) -> Result<()> {
-    let holds = value.split_once('@').is_some_and(|(local, host)| !local.is_empty() && host.contains('.') && !host.contains('@'));
+    let holds = value
+        .split_once('@')
+        .is_some_and(|(local, host)| !local.is_empty() && host.contains('.') && !host.contains('@'));
     must(holds && !value.contains(char::is_whitespace), field, Rule::MustBeEmail, value)
 }
 

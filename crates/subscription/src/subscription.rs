@@ -158,7 +158,12 @@ pub async fn add_add_on(
         for part in &version.components {
             let field = format!("components/{}", part.key);
             must(part.key != other.key, format!("{field}/key"), Rule::MustBeUnique, &part.key)?;
-            must(!part.overlaps(other), format!("{field}/filter"), Rule::FiltersMustNotOverlap(other.key.clone()), &part.key)?;
+            must(
+                !part.overlaps(other),
+                format!("{field}/filter"),
+                Rule::FiltersMustNotOverlap(other.key.clone()),
+                &part.key,
+            )?;
         }
     }
     store::attach(tx, &subscription, plan_version_id, from).await?;
@@ -231,7 +236,12 @@ pub async fn attached_to_many(tx: &TenantTx, subscriptions: &[Subscription]) -> 
         let mut attached = vec![own];
         for add_on in add_ons.get(&subscription.id).into_iter().flatten() {
             let until = [add_on.until, subscription.cancelled_at].into_iter().flatten().min();
-            attached.push(Attached { version: version(add_on.plan_version_id)?, is_add_on: true, from: add_on.from, until });
+            attached.push(Attached {
+                version: version(add_on.plan_version_id)?,
+                is_add_on: true,
+                from: add_on.from,
+                until,
+            });
         }
         all.push(attached);
     }
@@ -246,20 +256,32 @@ pub async fn features(tx: &TenantTx, subscription_id: SubscriptionId, now: DateT
 }
 
 /// What a customer may use at an instant, by all of its subscriptions.
-pub async fn features_of_customer(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> Result<BTreeSet<String>> {
+pub async fn features_of_customer(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<String>> {
     let subscriptions = subscriptions_of(tx, customer_id).await?;
     let attached = attached_to_many(tx, &subscriptions).await?;
     Ok(attached.iter().flat_map(|attached| granted(attached, now)).collect())
 }
 
 fn granted(attached: &[Attached], at: DateTime<Utc>) -> BTreeSet<String> {
-    attached.iter().filter(|attached| attached.holds(at)).flat_map(|attached| attached.version.features.iter().cloned()).collect()
+    attached
+        .iter()
+        .filter(|attached| attached.holds(at))
+        .flat_map(|attached| attached.version.features.iter().cloned())
+        .collect()
 }
 
 /// The components that hold at an instant, add-ons' included.
 pub async fn components_at(tx: &TenantTx, subscription: &Subscription, at: DateTime<Utc>) -> Result<Vec<Component>> {
     let attached = attached(tx, subscription).await?;
-    Ok(attached.into_iter().filter(|attached| attached.holds(at)).flat_map(|attached| attached.version.components).collect())
+    Ok(attached
+        .into_iter()
+        .filter(|attached| attached.holds(at))
+        .flat_map(|attached| attached.version.components)
+        .collect())
 }
 
 /// Changes the number of assigned seats.
@@ -284,7 +306,8 @@ pub async fn cancel(tx: &TenantTx, id: SubscriptionId, at: DateTime<Utc>, now: D
     must(at >= subscription.started_at, "at", Rule::MustNotPrecedeStart, at)?;
     store::cancel(tx, id, at).await?;
     let on = pricing::civil_date(at, &subscription.time_zone)?;
-    add_customer_event(tx, subscription.customer_id, "cancelled", &format!("The subscription ends on {on}."), now, now).await
+    add_customer_event(tx, subscription.customer_id, "cancelled", &format!("The subscription ends on {on}."), now, now)
+        .await
 }
 
 async fn must_lock(tx: &TenantTx, id: SubscriptionId) -> Result<Subscription> {

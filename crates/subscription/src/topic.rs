@@ -1,8 +1,8 @@
 //! Tariffs in versions, and the topics 0-9 of a number that point to them.
 
-use crate::rules;
 use crate::error::{Refusal, Result, Rule, SubscriptionError, must, same_currency};
 use crate::number;
+use crate::rules;
 use crate::store::catalogue as store;
 use crate::words::MeterStarts;
 use chrono::{DateTime, Utc};
@@ -47,7 +47,13 @@ pub struct NewTopic {
 }
 
 /// Publishes the next version of the tariff of this name. Its currency is the organisation's: calls are charged in that one.
-pub async fn publish_tariff(tx: &TenantTx, name: &str, currency: Currency, tariff: &Tariff, now: DateTime<Utc>) -> Result<TariffId> {
+pub async fn publish_tariff(
+    tx: &TenantTx,
+    name: &str,
+    currency: Currency,
+    tariff: &Tariff,
+    now: DateTime<Utc>,
+) -> Result<TariffId> {
     rules::not_empty("name", name)?;
     let organisation = tenant::organisation(tx).await?;
     same_currency("currency", organisation.currency, currency)?;
@@ -56,7 +62,9 @@ pub async fn publish_tariff(tx: &TenantTx, name: &str, currency: Currency, tarif
     // Read back strictly: a tariff that was put together in code keeps the rules of one that was written by hand.
     if let Err(refused) = Tariff::from_json(&document) {
         let value = document.pointer(&refused.pointer).map(ToString::to_string).unwrap_or_default();
-        return Err(Refusal { field: format!("tariff{}", refused.pointer), rule: Rule::Document(refused.rule), value }.into());
+        return Err(
+            Refusal { field: format!("tariff{}", refused.pointer), rule: Rule::Document(refused.rule), value }.into()
+        );
     }
     store::insert_tariff(tx, name, currency, document, now).await
 }

@@ -113,7 +113,10 @@ struct CustomerRow {
 
 pub(crate) async fn customers_with_allocations(tx: &TenantTx) -> Result<Vec<CustomerId>, PaymentError> {
     let rows: Vec<CustomerRow> = tx
-        .rows("SELECT DISTINCT customer_id FROM payment_allocation WHERE tenant_id = $1 ORDER BY customer_id", [tx.tenant_id().into()])
+        .rows(
+            "SELECT DISTINCT customer_id FROM payment_allocation WHERE tenant_id = $1 ORDER BY customer_id",
+            [tx.tenant_id().into()],
+        )
         .await?;
     Ok(rows.into_iter().map(|row| row.customer_id.into()).collect())
 }

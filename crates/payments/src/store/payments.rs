@@ -82,7 +82,11 @@ pub(crate) async fn by_id(tx: &TenantTx, id: PaymentId) -> Result<Option<Payment
     row.map(domain).transpose()
 }
 
-pub(crate) async fn by_reference(tx: &TenantTx, kind: PaymentKind, reference: &str) -> Result<Option<Payment>, PaymentError> {
+pub(crate) async fn by_reference(
+    tx: &TenantTx,
+    kind: PaymentKind,
+    reference: &str,
+) -> Result<Option<Payment>, PaymentError> {
     let query = format!("{READ} WHERE p.tenant_id = $1 AND p.kind = $2 AND p.reference = $3");
     let row: Option<Row> = tx.row(&query, [tx.tenant_id().into(), kind.as_str().into(), reference.into()]).await?;
     row.map(domain).transpose()
@@ -110,8 +114,13 @@ pub(crate) async fn page(tx: &TenantTx, filter: &PaymentFilter, limit: u64) -> R
 }
 
 /// What is left of a customer's payments on its receivable, the oldest first; used up ones are left out.
-pub(crate) async fn with_credit(tx: &TenantTx, customer_id: CustomerId) -> Result<Vec<(PaymentId, Money)>, PaymentError> {
-    let query = format!("{READ} WHERE p.tenant_id = $1 AND p.customer_id = $2 AND p.kind = 'payment' ORDER BY p.received_at, p.id");
+pub(crate) async fn with_credit(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+) -> Result<Vec<(PaymentId, Money)>, PaymentError> {
+    let query = format!(
+        "{READ} WHERE p.tenant_id = $1 AND p.customer_id = $2 AND p.kind = 'payment' ORDER BY p.received_at, p.id"
+    );
     let rows: Vec<Row> = tx.rows(&query, [tx.tenant_id().into(), customer_id.into()]).await?;
     let mut credits = Vec::new();
     for row in rows {

@@ -22,14 +22,20 @@ async fn a_payment_pays_the_oldest_document_first_and_its_rest_waits_for_the_nex
     let tx = world.tx().await;
     let now = at("2026-02-03T10:00:00Z");
     assert_eq!(receivable(&tx, &world).await, eur("-238")); // 2 x 119 are owed
-    let id = record_payment(&tx, &world.paid(world.client, "150", "SEPA 1", "2026-02-03T09:00:00Z"), now).await.unwrap();
+    let id =
+        record_payment(&tx, &world.paid(world.client, "150", "SEPA 1", "2026-02-03T09:00:00Z"), now).await.unwrap();
     // 150 - 119 = 31 on February, 119 - 31 = 88 left of it
     let items = open_items(&tx, world.client, now).await.unwrap();
-    assert_eq!(items.items.iter().map(|item| (item.document_id, item.paid, item.open)).collect::<Vec<_>>(), [(february, eur("31"), eur("88"))]);
+    assert_eq!(
+        items.items.iter().map(|item| (item.document_id, item.paid, item.open)).collect::<Vec<_>>(),
+        [(february, eur("31"), eur("88"))]
+    );
     assert_eq!((items.open, items.overdue, items.credit), (eur("88"), eur("0"), eur("0")));
     assert_eq!(statuses(&tx, &[january, february], "2026-02-03T10:00:00Z").await, ["paid", "part_paid"]);
     assert_eq!(receivable(&tx, &world).await, eur("-88"));
-    record_payment(&tx, &world.paid(world.client, "100", "SEPA 2", "2026-02-04T09:00:00Z"), at("2026-02-04T10:00:00Z")).await.unwrap();
+    record_payment(&tx, &world.paid(world.client, "100", "SEPA 2", "2026-02-04T09:00:00Z"), at("2026-02-04T10:00:00Z"))
+        .await
+        .unwrap();
     let items = open_items(&tx, world.client, now).await.unwrap();
     assert_eq!((items.items, items.credit), (vec![], eur("12"))); // 100 - 88
     let first = payment(&tx, id).await.unwrap().unwrap();
@@ -41,7 +47,10 @@ async fn a_payment_pays_the_oldest_document_first_and_its_rest_waits_for_the_nex
     assert_eq!(statuses(&tx, &[march], "2026-03-02T10:00:00Z").await, ["open"]);
     assert_eq!(allocate_all_credit(&tx).await.unwrap(), 1);
     assert_eq!(statuses(&tx, &[march], "2026-03-02T10:00:00Z").await, ["part_paid"]);
-    assert_eq!(paid_of(&tx, &[january, march]).await.unwrap().into_values().collect::<Vec<_>>(), [eur("119"), eur("12")]);
+    assert_eq!(
+        paid_of(&tx, &[january, march]).await.unwrap().into_values().collect::<Vec<_>>(),
+        [eur("119"), eur("12")]
+    );
     assert_eq!(allocate_all_credit(&tx).await.unwrap(), 0);
     assert_eq!(check(&tx, now).await.unwrap(), []);
     assert_eq!(payments_of(&tx, world.client).await.unwrap().len(), 2);
@@ -75,7 +84,9 @@ async fn a_statement_read_twice_pays_once() {
         NewPayment { customer_id: world.caller, ..new.clone() },
         NewPayment { method: Method::Cash, ..new.clone() },
     ] {
-        assert!(matches!(record_payment(&tx, &other, now).await, Err(PaymentError::ReferenceIsTaken(reference)) if reference == "SEPA 1"));
+        assert!(
+            matches!(record_payment(&tx, &other, now).await, Err(PaymentError::ReferenceIsTaken(reference)) if reference == "SEPA 1")
+        );
     }
     // a top-up's references are its own
     let topped = top_up(&tx, &NewPayment { customer_id: world.caller, ..new }, now).await.unwrap();
@@ -93,7 +104,10 @@ async fn a_top_up_is_in_the_wallet_once_and_on_the_timeline() {
     assert_eq!(ledger::wallet_of(&tx, world.caller).await.unwrap().unwrap().balance, eur("20"));
     let events = subscription::customer_events(&tx, world.caller, 10).await.unwrap();
     assert_eq!(events.iter().filter(|event| event.kind == "top_up").count(), 1);
-    assert!(matches!(top_up(&tx, &world.paid(world.client, "5", "pi_2", "2026-01-05T09:00:00Z"), now).await, Err(PaymentError::Ledger(_))));
+    assert!(matches!(
+        top_up(&tx, &world.paid(world.client, "5", "pi_2", "2026-01-05T09:00:00Z"), now).await,
+        Err(PaymentError::Ledger(_))
+    ));
 }
 
 #[tokio::test]
@@ -107,7 +121,10 @@ async fn what_breaks_a_rule_is_not_recorded() {
     let stranger = NewPayment { customer_id: db::CustomerId::new(), ..good.clone() };
     assert!(matches!(record_payment(&tx, &with("0"), now).await, Err(PaymentError::AmountMustBePositive(_))));
     assert!(matches!(record_payment(&tx, &with("-1"), now).await, Err(PaymentError::AmountMustBePositive(_))));
-    assert!(matches!(record_payment(&tx, &with("1.005"), now).await, Err(PaymentError::AmountMustBeWholeMinorUnits(_))));
+    assert!(matches!(
+        record_payment(&tx, &with("1.005"), now).await,
+        Err(PaymentError::AmountMustBeWholeMinorUnits(_))
+    ));
     assert!(matches!(record_payment(&tx, &dollars, now).await, Err(PaymentError::CurrencyMustMatchCustomer { .. })));
     assert!(matches!(record_payment(&tx, &stranger, now).await, Err(PaymentError::CustomerMustExist(_))));
     let blank = NewPayment { reference: " ".into(), ..good.clone() };
@@ -123,16 +140,22 @@ async fn a_credit_note_frees_what_was_paid_and_the_next_document_gets_it() {
     let january = world.bill("2026-01-02").await;
     let tx = world.tx().await;
     let now = at("2026-01-05T10:00:00Z");
-    let id = record_payment(&tx, &world.paid(world.client, "119", "SEPA 1", "2026-01-05T09:00:00Z"), now).await.unwrap();
+    let id =
+        record_payment(&tx, &world.paid(world.client, "119", "SEPA 1", "2026-01-05T09:00:00Z"), now).await.unwrap();
     invoicing::credit(&tx, january, "wrong price", now).await.unwrap();
     let freed = allocate_credit(&tx, world.client).await.unwrap();
-    assert_eq!(freed.iter().map(|share| (share.document_id, share.amount)).collect::<Vec<_>>(), [(january, eur("-119"))]);
+    assert_eq!(
+        freed.iter().map(|share| (share.document_id, share.amount)).collect::<Vec<_>>(),
+        [(january, eur("-119"))]
+    );
     assert_eq!(payment(&tx, id).await.unwrap().unwrap().left().unwrap(), eur("119"));
     assert_eq!(receivable(&tx, &world).await, eur("119"));
     assert_eq!(allocate_credit(&tx, world.client).await.unwrap(), []);
     tx.commit().await.unwrap();
     let tx = world.tx().await;
-    refund(&tx, &NewRefund { payment_id: id, amount: eur("19"), reference: "R-1".into(), by: "test".into() }, now).await.unwrap();
+    refund(&tx, &NewRefund { payment_id: id, amount: eur("19"), reference: "R-1".into(), by: "test".into() }, now)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let february = world.bill("2026-02-02").await;
     let tx = world.tx().await;
@@ -147,7 +170,12 @@ async fn a_refund_gives_back_once_and_never_more_than_is_left() {
     let tx = world.tx().await;
     let now = at("2026-01-05T10:00:00Z");
     let topped = top_up(&tx, &world.paid(world.caller, "20", "pi_1", "2026-01-05T09:00:00Z"), now).await.unwrap();
-    let wish = |amount: &str, reference: &str| NewRefund { payment_id: topped, amount: eur(amount), reference: reference.into(), by: "test".into() };
+    let wish = |amount: &str, reference: &str| NewRefund {
+        payment_id: topped,
+        amount: eur(amount),
+        reference: reference.into(),
+        by: "test".into(),
+    };
     refund(&tx, &wish("15", "R-1"), now).await.unwrap();
     refund(&tx, &wish("15", "R-1"), now).await.unwrap();
     assert_eq!(ledger::wallet_of(&tx, world.caller).await.unwrap().unwrap().balance, eur("5"));
@@ -161,8 +189,11 @@ async fn a_refund_gives_back_once_and_never_more_than_is_left() {
     world.bill("2026-01-06").await;
     let tx = world.tx().await;
     let now = at("2026-01-07T10:00:00Z");
-    let id = record_payment(&tx, &world.paid(world.client, "119", "SEPA 1", "2026-01-07T09:00:00Z"), now).await.unwrap();
-    let gone = refund(&tx, &NewRefund { payment_id: id, amount: eur("1"), reference: "R-1".into(), by: "test".into() }, now).await;
+    let id =
+        record_payment(&tx, &world.paid(world.client, "119", "SEPA 1", "2026-01-07T09:00:00Z"), now).await.unwrap();
+    let gone =
+        refund(&tx, &NewRefund { payment_id: id, amount: eur("1"), reference: "R-1".into(), by: "test".into() }, now)
+            .await;
     assert!(matches!(gone, Err(PaymentError::RefundMustNotExceedPayment { left, .. }) if left.is_zero()));
 }
 
@@ -200,7 +231,11 @@ async fn a_portal_customer_sees_its_own_payments_and_changes_none() {
     assert_eq!(all_open_items(&portal, now).await.unwrap(), []);
     assert!(top_up(&portal, &world.paid(world.caller, "20", "pi_2", "2026-01-05T09:00:00Z"), now).await.is_err());
     let tx = world.tx().await;
-    for change in ["UPDATE payment SET amount_micros = 1", "DELETE FROM payment_allocation", "UPDATE refund SET amount_micros = 1"] {
+    for change in [
+        "UPDATE payment SET amount_micros = 1",
+        "DELETE FROM payment_allocation",
+        "UPDATE refund SET amount_micros = 1",
+    ] {
         let tx = world.tx().await;
         assert_eq!(db::sqlstate_of(&tx.run(change, []).await.unwrap_err()).as_deref(), Some("42501"), "{change}");
     }
@@ -221,5 +256,8 @@ async fn payments_are_listed_page_by_page_newest_first() {
     filter.after = first.last().map(|payment| payment.id);
     let second = payments(&tx, &filter).await.unwrap();
     let references = |page: &[Payment]| page.iter().map(|payment| payment.reference.clone()).collect::<Vec<_>>();
-    assert_eq!((references(&first), references(&second)), (vec!["pi_5".into(), "pi_4".into(), "pi_3".into()], vec!["pi_2".into()]));
+    assert_eq!(
+        (references(&first), references(&second)),
+        (vec!["pi_5".into(), "pi_4".into(), "pi_3".into()], vec!["pi_2".into()])
+    );
 }

@@ -31,7 +31,10 @@ impl World {
         let caller = NewCustomer::prepaid("C-2", "Caller", Currency::EUR, "Europe/Berlin", "DE", on("2026-01-01"));
         let caller = subscription::create_customer(&tx, &caller, began).await.unwrap();
         let plan = subscription::create_plan(&tx, "retainer", "Retainer", "", false).await.unwrap();
-        let version = NewPlanVersion { term_discount_percent: Percent::ZERO, ..NewPlanVersion::monthly(Currency::EUR, vec![retainer()]) };
+        let version = NewPlanVersion {
+            term_discount_percent: Percent::ZERO,
+            ..NewPlanVersion::monthly(Currency::EUR, vec![retainer()])
+        };
         let plan_version_id = subscription::publish_version(&tx, plan, &version, began).await.unwrap();
         let new = NewSubscription {
             customer_id: client,
@@ -60,7 +63,8 @@ impl World {
         assert_eq!(drafted.counts.failed, 0, "{:?}", invoicing::run_items(&tx, run, None, None, 10).await);
         while invoicing::finalise_some(&tx, run, 100, now).await.unwrap().phase != invoicing::Phase::Done {}
         let after = invoicing::open_documents(&tx, self.client).await.unwrap();
-        let new: Vec<_> = after.into_iter().filter(|document| before.iter().all(|known| known.id != document.id)).collect();
+        let new: Vec<_> =
+            after.into_iter().filter(|document| before.iter().all(|known| known.id != document.id)).collect();
         tx.commit().await.unwrap();
         assert_eq!(new.len(), 1, "one document a month");
         assert_eq!(new[0].due, eur("119"));

@@ -68,7 +68,12 @@ struct AccountRow {
 }
 
 /// The customer that has the account number afterwards; only its own row gets the new PIN.
-pub(crate) async fn set_pin(tx: &TenantTx, customer_id: CustomerId, account_no: &str, pin_hash: &str) -> Result<CustomerId> {
+pub(crate) async fn set_pin(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    account_no: &str,
+    pin_hash: &str,
+) -> Result<CustomerId> {
     let holder: Option<Uuid> = tx
         .value(
             "INSERT INTO customer_pin (tenant_id, account_no, customer_id, pin_hash) VALUES ($1, $2, $3, $4)

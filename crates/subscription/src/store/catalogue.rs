@@ -30,7 +30,11 @@ pub(crate) async fn insert_tariff(
     now: DateTime<Utc>,
 ) -> Result<TariffId> {
     let id = TariffId::new();
-    tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [format!("tariff {} {name}", tx.tenant_id()).into()]).await?;
+    tx.run(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        [format!("tariff {} {name}", tx.tenant_id()).into()],
+    )
+    .await?;
     tx.run(
         "INSERT INTO tariff (tenant_id, id, name, version, currency, document, published_at)
          SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6 FROM tariff WHERE tenant_id = $1 AND name = $3",
@@ -139,7 +143,13 @@ fn topic_of(row: topic::Model) -> Result<Topic> {
     })
 }
 
-pub(crate) async fn insert_plan(tx: &TenantTx, code: &str, name: &str, description: &str, is_add_on: bool) -> Result<PlanId> {
+pub(crate) async fn insert_plan(
+    tx: &TenantTx,
+    code: &str,
+    name: &str,
+    description: &str,
+    is_add_on: bool,
+) -> Result<PlanId> {
     let id = PlanId::new();
     let row = plan::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
@@ -167,10 +177,17 @@ pub(crate) async fn archive_plan(tx: &TenantTx, id: PlanId, now: DateTime<Utc>) 
 
 /// The plan with its row locked: versions of one plan are numbered one after the other.
 pub(crate) async fn lock_plan(tx: &TenantTx, id: PlanId) -> Result<Option<plan::Model>> {
-    Ok(tx.row("SELECT * FROM plan WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.tenant_id().into(), id.into()]).await?)
+    Ok(tx
+        .row("SELECT * FROM plan WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.tenant_id().into(), id.into()])
+        .await?)
 }
 
-pub(crate) async fn insert_version(tx: &TenantTx, plan: PlanId, new: &NewPlanVersion, now: DateTime<Utc>) -> Result<PlanVersionId> {
+pub(crate) async fn insert_version(
+    tx: &TenantTx,
+    plan: PlanId,
+    new: &NewPlanVersion,
+    now: DateTime<Utc>,
+) -> Result<PlanVersionId> {
     let id = PlanVersionId::new();
     tx.run(
         "INSERT INTO plan_version (tenant_id, id, plan_id, version, currency, term_months, trial_days, term_discount_percent,
@@ -199,7 +216,12 @@ pub(crate) async fn insert_version(tx: &TenantTx, plan: PlanId, new: &NewPlanVer
     Ok(id)
 }
 
-fn component_row(tx: &TenantTx, version: PlanVersionId, part: &Component, position: i32) -> Result<component::ActiveModel> {
+fn component_row(
+    tx: &TenantTx,
+    version: PlanVersionId,
+    part: &Component,
+    position: i32,
+) -> Result<component::ActiveModel> {
     Ok(component::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
         plan_version_id: Set(version.uuid()),

@@ -77,7 +77,10 @@ pub(crate) async fn by_id(tx: &TenantTx, id: CustomerId) -> Result<Option<Custom
 /// NO KEY: rows that refer to the customer may be written meanwhile.
 pub(crate) async fn lock(tx: &TenantTx, id: CustomerId) -> Result<Option<Customer>> {
     let row: Option<customer::Model> = tx
-        .row("SELECT * FROM customer WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE", [tx.tenant_id().into(), id.into()])
+        .row(
+            "SELECT * FROM customer WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+            [tx.tenant_id().into(), id.into()],
+        )
         .await?;
     row.map(domain).transpose()
 }
@@ -135,7 +138,13 @@ pub(crate) async fn page(tx: &TenantTx, filter: &CustomerFilter) -> Result<Vec<C
     rows.into_iter().map(domain).collect()
 }
 
-pub(crate) async fn insert_event(tx: &TenantTx, customer_id: CustomerId, kind: &str, text: &str, at: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn insert_event(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    kind: &str,
+    text: &str,
+    at: DateTime<Utc>,
+) -> Result<()> {
     let row = customer_event::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
         id: Set(Uuid::now_v7()),

@@ -51,7 +51,12 @@ pub(crate) async fn is_assigned_from(ptx: &PlatformTx, number_id: NumberId, from
     Ok(found.unwrap_or(false))
 }
 
-pub(crate) async fn assign(ptx: &PlatformTx, number_id: NumberId, organisation: TenantId, from: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn assign(
+    ptx: &PlatformTx,
+    number_id: NumberId,
+    organisation: TenantId,
+    from: DateTime<Utc>,
+) -> Result<()> {
     ptx.run(
         "INSERT INTO number_assignment (number_id, organisation_id, during) VALUES ($1, $2, tstzrange($3, NULL))",
         [number_id.into(), organisation.into(), from.into()],
@@ -85,7 +90,10 @@ struct ListedRow {
     organisation_id: Option<Uuid>,
 }
 
-pub(crate) async fn all(ptx: &PlatformTx, at: DateTime<Utc>) -> Result<Vec<(NumberId, String, NumberKind, Option<TenantId>)>> {
+pub(crate) async fn all(
+    ptx: &PlatformTx,
+    at: DateTime<Utc>,
+) -> Result<Vec<(NumberId, String, NumberKind, Option<TenantId>)>> {
     let rows: Vec<ListedRow> = ptx
         .rows(
             "SELECT n.id, n.e164, n.kind, a.organisation_id FROM number n
@@ -94,7 +102,9 @@ pub(crate) async fn all(ptx: &PlatformTx, at: DateTime<Utc>) -> Result<Vec<(Numb
         )
         .await?;
     rows.into_iter()
-        .map(|row| Ok((row.id.into(), row.e164, NumberKind::stored(&row.kind)?, row.organisation_id.map(TenantId::from_uuid))))
+        .map(|row| {
+            Ok((row.id.into(), row.e164, NumberKind::stored(&row.kind)?, row.organisation_id.map(TenantId::from_uuid)))
+        })
         .collect()
 }
 
@@ -164,7 +174,9 @@ pub(crate) async fn of_tenant(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Nu
             kind: NumberKind::stored(&row.kind)?,
             label: row.label.unwrap_or_else(|| row.e164.clone()),
             language: row.language.unwrap_or_else(|| "en".to_owned()),
-            unknown_callers: row.unknown_callers.map_or(Ok(UnknownCallers::AskPin), |word| UnknownCallers::stored(&word))?,
+            unknown_callers: row
+                .unknown_callers
+                .map_or(Ok(UnknownCallers::AskPin), |word| UnknownCallers::stored(&word))?,
             topics: topics.iter().filter(|topic| topic.number_id == id).cloned().collect(),
             e164: row.e164,
         });
@@ -192,10 +204,15 @@ pub(crate) async fn terms(tx: &TenantTx, number_id: NumberId) -> Result<Option<N
 }
 
 pub(crate) async fn all_terms(tx: &TenantTx) -> Result<Vec<NumberTerms>> {
-    let rows = number_terms::Entity::find().filter(number_terms::Column::TenantId.eq(tx.tenant_id().uuid())).all(tx).await?;
+    let rows =
+        number_terms::Entity::find().filter(number_terms::Column::TenantId.eq(tx.tenant_id().uuid())).all(tx).await?;
     rows.into_iter().map(terms_of).collect()
 }
 
 fn terms_of(row: number_terms::Model) -> Result<NumberTerms> {
-    Ok(NumberTerms { number_id: row.number_id.into(), customer_id: row.customer_id.into(), share: Percent::new(row.share_percent)? })
+    Ok(NumberTerms {
+        number_id: row.number_id.into(),
+        customer_id: row.customer_id.into(),
+        share: Percent::new(row.share_percent)?,
+    })
 }

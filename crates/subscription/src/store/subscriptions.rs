@@ -57,7 +57,10 @@ pub(crate) async fn by_id(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Su
 
 pub(crate) async fn lock(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Subscription>> {
     let row: Option<subscription::Model> = tx
-        .row("SELECT * FROM subscription WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.tenant_id().into(), id.into()])
+        .row(
+            "SELECT * FROM subscription WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+            [tx.tenant_id().into(), id.into()],
+        )
         .await?;
     Ok(row.map(domain))
 }
@@ -102,7 +105,12 @@ pub(crate) async fn cancel(tx: &TenantTx, id: SubscriptionId, at: DateTime<Utc>)
     Ok(())
 }
 
-pub(crate) async fn attach(tx: &TenantTx, to: &Subscription, version: PlanVersionId, from: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn attach(
+    tx: &TenantTx,
+    to: &Subscription,
+    version: PlanVersionId,
+    from: DateTime<Utc>,
+) -> Result<()> {
     let row = subscription_add_on::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
         subscription_id: Set(to.id.uuid()),
@@ -116,7 +124,12 @@ pub(crate) async fn attach(tx: &TenantTx, to: &Subscription, version: PlanVersio
 }
 
 /// Ends the attachment that has no end yet; `false` when there is none.
-pub(crate) async fn detach(tx: &TenantTx, id: SubscriptionId, version: PlanVersionId, at: DateTime<Utc>) -> Result<bool> {
+pub(crate) async fn detach(
+    tx: &TenantTx,
+    id: SubscriptionId,
+    version: PlanVersionId,
+    at: DateTime<Utc>,
+) -> Result<bool> {
     let ended = tx
         .run(
             "UPDATE subscription_add_on SET ended_at = $4

@@ -14,7 +14,10 @@ fn percentage(key: &str, of: Option<&str>) -> Component {
         kind: ComponentKind::Percent,
         measure: of.map(str::to_owned),
         billed: Billed::InArrears,
-        price: Price { model: Model::Percent(PercentPrice { rate: Decimal::from(8), ..Default::default() }), ..Price::per_unit(Decimal::ONE) },
+        price: Price {
+            model: Model::Percent(PercentPrice { rate: Decimal::from(8), ..Default::default() }),
+            ..Price::per_unit(Decimal::ONE)
+        },
         ..flat(key, "0")
     }
 }
@@ -26,8 +29,16 @@ async fn a_published_version_reads_back_as_it_was_given_and_the_next_one_gets_th
     let plan_id = create_plan(&tx, "per-event", "Per event", "Pay per call", false).await.unwrap();
     let components = vec![
         flat("platform", "49"),
-        Component { kind: ComponentKind::Seat, measure: Some("assigned".into()), included: Decimal::from(3), ..flat("seats", "29") },
-        Component { price: tiers(&[Some(1000), Some(5000), None]), ..usage("minutes", "minutes", &[("handled_by", "overflow")]) },
+        Component {
+            kind: ComponentKind::Seat,
+            measure: Some("assigned".into()),
+            included: Decimal::from(3),
+            ..flat("seats", "29")
+        },
+        Component {
+            price: tiers(&[Some(1000), Some(5000), None]),
+            ..usage("minutes", "minutes", &[("handled_by", "overflow")])
+        },
         percentage("management", Some("minutes")),
     ];
     let new = NewPlanVersion {
@@ -54,7 +65,12 @@ async fn a_published_version_reads_back_as_it_was_given_and_the_next_one_gets_th
 async fn a_published_version_can_be_changed_by_nobody() {
     let world = World::new().await;
     let version = world.version("basic", vec![flat("platform", "49")]).await;
-    for change in ["UPDATE plan_version SET term_months = 2", "DELETE FROM plan_version", "UPDATE component SET name = 'x'", "DELETE FROM component"] {
+    for change in [
+        "UPDATE plan_version SET term_months = 2",
+        "DELETE FROM plan_version",
+        "UPDATE component SET name = 'x'",
+        "DELETE FROM component",
+    ] {
         let tx = world.tx().await;
         let refused = tx.run(change, []).await.unwrap_err();
         // 42501: insufficient privilege
@@ -66,7 +82,8 @@ async fn a_published_version_can_be_changed_by_nobody() {
 #[tokio::test]
 async fn a_version_is_refused_whole_with_field_rule_and_value() {
     let world = World::new().await;
-    let seat = |measure: &str| Component { kind: ComponentKind::Seat, measure: Some(measure.into()), ..flat("seats", "29") };
+    let seat =
+        |measure: &str| Component { kind: ComponentKind::Seat, measure: Some(measure.into()), ..flat("seats", "29") };
     let by_language = Price::from_json(&serde_json::json!(
         {"model": "by", "dimension": "language", "cases": {"en": {"model": "per_unit", "unit": "0.40"}}}
     ));
@@ -75,24 +92,66 @@ async fn a_version_is_refused_whole_with_field_rule_and_value() {
         (vec![flat("a", "1"), flat("a", "2")], ("components/a/key", "must_be_unique", "a")),
         (vec![Component { name: "".into(), ..flat("a", "1") }], ("components/a/name", "must_not_be_empty", "")),
         (vec![usage("a", "minuts", &[])], ("components/a/measure", "must_be_known_measure", "minuts")),
-        (vec![Component { measure: None, ..usage("a", "", &[]) }], ("components/a/measure", "must_be_known_measure", "")),
+        (
+            vec![Component { measure: None, ..usage("a", "", &[]) }],
+            ("components/a/measure", "must_be_known_measure", ""),
+        ),
         (vec![seat("everybody")], ("components/seats/measure", "must_be_known_measure", "everybody")),
         (vec![seat("active")], ("components/seats/billed", "must_be_billed_in_arrears", "in_advance")),
-        (vec![Component { measure: Some("calls".into()), ..flat("a", "1") }], ("components/a/measure", "must_be_absent", "calls")),
-        (vec![Component { billed: Billed::InAdvance, ..usage("a", "calls", &[]) }], ("components/a/billed", "must_be_billed_in_arrears", "in_advance")),
-        (vec![usage("a", "calls", &[("colour", "red")])], ("components/a/filter/colour", "must_be_known_dimension", "colour")),
-        (vec![Component { filter: dimensions(&[("topic", "x")]), ..flat("a", "1") }], ("components/a/filter", "must_be_absent", "topic=x")),
-        (vec![Component { price: by_language.unwrap(), ..usage("a", "calls", &[]) }], ("components/a/price/dimension", "must_be_known_dimension", "language")),
-        (vec![Component { included: Decimal::NEGATIVE_ONE, ..usage("a", "calls", &[]) }], ("components/a/included", "must_not_be_negative", "-1")),
-        (vec![Component { included: Decimal::ONE, ..flat("a", "1") }], ("components/a/included", "nothing_included", "1")),
-        (vec![Component { price: tiers(&[Some(100), Some(50), None]), ..usage("a", "calls", &[]) }], ("components/a/price/tiers/1/up_to", "tiers_must_rise", "\"50\"")),
-        (vec![Component { price: tiers(&[Some(100), Some(100), None]), ..usage("a", "calls", &[]) }], ("components/a/price/tiers/1/up_to", "tiers_must_rise", "\"100\"")),
-        (vec![Component { price: tiers(&[Some(100)]), ..usage("a", "calls", &[]) }], ("components/a/price/tiers/0/up_to", "last_tier_must_be_open", "\"100\"")),
+        (
+            vec![Component { measure: Some("calls".into()), ..flat("a", "1") }],
+            ("components/a/measure", "must_be_absent", "calls"),
+        ),
+        (
+            vec![Component { billed: Billed::InAdvance, ..usage("a", "calls", &[]) }],
+            ("components/a/billed", "must_be_billed_in_arrears", "in_advance"),
+        ),
+        (
+            vec![usage("a", "calls", &[("colour", "red")])],
+            ("components/a/filter/colour", "must_be_known_dimension", "colour"),
+        ),
+        (
+            vec![Component { filter: dimensions(&[("topic", "x")]), ..flat("a", "1") }],
+            ("components/a/filter", "must_be_absent", "topic=x"),
+        ),
+        (
+            vec![Component { price: by_language.unwrap(), ..usage("a", "calls", &[]) }],
+            ("components/a/price/dimension", "must_be_known_dimension", "language"),
+        ),
+        (
+            vec![Component { included: Decimal::NEGATIVE_ONE, ..usage("a", "calls", &[]) }],
+            ("components/a/included", "must_not_be_negative", "-1"),
+        ),
+        (
+            vec![Component { included: Decimal::ONE, ..flat("a", "1") }],
+            ("components/a/included", "nothing_included", "1"),
+        ),
+        (
+            vec![Component { price: tiers(&[Some(100), Some(50), None]), ..usage("a", "calls", &[]) }],
+            ("components/a/price/tiers/1/up_to", "tiers_must_rise", "\"50\""),
+        ),
+        (
+            vec![Component { price: tiers(&[Some(100), Some(100), None]), ..usage("a", "calls", &[]) }],
+            ("components/a/price/tiers/1/up_to", "tiers_must_rise", "\"100\""),
+        ),
+        (
+            vec![Component { price: tiers(&[Some(100)]), ..usage("a", "calls", &[]) }],
+            ("components/a/price/tiers/0/up_to", "last_tier_must_be_open", "\"100\""),
+        ),
         (vec![flat("a", "-1")], ("components/a/price/unit", "must_not_be_negative", "\"-1\"")),
-        (vec![usage("a", "calls", &[]), usage("b", "calls", &[("topic", "x")])], ("components/b/filter", "filters_must_not_overlap", "topic=x")),
+        (
+            vec![usage("a", "calls", &[]), usage("b", "calls", &[("topic", "x")])],
+            ("components/b/filter", "filters_must_not_overlap", "topic=x"),
+        ),
         (vec![percentage("p", Some("nothing"))], ("components/p/measure", "must_be_other_component", "nothing")),
-        (vec![percentage("p", None), percentage("q", Some("p"))], ("components/q/measure", "must_be_other_component", "p")),
-        (vec![Component { price: Price::per_unit(Decimal::ONE), ..percentage("p", None) }], ("components/p/price/model", "must_be_percent_price", "p")),
+        (
+            vec![percentage("p", None), percentage("q", Some("p"))],
+            ("components/q/measure", "must_be_other_component", "p"),
+        ),
+        (
+            vec![Component { price: Price::per_unit(Decimal::ONE), ..percentage("p", None) }],
+            ("components/p/price/model", "must_be_percent_price", "p"),
+        ),
     ];
     let tx = world.tx().await;
     let plan = create_plan(&tx, "basic", "Basic", "", false).await.unwrap();
@@ -105,9 +164,18 @@ async fn a_version_is_refused_whole_with_field_rule_and_value() {
     let cases = [
         (NewPlanVersion { term_months: 0, ..monthly() }, is("term_months", "must_lie_between", "0")),
         (NewPlanVersion { trial_days: 366, ..monthly() }, is("trial_days", "must_lie_between", "366")),
-        (NewPlanVersion { term_discount_percent: percent("101"), ..monthly() }, is("term_discount_percent", "must_not_exceed_whole", "101")),
-        (NewPlanVersion { commitment: Money::zero(Currency::USD), ..monthly() }, is("commitment", "currency_must_match", "USD")),
-        (NewPlanVersion { features: vec!["a".into(), "a".into()], ..monthly() }, is("features/1", "must_be_unique", "a")),
+        (
+            NewPlanVersion { term_discount_percent: percent("101"), ..monthly() },
+            is("term_discount_percent", "must_not_exceed_whole", "101"),
+        ),
+        (
+            NewPlanVersion { commitment: Money::zero(Currency::USD), ..monthly() },
+            is("commitment", "currency_must_match", "USD"),
+        ),
+        (
+            NewPlanVersion { features: vec!["a".into(), "a".into()], ..monthly() },
+            is("features/1", "must_be_unique", "a"),
+        ),
         (NewPlanVersion { features: vec!["A".into()], ..monthly() }, is("features/0", "must_be_feature", "A")),
     ];
     for (new, expected) in cases {
@@ -145,7 +213,10 @@ async fn plans_have_codes_of_their_own_and_an_archived_one_gets_no_new_version()
     let plan = create_plan(&tx, "basic", "Basic", "", false).await.unwrap();
     archive_plan(&tx, plan, at("2026-02-01T00:00:00Z")).await.unwrap();
     let new = NewPlanVersion::monthly(Currency::EUR, vec![]);
-    assert_eq!(refused(publish_version(&tx, plan, &new, at("2026-02-02T00:00:00Z")).await), is("plan", "must_not_be_archived", "basic"));
+    assert_eq!(
+        refused(publish_version(&tx, plan, &new, at("2026-02-02T00:00:00Z")).await),
+        is("plan", "must_not_be_archived", "basic")
+    );
     assert_eq!(refused(create_plan(&tx, "Basic!", "Basic", "", false).await), is("code", "must_be_slug", "Basic!"));
     assert_eq!(refused(create_plan(&tx, "basic", "Basic", "", false).await), is("code", "must_be_free", "basic"));
 }

@@ -15,7 +15,14 @@ async fn covers(world: &World, customer: db::CustomerId, meter: &str, pairs: &[(
 async fn put_on(world: &World, customer: db::CustomerId, version: db::PlanVersionId) -> db::SubscriptionId {
     let tx = world.tx().await;
     let starts_at = at("2026-03-01T12:00:00Z");
-    let new = NewSubscription { customer_id: customer, plan_version_id: version, seats: 0, anchor_on: on("2026-03-01"), starts_at, trial: false };
+    let new = NewSubscription {
+        customer_id: customer,
+        plan_version_id: version,
+        seats: 0,
+        anchor_on: on("2026-03-01"),
+        starts_at,
+        trial: false,
+    };
     let id = subscribe(&tx, &new, starts_at).await.unwrap();
     tx.commit().await.unwrap();
     id
@@ -62,7 +69,10 @@ async fn two_subscriptions_that_cover_the_same_usage_are_several() {
     let customer = world.customer("C-1", "Europe/Berlin").await;
     put_on(&world, customer, all).await;
     put_on(&world, customer, overflow).await;
-    assert_eq!(covers(&world, customer, "minutes", &[("handled_by", "overflow")], "2026-04-01T00:00:00Z").await, "several");
+    assert_eq!(
+        covers(&world, customer, "minutes", &[("handled_by", "overflow")], "2026-04-01T00:00:00Z").await,
+        "several"
+    );
     assert_eq!(covers(&world, customer, "minutes", &[("handled_by", "core")], "2026-04-01T00:00:00Z").await, "minutes");
 }
 
@@ -83,7 +93,9 @@ async fn an_add_on_covers_like_the_plan_and_only_while_it_is_there() {
     let refusal = refused(add_add_on(&tx, id, twice, at("2026-03-10T00:00:00Z"), now).await);
     assert_eq!(refusal, is("components/again/filter", "filters_must_not_overlap", "again"));
     tx.commit().await.unwrap();
-    for (instant, expected) in [("2026-03-09T23:59:59Z", "-"), ("2026-03-10T00:00:00Z", "per_call"), ("2026-03-20T00:00:00Z", "-")] {
+    for (instant, expected) in
+        [("2026-03-09T23:59:59Z", "-"), ("2026-03-10T00:00:00Z", "per_call"), ("2026-03-20T00:00:00Z", "-")]
+    {
         assert_eq!(covers(&world, customer, "calls", &[], instant).await, expected, "{instant}");
     }
 }

@@ -21,7 +21,10 @@ async fn a_prepaid_customer_gets_its_wallet_and_a_postpaid_one_none() {
     assert_eq!(ledger::wallet_of(&tx, postpaid).await.unwrap(), None);
     assert_eq!(next_customer_no(&tx).await.unwrap(), "C-00003");
     let stored = customer(&tx, prepaid).await.unwrap().unwrap();
-    assert_eq!((stored.name.as_str(), stored.billing, stored.anchor_on), ("Anna Ähre", Billing::Prepaid, on("2026-01-31")));
+    assert_eq!(
+        (stored.name.as_str(), stored.billing, stored.anchor_on),
+        ("Anna Ähre", Billing::Prepaid, on("2026-01-31"))
+    );
 }
 
 #[tokio::test]
@@ -38,7 +41,10 @@ async fn a_customer_that_breaks_a_rule_is_refused_with_field_rule_and_value() {
         (NewCustomer { payment_terms_days: 366, ..anna() }, is("payment_terms_days", "must_lie_between", "366")),
         (NewCustomer { floor: floor("1"), ..anna() }, is("floor", "floor_must_not_be_positive", "1.00 EUR")),
         (NewCustomer { floor: Money::zero(Currency::USD), ..anna() }, is("floor", "currency_must_match", "USD")),
-        (NewCustomer { billing: Billing::Postpaid, floor: floor("-1"), ..anna() }, is("floor", "postpaid_has_no_floor", "-1.00 EUR")),
+        (
+            NewCustomer { billing: Billing::Postpaid, floor: floor("-1"), ..anna() },
+            is("floor", "postpaid_has_no_floor", "-1.00 EUR"),
+        ),
     ];
     for (new, expected) in cases {
         let tx = world.tx().await;
@@ -132,7 +138,10 @@ async fn five_wrong_pins_make_an_account_wait_even_for_the_right_one() {
     assert_eq!(customer_by_pin(&tx, "4711", "0000", until).await.unwrap(), PinCheck::Wrong);
     // the sixth doubles it: 10:01:00 + 120 s
     let until = at("2026-03-01T10:03:00Z");
-    assert_eq!(customer_by_pin(&tx, "4711", "2580", at("2026-03-01T10:02:59Z")).await.unwrap(), PinCheck::Throttled { until });
+    assert_eq!(
+        customer_by_pin(&tx, "4711", "2580", at("2026-03-01T10:02:59Z")).await.unwrap(),
+        PinCheck::Throttled { until }
+    );
     assert_eq!(customer_by_pin(&tx, "4711", "2580", until).await.unwrap(), PinCheck::Known(anna));
     // and the right one forgets them all
     assert_eq!(customer_by_pin(&tx, "4711", "0000", until).await.unwrap(), PinCheck::Wrong);
@@ -144,7 +153,16 @@ async fn a_timeline_tells_what_happened_newest_first() {
     let world = World::new().await;
     let anna = world.customer("C-1", "Europe/Berlin").await;
     let tx = world.tx().await;
-    add_customer_event(&tx, anna, "top_up", "Topped up 20.00 EUR.", at("2026-02-01T08:00:00Z"), at("2026-02-01T09:00:00Z")).await.unwrap();
+    add_customer_event(
+        &tx,
+        anna,
+        "top_up",
+        "Topped up 20.00 EUR.",
+        at("2026-02-01T08:00:00Z"),
+        at("2026-02-01T09:00:00Z"),
+    )
+    .await
+    .unwrap();
     let events = customer_events(&tx, anna, 10).await.unwrap();
     let told: Vec<_> = events.iter().map(|event| (event.kind.as_str(), event.at)).collect();
     assert_eq!(told, [("top_up", at("2026-02-01T08:00:00Z")), ("created", at("2026-01-01T08:00:00Z"))]);
@@ -158,7 +176,10 @@ async fn the_billing_period_of_a_customer_is_a_month_from_its_anchor_in_its_zone
     let anna = customer(&tx, id).await.unwrap().unwrap();
     // 28 Feb 00:00 in Berlin is 27 Feb 23:00 UTC; 31 Mar 00:00 is in summer time, 30 Mar 22:00 UTC.
     let period = billing_period_of_customer(&anna, at("2026-02-27T23:00:00Z")).unwrap();
-    assert_eq!((period.position, period.starts_at, period.ends_at), (1, at("2026-02-27T23:00:00Z"), at("2026-03-30T22:00:00Z")));
+    assert_eq!(
+        (period.position, period.starts_at, period.ends_at),
+        (1, at("2026-02-27T23:00:00Z"), at("2026-03-30T22:00:00Z"))
+    );
     assert_eq!((period.starts_on, period.ends_on), (on("2026-02-28"), on("2026-03-31")));
     let before = billing_period_of_customer(&anna, at("2026-01-30T22:59:59Z"));
     assert_eq!(refused(before).1, "must_not_precede_start");

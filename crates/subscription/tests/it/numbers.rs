@@ -28,7 +28,8 @@ async fn a_number_belongs_to_whoever_had_it_at_the_instant_asked_for() {
     assign_number(&ptx, number, other, at("2026-04-01T00:00:00Z")).await.unwrap();
     // before the latest assignment, or at the instant it began: refused
     for from in ["2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"] {
-        let refusal = refused(assign_number(&ptx, number, if from < "2026-03" { other } else { world.tenant }, at(from)).await);
+        let refusal =
+            refused(assign_number(&ptx, number, if from < "2026-03" { other } else { world.tenant }, at(from)).await);
         assert_eq!(refusal.1, "assignments_must_not_overlap", "{from}");
     }
     assert_eq!(refused(add_number(&ptx, "0900", NumberKind::Premium).await), is("e164", "must_be_e164", "0900"));
@@ -44,7 +45,10 @@ async fn nobody_has_a_number_after_it_was_given_back() {
     assert_eq!(number_owner(&ptx, HELPLINE, at("2026-02-01T00:00:00Z")).await.unwrap(), None);
     assign_number(&ptx, number, world.tenant, at("2026-03-01T00:00:00Z")).await.unwrap();
     assert_eq!(number_owner(&ptx, HELPLINE, at("2026-02-15T00:00:00Z")).await.unwrap(), None);
-    assert_eq!(all_numbers(&ptx, at("2026-02-15T00:00:00Z")).await.unwrap(), [(number, HELPLINE.to_owned(), NumberKind::Local, None)]);
+    assert_eq!(
+        all_numbers(&ptx, at("2026-02-15T00:00:00Z")).await.unwrap(),
+        [(number, HELPLINE.to_owned(), NumberKind::Local, None)]
+    );
 }
 
 /// The world's tenant with the helpline, set up.
@@ -54,7 +58,12 @@ async fn with_number(world: &World) -> db::NumberId {
     assign_number(&ptx, number, world.tenant, at("2026-01-01T00:00:00Z")).await.unwrap();
     ptx.commit().await.unwrap();
     let tx = world.tx().await;
-    let setting = NumberSetting { number_id: number, label: "Helpline".into(), language: "de".into(), unknown_callers: UnknownCallers::AskPin };
+    let setting = NumberSetting {
+        number_id: number,
+        label: "Helpline".into(),
+        language: "de".into(),
+        unknown_callers: UnknownCallers::AskPin,
+    };
     set_number(&tx, &setting).await.unwrap();
     tx.commit().await.unwrap();
     number
@@ -65,9 +74,17 @@ async fn a_tenant_sets_only_numbers_that_it_has_had() {
     let world = World::new().await;
     let number = with_number(&world).await;
     let stranger = add_organisation(&world.database, "stranger").await;
-    let setting = NumberSetting { number_id: number, label: "Mine".into(), language: "en".into(), unknown_callers: UnknownCallers::Refuse };
+    let setting = NumberSetting {
+        number_id: number,
+        label: "Mine".into(),
+        language: "en".into(),
+        unknown_callers: UnknownCallers::Refuse,
+    };
     let tx = world.database.db.tenant(stranger).await.unwrap();
-    assert_eq!(refused(set_number(&tx, &setting).await), is("number_id", "number_must_be_assigned", &number.to_string()));
+    assert_eq!(
+        refused(set_number(&tx, &setting).await),
+        is("number_id", "number_must_be_assigned", &number.to_string())
+    );
     assert_eq!(numbers(&tx, at("2026-02-01T00:00:00Z")).await.unwrap(), []);
     let tx = world.tx().await;
     let wrong = NumberSetting { language: "Deutsch".into(), ..setting };
@@ -90,7 +107,13 @@ async fn tariffs_are_kept_in_versions_and_a_topic_points_to_one() {
     assert_eq!(stored.iter().map(|tariff| (tariff.id, tariff.version)).collect::<Vec<_>>(), [(second, 2), (first, 1)]);
     assert_eq!((stored[0].tariff.clone(), stored[1].tariff.clone()), (dear, cheap));
 
-    let new = NewTopic { number_id: number, digit: 1, name: "Tax".into(), tariff_id: first, meter_starts: MeterStarts::AgentJoined };
+    let new = NewTopic {
+        number_id: number,
+        digit: 1,
+        name: "Tax".into(),
+        tariff_id: first,
+        meter_starts: MeterStarts::AgentJoined,
+    };
     let id = set_topic(&tx, &new).await.unwrap();
     assert_eq!(set_topic(&tx, &NewTopic { tariff_id: second, ..new.clone() }).await.unwrap(), id);
     assert_eq!(topic(&tx, number, 1).await.unwrap().unwrap().tariff_id, second);
@@ -99,7 +122,10 @@ async fn tariffs_are_kept_in_versions_and_a_topic_points_to_one() {
     assert_eq!(topic(&tx, number, 1).await.unwrap(), None);
     assert_eq!(topic_by_id(&tx, id).await.unwrap().unwrap().name, "Tax");
     assert_ne!(set_topic(&tx, &new).await.unwrap(), id);
-    assert_eq!(refused(set_topic(&tx, &NewTopic { digit: 10, ..new.clone() }).await), is("digit", "must_be_digit", "10"));
+    assert_eq!(
+        refused(set_topic(&tx, &NewTopic { digit: 10, ..new.clone() }).await),
+        is("digit", "must_be_digit", "10")
+    );
     let unset = set_topic(&tx, &NewTopic { number_id: db::NumberId::new(), ..new.clone() }).await;
     assert!(matches!(unset, Err(SubscriptionError::NotFound { kind: "number", .. })));
     let untold = set_topic(&tx, &NewTopic { tariff_id: db::TariffId::new(), ..new }).await;

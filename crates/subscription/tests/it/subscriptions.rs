@@ -5,7 +5,14 @@ use money::Currency;
 use subscription::*;
 
 fn new(customer_id: CustomerId, plan_version_id: PlanVersionId, anchor: &str, starts: &str) -> NewSubscription {
-    NewSubscription { customer_id, plan_version_id, seats: 0, anchor_on: on(anchor), starts_at: at(starts), trial: false }
+    NewSubscription {
+        customer_id,
+        plan_version_id,
+        seats: 0,
+        anchor_on: on(anchor),
+        starts_at: at(starts),
+        trial: false,
+    }
 }
 
 async fn start(tx: &TenantTx, new: &NewSubscription) -> SubscriptionId {
@@ -20,9 +27,24 @@ async fn periods_run_from_the_anchor_day_and_are_never_chained() {
     let tx = world.tx().await;
     // expected civil dates of the bounds; 2026 is no leap year, 2028 is
     for (anchor, starts, until, bounds) in [
-        ("2026-01-29", "2026-01-29T12:00:00Z", "2026-04-01T00:00:00Z", vec!["2026-01-29", "2026-02-28", "2026-03-29", "2026-04-29"]),
-        ("2026-01-30", "2026-01-30T12:00:00Z", "2026-04-01T00:00:00Z", vec!["2026-01-30", "2026-02-28", "2026-03-30", "2026-04-30"]),
-        ("2026-01-31", "2026-01-31T12:00:00Z", "2026-05-01T00:00:00Z", vec!["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]),
+        (
+            "2026-01-29",
+            "2026-01-29T12:00:00Z",
+            "2026-04-01T00:00:00Z",
+            vec!["2026-01-29", "2026-02-28", "2026-03-29", "2026-04-29"],
+        ),
+        (
+            "2026-01-30",
+            "2026-01-30T12:00:00Z",
+            "2026-04-01T00:00:00Z",
+            vec!["2026-01-30", "2026-02-28", "2026-03-30", "2026-04-30"],
+        ),
+        (
+            "2026-01-31",
+            "2026-01-31T12:00:00Z",
+            "2026-05-01T00:00:00Z",
+            vec!["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"],
+        ),
         ("2028-01-31", "2028-01-31T12:00:00Z", "2028-03-01T00:00:00Z", vec!["2028-01-31", "2028-02-29", "2028-03-31"]),
     ] {
         let id = start(&tx, &new(customer, version, anchor, starts)).await;
@@ -30,7 +52,10 @@ async fn periods_run_from_the_anchor_day_and_are_never_chained() {
         let mut found: Vec<String> = periods.iter().map(|period| period.starts_on.to_string()).collect();
         found.push(periods.last().unwrap().ends_on.to_string());
         assert_eq!(found, bounds, "{anchor}");
-        assert_eq!(periods.iter().map(|period| period.position).collect::<Vec<_>>(), (0..periods.len() as u32).collect::<Vec<_>>());
+        assert_eq!(
+            periods.iter().map(|period| period.position).collect::<Vec<_>>(),
+            (0..periods.len() as u32).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -40,11 +65,26 @@ async fn bounds_are_local_midnights_on_both_sides_of_a_change_of_the_clocks() {
     let version = world.version("basic", vec![]).await;
     for (no, zone, starts, bounds) in [
         // Berlin: summer time from 29 March, UTC+1 before and UTC+2 after
-        ("C-1", "Europe/Berlin", "2026-03-01T12:00:00Z", ["2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z"]),
+        (
+            "C-1",
+            "Europe/Berlin",
+            "2026-03-01T12:00:00Z",
+            ["2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z"],
+        ),
         // New York: summer time from 8 March, UTC-5 before and UTC-4 after
-        ("C-2", "America/New_York", "2026-03-01T12:00:00Z", ["2026-03-01T05:00:00Z", "2026-04-01T04:00:00Z", "2026-05-01T04:00:00Z"]),
+        (
+            "C-2",
+            "America/New_York",
+            "2026-03-01T12:00:00Z",
+            ["2026-03-01T05:00:00Z", "2026-04-01T04:00:00Z", "2026-05-01T04:00:00Z"],
+        ),
         // India: UTC+5:30 all year
-        ("C-3", "Asia/Kolkata", "2026-03-01T12:00:00Z", ["2026-02-28T18:30:00Z", "2026-03-31T18:30:00Z", "2026-04-30T18:30:00Z"]),
+        (
+            "C-3",
+            "Asia/Kolkata",
+            "2026-03-01T12:00:00Z",
+            ["2026-02-28T18:30:00Z", "2026-03-31T18:30:00Z", "2026-04-30T18:30:00Z"],
+        ),
     ] {
         let customer = world.customer(no, zone).await;
         let tx = world.tx().await;
@@ -103,7 +143,9 @@ async fn a_trial_ends_by_the_clock_after_its_civil_days() {
     let version = world.version("basic", vec![]).await;
     let customer = world.customer("C-1", "Europe/Berlin").await;
     let tx = world.tx().await;
-    let id = start(&tx, &NewSubscription { trial: true, ..new(customer, version, "2026-03-20", "2026-03-20T15:00:00Z") }).await;
+    let id =
+        start(&tx, &NewSubscription { trial: true, ..new(customer, version, "2026-03-20", "2026-03-20T15:00:00Z") })
+            .await;
     let stored = subscription(&tx, id).await.unwrap().unwrap();
     // 20 March and 13 more days; 3 April 00:00 in Berlin is 2 April 22:00 UTC
     let ends = at("2026-04-02T22:00:00Z");
@@ -118,15 +160,29 @@ async fn a_subscription_that_breaks_a_rule_is_refused() {
     let version = world.version("basic", vec![]).await;
     let add_on = world.version_with("crm", true, NewPlanVersion::monthly(Currency::EUR, vec![])).await;
     let dollars = world.version_with("usd", false, NewPlanVersion::monthly(Currency::USD, vec![])).await;
-    let untried = world.version_with("sure", false, NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, vec![]) }).await;
+    let untried = world
+        .version_with("sure", false, NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, vec![]) })
+        .await;
     let customer = world.customer("C-1", "Europe/Berlin").await;
     let good = new(customer, version, "2026-03-01", "2026-03-15T12:00:00Z");
     let cases = [
         (NewSubscription { plan_version_id: add_on, ..good.clone() }, is("plan_version_id", "must_be_plan", "crm")),
-        (NewSubscription { plan_version_id: dollars, ..good.clone() }, is("plan_version_id", "currency_must_match", "USD")),
-        (NewSubscription { anchor_on: on("2026-02-15"), ..good.clone() }, is("anchor_on", "anchor_must_hold_start", "2026-02-15")),
-        (NewSubscription { anchor_on: on("2026-03-16"), ..good.clone() }, is("anchor_on", "anchor_must_hold_start", "2026-03-16")),
-        (NewSubscription { plan_version_id: untried, trial: true, ..good.clone() }, is("trial", "trial_needs_days", "sure")),
+        (
+            NewSubscription { plan_version_id: dollars, ..good.clone() },
+            is("plan_version_id", "currency_must_match", "USD"),
+        ),
+        (
+            NewSubscription { anchor_on: on("2026-02-15"), ..good.clone() },
+            is("anchor_on", "anchor_must_hold_start", "2026-02-15"),
+        ),
+        (
+            NewSubscription { anchor_on: on("2026-03-16"), ..good.clone() },
+            is("anchor_on", "anchor_must_hold_start", "2026-03-16"),
+        ),
+        (
+            NewSubscription { plan_version_id: untried, trial: true, ..good.clone() },
+            is("trial", "trial_needs_days", "sure"),
+        ),
         (NewSubscription { seats: u32::MAX, ..good.clone() }, is("seats", "must_lie_between", "4294967295")),
     ];
     let tx = world.tx().await;
@@ -154,7 +210,8 @@ async fn an_add_on_brings_its_features_and_components_for_as_long_as_it_is_there
     let (from, until) = (at("2026-03-10T00:00:00Z"), at("2026-03-20T00:00:00Z"));
     add_add_on(&tx, id, crm, from, from).await.unwrap();
     end_add_on(&tx, id, crm, until, from).await.unwrap();
-    let granted = async |instant: &str| features(&tx, id, at(instant)).await.unwrap().into_iter().collect::<Vec<_>>().join(" ");
+    let granted =
+        async |instant: &str| features(&tx, id, at(instant)).await.unwrap().into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(granted("2026-03-01T11:59:59Z").await, "");
     assert_eq!(granted("2026-03-09T23:59:59Z").await, "analytics");
     assert_eq!(granted("2026-03-10T00:00:00Z").await, "analytics crm.zoho");
@@ -165,7 +222,10 @@ async fn an_add_on_brings_its_features_and_components_for_as_long_as_it_is_there
     assert_eq!(keys(components_at(&tx, &own, from).await.unwrap()), ["platform", "crm"]);
     assert_eq!(keys(components_at(&tx, &own, until).await.unwrap()), ["platform"]);
 
-    assert_eq!(refused(add_add_on(&tx, id, clash, until, from).await), is("components/platform/key", "must_be_unique", "platform"));
+    assert_eq!(
+        refused(add_add_on(&tx, id, clash, until, from).await),
+        is("components/platform/key", "must_be_unique", "platform")
+    );
     assert_eq!(refused(add_add_on(&tx, id, plan, until, from).await), is("plan_version_id", "must_be_add_on", "basic"));
     assert_eq!(refused(add_add_on(&tx, id, crm, at("2026-02-01T00:00:00Z"), from).await).1, "must_not_precede_start");
     // attached again after it ended, and then not a second time

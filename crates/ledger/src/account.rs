@@ -158,6 +158,9 @@ mod tests {
         assert!(AccountRef::Customer(AccountKind::Unbilled, anna).check().is_ok());
         assert!(AccountRef::Book(AccountKind::Revenue).check().is_ok());
         assert!(matches!(AccountRef::Book(AccountKind::Wallet).check(), Err(LedgerError::AccountMustNameCustomer(_))));
-        assert!(matches!(AccountRef::Customer(AccountKind::Tax, anna).check(), Err(LedgerError::AccountBelongsToBook(_))));
+        assert!(matches!(
+            AccountRef::Customer(AccountKind::Tax, anna).check(),
+            Err(LedgerError::AccountBelongsToBook(_))
+        ));
     }
 }

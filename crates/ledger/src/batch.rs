@@ -44,7 +44,11 @@ fn purse_of(
 }
 
 /// [`crate::reserve`] for many wishes in their order; answers in their order. A wish that is denied takes nothing from those behind it.
-pub async fn reserve_batch(tx: &TenantTx, wishes: &[Reserve], now: DateTime<Utc>) -> Result<Vec<Reserved>, LedgerError> {
+pub async fn reserve_batch(
+    tx: &TenantTx,
+    wishes: &[Reserve],
+    now: DateTime<Utc>,
+) -> Result<Vec<Reserved>, LedgerError> {
     if let Some(wish) = wishes.iter().find(|wish| !wish.amount.is_positive()) {
         return Err(LedgerError::AmountMustBePositive(wish.amount));
     }

@@ -176,11 +176,22 @@ pub async fn accrue(
     effective_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Posted, LedgerError> {
+    post(tx, &accrual(customer_id, net, key, memo, effective_at)?, now).await
+}
+
+/// The posting of [`accrue`], for blocks of [`post_many`].
+pub fn accrual(
+    customer_id: CustomerId,
+    net: Money,
+    key: &str,
+    memo: &str,
+    effective_at: DateTime<Utc>,
+) -> Result<Posting, LedgerError> {
     let entries = vec![
         (AccountRef::Customer(AccountKind::Unbilled, customer_id), net.checked_neg()?),
         (AccountRef::Book(AccountKind::Revenue), net),
     ];
-    post(tx, &Posting::new("call", key, memo, effective_at, entries)?, now).await
+    Posting::new("call", key, memo, effective_at, entries)
 }
 
 #[cfg(test)]
@@ -212,7 +223,8 @@ mod tests {
     #[test]
     fn entries_of_zero_are_left_out() {
         let now = DateTime::<Utc>::UNIX_EPOCH;
-        let entries = vec![(AccountRef::Book(AccountKind::Revenue), eur("0")), (AccountRef::Book(AccountKind::Tax), eur("0"))];
+        let entries =
+            vec![(AccountRef::Book(AccountKind::Revenue), eur("0")), (AccountRef::Book(AccountKind::Tax), eur("0"))];
         assert!(Posting::new("test", "1", "", now, entries).unwrap().entries().is_empty());
     }
 }

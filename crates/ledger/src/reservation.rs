@@ -2,7 +2,7 @@ use crate::error::LedgerError;
 use crate::store;
 use chrono::{DateTime, Utc};
 use db::{CallId, CustomerId, TenantTx};
-use money::Money;
+use money::{Currency, Money};
 
 /// Which level's price of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,4 +77,18 @@ pub async fn release(tx: &TenantTx, call_id: CallId, leg: Leg, now: DateTime<Utc
 /// Gives back what nobody has extended or settled in time (I14); how many reservations expired.
 pub async fn expire_leases(tx: &TenantTx, now: DateTime<Utc>) -> Result<u64, LedgerError> {
     store::reservations::expire(tx, now).await
+}
+
+/// What a leg holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The sum of its open reservations.
+    pub amount: Money,
+    /// The highest seq it ever asked with; 0 when it never did. The next wish is one above.
+    pub last_seq: u32,
+}
+
+/// What a call's leg holds in this book.
+pub async fn held(tx: &TenantTx, call_id: CallId, leg: Leg, currency: Currency) -> Result<Held, LedgerError> {
+    store::reservations::held(tx, call_id, leg, currency).await
 }

@@ -56,7 +56,12 @@ pub async fn wallet_of(tx: &TenantTx, customer_id: CustomerId) -> Result<Option<
 }
 
 /// Moves the floor; refused when balance less reserved is below it already.
-pub async fn set_floor(tx: &TenantTx, customer_id: CustomerId, floor: Money, _now: DateTime<Utc>) -> Result<(), LedgerError> {
+pub async fn set_floor(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    floor: Money,
+    _now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
     if floor.is_positive() {
         return Err(LedgerError::FloorMustNotBePositive(floor));
     }

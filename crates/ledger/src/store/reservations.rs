@@ -1,6 +1,6 @@
 use crate::error::LedgerError;
-use crate::reservation::{Leg, Reserve, Reserved};
-use ::money::Money;
+use crate::reservation::{Held, Leg, Reserve, Reserved};
+use ::money::{Currency, Money};
 use chrono::{DateTime, Utc};
 use db::{CallId, TenantTx};
 use sea_orm::FromQueryResult;
@@ -72,6 +72,25 @@ pub async fn release(tx: &TenantTx, call_id: CallId, leg: Leg, now: DateTime<Utc
         )
         .await?;
     Ok(count(closed))
+}
+
+pub async fn held(tx: &TenantTx, call_id: CallId, leg: Leg, currency: Currency) -> Result<Held, LedgerError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        held_micros: i64,
+        last_seq: i32,
+    }
+    let row: Option<Row> = tx
+        .row(
+            "SELECT coalesce(sum(amount_micros) FILTER (WHERE state = 'open'), 0)::bigint AS held_micros, coalesce(max(seq), 0) AS last_seq
+             FROM reservation WHERE tenant_id = $1 AND call_id = $2 AND leg = $3",
+            [tx.tenant_id().into(), call_id.into(), leg.code().into()],
+        )
+        .await?;
+    Ok(row.map_or(Held { amount: Money::zero(currency), last_seq: 0 }, |row| Held {
+        amount: Money::from_micros(row.held_micros, currency),
+        last_seq: row.last_seq.unsigned_abs(),
+    }))
 }
 
 /// Wallets first, in id order, as everybody; then what is due in those wallets, and only those.

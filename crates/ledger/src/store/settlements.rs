@@ -50,10 +50,7 @@ pub async fn settle(tx: &TenantTx, charge: &Settle, now: DateTime<Utc>) -> Resul
 }
 
 /// The stored transactions of these charges and what they left unpaid.
-pub async fn known(
-    tx: &TenantTx,
-    charges: &[Settle],
-) -> Result<HashMap<ChargeKey, (TransactionId, i64)>, LedgerError> {
+pub async fn known(tx: &TenantTx, charges: &[Settle]) -> Result<HashMap<ChargeKey, (TransactionId, i64)>, LedgerError> {
     #[derive(FromQueryResult)]
     struct Row {
         position: i64,
@@ -90,10 +87,7 @@ pub struct Promised {
 }
 
 /// The open reservations of these legs, each leg's in the order of its seq. Their wallets must be locked.
-pub async fn promised(
-    tx: &TenantTx,
-    charges: &[Settle],
-) -> Result<HashMap<(CallId, Leg), Vec<Promised>>, LedgerError> {
+pub async fn promised(tx: &TenantTx, charges: &[Settle]) -> Result<HashMap<(CallId, Leg), Vec<Promised>>, LedgerError> {
     #[derive(FromQueryResult)]
     struct Row {
         position: i64,

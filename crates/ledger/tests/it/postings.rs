@@ -1,6 +1,9 @@
 use crate::stage::{Stage, at, charge, eur};
 use db::CallId;
-use ledger::{AccountKind, AccountRef, LedgerError, Posting, balance, post, post_many, reverse, settle, statement, top_up, trial_balance};
+use ledger::{
+    AccountKind, AccountRef, LedgerError, Posting, balance, post, post_many, reverse, settle, statement, top_up,
+    trial_balance,
+};
 use money::Currency;
 
 #[tokio::test]
@@ -25,7 +28,9 @@ async fn the_database_refuses_entries_that_do_not_sum_to_zero() {
 async fn entries_are_never_edited_or_deleted_by_the_role_that_serves() {
     let stage = Stage::set().await;
     stage.customer_with("10.00").await;
-    for attempt in ["UPDATE ledger_entry SET amount_micros = 1", "DELETE FROM ledger_entry", "DELETE FROM ledger_transaction"] {
+    for attempt in
+        ["UPDATE ledger_entry SET amount_micros = 1", "DELETE FROM ledger_entry", "DELETE FROM ledger_transaction"]
+    {
         let refused = stage.tx().await.run(attempt, []).await.unwrap_err();
         assert_eq!(db::sqlstate_of(&refused).as_deref(), Some("42501"), "{attempt}"); // insufficient privilege
     }
@@ -107,13 +112,17 @@ async fn a_statement_tells_each_movement_and_the_balance_after_it() {
     top_up(&tx, customer_id, eur("5.00"), "second", "Top-up", at(90), at(90)).await.unwrap();
     let wallet = AccountRef::Customer(AccountKind::Wallet, customer_id);
     let told = |lines: Vec<ledger::StatementLine>| {
-        let tell = |line: ledger::StatementLine| (line.kind, line.amount.format_plain(), line.balance_after.format_plain());
+        let tell =
+            |line: ledger::StatementLine| (line.kind, line.amount.format_plain(), line.balance_after.format_plain());
         lines.into_iter().map(tell).collect::<Vec<_>>()
     };
     let row = |kind: &str, amount: &str, after: &str| (kind.to_owned(), amount.to_owned(), after.to_owned());
     let all = statement(&tx, wallet, Currency::EUR, at(0), at(100), 10).await.unwrap();
     // 10.00; 10.00 - 2.30 = 7.70; 7.70 + 5.00 = 12.70
-    assert_eq!(told(all), [row("top_up", "5.00", "12.70"), row("call", "-2.30", "7.70"), row("top_up", "10.00", "10.00")]);
+    assert_eq!(
+        told(all),
+        [row("top_up", "5.00", "12.70"), row("call", "-2.30", "7.70"), row("top_up", "10.00", "10.00")]
+    );
     let middle = statement(&tx, wallet, Currency::EUR, at(1), at(90), 10).await.unwrap();
     assert_eq!(told(middle), [row("call", "-2.30", "7.70")]);
     let newest = statement(&tx, wallet, Currency::EUR, at(0), at(100), 1).await.unwrap();

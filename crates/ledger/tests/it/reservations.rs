@@ -1,6 +1,6 @@
 use crate::stage::{Stage, at, charge, eur, wish};
 use db::CallId;
-use ledger::{Leg, LedgerError, Reserved, expire_leases, extend_lease, release, reserve, set_floor, settle, top_up};
+use ledger::{LedgerError, Leg, Reserved, expire_leases, extend_lease, release, reserve, set_floor, settle, top_up};
 
 #[tokio::test]
 async fn money_is_promised_before_it_is_used_and_the_rest_comes_back() {
@@ -32,7 +32,11 @@ async fn a_wallet_promises_down_to_its_floor_and_not_a_micro_below() {
         set_floor(&tx, customer_id, eur(floor), at(0)).await.unwrap();
         let answer = reserve(&tx, &wish(call, 1, customer_id, wanted), at(0)).await.unwrap();
         let available = eur("1.00").checked_sub(eur(floor)).unwrap();
-        assert_eq!(answer, if is_held { Reserved::Open } else { Reserved::Denied { available } }, "{wanted} at {floor}");
+        assert_eq!(
+            answer,
+            if is_held { Reserved::Open } else { Reserved::Denied { available } },
+            "{wanted} at {floor}"
+        );
         release(&tx, call, Leg::Caller, at(0)).await.unwrap();
     }
 }
@@ -50,7 +54,10 @@ async fn a_repeated_reservation_gets_the_stored_decision_and_takes_nothing() {
     }
     // money arrives: the stored refusal stays, the next wish is another one
     top_up(&tx, customer_id, eur("10.00"), "second", "", at(1), at(1)).await.unwrap();
-    assert!(matches!(reserve(&tx, &wish(denied, 1, customer_id, "4.00"), at(2)).await.unwrap(), Reserved::Denied { .. }));
+    assert!(matches!(
+        reserve(&tx, &wish(denied, 1, customer_id, "4.00"), at(2)).await.unwrap(),
+        Reserved::Denied { .. }
+    ));
     assert_eq!(reserve(&tx, &wish(denied, 2, customer_id, "4.00"), at(2)).await.unwrap(), Reserved::Open);
     tx.commit().await.unwrap();
     assert_eq!(stage.stands(customer_id).await, ("15.00".into(), "8.00".into()));
@@ -107,7 +114,10 @@ async fn a_lease_that_nobody_extends_expires_and_one_that_is_extended_does_not()
     assert_eq!(stage.stands(customer_id).await, ("10.00".into(), "2.00".into()));
     // what is no longer held is no longer promised
     let tx = stage.tx().await;
-    assert!(matches!(reserve(&tx, &wish(lost, 1, customer_id, "3.00"), at(301)).await.unwrap(), Reserved::Denied { .. }));
+    assert!(matches!(
+        reserve(&tx, &wish(lost, 1, customer_id, "3.00"), at(301)).await.unwrap(),
+        Reserved::Denied { .. }
+    ));
     drop(tx);
     stage.audit(at(300)).await;
 }
@@ -131,7 +141,9 @@ async fn what_a_call_used_beyond_its_lost_promise_is_bad_debt_and_the_wallet_kee
     reserve(&tx, &wish(late, 1, customer_id, "4.00"), at(0)).await.unwrap();
     expire_leases(&tx, at(181)).await.unwrap();
     // while the edge was away another call was promised 3.00 of the 5.00
-    reserve(&tx, &ledger::Reserve { lease_until: at(999), ..wish(other, 1, customer_id, "3.00") }, at(182)).await.unwrap();
+    reserve(&tx, &ledger::Reserve { lease_until: at(999), ..wish(other, 1, customer_id, "3.00") }, at(182))
+        .await
+        .unwrap();
     let settled = settle(&tx, &charge(late, customer_id, "4.00"), at(200)).await.unwrap();
     tx.commit().await.unwrap();
     // 5.00 - 3.00 promised = 2.00 can be paid; 4.00 - 2.00 = 2.00 cannot

@@ -1,0 +1,304 @@
+//! Calls that are over when they are first heard of: imports, history, load tests. The same rules as for one call at its end,
+//! in a handful of set-based statements.
+
+use crate::entity::call::Model;
+use crate::error::{CallError, Result};
+use crate::explanation::TaxInside;
+use crate::grant;
+use crate::price::{CallPrice, started_seconds};
+use crate::settlement::{self, Covering, Rated};
+use crate::store::legs;
+use crate::store::many;
+use crate::topic::covered;
+use crate::upward;
+use chrono::{DateTime, TimeDelta, Utc};
+use db::{AgentId, CallId, CustomerId, SubscriptionId, TariffId, TenantTx};
+use ledger::Posting;
+use sip_media::EndCause;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use subscription::{Billing, Coverage, Customer, Number, StoredTariff, Topic};
+use tenant::Organisation;
+use usage_metering::{SuspenseCause, UsageEvent};
+
+/// Events of one statement.
+const EVENTS_MAX: usize = 20_000;
+
+/// Who took a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HandledBy {
+    /// An agent of the team that the topic is for.
+    Core,
+    /// An agent of another team.
+    Overflow,
+    /// Nobody: music was played, or is the service.
+    Music,
+}
+
+impl HandledBy {
+    /// As stored, and as the dimension of usage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Overflow => "overflow",
+            Self::Music => "music",
+        }
+    }
+}
+
+/// A call that is over.
+#[derive(Clone, Debug)]
+pub struct FinishedCall {
+    /// Names it for good: the same call again is one call.
+    pub call_id: CallId,
+    /// The called number, E.164; one of the book's at the call's start.
+    pub called: String,
+    pub caller: Option<String>,
+    pub customer_id: CustomerId,
+    /// The topic's digit; a removed topic still counts.
+    pub digit: u8,
+    pub agent_id: Option<AgentId>,
+    pub handled_by: HandledBy,
+    pub started_at: DateTime<Utc>,
+    pub answered_at: Option<DateTime<Utc>>,
+    /// When the meter started; `None`: it never did, and the call costs nothing.
+    pub meter_started_at: Option<DateTime<Utc>>,
+    pub ended_at: DateTime<Utc>,
+    /// Metered time in milliseconds.
+    pub metered_ms: u64,
+    pub end_cause: EndCause,
+}
+
+/// What the calls of a batch look up again and again.
+struct Book {
+    organisation: Organisation,
+    numbers: HashMap<String, Number>,
+    topics: HashMap<(db::NumberId, u8), Topic>,
+    tariffs: HashMap<TariffId, (StoredTariff, CallPrice)>,
+    customers: HashMap<CustomerId, Customer>,
+    /// Customers with any subscription: only they can be covered.
+    subscribed: HashSet<CustomerId>,
+    covering: HashMap<(SubscriptionId, String), Covering>,
+}
+
+/// Settles whole calls at once: rows, legs, ledger, usage, and the batch that goes upward. Calls that the book has already are
+/// left out; how many were new. A wallet that cannot pay is charged down to its floor and the rest is bad debt: the call is over.
+pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<u64> {
+    let ids: Vec<CallId> = calls.iter().map(|call| call.call_id).collect();
+    let mut seen = many::known(tx, &ids).await?;
+    let fresh: Vec<&FinishedCall> = calls.iter().filter(|call| seen.insert(call.call_id)).collect();
+    if fresh.is_empty() {
+        return Ok(0);
+    }
+    let mut book = Book::read(tx, &fresh, now).await?;
+    let mut rows = Vec::with_capacity(fresh.len());
+    for call in fresh {
+        let mut row = row(tx, &book, call)?;
+        let rated = book.rate(tx, &mut row, call, now).await?;
+        rows.push((row, rated));
+    }
+    post(tx, &book, &mut rows, now).await?;
+    let mut usage: Vec<UsageEvent> = Vec::with_capacity(rows.len() * 3);
+    let mut caller_legs = Vec::with_capacity(rows.len());
+    let mut upward_ids = Vec::with_capacity(rows.len());
+    for (row, rated) in &mut rows {
+        row.settled_at = Some(now);
+        let Some(rated) = rated else { continue };
+        settlement::keep(row, rated)?;
+        caller_legs.push(settlement::leg(tx, row, rated)?);
+        usage.extend(settlement::usage(row, rated));
+        upward_ids.push(CallId::from_uuid(row.id));
+    }
+    let count = rows.len() as u64;
+    many::insert(tx, rows.into_iter().map(|(row, _)| row).collect()).await?;
+    legs::insert(tx, &caller_legs, now).await?;
+    for events in usage.chunks(EVENTS_MAX) {
+        usage_metering::ingest_in(tx, events, now).await?;
+    }
+    for calls in upward_ids.chunks(upward::BATCH_MAX) {
+        db::enqueue(tx, upward::BATCH, &calls[0].to_string(), upward::payload(calls), now).await?;
+    }
+    Ok(count)
+}
+
+impl Book {
+    async fn read(tx: &TenantTx, calls: &[&FinishedCall], now: DateTime<Utc>) -> Result<Book> {
+        let organisation = tenant::organisation(tx).await?;
+        let mut numbers = HashMap::new();
+        for number in subscription::numbers(tx, now).await? {
+            numbers.insert(number.e164.clone(), number);
+        }
+        let mut topics: HashMap<(db::NumberId, u8), Topic> = HashMap::new();
+        for topic in subscription::topics_ever(tx).await? {
+            let place = (topic.number_id, topic.digit);
+            if topic.removed_at.is_none() || !topics.contains_key(&place) {
+                topics.insert(place, topic);
+            }
+        }
+        let mut tariffs = HashMap::new();
+        for stored in subscription::tariffs(tx).await? {
+            let price = grant::compile(&stored, &organisation)?;
+            tariffs.insert(stored.id, (stored, price));
+        }
+        let ids: HashSet<CustomerId> = calls.iter().map(|call| call.customer_id).collect();
+        let ids: Vec<CustomerId> = ids.into_iter().collect();
+        let customers = subscription::customers_by_id(tx, &ids).await?;
+        let subscriptions = subscription::subscriptions_of_many(tx, &ids).await?;
+        Ok(Book {
+            organisation,
+            numbers,
+            topics,
+            tariffs,
+            customers: customers.into_iter().map(|customer| (customer.id, customer)).collect(),
+            subscribed: subscriptions.into_iter().map(|subscription| subscription.customer_id).collect(),
+            covering: HashMap::new(),
+        })
+    }
+
+    fn customer(&self, id: CustomerId) -> Result<&Customer> {
+        let unknown = || subscription::SubscriptionError::NotFound { kind: "customer", id: id.to_string() };
+        Ok(self.customers.get(&id).ok_or_else(unknown)?)
+    }
+
+    /// Decides who charges a call, and what; `None`: it was never metered.
+    async fn rate(
+        &mut self,
+        tx: &TenantTx,
+        row: &mut Model,
+        call: &FinishedCall,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Rated>> {
+        let seconds = started_seconds(call.metered_ms);
+        let Some(start) = call.meter_started_at.filter(|_| seconds > 0) else { return Ok(None) };
+        let customer = self.customer(call.customer_id)?.clone();
+        let coverage = if self.subscribed.contains(&customer.id) {
+            covered(tx, customer.id, &dimensions(row), call.started_at).await?
+        } else {
+            Coverage::Uncovered
+        };
+        match coverage {
+            Coverage::Uncovered => {
+                let tariff_id = self.topic(call)?.tariff_id;
+                let (stored, price) = self.tariffs.get(&tariff_id).ok_or(CallError::UnknownTariff(tariff_id))?;
+                if stored.currency != customer.currency {
+                    let (expected, found) = (customer.currency, stored.currency);
+                    return Err(CallError::CurrencyMustMatchCustomer { expected, found });
+                }
+                row.charged_by = Some("tariff".to_owned());
+                row.tariff_id = Some(tariff_id.uuid());
+                let percent = grant::tax_percent(&customer, &self.organisation);
+                Ok(Some(settlement::by_tariff(row, stored, price, start, seconds, percent)?))
+            }
+            Coverage::Component { subscription_id, component } => {
+                row.charged_by = Some("component".to_owned());
+                row.subscription_id = Some(subscription_id.uuid());
+                row.component_key = Some(component.key.clone());
+                let key = (subscription_id, component.key);
+                if !self.covering.contains_key(&key) {
+                    let covering = settlement::covering(tx, row).await?;
+                    self.covering.insert(key.clone(), covering);
+                }
+                Ok(Some(settlement::by_component(row, &self.covering[&key], &customer, seconds)?))
+            }
+            Coverage::Several => {
+                row.charged_by = Some("nothing".to_owned());
+                let text =
+                    format!("several subscriptions of customer {} cover call {}", customer.customer_no, call.call_id);
+                let payload = serde_json::json!({ "call_id": call.call_id, "seconds": seconds });
+                usage_metering::suspend(tx, SuspenseCause::SeveralSubscriptions, &text, &payload, now).await?;
+                let why = "several subscriptions of the customer cover it; it waits in suspense";
+                Ok(Some(settlement::nothing(seconds, why)))
+            }
+        }
+    }
+
+    fn topic(&self, call: &FinishedCall) -> Result<&Topic> {
+        let number = self.numbers.get(&call.called);
+        let topic = number.and_then(|number| self.topics.get(&(number.id, call.digit)));
+        topic.ok_or_else(|| CallError::UnknownTopic { called: call.called.clone(), digit: call.digit })
+    }
+}
+
+fn row(tx: &TenantTx, book: &Book, call: &FinishedCall) -> Result<Model> {
+    let topic = book.topic(call)?;
+    let customer = book.customer(call.customer_id)?;
+    Ok(Model {
+        tenant_id: tx.tenant_id().uuid(),
+        id: call.call_id.uuid(),
+        started_at: call.started_at,
+        answered_at: call.answered_at,
+        meter_started_at: call.meter_started_at,
+        ended_at: Some(call.ended_at.max(call.started_at + TimeDelta::zero())),
+        number_id: topic.number_id.uuid(),
+        called: call.called.clone(),
+        caller: call.caller.clone(),
+        customer_id: Some(call.customer_id.uuid()),
+        topic_id: Some(topic.id.uuid()),
+        topic_name: Some(topic.name.clone()),
+        digit: Some(i32::from(call.digit)),
+        agent_id: call.agent_id.map(AgentId::uuid),
+        state: "ended".to_owned(),
+        end_cause: Some(settlement::word(call.end_cause)),
+        metered_ms: Some(i64::try_from(call.metered_ms).unwrap_or(i64::MAX)),
+        estimated: false,
+        charged_by: None,
+        tariff_id: None,
+        subscription_id: None,
+        component_key: None,
+        handled_by: Some(call.handled_by.as_str().to_owned()),
+        holds_upward: false,
+        currency: Some(customer.currency.code().to_owned()),
+        authorised_seconds: None,
+        charge_micros: None,
+        billed_seconds: None,
+        net_micros: None,
+        tax_percent: None,
+        settled_at: None,
+        transaction_id: None,
+        explanation: None,
+        last_seen_at: call.ended_at,
+    })
+}
+
+fn dimensions(row: &Model) -> BTreeMap<String, String> {
+    let topic = row.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
+    let known = [
+        ("number", Some(row.called.clone())),
+        ("topic", topic),
+        ("direction", Some("inbound".to_owned())),
+        ("handled_by", row.handled_by.clone()),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// Wallets pay in one batch, accounts accrue in another.
+async fn post(tx: &TenantTx, book: &Book, rows: &mut [(Model, Option<Rated>)], now: DateTime<Utc>) -> Result<()> {
+    let mut prepaid = Vec::new();
+    let mut charges = Vec::new();
+    let mut postpaid = Vec::new();
+    let mut accruals: Vec<Posting> = Vec::new();
+    for (index, (row, rated)) in rows.iter().enumerate() {
+        let Some(charge) = rated.as_ref().and_then(|rated| rated.charge) else { continue };
+        let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
+        let settle = settlement::charge_of(row, customer, charge);
+        if customer.billing == Billing::Prepaid {
+            prepaid.push(index);
+            charges.push(settle);
+        } else {
+            let (net, _) = TaxInside::of(charge, grant::tax_percent(customer, &book.organisation))?;
+            let key = settle.key();
+            accruals.push(ledger::accrual(customer.id, net, &key, &settle.memo, settle.effective_at)?);
+            postpaid.push(index);
+        }
+    }
+    for (index, settled) in prepaid.into_iter().zip(ledger::settle_batch(tx, &charges, now).await?) {
+        let (row, rated) = &mut rows[index];
+        row.transaction_id = Some(settled.posted.transaction_id.uuid());
+        if let Some(rated) = rated.as_mut().filter(|_| settled.unpaid.is_positive()) {
+            rated.explanation.unpaid = Some(settled.unpaid.as_decimal());
+        }
+    }
+    for (index, posted) in postpaid.into_iter().zip(ledger::post_many(tx, &accruals, now).await?) {
+        rows[index].0.transaction_id = Some(posted.transaction_id.uuid());
+    }
+    Ok(())
+}

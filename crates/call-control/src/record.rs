@@ -1,0 +1,217 @@
+//! What happened, told by the edge: at least once, in order within a call. The same event twice is one event.
+
+use crate::admission;
+use crate::control::Control;
+use crate::entity::call::Model;
+use crate::error::Result;
+use crate::retry::retry;
+use crate::settlement::{self, Ending};
+use crate::store::calls::{Arrival, NewEvent};
+use crate::{grant, store};
+use chrono::{DateTime, Utc};
+use db::{AgentId, CallId, TenantId, TenantTx};
+use ledger::Leg;
+use sha2::{Digest, Sha256};
+use sip_media::{CallEvent, CallEventKind};
+use tenant::AgentState;
+use tracing::debug;
+use usage_metering::{Claim, SuspenseCause};
+
+/// Takes events of one or more calls; durable when it returns. Each call in its own transaction.
+pub(crate) async fn record(control: &Control, events: &[CallEvent]) -> Result<()> {
+    let mut calls: Vec<(CallId, Vec<&CallEvent>)> = Vec::new();
+    for event in events {
+        let call_id = CallId::from_uuid(event.call_id);
+        match calls.iter_mut().find(|(id, _)| *id == call_id) {
+            Some((_, told)) => told.push(event),
+            None => calls.push((call_id, vec![event])),
+        }
+    }
+    for (call_id, told) in calls {
+        let Some(tenant_id) = book_of(control, call_id, &told).await? else {
+            // Nobody had the number: there is no book to keep it in, and nothing was served.
+            debug!(call.id = %call_id, "Events of a call to a number that nobody has");
+            continue;
+        };
+        let has_ended = retry(|| record_call(control, tenant_id, call_id, &told)).await?;
+        if has_ended {
+            control.forget(call_id);
+        }
+    }
+    Ok(())
+}
+
+async fn book_of(control: &Control, call_id: CallId, told: &[&CallEvent]) -> Result<Option<TenantId>> {
+    if let Some(tenant_id) = control.book_of(call_id).await? {
+        return Ok(Some(tenant_id));
+    }
+    // The edge tells of the INVITE before it asks for admission: this may be the first that is heard of the call.
+    for event in told {
+        if let CallEventKind::CallStarted { called, .. } = &event.kind {
+            return Ok(admission::owner(control, called, event.at).await?.map(|(_, tenant_id)| tenant_id));
+        }
+    }
+    Ok(None)
+}
+
+/// True when the call has ended.
+async fn record_call(control: &Control, tenant_id: TenantId, call_id: CallId, told: &[&CallEvent]) -> Result<bool> {
+    let Some(now) = told.iter().map(|event| event.at).max() else { return Ok(false) };
+    let tx = control.db().tenant(tenant_id).await?;
+    open(control, &tx, call_id, told).await?;
+    let Some(mut call) = store::calls::lock(&tx, call_id).await? else { return Ok(false) };
+    let fresh = claim(&tx, call_id, told, now).await?;
+    for event in &fresh {
+        apply(&tx, &mut call, event).await?;
+    }
+    if !fresh.is_empty() {
+        store::calls::save(&tx, &call).await?;
+    }
+    tx.commit().await?;
+    Ok(call.ended_at.is_some())
+}
+
+/// Opens the row of a call that starts here.
+async fn open(control: &Control, tx: &TenantTx, call_id: CallId, told: &[&CallEvent]) -> Result<()> {
+    for event in told {
+        let CallEventKind::CallStarted { called, caller, .. } = &event.kind else { continue };
+        let Some((number_id, _)) = admission::owner(control, called, event.at).await? else { continue };
+        let arrival = Arrival {
+            call_id,
+            number_id,
+            called: &admission::e164(called),
+            caller: caller.as_deref(),
+            customer_id: None,
+            started_at: event.at,
+        };
+        store::calls::open(tx, &arrival).await?;
+    }
+    Ok(())
+}
+
+/// The events that nobody told before, kept in the call's timeline. A known key with another payload changes nothing and is
+/// kept in suspense for a person.
+async fn claim<'a>(
+    tx: &TenantTx,
+    call_id: CallId,
+    told: &[&'a CallEvent],
+    now: DateTime<Utc>,
+) -> Result<Vec<&'a CallEvent>> {
+    let keys: Vec<(String, i32, [u8; 32])> =
+        told.iter().map(|event| (event.kind.name().to_owned(), seq(event), payload_hash(event))).collect();
+    let claims = usage_metering::claim_call_events(tx, call_id, &keys, now).await?;
+    let mut fresh = Vec::new();
+    let mut rows = Vec::new();
+    for (event, claim) in told.iter().zip(claims) {
+        match claim {
+            Claim::New => {
+                rows.push(NewEvent {
+                    kind: event.kind.name(),
+                    seq: seq(event),
+                    at: event.at,
+                    offset_ms: i64::try_from(event.offset_ms).unwrap_or(i64::MAX),
+                    detail: detail(event),
+                });
+                fresh.push(*event);
+            }
+            Claim::Known => {}
+            Claim::Conflict => {
+                let payload = serde_json::json!({ "call_id": call_id, "event": event });
+                let text = format!("event {} of call {call_id} was told before with another content", event.seq);
+                usage_metering::suspend(tx, SuspenseCause::Conflict, &text, &payload, now).await?;
+            }
+        }
+    }
+    store::calls::insert_events(tx, call_id, &rows).await?;
+    Ok(fresh)
+}
+
+fn seq(event: &CallEvent) -> i32 {
+    i32::try_from(event.seq).unwrap_or(i32::MAX)
+}
+
+fn payload_hash(event: &CallEvent) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(event.at.timestamp_micros().to_be_bytes());
+    hasher.update(event.offset_ms.to_be_bytes());
+    hasher.update(detail(event).to_string().as_bytes());
+    hasher.finalize().into()
+}
+
+/// What the event says beside its kind: `{"digit":3}`; `{}` for one that says nothing.
+fn detail(event: &CallEvent) -> serde_json::Value {
+    match serde_json::to_value(&event.kind) {
+        Ok(serde_json::Value::Object(kind)) => kind.into_values().next().unwrap_or_default(),
+        _ => serde_json::json!({}),
+    }
+}
+
+async fn apply(tx: &TenantTx, call: &mut Model, event: &CallEvent) -> Result<()> {
+    call.last_seen_at = call.last_seen_at.max(event.at);
+    let call_id = CallId::from_uuid(call.id);
+    if let CallEventKind::CallEnded { cause, metered_ms, estimated, .. } = &event.kind {
+        let ending = Ending { at: event.at, cause: *cause, metered_ms: *metered_ms, estimated: *estimated };
+        return settlement::end(tx, call, &ending).await;
+    }
+    if call.ended_at.is_some() {
+        // A late telling of what came before the end: it is in the timeline, and the end stands.
+        return Ok(());
+    }
+    match &event.kind {
+        CallEventKind::CallAnswered { .. } => call.answered_at = Some(event.at),
+        CallEventKind::TopicSelected { digit } => call.digit = Some(i32::from(*digit)),
+        CallEventKind::AgentRinging { .. } => call.state = "queued".to_owned(),
+        CallEventKind::AgentJoined { username } => {
+            call.state = "talking".to_owned();
+            if let Some(agent_id) = agent(tx, username).await? {
+                call.agent_id = Some(agent_id.uuid());
+                tenant::set_agent_state(tx, agent_id, AgentState::Talking, None, event.at).await?;
+            }
+        }
+        CallEventKind::AgentLeft { username } => {
+            if let Some(agent_id) = agent(tx, username).await? {
+                free_agent(tx, agent_id, event.at).await?;
+            }
+        }
+        CallEventKind::MeterStarted => {
+            call.meter_started_at = Some(event.at);
+            call.state = "talking".to_owned();
+        }
+        CallEventKind::HoldOn => call.state = "held".to_owned(),
+        CallEventKind::HoldOff => call.state = "talking".to_owned(),
+        CallEventKind::Heartbeat { metered_ms } => {
+            call.metered_ms = Some(i64::try_from(*metered_ms).unwrap_or(i64::MAX));
+        }
+        // What was granted is on the row since the grant; who was identified, too.
+        CallEventKind::CallStarted { .. }
+        | CallEventKind::CallerIdentified { .. }
+        | CallEventKind::GrantRenewed { .. }
+        | CallEventKind::LowBalanceAnnounced { .. }
+        | CallEventKind::CallEnded { .. } => {}
+    }
+    keep_hold(tx, call_id, call, event.at).await
+}
+
+/// A sign of life keeps what is held for the call.
+async fn keep_hold(tx: &TenantTx, call_id: CallId, call: &Model, at: DateTime<Utc>) -> Result<()> {
+    if let Some(authorised) = call.authorised_seconds {
+        let metered = call.metered_ms.map_or(0, |ms| crate::price::started_seconds(ms.unsigned_abs()));
+        let until = grant::lease(Some(authorised.unsigned_abs()), metered, at);
+        ledger::extend_lease(tx, call_id, Leg::Caller, until, at).await?;
+    }
+    Ok(())
+}
+
+async fn agent(tx: &TenantTx, username: &str) -> Result<Option<AgentId>> {
+    let agents = tenant::agents(tx).await?;
+    Ok(agents.into_iter().find(|agent| agent.sip_username == username).map(|agent| agent.id))
+}
+
+/// An agent who talked may be rung again; one who has meanwhile said otherwise, or left the seat, is left in peace.
+pub(crate) async fn free_agent(tx: &TenantTx, agent_id: AgentId, at: DateTime<Utc>) -> Result<()> {
+    let states = tenant::agent_states(tx).await?;
+    if states.iter().any(|status| status.agent_id == agent_id && status.state == AgentState::Talking) {
+        tenant::set_agent_state(tx, agent_id, AgentState::Ready, None, at).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,381 @@
+//! The end of a call: one transaction of its book settles everything that the book itself knows, and puts what the books above
+//! must know into the outbox.
+
+use crate::entity::call::Model;
+use crate::error::Result;
+use crate::explanation::{CallExplanation, PricedBy, TaxInside, read_currency};
+use crate::grant;
+use crate::price::{CallPrice, started_seconds};
+use crate::record;
+use crate::store::legs::{self, NewLeg};
+use crate::upward;
+use chrono::{DateTime, TimeDelta, Utc};
+use db::{CallId, TenantTx};
+use ledger::{Leg, Settle};
+use money::{Decimal, Money};
+use pricing::{Explanation, Model as PriceModel, RoundTo};
+use sip_media::EndCause;
+use std::collections::BTreeMap;
+use subscription::{Billing, Component, Customer, StoredTariff};
+use usage_metering::{SuspenseCause, UsageEvent};
+
+/// What the edge says about a call's end.
+pub(crate) struct Ending {
+    pub at: DateTime<Utc>,
+    pub cause: EndCause,
+    /// The time that is charged: never above what was authorised.
+    pub metered_ms: u64,
+    pub estimated: bool,
+}
+
+/// What a metered call comes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Rated {
+    /// Tax included; `None` where a component's price decides at the period's end.
+    pub charge: Option<Money>,
+    /// Without tax: what the books above take their share of; `None` where it is not known yet.
+    pub net: Option<Money>,
+    pub tax_percent: Option<Decimal>,
+    pub billed_seconds: u32,
+    pub explanation: CallExplanation,
+}
+
+/// Ends a call and settles it. A call that was never metered costs nothing and gives back what was held for it; one that has
+/// ended already stays as it is.
+pub(crate) async fn end(tx: &TenantTx, call: &mut Model, ending: &Ending) -> Result<()> {
+    if call.ended_at.is_some() {
+        return crate::correction::correct(tx, call, ending).await;
+    }
+    let call_id = CallId::from_uuid(call.id);
+    call.ended_at = Some(ending.at.max(call.started_at));
+    call.state = "ended".to_owned();
+    call.end_cause = Some(word(ending.cause));
+    call.estimated = ending.estimated;
+    let authorised_ms = call.authorised_seconds.map_or(u64::MAX, |seconds| u64::from(seconds.unsigned_abs()) * 1000);
+    let metered_ms = ending.metered_ms.min(authorised_ms);
+    call.metered_ms = Some(i64::try_from(metered_ms).unwrap_or(i64::MAX));
+    if let Some(agent_id) = call.agent_id {
+        record::free_agent(tx, agent_id.into(), ending.at).await?;
+    }
+    if metered_ms == 0 || call.charged_by.is_none() {
+        ledger::release(tx, call_id, Leg::Caller, ending.at).await?;
+    } else {
+        let metered = TimeDelta::milliseconds(i64::try_from(metered_ms).unwrap_or(i64::MAX));
+        let start = call.meter_started_at.unwrap_or(ending.at - metered);
+        call.meter_started_at = Some(start);
+        settle(tx, call, start, started_seconds(metered_ms), ending.at).await?;
+    }
+    call.settled_at = Some(ending.at);
+    if call.holds_upward || call.billed_seconds.is_some() {
+        db::enqueue(tx, upward::ONE_CALL, &call_id.to_string(), upward::payload(&[call_id]), ending.at).await?;
+    }
+    Ok(())
+}
+
+/// How an end is stored: `caller_hung_up`, `refused:no_credit`.
+pub(crate) fn word(cause: EndCause) -> String {
+    match serde_json::to_value(cause) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(serde_json::Value::Object(map)) => {
+            let both = map.into_iter().next();
+            both.map_or_else(String::new, |(word, why)| format!("{word}:{}", why.as_str().unwrap_or_default()))
+        }
+        _ => String::new(),
+    }
+}
+
+async fn settle(tx: &TenantTx, call: &mut Model, start: DateTime<Utc>, seconds: u32, now: DateTime<Utc>) -> Result<()> {
+    let Some(customer_id) = call.customer_id else { return Ok(()) };
+    let Some(customer) = subscription::customer(tx, customer_id.into()).await? else { return Ok(()) };
+    let book = tenant::organisation(tx).await?;
+    let mut rated = match (call.tariff_id, call.subscription_id) {
+        (Some(tariff_id), _) => {
+            let (stored, price) = grant::price_of(tx, tariff_id.into(), &book).await?;
+            by_tariff(call, &stored, &price, start, seconds, grant::tax_percent(&customer, &book))?
+        }
+        (None, Some(_)) => {
+            let covering = covering(tx, call).await?;
+            by_component(call, &covering, &customer, seconds)?
+        }
+        (None, None) => {
+            let text = format!(
+                "several subscriptions of customer {} cover call {}",
+                customer.customer_no,
+                CallId::from_uuid(call.id)
+            );
+            let payload = serde_json::json!({ "call_id": CallId::from_uuid(call.id), "seconds": seconds });
+            usage_metering::suspend(tx, SuspenseCause::SeveralSubscriptions, &text, &payload, now).await?;
+            nothing(seconds, "several subscriptions of the customer cover it; it waits in suspense")
+        }
+    };
+    if let Some(charge) = rated.charge {
+        let unpaid = post(tx, call, &customer, charge, rated.net.unwrap_or(charge), now).await?;
+        rated.explanation.unpaid = unpaid.filter(Money::is_positive).map(|unpaid| unpaid.as_decimal());
+    }
+    keep(call, &rated)?;
+    legs::insert(tx, &[leg(tx, call, &rated)?], now).await?;
+    let outcomes = usage_metering::ingest_in(tx, &usage(call, &rated), now).await?;
+    tracing::trace!(?outcomes, "Counted a call");
+    Ok(())
+}
+
+/// Writes what a call came to on its row.
+pub(crate) fn keep(call: &mut Model, rated: &Rated) -> Result<()> {
+    call.charge_micros = rated.charge.map(|charge| charge.micros());
+    call.net_micros = rated.net.map(|net| net.micros());
+    call.tax_percent = rated.tax_percent;
+    call.billed_seconds = Some(i32::try_from(rated.billed_seconds).unwrap_or(i32::MAX));
+    call.explanation = serde_json::to_value(&rated.explanation).ok();
+    Ok(())
+}
+
+/// Prepaid: out of the wallet, and every reservation of the leg is closed. Postpaid: accrued. Once, by (call, leg).
+async fn post(
+    tx: &TenantTx,
+    call: &mut Model,
+    customer: &Customer,
+    charge: Money,
+    net: Money,
+    now: DateTime<Utc>,
+) -> Result<Option<Money>> {
+    let settle = charge_of(call, customer, charge);
+    if customer.billing == Billing::Prepaid {
+        let settled = ledger::settle(tx, &settle, now).await?;
+        call.transaction_id = Some(settled.posted.transaction_id.uuid());
+        return Ok(Some(settled.unpaid));
+    }
+    let key = settle.key();
+    let posted = ledger::accrue(tx, customer.id, net, &key, &settle.memo, settle.effective_at, now).await?;
+    call.transaction_id = Some(posted.transaction_id.uuid());
+    Ok(None)
+}
+
+pub(crate) fn charge_of(call: &Model, customer: &Customer, charge: Money) -> Settle {
+    Settle {
+        call_id: call.id.into(),
+        leg: Leg::Caller,
+        customer_id: customer.id,
+        charge,
+        kind: "call",
+        memo: format!("{} · {}", call.topic_name.as_deref().unwrap_or("Call"), call.called),
+        effective_at: call.ended_at.unwrap_or(call.started_at),
+    }
+}
+
+/// What the topic's tariff says.
+pub(crate) fn by_tariff(
+    call: &Model,
+    stored: &StoredTariff,
+    price: &CallPrice,
+    start: DateTime<Utc>,
+    seconds: u32,
+    tax_percent: Decimal,
+) -> Result<Rated> {
+    let charge = price.charge(start, seconds)?;
+    let (net, tax) = TaxInside::of(charge.amount, tax_percent)?;
+    let (number, digit, topic) = place(call);
+    let rounded_to = if price.round() == RoundTo::Micros { "micros" } else { "minor" };
+    let explanation = CallExplanation {
+        priced_by: PricedBy::Tariff {
+            number,
+            digit,
+            topic,
+            tariff_id: stored.id,
+            tariff: stored.name.clone(),
+            version: stored.version,
+        },
+        metered_seconds: seconds,
+        billed_seconds: charge.billed_seconds,
+        sum: price.explain(start, seconds)?,
+        rounded_to: rounded_to.to_owned(),
+        discounts: Vec::new(),
+        tax: Some(tax),
+        unpaid: None,
+    };
+    Ok(Rated {
+        charge: Some(charge.amount),
+        net: Some(net),
+        tax_percent: Some(tax_percent),
+        billed_seconds: charge.billed_seconds,
+        explanation,
+    })
+}
+
+fn place(call: &Model) -> (String, i32, String) {
+    (call.called.clone(), call.digit.unwrap_or_default(), call.topic_name.clone().unwrap_or_default())
+}
+
+/// The component that covers a call, with the names of its plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Covering {
+    pub subscription_id: db::SubscriptionId,
+    pub plan: String,
+    pub plan_version: u32,
+    pub component: Component,
+}
+
+/// Reads the names behind a call's (subscription, component).
+pub(crate) async fn covering(tx: &TenantTx, call: &Model) -> Result<Covering> {
+    let subscription_id = db::SubscriptionId::from_uuid(call.subscription_id.unwrap_or_default());
+    let key = call.component_key.clone().unwrap_or_default();
+    let attached = match subscription::subscription(tx, subscription_id).await? {
+        Some(subscription) => subscription::attached(tx, &subscription).await?,
+        None => Vec::new(),
+    };
+    for attached in attached.into_iter().filter(|attached| attached.holds(call.started_at)) {
+        let version = attached.version;
+        let Some(component) = version.components.iter().find(|component| component.key == key) else { continue };
+        let plan = subscription::plan(tx, version.plan_id).await?.map_or_else(String::new, |plan| plan.name);
+        return Ok(Covering { subscription_id, plan, plan_version: version.version, component: component.clone() });
+    }
+    Err(subscription::SubscriptionError::NotFound { kind: "component", id: key }.into())
+}
+
+/// Covered by a subscription: no tariff. Where its price is one amount a unit and nothing is included, the call's own part is
+/// known already; else the whole period decides.
+pub(crate) fn by_component(call: &Model, covering: &Covering, customer: &Customer, seconds: u32) -> Result<Rated> {
+    let component = &covering.component;
+    let quantity = match component.measure.as_deref() {
+        Some("calls") => Decimal::ONE,
+        _ => minutes(seconds),
+    };
+    let is_plain = component.included.is_zero() && matches!(component.price.model, PriceModel::PerUnit { .. });
+    let (mut net, mut sum) = (None, Explanation::default());
+    if is_plain {
+        let used = pricing::Usage { dimensions: dimensions(call), ..pricing::Usage::of(quantity) };
+        net = Some(component.price.money(&used, customer.currency, RoundTo::Micros)?);
+        sum = component.price.explain(&used)?;
+    }
+    let (number, digit, topic) = place(call);
+    let explanation = CallExplanation {
+        priced_by: PricedBy::Component {
+            number,
+            digit,
+            topic,
+            subscription_id: covering.subscription_id,
+            plan: covering.plan.clone(),
+            plan_version: covering.plan_version,
+            key: component.key.clone(),
+            component: component.name.clone(),
+        },
+        metered_seconds: seconds,
+        billed_seconds: seconds,
+        sum,
+        rounded_to: "micros".to_owned(),
+        discounts: Vec::new(),
+        tax: None,
+        unpaid: None,
+    };
+    Ok(Rated { charge: None, net, tax_percent: None, billed_seconds: seconds, explanation })
+}
+
+/// Charged by nobody.
+pub(crate) fn nothing(seconds: u32, reason: &str) -> Rated {
+    let explanation = CallExplanation {
+        priced_by: PricedBy::Nothing { reason: reason.to_owned() },
+        metered_seconds: seconds,
+        billed_seconds: seconds,
+        sum: Explanation::default(),
+        rounded_to: "micros".to_owned(),
+        discounts: Vec::new(),
+        tax: None,
+        unpaid: None,
+    };
+    Rated { charge: None, net: None, tax_percent: None, billed_seconds: seconds, explanation }
+}
+
+/// Minutes of seconds, to six decimals.
+pub(crate) fn minutes(seconds: u32) -> Decimal {
+    (Decimal::from(seconds) / Decimal::from(60)).round_dp(6)
+}
+
+/// The caller's leg.
+pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> {
+    let detail = match &rated.explanation.priced_by {
+        PricedBy::Tariff { tariff, version, .. } => format!("{tariff}, version {version}"),
+        PricedBy::Component { plan, component, .. } => format!("{plan}: {component}"),
+        PricedBy::Nothing { reason } => reason.clone(),
+    };
+    Ok(NewLeg {
+        origin: tx.tenant_id(),
+        call_id: call.id.into(),
+        kind: "caller",
+        customer_id: call.customer_id.unwrap_or_default().into(),
+        currency: read_currency(call.currency.as_deref().unwrap_or_default())?.code().to_owned(),
+        quantity_seconds: i32::try_from(rated.billed_seconds).unwrap_or(i32::MAX),
+        amount: rated.charge.or(rated.net),
+        share_percent: None,
+        detail,
+    })
+}
+
+fn dimensions(call: &Model) -> BTreeMap<String, String> {
+    let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
+    let known = [
+        ("number", Some(call.called.clone())),
+        ("topic", topic),
+        ("charged_by", call.charged_by.clone()),
+        ("direction", Some("inbound".to_owned())),
+        ("handled_by", call.handled_by.clone()),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// What a call counts on the meters of its own book: one call, its minutes, and its charge where a tariff made one. A call that
+/// nobody charges waits in suspense and counts nothing.
+pub(crate) fn usage(call: &Model, rated: &Rated) -> Vec<UsageEvent> {
+    let Some(customer_id) = call.customer_id else { return Vec::new() };
+    if call.charged_by.as_deref() == Some("nothing") {
+        return Vec::new();
+    }
+    let event = |meter: &str, quantity: Decimal| UsageEvent {
+        source: "call-control".to_owned(),
+        id: format!("{}:{meter}", CallId::from_uuid(call.id)),
+        meter: meter.to_owned(),
+        customer_id: customer_id.into(),
+        subscription_id: call.subscription_id.map(Into::into),
+        quantity,
+        dimensions: dimensions(call),
+        occurred_at: call.started_at,
+    };
+    let mut events = vec![event("calls", Decimal::ONE), event("minutes", minutes(rated.billed_seconds))];
+    if let Some(charge) = rated.charge {
+        events.push(event("charge", charge.as_decimal()));
+    }
+    events
+}
+
+/// What a correction adds to the meters.
+pub(crate) fn extra_usage(call: &Model, charge: Money, seconds: u32) -> Vec<UsageEvent> {
+    let Some(customer_id) = call.customer_id else { return Vec::new() };
+    let event = |meter: &str, quantity: Decimal| UsageEvent {
+        source: "call-control".to_owned(),
+        id: format!("{}:{meter}:correction", CallId::from_uuid(call.id)),
+        meter: meter.to_owned(),
+        customer_id: customer_id.into(),
+        subscription_id: None,
+        quantity,
+        dimensions: dimensions(call),
+        occurred_at: call.started_at,
+    };
+    vec![event("minutes", minutes(seconds)), event("charge", charge.as_decimal())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sip_media::RefusalReason;
+
+    #[test]
+    fn an_end_is_stored_by_its_word_and_a_refusal_with_its_reason() {
+        assert_eq!(word(EndCause::CallerHungUp), "caller_hung_up");
+        assert_eq!(word(EndCause::Refused(RefusalReason::NoCredit)), "refused:no_credit");
+    }
+
+    #[test]
+    fn minutes_are_seconds_by_sixty() {
+        for (seconds, expected) in [(0, "0"), (6, "0.1"), (10, "0.166667"), (1569, "26.15")] {
+            assert_eq!(minutes(seconds), expected.parse::<Decimal>().unwrap());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Every statement of this crate. A call's row is taken before anything else of the call.
+
+pub mod calls;
+pub mod legs;
+pub mod many;
+pub mod reading;
+pub mod upward;

@@ -1,0 +1,178 @@
+//! Calls as pages and documents read them.
+
+use crate::entity::call::Model;
+use crate::error::Result;
+use crate::reading::CallFilter;
+use chrono::{DateTime, Utc};
+use db::TenantTx;
+use rust_decimal::Decimal;
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
+
+/// A condition in SQL with its values, for statements whose first value is the tenant.
+struct Wanted {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Wanted {
+    fn new(tx: &TenantTx) -> Self {
+        Self { text: "c.tenant_id = $1".to_owned(), values: vec![tx.tenant_id().into()] }
+    }
+
+    /// `condition` names its value as `?`.
+    fn and(&mut self, condition: &str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        let place = format!("${}", self.values.len());
+        self.text = format!("{} AND {}", self.text, condition.replace('?', &place));
+    }
+
+    fn of(tx: &TenantTx, filter: &CallFilter) -> Self {
+        let mut wanted = Self::new(tx);
+        wanted.and("c.started_at >= ?", filter.from);
+        wanted.and("c.started_at < ?", filter.to);
+        if let Some(id) = filter.customer {
+            wanted.and("c.customer_id = ?", id);
+        }
+        if let Some(id) = filter.topic {
+            wanted.and("c.topic_id = ?", id);
+        }
+        if let Some(id) = filter.agent {
+            wanted.and("c.agent_id = ?", id);
+        }
+        if let Some(id) = filter.number {
+            wanted.and("c.number_id = ?", id);
+        }
+        if let Some(state) = filter.state {
+            wanted.and("c.state = ?", state.as_str());
+        }
+        if let Some(charged_by) = filter.charged_by {
+            wanted.and("c.charged_by = ?", charged_by.as_str());
+        }
+        if let Some(is_metered) = filter.is_metered {
+            wanted.and("(c.billed_seconds IS NOT NULL) = ?", is_metered);
+        }
+        if let Some((subscription_id, key)) = &filter.component {
+            wanted.and("c.subscription_id = ?", *subscription_id);
+            wanted.and("c.component_key = ?", key.clone());
+        }
+        wanted
+    }
+}
+
+/// One page, newest first.
+pub async fn page(tx: &TenantTx, filter: &CallFilter) -> Result<Vec<Model>> {
+    let mut wanted = Wanted::of(tx, filter);
+    if let Some((started_at, id)) = filter.after {
+        wanted.and("c.started_at <= ?", started_at);
+        wanted.and("(c.started_at, c.id) < (?", started_at);
+        wanted.values.push(id.into());
+        wanted.text = format!("{}, ${})", wanted.text, wanted.values.len());
+    }
+    wanted.values.push(i64::try_from(filter.limit).unwrap_or(i64::MAX).into());
+    let text = format!(
+        "SELECT c.* FROM call c WHERE {} ORDER BY c.started_at DESC, c.id DESC LIMIT ${}",
+        wanted.text,
+        wanted.values.len()
+    );
+    Ok(tx.rows(&text, wanted.values).await?)
+}
+
+/// Sums of calls.
+#[derive(FromQueryResult)]
+pub struct TotalRow {
+    pub calls: i64,
+    pub metered_calls: i64,
+    pub metered_ms: Decimal,
+    pub billed_seconds: i64,
+    pub charge_micros: Decimal,
+    pub net_micros: Decimal,
+}
+
+const TOTALS: &str = "count(*) AS calls, count(c.billed_seconds) AS metered_calls, coalesce(sum(c.metered_ms), 0)::numeric AS metered_ms,
+  coalesce(sum(c.billed_seconds), 0)::bigint AS billed_seconds, coalesce(sum(c.charge_micros), 0)::numeric AS charge_micros,
+  coalesce(sum(c.net_micros), 0)::numeric AS net_micros";
+
+pub async fn totals(tx: &TenantTx, filter: &CallFilter) -> Result<Option<TotalRow>> {
+    let wanted = Wanted::of(tx, filter);
+    Ok(tx.row(&format!("SELECT {TOTALS} FROM call c WHERE {}", wanted.text), wanted.values).await?)
+}
+
+#[derive(FromQueryResult)]
+pub struct TopicRow {
+    pub topic_id: Uuid,
+    pub topic_name: String,
+    #[sea_orm(nested)]
+    pub totals: TotalRow,
+}
+
+/// By topic, the largest charge first.
+pub async fn by_topic(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<TopicRow>> {
+    let text = format!(
+        "SELECT c.topic_id, max(c.topic_name) AS topic_name, {TOTALS} FROM call c
+         WHERE c.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND c.topic_id IS NOT NULL
+         GROUP BY c.topic_id ORDER BY sum(c.charge_micros) DESC NULLS LAST, count(*) DESC"
+    );
+    Ok(tx.rows(&text, [tx.tenant_id().into(), from.into(), to.into()]).await?)
+}
+
+/// Calls that have not ended, oldest first.
+pub async fn live(tx: &TenantTx) -> Result<Vec<Model>> {
+    let rows = tx
+        .rows(
+            "SELECT c.* FROM call c WHERE c.tenant_id = $1 AND c.ended_at IS NULL ORDER BY c.started_at, c.id",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    Ok(rows)
+}
+
+/// Each check of [`crate::audit`]: (invariant, query of what breaks it with $1 tenant and $2 instant).
+const CHECKS: [(&str, &str); 5] = [
+    (
+        "I5",
+        "SELECT format('call %s was metered and has no caller leg', c.id) AS v FROM call c
+         WHERE c.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND c.billed_seconds IS NOT NULL AND NOT EXISTS
+           (SELECT 1 FROM call_leg l WHERE l.tenant_id = $1 AND l.call_id = c.id AND l.book_id = $1 AND l.kind = 'caller')",
+    ),
+    (
+        "I5",
+        "SELECT format('call %s is charged %s micros and its ledger transaction moves %s', c.id, c.charge_micros, coalesce(e.micros, 0)) AS v
+         FROM call c JOIN customer k ON k.tenant_id = $1 AND k.id = c.customer_id AND k.billing = 'prepaid'
+         LEFT JOIN LATERAL (SELECT sum(e.amount_micros) AS micros FROM ledger_entry e
+           JOIN account a ON a.tenant_id = $1 AND a.id = e.account_id AND a.kind = 'unbilled'
+           WHERE e.tenant_id = $1 AND e.transaction_id = c.transaction_id) e ON true
+         WHERE c.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND c.charged_by = 'tariff' AND c.charge_micros IS NOT NULL
+           AND c.charge_micros <> coalesce(e.micros, 0)",
+    ),
+    (
+        "I5",
+        "SELECT format('call %s ended without being settled', c.id) AS v FROM call c
+         WHERE c.tenant_id = $1 AND c.ended_at < $2 AND c.settled_at IS NULL",
+    ),
+    (
+        "I8",
+        "SELECT format('call %s: the share of %s micros is not %s%% of %s', l.call_id, l.amount_micros, l.share_percent, c.net_micros) AS v
+         FROM call_cost l JOIN call c ON c.tenant_id = $1 AND c.id = l.call_id
+         WHERE l.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND l.share_percent IS NOT NULL
+           AND abs(l.amount_micros - c.net_micros * l.share_percent / 100) > 1",
+    ),
+    (
+        "I14",
+        "SELECT format('call %s has not been heard of since %s and is open', c.id, c.last_seen_at) AS v FROM call c
+         WHERE c.tenant_id = $1 AND c.ended_at IS NULL AND c.last_seen_at < $2",
+    ),
+];
+
+pub async fn violations(tx: &TenantTx, silent_since: DateTime<Utc>) -> Result<Vec<(&'static str, String)>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        v: String,
+    }
+    let mut found = Vec::new();
+    for (invariant, query) in CHECKS {
+        let rows: Vec<Row> = tx.rows(query, [tx.tenant_id().into(), silent_since.into()]).await?;
+        found.extend(rows.into_iter().map(|row| (invariant, row.v)));
+    }
+    Ok(found)
+}

@@ -11,7 +11,6 @@ use db::{LineId, TopicId};
 use money::{Decimal, Money};
 use pricing::{Explanation, Step};
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// What a topic's calls come to in a month.
 #[derive(Clone, Copy, Default)]
@@ -66,7 +65,8 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
     }
     steps.push(Step::new("Total, tax included", difference.as_decimal()));
     let language = &billing.seller.language;
-    let topic_id = topic_id(topic);
+    // Usage names a topic by its id; calls without a topic open to nothing.
+    let topic_id: Option<TopicId> = topic.parse().ok();
     let (category, percent) = tax::category(billing.customer.tax_treatment, billing.seller.tax_percent);
     let (from, to) = (month.service.starts_at, month.service.ends_at);
     bill.lines.push(Line {
@@ -102,9 +102,4 @@ fn claim(billing: &Billing<'_>, month: &CallsMonth, key: &str, kind: String, qua
         quantity,
         amount,
     }
-}
-
-/// The dimension holds the topic's id, as people see it or as it is stored.
-fn topic_id(text: &str) -> Option<TopicId> {
-    text.parse().ok().or_else(|| Uuid::parse_str(text).ok().map(TopicId::from_uuid))
 }

@@ -26,12 +26,7 @@ pub(crate) struct Gathered {
 /// What all documents of the book have in common.
 pub(crate) async fn seller(tx: &TenantTx) -> Result<Seller> {
     let organisation = tenant::organisation(tx).await?;
-    let mut topics = std::collections::BTreeMap::new();
-    for topic in topics_ever(tx).await? {
-        // Usage names a topic by its id, in either spelling.
-        topics.insert(topic.id.to_string(), topic.name.clone());
-        topics.insert(topic.id.uuid().to_string(), topic.name);
-    }
+    let topics = topics_ever(tx).await?.into_iter().map(|topic| (topic.id.to_string(), topic.name)).collect();
     Ok(Seller { language: words::spoken(&organisation.language).to_owned(), tax_percent: organisation.tax_percent, topics })
 }
 

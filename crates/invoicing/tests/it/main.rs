@@ -1,3 +1,6 @@
-//! Invoicing, tried from outside.
+//! Invoicing, tried from outside: dated stories of runs, documents and their print.
 
+mod models;
 mod print;
+mod runs;
+mod world;

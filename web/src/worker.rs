@@ -4,6 +4,7 @@
 use crate::app::App;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
+use invoicing::Phase;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +69,13 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
 /// Takes the open invoice run one block further; true while it has more to do without a person.
 async fn advance_run(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let tx = db.tenant(tenant_id).await?;
-    let advanced = invoicing::advance_run(&tx, RUN_BLOCK, now).await?;
+    let Some(run) = invoicing::runs(&tx, 1).await?.pop() else { return Ok(false) };
+    let after = match run.phase {
+        Phase::Planned | Phase::Drafting => invoicing::draft_some(&tx, run.id, RUN_BLOCK, now).await?,
+        Phase::Finalising => invoicing::finalise_some(&tx, run.id, RUN_BLOCK, now).await?,
+        // A person looks before drafts become final.
+        Phase::Ready | Phase::Done => return Ok(false),
+    };
     tx.commit().await?;
-    Ok(advanced)
+    Ok(matches!(after.phase, Phase::Planned | Phase::Drafting | Phase::Finalising))
 }

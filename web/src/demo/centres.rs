@@ -6,6 +6,9 @@ use db::{CustomerId, Db, PlatformReason, TenantId};
 use subscription::{Billing, NewCustomer};
 use tenant::{Brand, BrandColours, NewOrganisation, OrganisationKind};
 
+/// Only the demo world has a call centre of this name.
+pub const DEMO_SLUG: &str = "nordlicht";
+
 struct Centre {
     kind: OrganisationKind,
     name: &'static str,
@@ -49,7 +52,7 @@ const VOXHOUSE: Centre = Centre {
 const NORDLICHT: Centre = Centre {
     kind: OrganisationKind::Tenant,
     name: "Nordlicht Beratung",
-    slug: "nordlicht",
+    slug: DEMO_SLUG,
     legal_name: "Nordlicht Beratung GmbH",
     address: &["Invalidenstraße 112", "10115 Berlin", "Germany"],
     country: "DE",
@@ -119,7 +122,7 @@ fn organisation(centre: &Centre) -> NewOrganisation {
         language: "en".into(),
         series_prefix: centre.prefix.into(),
         tax_percent: centre.tax_percent.into(),
-        ..NewOrganisation::default()
+        round_calls_to: tenant::RoundCallsTo::Micros,
     }
 }
 
@@ -154,7 +157,7 @@ fn lines(from: &[&str]) -> Vec<String> {
 fn voxhouse_brand() -> Brand {
     Brand {
         name: "Voxhouse".into(),
-        logo_svg: include_str!("voxhouse.svg").into(),
+        logo_svg: Some(include_str!("voxhouse.svg").into()),
         colours: BrandColours {
             accent: "#7a2a5e".into(),
             accent_hover: "#641f4c".into(),

@@ -2,6 +2,7 @@
 //! callers and three past months. The same day gives the same world; it is also the world of the tests.
 //! Everything is made through the same functions that serve a person; only time is played.
 
+mod billing;
 mod callers;
 mod catalogue;
 mod centres;
@@ -12,6 +13,7 @@ mod random;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, Db, PlatformReason, TenantId};
 
+pub use callers::{Caller, Cast, Centre};
 pub use people::{Login, PASSWORD, logins};
 
 /// What a test needs to know about the world.
@@ -43,13 +45,17 @@ pub const VOXHOUSE_HOST: &str = "voxhouse.localhost";
 
 /// Loads the world into an empty database and plays three months up to `now`. `None` when there is an organisation already.
 pub async fn load(db: &Db, now: DateTime<Utc>, say: impl Fn(&str)) -> anyhow::Result<Option<World>> {
-    let tx = db.platform(PlatformReason::Provision).await?;
-    let known = tenant::organisations(&tx).await?;
-    tx.commit().await?;
-    if !known.is_empty() {
+    if !organisations(db).await?.is_empty() {
         return Ok(None);
     }
     let began = history::first_day(now);
+    let (world, cast) = found(db, began, &say).await?;
+    history::play(db, &world, &cast, began, now, &say).await?;
+    Ok(Some(world))
+}
+
+/// Creates everybody and everything that is sold, at one instant, and lets nothing happen yet.
+pub async fn found(db: &Db, began: DateTime<Utc>, say: &impl Fn(&str)) -> anyhow::Result<(World, Vec<Cast>)> {
     say("organisations, members and agents");
     let world = centres::create(db, began).await?;
     people::create(db, &world, began).await?;
@@ -57,8 +63,19 @@ pub async fn load(db: &Db, now: DateTime<Utc>, say: impl Fn(&str)) -> anyhow::Re
     catalogue::create(db, &world, began).await?;
     say("customers");
     let cast = callers::create(db, &world, began).await?;
-    history::play(db, &world, &cast, began, now, &say).await?;
-    Ok(Some(world))
+    Ok((world, cast))
+}
+
+/// Is this the demo world? Its logins are shown only where it is.
+pub async fn is_loaded(db: &Db) -> anyhow::Result<bool> {
+    Ok(organisations(db).await?.iter().any(|organisation| organisation.slug == centres::DEMO_SLUG))
+}
+
+async fn organisations(db: &Db) -> anyhow::Result<Vec<tenant::Organisation>> {
+    let tx = db.platform(PlatformReason::Provision).await?;
+    let known = tenant::organisations(&tx).await?;
+    tx.commit().await?;
+    Ok(known)
 }
 
 /// The one currency of the demo world.

@@ -84,7 +84,7 @@ async fn add(
     tx.commit().await?;
     let tx = db.tenant(tenant_id).await?;
     let member = NewMember { person_id, name: name.into(), email: email.into(), role, customer_id };
-    let member_id = tenant::add_member(&tx, &member, began).await?;
+    let member_id = tenant::add_member(&tx, member, began).await?;
     tx.commit().await?;
     Ok(member_id)
 }

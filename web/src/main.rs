@@ -1,0 +1,48 @@
+//! `ringtill`: one program with roles. Each command says in one sentence what went wrong and what to do; exit code 0 is
+//! success, 1 a failure, 2 wrong usage, 3 a violated invariant, 78 a wrong setting.
+
+use ringtill::commands;
+use std::process::ExitCode;
+
+const USAGE: &str = "ringtill: billing for businesses that answer phones for money
+
+  ringtill serve             web, worker and SIP edge in one process, until Ctrl-C
+  ringtill migrate           bring the schema up to date and make the two login roles
+  ringtill demo              load the demo world into an empty database
+  ringtill audit             check the invariants of every book; exit code 3 when one is violated
+  ringtill price [FILE]      price JSON lines from FILE or standard input
+  ringtill call              place a test call to the running SIP edge and say where to see it
+  ringtill help              this text
+
+Settings come from the environment; the table is in README.md.
+";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["serve"] => commands::serve().await,
+        ["migrate"] => commands::migrate().await,
+        ["demo"] => commands::demo().await,
+        ["audit"] => commands::audit().await,
+        ["price"] => commands::price(None),
+        ["price", file] => commands::price(Some(file)),
+        ["call", rest @ ..] => commands::call(rest).await,
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ringtill: {}", commands::sentence(&error));
+            ExitCode::from(if error.is::<ringtill::config::ConfigError>() { 78 } else { 1 })
+        }
+    }
+}

@@ -15,6 +15,10 @@ tabler/tabler.min.css                   @tabler/core/dist/css/tabler.min.css
 uplot/uPlot.iife.min.js                 uplot/dist/uPlot.iife.min.js
 uplot/uPlot.min.css                     uplot/dist/uPlot.min.css
 uplot/LICENSE                           uplot/LICENSE
+htmx/htmx.min.js                        htmx.org/dist/htmx.min.js
+htmx/LICENSE                            htmx.org/LICENSE
+htmx/sse.min.js                         htmx-ext-sse/dist/sse.min.js
+htmx/sse-LICENSE                        htmx-ext-sse/LICENSE
 fonts/inter-latin-opsz-normal.woff2     @fontsource-variable/inter/files/inter-latin-opsz-normal.woff2
 fonts/inter-latin-ext-opsz-normal.woff2 @fontsource-variable/inter/files/inter-latin-ext-opsz-normal.woff2
 fonts/inter-cyrillic-opsz-normal.woff2  @fontsource-variable/inter/files/inter-cyrillic-opsz-normal.woff2

@@ -1,12 +1,13 @@
 //! What every answer says to the browser, and which requests are refused before a handler sees them.
 //! Invariant: the policy names no `unsafe-*`; a request that changes something came from a page of the same origin.
 
+use crate::error::PageError;
 use actix_web::{
-    Error, HttpResponse,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    Error, HttpMessage, body::{BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
+    web,
 };
 use sha2::{Digest, Sha256};
 
@@ -27,18 +28,15 @@ const HEADERS: [(&str, &str); 7] = [
 /// Machines carry a key instead of a cookie; nothing of theirs can be forged by a page.
 const WITHOUT_COOKIES: [&str; 2] = ["/v1/", "/webhooks/"];
 
-/// Refuses requests from elsewhere and writes the headers of every answer. For `middleware::from_fn`.
-pub async fn guard(
+/// Largest form that is taken, bytes.
+const FORM_MAX: usize = 256 * 1024;
+
+/// Writes the headers of every answer, refusals included. The outermost of the `middleware::from_fn`s.
+pub async fn headers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let is_machine = WITHOUT_COOKIES.iter().any(|prefix| request.path().starts_with(prefix));
-    let mut response = if !is_machine && !request.method().is_safe() && !comes_from_us(request.headers()) {
-        request
-            .into_response(HttpResponse::Forbidden().body("This form came from another page. Nothing was changed.\n"))
-    } else {
-        next.call(request).await?.map_into_boxed_body()
-    };
+    let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -48,6 +46,44 @@ pub async fn guard(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
+}
+
+/// The token that came with a request, before anybody has compared it with a session's.
+pub struct GivenToken(pub String);
+
+/// Refuses requests from elsewhere, and takes the token out of the others: from the field `csrf` of a form, or from the
+/// header that scripts send. [`crate::extract`] compares it with the session's. For `middleware::from_fn`.
+pub async fn guard(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let is_machine = WITHOUT_COOKIES.iter().any(|prefix| request.path().starts_with(prefix));
+    if !is_machine && !request.method().is_safe() {
+        if !comes_from_us(request.headers()) {
+            return Ok(request.error_response(PageError::Forged));
+        }
+        if let Some(token) = token_of(&mut request).await? {
+            request.extensions_mut().insert(GivenToken(token));
+        }
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+async fn token_of(request: &mut ServiceRequest) -> Result<Option<String>, Error> {
+    if let Some(header) = request.headers().get("x-csrf-token") {
+        return Ok(header.to_str().ok().map(str::to_owned));
+    }
+    let is_form = request.content_type().starts_with("application/x-www-form-urlencoded");
+    if !is_form {
+        return Ok(None);
+    }
+    let body = request.extract::<web::Payload>().await?.to_bytes_limited(FORM_MAX).await;
+    let Ok(body) = body else { return Err(actix_web::error::ErrorPayloadTooLarge("")) };
+    let body = body?;
+    let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+    // The handler reads the form again.
+    request.set_payload(Payload::from(body));
+    Ok(fields.into_iter().find(|(name, _)| name == "csrf").map(|(_, token)| token))
 }
 
 /// `Sec-Fetch-Site` where the browser sends it, otherwise an `Origin` of our own host. Neither is a refusal.

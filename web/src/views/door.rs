@@ -4,7 +4,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 
 use super::ui;
-use crate::shell::Shell;
+use crate::shell::{Membership, Shell};
 
 /// `GET /sign-in`
 #[derive(Template, WebTemplate)]
@@ -15,6 +15,17 @@ pub struct SignIn {
     pub error: Option<String>,
     /// Where to go afterwards: a path of our own, checked by the handler.
     pub next: String,
+}
+
+/// `GET /session/membership`: for somebody who may work in several places.
+#[derive(Template, WebTemplate)]
+#[template(path = "choose.html")]
+pub struct Choose {
+    pub shell: Shell,
+    /// Where the session is now.
+    pub here: Membership,
+    pub here_href: String,
+    pub others: Vec<Membership>,
 }
 
 /// 404, 421, 429, 500: where it happened, what was not done, what to do.

@@ -6,6 +6,7 @@
 
 pub mod audit;
 mod caller;
+mod change;
 mod component;
 mod coverage;
 mod customer;
@@ -26,6 +27,7 @@ pub use caller::{
     PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone, customer_by_phone,
     customer_by_pin, phones_of, remove_phone, set_pin,
 };
+pub use change::{Changed, change_plan_at_term_end};
 pub use component::{Component, Measure, SEAT_MEASURES, standard_measures};
 pub use coverage::{Coverage, coverage};
 pub use customer::{

@@ -35,6 +35,11 @@ pub(crate) fn nth(periods: &Periods, position: u32) -> Result<ServicePeriod> {
     })
 }
 
+/// The monthly period from an anchor at a position.
+pub(crate) fn at_position(anchor_on: NaiveDate, time_zone: &str, position: u32) -> Result<ServicePeriod> {
+    nth(&Periods::new(anchor_on, 1, time_zone)?, position)
+}
+
 /// The monthly period from an anchor that holds an instant; an instant before the anchor is refused.
 pub(crate) fn containing(anchor_on: NaiveDate, time_zone: &str, at: DateTime<Utc>) -> Result<ServicePeriod> {
     let periods = Periods::new(anchor_on, 1, time_zone)?;

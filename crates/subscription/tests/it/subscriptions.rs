@@ -234,6 +234,45 @@ async fn an_add_on_brings_its_features_and_components_for_as_long_as_it_is_there
 }
 
 #[tokio::test]
+async fn a_customer_changes_its_plan_at_the_end_of_the_term_that_is_running() {
+    let world = World::new().await;
+    let quarterly =
+        NewPlanVersion { term_months: 3, ..NewPlanVersion::monthly(Currency::EUR, vec![flat("platform", "49")]) };
+    let quarterly = world.version_with("quarterly", false, quarterly).await;
+    let hourly = world.version("hourly", vec![usage("hours", "hours", &[])]).await;
+    let clash = world.version("clash", vec![flat("crm", "1")]).await;
+    let crm = world.version_with("crm", true, NewPlanVersion::monthly(Currency::EUR, vec![flat("crm", "9")])).await;
+    let customer = world.customer("C-1", "Europe/Berlin").await;
+    let tx = world.tx().await;
+    let id = start(&tx, &new(customer, quarterly, "2026-01-01", "2026-01-01T12:00:00Z")).await;
+    let now = at("2026-04-02T12:00:00Z");
+    add_add_on(&tx, id, crm, now, now).await.unwrap();
+    tx.commit().await.unwrap();
+    let tx = world.tx().await;
+    assert_eq!(
+        refused(change_plan_at_term_end(&tx, id, clash, 0, now).await),
+        is("components/crm/key", "must_be_unique", "crm")
+    );
+    drop(tx);
+    let tx = world.tx().await;
+    let changed = change_plan_at_term_end(&tx, id, hourly, 7, now).await.unwrap();
+    // terms begin on 1 January, 1 April and 1 July; 1 July 00:00 in Berlin is 30 June 22:00 UTC
+    let end = at("2026-06-30T22:00:00Z");
+    assert_eq!(changed.at, end);
+    let before = subscription(&tx, id).await.unwrap().unwrap();
+    let after = subscription(&tx, changed.subscription_id).await.unwrap().unwrap();
+    assert_eq!(
+        (before.cancelled_at, after.started_at, after.anchor_on, after.seats),
+        (Some(end), end, on("2026-07-01"), 7)
+    );
+    assert_eq!(
+        attached(&tx, &after).await.unwrap().iter().map(|part| part.version.id).collect::<Vec<_>>(),
+        [hourly, crm]
+    );
+    assert_eq!(refused(change_plan_at_term_end(&tx, id, hourly, 7, now).await).1, "must_not_be_cancelled");
+}
+
+#[tokio::test]
 async fn a_portal_customer_sees_its_own_subscription_and_the_catalogue_and_changes_neither() {
     let world = World::new().await;
     let version = world.version("basic", vec![flat("platform", "49")]).await;

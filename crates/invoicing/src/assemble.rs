@@ -77,9 +77,15 @@ impl DraftContent {
     pub(crate) fn must_sum(&self) -> Result<()> {
         let Totals { net, tax, gross, settled, due } = self.totals;
         let sum = |amounts: Vec<Money>| Money::sum(net.currency(), amounts);
-        let agree = |found: Money, expected: Money, what| if found == expected { Ok(()) } else { Err(InvoicingError::SumsMustAgree(what)) };
+        let agree = |found: Money, expected: Money, what| {
+            if found == expected { Ok(()) } else { Err(InvoicingError::SumsMustAgree(what)) }
+        };
         agree(sum(self.lines.iter().map(|line| line.amount).collect())?, net, "the lines are not the net total")?;
-        agree(sum(self.taxes.iter().map(|row: &TaxRow| row.base).collect())?, net, "the tax bases are not the net total")?;
+        agree(
+            sum(self.taxes.iter().map(|row: &TaxRow| row.base).collect())?,
+            net,
+            "the tax bases are not the net total",
+        )?;
         agree(sum(self.taxes.iter().map(|row| row.tax).collect())?, tax, "the tax groups are not the tax total")?;
         agree(net.checked_add(tax)?, gross, "net and tax are not the gross total")?;
         agree(gross.checked_sub(settled)?, due, "gross less what was settled is not the amount due")?;

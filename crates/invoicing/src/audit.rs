@@ -21,7 +21,10 @@ pub async fn check(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<Violation>> 
     for said in audit::tax_by_currency(tx).await? {
         let posted = balance(tx, AccountRef::Book(AccountKind::Tax), said.currency(), now).await?;
         if posted != said {
-            violations.push(Violation { invariant: "I9", detail: format!("documents say {said} of tax, the ledger says {posted}") });
+            violations.push(Violation {
+                invariant: "I9",
+                detail: format!("documents say {said} of tax, the ledger says {posted}"),
+            });
         }
     }
     Ok(violations)

@@ -50,7 +50,8 @@ fn add(topics: &mut BTreeMap<String, Sums>, quantities: &Quantities, put: impl F
 
 fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, bill: &mut Bill) -> Result<()> {
     let amount = Money::from_decimal(sums.charge, billing.currency())?;
-    let before = billing.billed.of(billing.customer.id.uuid(), topic, month.service.starts_at).filter(|_| !month.is_new);
+    let before =
+        billing.billed.of(billing.customer.id.uuid(), topic, month.service.starts_at).filter(|_| !month.is_new);
     let zero = Money::zero(billing.currency());
     let (billed, counted, kind) = before.map_or((zero, Decimal::ZERO, "charge".to_owned()), |before| {
         (before.amount, before.quantity, format!("late-{}", before.times))
@@ -59,7 +60,10 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
     if difference.is_zero() && (calls.is_zero() || !month.is_new) {
         return Ok(());
     }
-    let mut steps = vec![Step::new("Charges of calls, tax included", amount.as_decimal()).because(format!("{} calls", sums.calls.normalize()))];
+    let mut steps = vec![
+        Step::new("Charges of calls, tax included", amount.as_decimal())
+            .because(format!("{} calls", sums.calls.normalize())),
+    ];
     if !billed.is_zero() {
         steps.push(Step::new("Billed before", -billed.as_decimal()));
     }
@@ -76,7 +80,11 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
         component_key: None,
         topic_id,
         text: billing.seller.topics.get(topic).cloned().unwrap_or_else(|| words::calls(language).to_owned()),
-        detail: if month.is_new { words::minutes_talked(language, sums.minutes) } else { words::late(language).to_owned() },
+        detail: if month.is_new {
+            words::minutes_talked(language, sums.minutes)
+        } else {
+            words::late(language).to_owned()
+        },
         service: month.service,
         quantity: calls,
         unit: "calls".to_owned(),
@@ -92,7 +100,14 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
     Ok(())
 }
 
-fn claim(billing: &Billing<'_>, month: &CallsMonth, key: &str, kind: String, quantity: Decimal, amount: Money) -> Claim {
+fn claim(
+    billing: &Billing<'_>,
+    month: &CallsMonth,
+    key: &str,
+    kind: String,
+    quantity: Decimal,
+    amount: Money,
+) -> Claim {
     Claim {
         billed_id: billing.customer.id.uuid(),
         component_key: key.to_owned(),

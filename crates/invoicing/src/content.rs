@@ -80,7 +80,13 @@ pub enum LineSource {
         to: DateTime<Utc>,
     },
     /// Seat sessions.
-    Seats { subscription_id: SubscriptionId, component_key: String, measure: String, from: DateTime<Utc>, to: DateTime<Utc> },
+    Seats {
+        subscription_id: SubscriptionId,
+        component_key: String,
+        measure: String,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    },
     /// Nothing beneath: a fee, a discount.
     None,
 }

@@ -170,7 +170,15 @@ pub struct DocumentFilter {
 
 impl Default for DocumentFilter {
     fn default() -> Self {
-        DocumentFilter { customer_id: None, kind: None, run_id: None, from_on: None, before_on: None, after: None, limit: 50 }
+        DocumentFilter {
+            customer_id: None,
+            kind: None,
+            run_id: None,
+            from_on: None,
+            before_on: None,
+            after: None,
+            limit: 50,
+        }
     }
 }
 

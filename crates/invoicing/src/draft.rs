@@ -42,7 +42,12 @@ pub async fn draft(tx: &TenantTx, id: DraftId) -> Result<Draft> {
 }
 
 /// Open drafts, the newest first; narrowed to a run or a customer.
-pub async fn drafts(tx: &TenantTx, run_id: Option<RunId>, customer_id: Option<CustomerId>, limit: u64) -> Result<Vec<Draft>> {
+pub async fn drafts(
+    tx: &TenantTx,
+    run_id: Option<RunId>,
+    customer_id: Option<CustomerId>,
+    limit: u64,
+) -> Result<Vec<Draft>> {
     drafts::open(tx, run_id, customer_id, limit).await
 }
 

@@ -7,7 +7,9 @@ use crate::usage::{Counted, Read};
 use chrono::{DateTime, Utc};
 use money::Money;
 use std::collections::{BTreeMap, HashMap};
-use subscription::{Attached, Billed, Component, ComponentKind, Customer, ServicePeriod, Subscription, billing_period_of_customer};
+use subscription::{
+    Attached, Billed, Component, ComponentKind, Customer, ServicePeriod, Subscription, billing_period_of_customer,
+};
 use uuid::Uuid;
 
 /// How many billed periods before the newest are looked at again for usage that arrived after their document.
@@ -49,7 +51,8 @@ impl Contract {
 
     /// For how many months a component is billed in a period. Terms of an add-on count from its own first period.
     pub(crate) fn bills_in(&self, component: &Component, period: &ServicePeriod) -> Option<u32> {
-        let first = self.periods.iter().find(|known| known.ends_at > self.attached.from).map_or(0, |first| first.position);
+        let first =
+            self.periods.iter().find(|known| known.ends_at > self.attached.from).map_or(0, |first| first.position);
         component.bills_in(period.position.saturating_sub(first), self.attached.version.term_months)
     }
 }
@@ -87,7 +90,8 @@ impl BilledBefore {
 
     /// Is it one of the last billed periods, which late usage may still change?
     fn may_be_late(&self, billed_id: Uuid, key: &str, starts_at: DateTime<Utc>) -> bool {
-        self.periods(billed_id, key).is_some_and(|periods| periods.keys().rev().take(LATE_PERIODS).any(|known| *known == starts_at))
+        self.periods(billed_id, key)
+            .is_some_and(|periods| periods.keys().rev().take(LATE_PERIODS).any(|known| *known == starts_at))
     }
 }
 
@@ -149,7 +153,12 @@ impl Contract {
 }
 
 /// Decides what is due before `until`.
-pub(crate) fn due(customer: &Customer, contracts: &[Contract], billed: &BilledBefore, until: DateTime<Utc>) -> Result<Due> {
+pub(crate) fn due(
+    customer: &Customer,
+    contracts: &[Contract],
+    billed: &BilledBefore,
+    until: DateTime<Utc>,
+) -> Result<Due> {
     let mut due = Due::default();
     for (index, contract) in contracts.iter().enumerate() {
         for period in &contract.periods {
@@ -178,13 +187,21 @@ fn advances(index: usize, contract: &Contract, period: &ServicePeriod, billed: &
 
 type Span<'a> = (&'a ServicePeriod, DateTime<Utc>, DateTime<Utc>);
 
-fn month(customer: &Customer, index: usize, contracts: &[Contract], span: Span<'_>, billed: &BilledBefore, due: &mut Due) {
+fn month(
+    customer: &Customer,
+    index: usize,
+    contracts: &[Contract],
+    span: Span<'_>,
+    billed: &BilledBefore,
+    due: &mut Due,
+) {
     let contract = &contracts[index];
     let (period, from, to) = span;
     let id = contract.subscription.id.uuid();
     let in_arrears = || contract.components().iter().filter(|component| component.billed == Billed::InArrears);
     let is_new = in_arrears().any(|component| billed.is_new(id, &component.key, period.starts_at));
-    let may_be_late = in_arrears().any(|component| is_metered(component) && billed.may_be_late(id, &component.key, period.starts_at));
+    let may_be_late =
+        in_arrears().any(|component| is_metered(component) && billed.may_be_late(id, &component.key, period.starts_at));
     if !is_new && !may_be_late {
         return;
     }
@@ -258,7 +275,8 @@ fn calls(customer: &Customer, billed: &BilledBefore, until: DateTime<Utc>, due: 
     let id = customer.id.uuid();
     let mut at = pricing::start_of_day(customer.anchor_on, &customer.time_zone)?;
     if let Some(newest) = billed.newest(id, CALLS) {
-        let late: Vec<DateTime<Utc>> = billed.periods(id, CALLS).into_iter().flat_map(BTreeMap::keys).rev().take(LATE_PERIODS).copied().collect();
+        let late: Vec<DateTime<Utc>> =
+            billed.periods(id, CALLS).into_iter().flat_map(BTreeMap::keys).rev().take(LATE_PERIODS).copied().collect();
         for starts_at in late.into_iter().rev() {
             let period = billing_period_of_customer(customer, starts_at)?;
             push_calls(customer, &period, false, due);
@@ -294,5 +312,10 @@ fn push_calls(customer: &Customer, period: &ServicePeriod, is_new: bool, due: &m
 }
 
 pub(crate) fn service_of(period: &ServicePeriod) -> Service {
-    Service { starts_at: period.starts_at, ends_at: period.ends_at, starts_on: period.starts_on, ends_on: period.ends_on }
+    Service {
+        starts_at: period.starts_at,
+        ends_at: period.ends_at,
+        starts_on: period.starts_on,
+        ends_on: period.ends_on,
+    }
 }

@@ -23,7 +23,9 @@ pub async fn finalise_some(tx: &TenantTx, run_id: RunId, limit: u64, now: DateTi
     let run = runs::by_id(tx, run_id).await?;
     match run.phase {
         Phase::Done => return Ok(run),
-        Phase::Planned | Phase::Drafting => return Err(InvoicingError::RunMustBeDrafted { waiting: run.counts.waiting }),
+        Phase::Planned | Phase::Drafting => {
+            return Err(InvoicingError::RunMustBeDrafted { waiting: run.counts.waiting });
+        }
         Phase::Ready | Phase::Finalising => {}
     }
     let claimed = runs::claim(tx, run_id, ItemState::Drafted, limit).await?;
@@ -69,7 +71,9 @@ async fn finalise_block(tx: &TenantTx, ids: &[DraftId], now: DateTime<Utc>) -> R
     for draft in locked {
         match refusals.remove(&draft.id) {
             Some(refusal) => items.push(Item::failed(draft.customer_id, Some(draft.id), refusal.to_string())),
-            None if draft.state == DraftState::Void => items.push(Item { draft_id: Some(draft.id), ..Item::of(draft.customer_id, ItemState::Voided) }),
+            None if draft.state == DraftState::Void => {
+                items.push(Item { draft_id: Some(draft.id), ..Item::of(draft.customer_id, ItemState::Voided) })
+            }
             None if draft.state == DraftState::Final => {}
             None => good.push(draft),
         }
@@ -116,7 +120,10 @@ fn already_billed(draft: &Draft, claim: &Claim) -> InvoicingError {
     let is_claimed = |line: &&crate::content::Line| line.component_key.as_deref() == Some(&claim.component_key);
     let line = draft.content.lines.iter().find(is_claimed);
     let starts_on = line.map_or_else(|| claim.service_starts_at.date_naive(), |line| line.service.starts_on);
-    InvoicingError::AlreadyBilled { component: line.map_or_else(|| claim.component_key.clone(), |line| line.text.clone()), starts_on }
+    InvoicingError::AlreadyBilled {
+        component: line.map_or_else(|| claim.component_key.clone(), |line| line.text.clone()),
+        starts_on,
+    }
 }
 
 /// Numbers, posts and writes drafts that were checked and are locked.
@@ -130,7 +137,9 @@ async fn write(tx: &TenantTx, drafts_to_write: Vec<Draft>, now: DateTime<Utc>) -
         customers_by_id(tx, &ids).await?.into_iter().map(|customer| (customer.id, customer)).collect();
     let mut documents = Vec::with_capacity(drafts_to_write.len());
     for draft in drafts_to_write {
-        let Some(customer) = customers.get(&draft.customer_id) else { return Err(InvoicingError::UnknownDraft(draft.id)) };
+        let Some(customer) = customers.get(&draft.customer_id) else {
+            return Err(InvoicingError::UnknownDraft(draft.id));
+        };
         documents.push(document_of(&organisation, customer, draft, now)?);
     }
     issue(tx, &organisation.series_prefix, &mut documents, now).await?;
@@ -151,7 +160,12 @@ async fn write(tx: &TenantTx, drafts_to_write: Vec<Draft>, now: DateTime<Utc>) -
 }
 
 /// Takes numbers, posts, and writes. The counter's row is locked last of all rows that anybody else waits for.
-pub(crate) async fn issue(tx: &TenantTx, series: &str, documents: &mut [NewDocument], now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn issue(
+    tx: &TenantTx,
+    series: &str,
+    documents: &mut [NewDocument],
+    now: DateTime<Utc>,
+) -> Result<()> {
     let count = documents.len() as i64;
     let last = finals::take_numbers(tx, series, count).await?;
     for (serial, document) in (last - count + 1..).zip(documents.iter_mut()) {
@@ -165,12 +179,19 @@ pub(crate) async fn issue(tx: &TenantTx, series: &str, documents: &mut [NewDocum
         document.transaction_id = Some(posted.transaction_id);
     }
     finals::insert(tx, documents).await?;
-    let claims: Vec<(Option<DocumentId>, &Claim)> =
-        documents.iter().flat_map(|document| document.content.claims.iter().map(|claim| (Some(document.id), claim))).collect();
+    let claims: Vec<(Option<DocumentId>, &Claim)> = documents
+        .iter()
+        .flat_map(|document| document.content.claims.iter().map(|claim| (Some(document.id), claim)))
+        .collect();
     billed::insert(tx, &claims).await
 }
 
-fn document_of(organisation: &Organisation, customer: &Customer, draft: Draft, now: DateTime<Utc>) -> Result<NewDocument> {
+fn document_of(
+    organisation: &Organisation,
+    customer: &Customer,
+    draft: Draft,
+    now: DateTime<Utc>,
+) -> Result<NewDocument> {
     let issued_on = pricing::civil_date(now, &organisation.time_zone)?;
     let terms = u64::from(customer.payment_terms_days);
     Ok(NewDocument {

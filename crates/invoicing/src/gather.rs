@@ -27,7 +27,11 @@ pub(crate) struct Gathered {
 pub(crate) async fn seller(tx: &TenantTx) -> Result<Seller> {
     let organisation = tenant::organisation(tx).await?;
     let topics = topics_ever(tx).await?.into_iter().map(|topic| (topic.id.to_string(), topic.name)).collect();
-    Ok(Seller { language: words::spoken(&organisation.language).to_owned(), tax_percent: organisation.tax_percent, topics })
+    Ok(Seller {
+        language: words::spoken(&organisation.language).to_owned(),
+        tax_percent: organisation.tax_percent,
+        topics,
+    })
 }
 
 /// Reads for a block of customers, and decides what is due for each.
@@ -88,7 +92,11 @@ async fn contracts(
         let until = untils[&subscription.customer_id];
         let periods: Vec<_> = periods.into_iter().filter(|period| period.starts_at < until).collect();
         let own = contracts.entry(subscription.customer_id).or_default();
-        own.extend(attached.into_iter().map(|attached| Contract { subscription: subscription.clone(), attached, periods: periods.clone() }));
+        own.extend(attached.into_iter().map(|attached| Contract {
+            subscription: subscription.clone(),
+            attached,
+            periods: periods.clone(),
+        }));
     }
     Ok(contracts)
 }

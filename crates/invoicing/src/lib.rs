@@ -4,6 +4,7 @@
 //! lines sum to the document and the document is its posting (I9); documents are written once and only read (I11).
 //! Start at `run.rs`; what is due is in `due.rs`, what it comes to in `bill.rs`, how it becomes final in `finalise.rs`.
 
+mod ahead;
 mod assemble;
 pub mod audit;
 mod bill;
@@ -17,11 +18,13 @@ mod entity;
 mod error;
 mod finalise;
 mod gather;
+mod month;
 mod pdf;
 pub mod print;
 mod rate;
 mod run;
 mod store;
+mod target;
 mod tax;
 mod usage;
 mod words;
@@ -30,11 +33,13 @@ pub use audit::check;
 pub use content::{Claim, DraftContent, Ledgered, Line, LineGroup, LineSource, PERCENT_UNIT, Service, TaxRow, Totals};
 pub use credit::credit;
 pub use document::{
-    BilledTotal, Document, DocumentFilter, DocumentKind, DocumentView, Frozen, Grouped, OpenDocument, asking_documents, billed_between,
-    document, document_by_number, documents, grouped, open_documents, open_documents_by_id,
+    BilledTotal, Document, DocumentFilter, DocumentKind, DocumentView, Frozen, Grouped, OpenDocument, asking_documents,
+    billed_between, document, document_by_number, documents, grouped, open_documents, open_documents_by_id,
 };
 pub use draft::{Draft, DraftState, draft, drafts, void_draft};
 pub use error::InvoicingError;
 pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};
-pub use run::{Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run, run_items, runs};
+pub use run::{
+    Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run, run_items, runs,
+};

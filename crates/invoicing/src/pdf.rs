@@ -4,7 +4,10 @@ use crate::content::{Line, PERCENT_UNIT, Service};
 use crate::document::{Document, DocumentKind, DocumentView, Frozen, grouped};
 use crate::draft::draft;
 use crate::error::{InvoicingError, Result};
-use crate::print::{self, Online, Original, Paper, PaperKind, Payment, PrintError, Printed, Qr, QrKind, Renderer, epc_payload, typst_renderer};
+use crate::print::{
+    self, Online, Original, Paper, PaperKind, Payment, PrintError, Printed, Qr, QrKind, Renderer, epc_payload,
+    typst_renderer,
+};
 use crate::store::documents;
 use crate::words;
 use chrono::{DateTime, Utc};
@@ -93,7 +96,9 @@ async fn paper(tx: &TenantTx, view: DocumentView, seen_at: Option<&str>) -> Resu
             let original = Original { number: original.number, issued: original.issued_on };
             PaperKind::CreditNote { original, reason: frozen.reason.clone(), refund: Some(refund) }
         }
-        DocumentKind::Invoice | DocumentKind::Settlement => PaperKind::Invoice { due: document.due_on, po: None, local_tax: None },
+        DocumentKind::Invoice | DocumentKind::Settlement => {
+            PaperKind::Invoice { due: document.due_on, po: None, local_tax: None }
+        }
     };
     let heading = Heading {
         number: document.number.clone(),
@@ -124,7 +129,11 @@ fn assemble(heading: Heading, brand: print::Brand, frozen: &Frozen, lines: Vec<L
     let mut groups = Vec::new();
     for group in grouped(lines)? {
         let subtotal = (group.lines.len() > 1).then(|| amount(group.subtotal));
-        let lines = group.lines.iter().map(|line| printed_line(line, heading.period, &frozen.language, amount(line.amount), &mut why)).collect();
+        let lines = group
+            .lines
+            .iter()
+            .map(|line| printed_line(line, heading.period, &frozen.language, amount(line.amount), &mut why))
+            .collect();
         groups.push(print::Group { code: Some(group.group.code().to_owned()), title: None, subtotal, lines });
     }
     let rows = taxes.iter().map(|row| print::TaxRow {
@@ -137,7 +146,14 @@ fn assemble(heading: Heading, brand: print::Brand, frozen: &Frozen, lines: Vec<L
     let legal = taxes.iter().filter(|row| ["AE", "E", "O"].contains(&row.category.as_str()));
     let legal = legal.map(|row| print::Legal { code: Some(row.category.clone()), text: None }).collect();
     let settled = (!totals.settled.is_zero())
-        .then(|| Ok::<_, InvoicingError>(print::Settled { code: "wallet-credit".to_owned(), date: None, text: None, amount: amount(totals.settled.checked_neg()?) }))
+        .then(|| {
+            Ok::<_, InvoicingError>(print::Settled {
+                code: "wallet-credit".to_owned(),
+                date: None,
+                text: None,
+                amount: amount(totals.settled.checked_neg()?),
+            })
+        })
         .transpose()?;
     let us = frozen.country == "US";
     Ok(Paper {
@@ -161,7 +177,12 @@ fn assemble(heading: Heading, brand: print::Brand, frozen: &Frozen, lines: Vec<L
         recipient: frozen.recipient.clone(),
         groups,
         taxes: rows.collect(),
-        totals: print::Totals { net: amount(totals.net), tax: amount(totals.tax), gross: amount(totals.gross), due: Some(amount(totals.due)) },
+        totals: print::Totals {
+            net: amount(totals.net),
+            tax: amount(totals.tax),
+            gross: amount(totals.gross),
+            due: Some(amount(totals.due)),
+        },
         settled: settled.into_iter().collect(),
         legal,
         why,
@@ -170,7 +191,13 @@ fn assemble(heading: Heading, brand: print::Brand, frozen: &Frozen, lines: Vec<L
     })
 }
 
-fn printed_line(line: &Line, period: print::Span, language: &str, amount: money::Decimal, why: &mut Vec<String>) -> print::Line {
+fn printed_line(
+    line: &Line,
+    period: print::Span,
+    language: &str,
+    amount: money::Decimal,
+    why: &mut Vec<String>,
+) -> print::Line {
     let percent = line.unit == PERCENT_UNIT;
     let own = span(&line.service);
     let mut printed = print::Line {
@@ -203,8 +230,11 @@ fn span(service: &Service) -> print::Span {
 
 async fn brand(tx: &TenantTx, frozen: &Frozen) -> Result<print::Brand> {
     let brand = tenant::brand(tx).await?;
-    let colour = |of: fn(&tenant::BrandColours) -> &String| brand.as_ref().map_or_else(|| INK.to_owned(), |brand| of(&brand.colours).clone());
-    let mut footer = vec![std::iter::once(frozen.issuer.name.clone()).chain(frozen.issuer.lines.clone()).collect::<Vec<_>>()];
+    let colour = |of: fn(&tenant::BrandColours) -> &String| {
+        brand.as_ref().map_or_else(|| INK.to_owned(), |brand| of(&brand.colours).clone())
+    };
+    let mut footer =
+        vec![std::iter::once(frozen.issuer.name.clone()).chain(frozen.issuer.lines.clone()).collect::<Vec<_>>()];
     footer.push(frozen.issuer.contact.iter().cloned().chain(frozen.issuer.tax_id.clone()).collect());
     let logo_svg = brand.as_ref().and_then(|brand| brand.logo_svg.clone());
     Ok(print::Brand {
@@ -221,8 +251,11 @@ async fn brand(tx: &TenantTx, frozen: &Frozen) -> Result<print::Brand> {
 fn payment(document: &Document, seen_at: Option<&str>) -> Payment {
     let frozen = &document.frozen;
     let known = |word: &str| BANK_WORDS.into_iter().find(|known| *known == word.to_lowercase());
-    let mut bank: print::Bank = frozen.bank.iter().filter_map(|(word, value)| Some((known(word)?.to_owned(), value.clone()))).collect();
-    let of = |word: &str| frozen.bank.iter().find(|(name, _)| name.to_lowercase() == word).map_or("", |(_, value)| value.as_str());
+    let mut bank: print::Bank =
+        frozen.bank.iter().filter_map(|(word, value)| Some((known(word)?.to_owned(), value.clone()))).collect();
+    let of = |word: &str| {
+        frozen.bank.iter().find(|(name, _)| name.to_lowercase() == word).map_or("", |(_, value)| value.as_str())
+    };
     let epc = epc_payload(&frozen.issuer.name, of("iban"), of("bic"), document.totals.due, &document.number);
     let qr = match (epc, seen_at) {
         (Some(text), _) => Some(Qr { kind: QrKind::Epc, text }),

@@ -59,7 +59,9 @@ pub(crate) fn days_counted(
     let first = civil_date(from, time_zone)?.max(starts_on);
     let last = match until {
         // The day of its last instant counts, the day that begins with `until` does not.
-        Some(until) => civil_date(until - chrono::TimeDelta::microseconds(1), time_zone)?.checked_add_days(Days::new(1)).unwrap_or(ends_on),
+        Some(until) => civil_date(until - chrono::TimeDelta::microseconds(1), time_zone)?
+            .checked_add_days(Days::new(1))
+            .unwrap_or(ends_on),
         None => ends_on,
     }
     .min(ends_on);
@@ -98,7 +100,11 @@ pub(crate) fn rate(rateable: &Rateable<'_>, currency: Currency) -> Result<Rated>
     let amount = exact.times(&rateable.factor.exact).to_money(currency, RoundTo::Minor)?;
     if !rateable.factor.said.is_empty() {
         let before = exact.to_decimal_places(10)?;
-        steps.push(Step::new("Share", amount.as_decimal()).because(rateable.factor.said.clone()).calculated(format!("{} × {}", before.normalize(), rateable.factor.said)));
+        steps.push(Step::new("Share", amount.as_decimal()).because(rateable.factor.said.clone()).calculated(format!(
+            "{} × {}",
+            before.normalize(),
+            rateable.factor.said
+        )));
     }
     steps.push(Step::new("Total", amount.as_decimal()));
     let one_price = match &rateable.price.model {
@@ -129,11 +135,11 @@ mod tests {
         let noon = |month, day| Utc.with_ymd_and_hms(2026, month, day, 11, 0, 0).unwrap(); // 12:00 in Berlin in winter
         let midnight = |month, day| Utc.with_ymd_and_hms(2026, month, day, 22, 0, 0).unwrap(); // 00:00 of the next day in summer
         for (from, until, expected) in [
-            (noon(1, 1), None, Some((31, 31))),              // from before: the whole month
-            (noon(3, 15), None, Some((17, 31))),             // 15 .. 31 March
-            (noon(1, 1), Some(noon(3, 10)), Some((10, 31))), // 1 .. 10 March
+            (noon(1, 1), None, Some((31, 31))),                  // from before: the whole month
+            (noon(3, 15), None, Some((17, 31))),                 // 15 .. 31 March
+            (noon(1, 1), Some(noon(3, 10)), Some((10, 31))),     // 1 .. 10 March
             (noon(1, 1), Some(midnight(3, 30)), Some((30, 31))), // up to the end of 30 March, Berlin summer time
-            (noon(3, 31), Some(noon(3, 31)), Some((1, 31))), // a day begun
+            (noon(3, 31), Some(noon(3, 31)), Some((1, 31))),     // a day begun
             (noon(4, 1), None, None),
             (noon(1, 1), Some(noon(2, 20)), None),
         ] {
@@ -148,10 +154,19 @@ mod tests {
         let rated = |used: &str, included: &str, segment| {
             let quantities = vec![(BTreeMap::new(), used.parse().unwrap())];
             let factor = Factor::whole();
-            rate(&Rateable { price: &price, included: included.parse().unwrap(), quantities: &quantities, segment, factor: &factor }, Currency::EUR)
-                .unwrap()
-                .amount
-                .format_plain()
+            rate(
+                &Rateable {
+                    price: &price,
+                    included: included.parse().unwrap(),
+                    quantities: &quantities,
+                    segment,
+                    factor: &factor,
+                },
+                Currency::EUR,
+            )
+            .unwrap()
+            .amount
+            .format_plain()
         };
         assert_eq!(rated("120", "0", Segment::WHOLE), "6.00"); // 120 x 0.05
         assert_eq!(rated("120", "100", Segment::WHOLE), "1.00"); // 20 x 0.05

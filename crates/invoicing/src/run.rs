@@ -172,7 +172,10 @@ impl Run {
         let (done, total) = self.progress();
         let per_second = Decimal::from(done) * Decimal::ONE_THOUSAND / Decimal::from(elapsed_ms);
         let left_ms = u128::from(total - done) * u128::from(elapsed_ms) / u128::from(done.max(1));
-        (done > 0).then(|| Pace { per_second: per_second.round_dp(1), seconds_left: u64::try_from(left_ms.div_ceil(1000)).unwrap_or(u64::MAX) })
+        (done > 0).then(|| Pace {
+            per_second: per_second.round_dp(1),
+            seconds_left: u64::try_from(left_ms.div_ceil(1000)).unwrap_or(u64::MAX),
+        })
     }
 }
 
@@ -222,7 +225,9 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     let seller = seller(tx).await?;
     let mut outcomes = Vec::with_capacity(customers.len());
     match gather(tx, &seller, customers.clone(), run.until_on, now).await {
-        Ok(gathered) => outcomes.extend(gathered.iter().map(|gathered| (gathered.customer.clone(), outcome(&seller, gathered)))),
+        Ok(gathered) => {
+            outcomes.extend(gathered.iter().map(|gathered| (gathered.customer.clone(), outcome(&seller, gathered))))
+        }
         Err(error) if error.is_of_database() => return Err(error),
         Err(_) => {
             for customer in customers {
@@ -296,6 +301,12 @@ pub async fn runs(tx: &TenantTx, limit: u64) -> Result<Vec<Run>> {
 }
 
 /// Customers of a run, by id; `state` narrows them.
-pub async fn run_items(tx: &TenantTx, run_id: RunId, state: Option<ItemState>, after: Option<CustomerId>, limit: u64) -> Result<Vec<Item>> {
+pub async fn run_items(
+    tx: &TenantTx,
+    run_id: RunId,
+    state: Option<ItemState>,
+    after: Option<CustomerId>,
+    limit: u64,
+) -> Result<Vec<Item>> {
     runs::items(tx, run_id, state, after, limit).await
 }

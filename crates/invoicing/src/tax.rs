@@ -36,7 +36,13 @@ pub(crate) struct Taxed {
 /// the largest remainder, so that what callers were charged is what the document says they were charged.
 pub(crate) fn tax(currency: Currency, lines: &mut [Line]) -> Result<Taxed> {
     let zero = Money::zero(currency);
-    let mut taxed = Taxed { rows: Vec::new(), net_of_components: zero, gross_of_calls: zero, exact_of_calls: zero, accrued_of_calls: zero };
+    let mut taxed = Taxed {
+        rows: Vec::new(),
+        net_of_components: zero,
+        gross_of_calls: zero,
+        exact_of_calls: zero,
+        accrued_of_calls: zero,
+    };
     let mut keys: Vec<(String, Decimal)> = Vec::new();
     for line in lines.iter() {
         let key = (line.tax_category.clone(), line.tax_percent);
@@ -53,7 +59,8 @@ pub(crate) fn tax(currency: Currency, lines: &mut [Line]) -> Result<Taxed> {
         let on_top = single(&tax_groups(currency, &[TaxLine { amount: net, rate, category: category.clone() }])?);
         let exact = Money::sum(currency, calls.iter().filter_map(|line| line.gross))?;
         let (gross, _) = exact.to_minor(Rounding::HalfAwayFromZero)?;
-        let inside = single(&tax_groups_inclusive(currency, &[TaxLine { amount: gross, rate, category: category.clone() }])?);
+        let inside =
+            single(&tax_groups_inclusive(currency, &[TaxLine { amount: gross, rate, category: category.clone() }])?);
         share_net(inside.0, &mut calls)?;
         let base = net.checked_add(inside.0)?;
         taxed.rows.push(TaxRow { category, percent, base, tax: on_top.1.checked_add(inside.1)? });

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use db::{CustomerId, SubscriptionId, TenantTx};
 use money::Decimal;
 use std::collections::BTreeMap;
-use usage_metering::{Aggregate, UsageQuery, by_dimension, quantities};
+use usage_metering::{Aggregate, DimensionSum, UsageQuery, quantities, sums_by_dimension};
 
 /// Dimension that says whether a tariff or a component charged a call.
 const CHARGED_BY: &str = "charged_by";
@@ -54,6 +54,27 @@ impl Read {
         matches!(self.meter.as_str(), "calls" | "minutes") && !self.filter.contains_key(CHARGED_BY)
     }
 
+    /// Its own dimensions, and the one that tells who charged a call.
+    fn asked(&self) -> Vec<String> {
+        let charged_by = self.shares_with_tariffs().then(|| CHARGED_BY.to_owned());
+        self.dimensions.iter().cloned().chain(charged_by).collect()
+    }
+
+    /// Sums by its own dimensions, without calls that a tariff has charged.
+    fn kept(&self, found: Vec<DimensionSum>) -> Quantities {
+        let mut sums: BTreeMap<BTreeMap<String, String>, Decimal> = BTreeMap::new();
+        for found in found {
+            let by_tariff = found.dimensions.get(CHARGED_BY).is_some_and(|charged_by| charged_by == TARIFF);
+            if by_tariff && self.shares_with_tariffs() {
+                continue;
+            }
+            let kept =
+                found.dimensions.into_iter().filter(|(dimension, _)| self.dimensions.contains(dimension)).collect();
+            *sums.entry(kept).or_default() += found.quantity;
+        }
+        sums.into_iter().collect()
+    }
+
     fn aggregate(&self) -> Aggregate {
         match self.counted {
             Counted::Sum => Aggregate::Sum,
@@ -63,7 +84,7 @@ impl Read {
     }
 }
 
-/// Answers reads in their order. Plain sums of a whole block are one statement.
+/// Answers reads in their order. Plain sums of a whole block are one statement, sums by dimension another.
 pub(crate) async fn answer(tx: &TenantTx, reads: &[Read]) -> Result<Vec<Quantities>> {
     let mut answers: Vec<Quantities> = vec![Vec::new(); reads.len()];
     let mut queries = Vec::new();
@@ -87,29 +108,10 @@ pub(crate) async fn answer(tx: &TenantTx, reads: &[Read]) -> Result<Vec<Quantiti
             None => answers[place].push((BTreeMap::new(), sign * quantity)),
         }
     }
-    for (place, read) in reads.iter().enumerate() {
-        if !read.dimensions.is_empty() {
-            answers[place] = by_dimensions(tx, read).await?;
-        }
+    let apart: Vec<(usize, &Read)> = reads.iter().enumerate().filter(|(_, read)| !read.dimensions.is_empty()).collect();
+    let queries: Vec<(UsageQuery, Vec<String>)> = apart.iter().map(|(_, read)| (read.query(), read.asked())).collect();
+    for ((place, read), found) in apart.into_iter().zip(sums_by_dimension(tx, &queries).await?) {
+        answers[place] = read.kept(found);
     }
     Ok(answers)
-}
-
-async fn by_dimensions(tx: &TenantTx, read: &Read) -> Result<Quantities> {
-    let mut asked: Vec<&str> = read.dimensions.iter().chain(read.filter.keys()).map(String::as_str).collect();
-    if read.shares_with_tariffs() {
-        asked.push(CHARGED_BY);
-    }
-    asked.sort_unstable();
-    asked.dedup();
-    let mut sums: BTreeMap<BTreeMap<String, String>, Decimal> = BTreeMap::new();
-    for found in by_dimension(tx, Some(read.customer_id), &read.meter, &asked, read.from, read.to).await? {
-        let passes = read.filter.iter().all(|(dimension, wanted)| found.dimensions.get(dimension) == Some(wanted));
-        let by_tariff = found.dimensions.get(CHARGED_BY).is_some_and(|charged_by| charged_by == TARIFF);
-        if passes && !(by_tariff && read.shares_with_tariffs()) {
-            let kept = found.dimensions.into_iter().filter(|(dimension, _)| read.dimensions.contains(dimension)).collect();
-            *sums.entry(kept).or_default() += found.quantity;
-        }
-    }
-    Ok(sums.into_iter().collect())
 }

@@ -29,5 +29,7 @@ pub use hour::local_hour;
 pub use ingest::{BATCH_MAX, ingest, ingest_in};
 pub use meter::{Aggregation, Meter, define_meter, define_standard_meters, meters};
 pub use partition::ensure_partitions;
-pub use reading::{Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity};
+pub use reading::{
+    Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity, sums_by_dimension,
+};
 pub use suspense::{Suspended, SuspenseCause, SuspenseSummary, open_suspense, resolve_suspense, retry_suspense, suspend, suspense_summary};

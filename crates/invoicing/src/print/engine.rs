@@ -54,7 +54,8 @@ pub fn typst_renderer() -> &'static TypstRenderer {
 impl TypstRenderer {
     fn load() -> Self {
         let fonts: Vec<Font> = FONTS.iter().flat_map(|font| Font::iter(Bytes::new(*font))).collect();
-        let sources = TEMPLATES.iter().map(|(path, text)| (file_id(path), Source::new(file_id(path), (*text).to_owned())));
+        let sources =
+            TEMPLATES.iter().map(|(path, text)| (file_id(path), Source::new(file_id(path), (*text).to_owned())));
         Self {
             library: LazyHash::new(Library::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
@@ -64,7 +65,13 @@ impl TypstRenderer {
     }
 
     /// Sets the pages of data that has been checked already.
-    fn set_pages(&self, template: &str, data: &Value, logo: Option<(&str, &str)>, issued: Datetime) -> Result<Vec<u8>, PrintError> {
+    fn set_pages(
+        &self,
+        template: &str,
+        data: &Value,
+        logo: Option<(&str, &str)>,
+        issued: Datetime,
+    ) -> Result<Vec<u8>, PrintError> {
         let json = serde_json::to_vec(data).map_err(|error| PrintError::Typesetting(error.to_string()))?;
         let mut files = HashMap::from([(file_id("/data.json"), Bytes::new(json))]);
         if let Some((path, svg)) = logo {
@@ -75,7 +82,8 @@ impl TypstRenderer {
         let options = PdfOptions {
             ident: Smart::Custom(data["number"].as_str().unwrap_or_default().into()),
             timestamp: Some(Timestamp::new_utc(issued)),
-            standards: PdfStandards::new(&[PdfStandard::A_3b]).map_err(|error| PrintError::Typesetting(format!("{error:?}")))?,
+            standards: PdfStandards::new(&[PdfStandard::A_3b])
+                .map_err(|error| PrintError::Typesetting(format!("{error:?}")))?,
             ..Default::default()
         };
         let bytes = typst_pdf::pdf(&document, &options).map_err(|faults| typesetting(&faults));
@@ -125,7 +133,8 @@ impl Renderer for TypstRenderer {
         }
         let day = paper.issued;
         let issued = u8::try_from(day.month()).ok().zip(u8::try_from(day.day()).ok());
-        let issued = issued.and_then(|(month, day_of_month)| Datetime::from_ymd_hms(day.year(), month, day_of_month, 0, 0, 0));
+        let issued =
+            issued.and_then(|(month, day_of_month)| Datetime::from_ymd_hms(day.year(), month, day_of_month, 0, 0, 0));
         let issued = issued.ok_or_else(|| PrintError::Typesetting(format!("{day} is outside the calendar")))?;
         let bytes = self.set_pages(paper.template(), &data, logo, issued)?;
         Ok(Printed { bytes, replaced })

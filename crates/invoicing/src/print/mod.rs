@@ -8,8 +8,8 @@ mod qr;
 
 pub use engine::{TypstRenderer, typst_renderer};
 pub use paper::{
-    Bank, Brand, Group, Legal, Line, Online, Original, Paper, PaperKind, Party, Payment, Payout, Qr, QrKind, Settled, Share, Span,
-    Split, SplitRow, SplitTotal, Subline, TaxRow, Totals,
+    Bank, Brand, Group, Legal, Line, Online, Original, Paper, PaperKind, Party, Payment, Payout, Qr, QrKind, Settled,
+    Share, Span, Split, SplitRow, SplitTotal, Subline, TaxRow, Totals,
 };
 pub use qr::epc_payload;
 

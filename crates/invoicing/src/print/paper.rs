@@ -381,7 +381,11 @@ fn sum(amounts: impl IntoIterator<Item = Decimal>) -> Option<Decimal> {
     amounts.into_iter().try_fold(Decimal::ZERO, Decimal::checked_add)
 }
 
-fn same(expected: Decimal, found: Option<Decimal>, refusal: fn(String, String) -> PrintError) -> Result<(), PrintError> {
+fn same(
+    expected: Decimal,
+    found: Option<Decimal>,
+    refusal: fn(String, String) -> PrintError,
+) -> Result<(), PrintError> {
     if found == Some(expected) {
         return Ok(());
     }

@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn an_epc_code_asks_for_the_amount_due_in_euro() {
-        let text = epc_payload("Northline Voice GmbH", "DE89 3704 0044 0532 0130 00", "COBADEFFXXX", eur("7461"), "NL-000017");
+        let text =
+            epc_payload("Northline Voice GmbH", "DE89 3704 0044 0532 0130 00", "COBADEFFXXX", eur("7461"), "NL-000017");
         assert_eq!(
             text.unwrap(),
             "BCD\n002\n1\nSCT\nCOBADEFFXXX\nNorthline Voice GmbH\nDE89370400440532013000\nEUR7461.00\n\n\nNL-000017"

@@ -19,7 +19,11 @@ struct SumRow {
 }
 
 /// What was billed last under these keys: one index descent for each, however long the history.
-pub(crate) async fn before(tx: &TenantTx, keys: Vec<(Uuid, String)>, currencies: &HashMap<Uuid, Currency>) -> Result<BilledBefore> {
+pub(crate) async fn before(
+    tx: &TenantTx,
+    keys: Vec<(Uuid, String)>,
+    currencies: &HashMap<Uuid, Currency>,
+) -> Result<BilledBefore> {
     let (ids, names): (Vec<Uuid>, Vec<String>) = keys.into_iter().unzip();
     let rows: Vec<SumRow> = tx
         .rows(
@@ -82,7 +86,8 @@ pub(crate) async fn insert(tx: &TenantTx, claims: &[(Option<DocumentId>, &Claim)
     let ends: Vec<DateTime<Utc>> = claims.iter().map(|(_, claim)| claim.service_ends_at).collect();
     let quantities: Vec<Decimal> = claims.iter().map(|(_, claim)| claim.quantity).collect();
     let amounts: Vec<i64> = claims.iter().map(|(_, claim)| claim.amount.micros()).collect();
-    let documents: Vec<Uuid> = claims.iter().map(|(document, _)| document.map_or(Uuid::nil(), |id| id.uuid())).collect();
+    let documents: Vec<Uuid> =
+        claims.iter().map(|(document, _)| document.map_or(Uuid::nil(), |id| id.uuid())).collect();
     tx.run(
         "INSERT INTO billed_service (tenant_id, billed_id, component_key, service_starts_at, kind, service_ends_at, quantity, amount_micros, document_id)
          SELECT $1, c.billed_id, c.component_key, c.service_starts_at, c.kind, c.service_ends_at, c.quantity, c.amount_micros, nullif(c.document_id, $2)

@@ -8,13 +8,21 @@ use crate::store::{known, money};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DocumentId, RunId, SubscriptionId, TenantTx, TopicId};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
 fn domain(row: document::Model) -> Result<Document> {
     let amount = |micros| money(micros, &row.currency);
     let (gross, due) = (amount(row.gross_micros)?, amount(row.due_micros)?);
-    let totals = Totals { net: amount(row.net_micros)?, tax: amount(row.tax_micros)?, gross, settled: gross.checked_sub(due)?, due };
+    let totals = Totals {
+        net: amount(row.net_micros)?,
+        tax: amount(row.tax_micros)?,
+        gross,
+        settled: gross.checked_sub(due)?,
+        due,
+    };
     Ok(Document {
         id: row.id.into(),
         kind: known(DocumentKind::of_word(&row.kind), "document kind", &row.kind)?,
@@ -112,7 +120,12 @@ pub(crate) async fn view(tx: &TenantTx, id: DocumentId) -> Result<DocumentView> 
         .filter(document::Column::Corrects.eq(id.uuid()))
         .one(tx)
         .await?;
-    Ok(DocumentView { document: domain(head)?, groups: grouped(lines)?, taxes, credited_by: credited_by.map(|row| row.id.into()) })
+    Ok(DocumentView {
+        document: domain(head)?,
+        groups: grouped(lines)?,
+        taxes,
+        credited_by: credited_by.map(|row| row.id.into()),
+    })
 }
 
 fn line(row: document_line::Model, currency: &str) -> Result<Line> {
@@ -154,7 +167,11 @@ struct AskingRow {
 }
 
 /// Invoices whose due amount is not wholly credited. Exactly one of `customer` and `ids` narrows, or neither.
-pub(crate) async fn asking(tx: &TenantTx, customer: Option<CustomerId>, ids: Option<&[DocumentId]>) -> Result<Vec<OpenDocument>> {
+pub(crate) async fn asking(
+    tx: &TenantTx,
+    customer: Option<CustomerId>,
+    ids: Option<&[DocumentId]>,
+) -> Result<Vec<OpenDocument>> {
     let narrowed = match (customer, ids) {
         (Some(_), _) => "AND d.customer_id = $2",
         (None, Some(_)) => "AND d.id = ANY($2::uuid[])",
@@ -194,7 +211,11 @@ struct TotalRow {
     gross: i64,
 }
 
-pub(crate) async fn billed_between(tx: &TenantTx, from_on: NaiveDate, before_on: NaiveDate) -> Result<Vec<BilledTotal>> {
+pub(crate) async fn billed_between(
+    tx: &TenantTx,
+    from_on: NaiveDate,
+    before_on: NaiveDate,
+) -> Result<Vec<BilledTotal>> {
     let rows: Vec<TotalRow> = tx
         .rows(
             "SELECT currency, count(*) FILTER (WHERE kind = 'invoice') AS documents,
@@ -211,7 +232,12 @@ pub(crate) async fn billed_between(tx: &TenantTx, from_on: NaiveDate, before_on:
     rows.into_iter()
         .map(|row| {
             let amount = |micros| money(micros, &row.currency);
-            Ok(BilledTotal { documents: row.documents.unsigned_abs(), net: amount(row.net)?, tax: amount(row.tax)?, gross: amount(row.gross)? })
+            Ok(BilledTotal {
+                documents: row.documents.unsigned_abs(),
+                net: amount(row.net)?,
+                tax: amount(row.tax)?,
+                gross: amount(row.gross)?,
+            })
         })
         .collect()
 }
@@ -220,7 +246,11 @@ pub(crate) async fn billed_between(tx: &TenantTx, from_on: NaiveDate, before_on:
 /// may not even be locked: it is insert and select only).
 pub(crate) async fn lock_origin(tx: &TenantTx, id: DocumentId) -> Result<()> {
     let head = row(tx, id).await?;
-    tx.run("SELECT 1 FROM draft WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [tx.tenant_id().into(), head.draft_id.into()]).await?;
+    tx.run(
+        "SELECT 1 FROM draft WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        [tx.tenant_id().into(), head.draft_id.into()],
+    )
+    .await?;
     Ok(())
 }
 
@@ -235,7 +265,14 @@ pub(crate) async fn file(tx: &TenantTx, id: DocumentId) -> Result<Option<Vec<u8>
 }
 
 /// Stores a file unless one is stored; who comes second gets the first one's bytes from [`file`].
-pub(crate) async fn insert_file(tx: &TenantTx, id: DocumentId, customer: CustomerId, bytes: &[u8], sha256: Vec<u8>, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn insert_file(
+    tx: &TenantTx,
+    id: DocumentId,
+    customer: CustomerId,
+    bytes: &[u8],
+    sha256: Vec<u8>,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let row = document_file::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
         document_id: Set(id.uuid()),

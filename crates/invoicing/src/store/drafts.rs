@@ -6,16 +6,23 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DraftId, RunId, TenantTx};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-pub(crate) async fn insert(tx: &TenantTx, run: Option<RunId>, drafts: &[(DraftId, CustomerId, Box<DraftContent>)], now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn insert(
+    tx: &TenantTx,
+    run: Option<RunId>,
+    drafts: &[(DraftId, CustomerId, Box<DraftContent>)],
+    now: DateTime<Utc>,
+) -> Result<()> {
     if drafts.is_empty() {
         return Ok(());
     }
-    let each = |value: fn(&DraftContent) -> i64| drafts.iter().map(|(_, _, content)| value(content)).collect::<Vec<_>>();
+    let each =
+        |value: fn(&DraftContent) -> i64| drafts.iter().map(|(_, _, content)| value(content)).collect::<Vec<_>>();
     let mut contents = Vec::with_capacity(drafts.len());
     for (_, _, content) in drafts {
         contents.push(serde_json::to_string(content).map_err(InvoicingError::unreadable("draft"))?);
     }
-    let days = |value: fn(&DraftContent) -> NaiveDate| drafts.iter().map(|(_, _, content)| value(content)).collect::<Vec<_>>();
+    let days =
+        |value: fn(&DraftContent) -> NaiveDate| drafts.iter().map(|(_, _, content)| value(content)).collect::<Vec<_>>();
     tx.run(
         "INSERT INTO draft (tenant_id, id, customer_id, run_id, currency, period_starts_on, period_ends_on, net_micros, tax_micros, gross_micros,
            content, created_at, changed_at)
@@ -78,7 +85,12 @@ pub(crate) async fn lock(tx: &TenantTx, ids: &[DraftId]) -> Result<Vec<Draft>> {
 }
 
 /// Open drafts, the newest first.
-pub(crate) async fn open(tx: &TenantTx, run: Option<RunId>, customer: Option<CustomerId>, limit: u64) -> Result<Vec<Draft>> {
+pub(crate) async fn open(
+    tx: &TenantTx,
+    run: Option<RunId>,
+    customer: Option<CustomerId>,
+    limit: u64,
+) -> Result<Vec<Draft>> {
     let mut query = draft::Entity::find()
         .filter(draft::Column::TenantId.eq(tx.tenant_id().uuid()))
         .filter(draft::Column::VoidedAt.is_null())
@@ -89,12 +101,17 @@ pub(crate) async fn open(tx: &TenantTx, run: Option<RunId>, customer: Option<Cus
     if let Some(customer) = customer {
         query = query.filter(draft::Column::CustomerId.eq(customer.uuid()));
     }
-    let rows = query.order_by_desc(draft::Column::CreatedAt).order_by_desc(draft::Column::Id).limit(limit).all(tx).await?;
+    let rows =
+        query.order_by_desc(draft::Column::CreatedAt).order_by_desc(draft::Column::Id).limit(limit).all(tx).await?;
     rows.into_iter().map(domain).collect()
 }
 
 pub(crate) async fn mark_void(tx: &TenantTx, id: DraftId, now: DateTime<Utc>) -> Result<()> {
-    tx.run("UPDATE draft SET voided_at = $3, changed_at = $3 WHERE tenant_id = $1 AND id = $2", [tx.tenant_id().into(), id.into(), now.into()]).await?;
+    tx.run(
+        "UPDATE draft SET voided_at = $3, changed_at = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), now.into()],
+    )
+    .await?;
     Ok(())
 }
 

@@ -116,7 +116,8 @@ async fn insert_lines(tx: &TenantTx, documents: &[NewDocument]) -> Result<()> {
     for document in documents {
         for (position, line) in (1..).zip(&document.content.lines) {
             lines.push(Placed { document, position, line });
-            explanations.push(serde_json::to_string(&line.explanation).map_err(InvoicingError::unreadable("explanation"))?);
+            explanations
+                .push(serde_json::to_string(&line.explanation).map_err(InvoicingError::unreadable("explanation"))?);
             sources.push(serde_json::to_string(&line.source).map_err(InvoicingError::unreadable("source"))?);
         }
     }
@@ -169,7 +170,8 @@ async fn insert_lines(tx: &TenantTx, documents: &[NewDocument]) -> Result<()> {
 }
 
 async fn insert_taxes(tx: &TenantTx, documents: &[NewDocument]) -> Result<()> {
-    let rows: Vec<_> = documents.iter().flat_map(|document| document.content.taxes.iter().map(move |row| (document, row))).collect();
+    let rows: Vec<_> =
+        documents.iter().flat_map(|document| document.content.taxes.iter().map(move |row| (document, row))).collect();
     let percents: Vec<Decimal> = rows.iter().map(|(_, row)| row.percent).collect();
     tx.run(
         "INSERT INTO document_tax (tenant_id, document_id, category, percent, customer_id, base_micros, tax_micros)

@@ -22,7 +22,9 @@ pub(crate) async fn insert(tx: &TenantTx, id: RunId, until_on: NaiveDate, by: &s
         ended_at: Set(None),
     };
     match invoice_run::Entity::insert(row).exec_without_returning(tx).await {
-        Err(error) if db::constraint_of(&error).as_deref() == Some("invoice_run_one_open") => Err(InvoicingError::RunMustBeTheOnlyOne),
+        Err(error) if db::constraint_of(&error).as_deref() == Some("invoice_run_one_open") => {
+            Err(InvoicingError::RunMustBeTheOnlyOne)
+        }
         other => Ok(other.map(|_| ())?),
     }
 }
@@ -71,7 +73,12 @@ pub(crate) async fn newest(tx: &TenantTx, limit: u64) -> Result<Vec<Run>> {
         .await?;
     let ids: Vec<RunId> = rows.iter().map(|row| row.id.into()).collect();
     let mut counts = counts(tx, &ids).await?;
-    rows.into_iter().map(|row| { let id = row.id.into(); domain(row, counts.remove(&id).unwrap_or_default()) }).collect()
+    rows.into_iter()
+        .map(|row| {
+            let id = row.id.into();
+            domain(row, counts.remove(&id).unwrap_or_default())
+        })
+        .collect()
 }
 
 #[derive(FromQueryResult)]
@@ -97,7 +104,13 @@ pub(crate) async fn counts(tx: &TenantTx, runs: &[RunId]) -> Result<HashMap<RunI
 }
 
 /// Moves a run to a phase; the instants of its first steps stay as they were first set.
-pub(crate) async fn set_phase(tx: &TenantTx, id: RunId, phase: Phase, current: Option<&str>, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn set_phase(
+    tx: &TenantTx,
+    id: RunId,
+    phase: Phase,
+    current: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<()> {
     tx.run(
         "UPDATE invoice_run SET phase = $3, current_customer = coalesce($4, current_customer),
            drafting_started_at = CASE WHEN $3 = 'drafting' THEN coalesce(drafting_started_at, $5) ELSE drafting_started_at END,
@@ -121,7 +134,12 @@ struct ClaimRow {
 }
 
 /// Takes up to `limit` items in a state for as long as the transaction lasts; other workers skip them.
-pub(crate) async fn claim(tx: &TenantTx, run: RunId, state: ItemState, limit: u64) -> Result<Vec<(CustomerId, Option<DraftId>)>> {
+pub(crate) async fn claim(
+    tx: &TenantTx,
+    run: RunId,
+    state: ItemState,
+    limit: u64,
+) -> Result<Vec<(CustomerId, Option<DraftId>)>> {
     let rows: Vec<ClaimRow> = tx
         .rows(
             "SELECT customer_id, draft_id FROM invoice_run_item WHERE tenant_id = $1 AND run_id = $2 AND state = $3
@@ -158,7 +176,13 @@ pub(crate) async fn settle_items(tx: &TenantTx, run: RunId, items: &[Item]) -> R
     Ok(())
 }
 
-pub(crate) async fn items(tx: &TenantTx, run: RunId, state: Option<ItemState>, after: Option<CustomerId>, limit: u64) -> Result<Vec<Item>> {
+pub(crate) async fn items(
+    tx: &TenantTx,
+    run: RunId,
+    state: Option<ItemState>,
+    after: Option<CustomerId>,
+    limit: u64,
+) -> Result<Vec<Item>> {
     let mut query = invoice_run_item::Entity::find()
         .filter(invoice_run_item::Column::TenantId.eq(tx.tenant_id().uuid()))
         .filter(invoice_run_item::Column::RunId.eq(run.uuid()));

@@ -11,7 +11,9 @@ use subscription::{Billed, Component, ComponentKind, NewPlanVersion, TaxTreatmen
 async fn a_plan_per_seat_charges_each_agent_that_was_active_in_the_month() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;
-    world.subscribe(customer, "2026-03-01", vec![component("agents", ComponentKind::Seat, Some("active"), each("49"))]).await;
+    world
+        .subscribe(customer, "2026-03-01", vec![component("agents", ComponentKind::Seat, Some("active"), each("49"))])
+        .await;
     for (agent, day) in [("anna", "03"), ("anna", "04"), ("ben", "04"), ("cleo", "31")] {
         world.used(customer, "seat_days", "1", &[("agent", agent)], &format!("2026-03-{day}T09:00:00Z")).await;
     }
@@ -22,9 +24,14 @@ async fn a_plan_per_seat_charges_each_agent_that_was_active_in_the_month() {
     assert_eq!(invoice.document.number, "NL-000001");
     assert_eq!(invoice.document.issued_on.to_string(), "2026-04-01");
     assert_eq!(invoice.document.due_on.to_string(), "2026-04-15"); // 14 days
-    assert_eq!((invoice.document.period_starts_on.to_string(), invoice.document.period_ends_on.to_string()), ("2026-03-01".into(), "2026-04-01".into()));
+    assert_eq!(
+        (invoice.document.period_starts_on.to_string(), invoice.document.period_ends_on.to_string()),
+        ("2026-03-01".into(), "2026-04-01".into())
+    );
     assert_eq!(world.books(customer).await, ["-174.93", "0.00", "147.00", "27.93", "0.00"]);
-    let LineSource::Seats { measure, .. } = &invoice.groups[0].lines[0].source else { panic!("a seat line opens to seats") };
+    let LineSource::Seats { measure, .. } = &invoice.groups[0].lines[0].source else {
+        panic!("a seat line opens to seats")
+    };
     assert_eq!(measure, "active");
 }
 
@@ -35,7 +42,10 @@ async fn a_plan_per_event_charges_what_is_missing_to_its_minimum() {
     let version = NewPlanVersion {
         trial_days: 0,
         commitment: eur("100"),
-        ..NewPlanVersion::monthly(Currency::EUR, vec![component("events", ComponentKind::Usage, Some("calls"), each("0.25"))])
+        ..NewPlanVersion::monthly(
+            Currency::EUR,
+            vec![component("events", ComponentKind::Usage, Some("calls"), each("0.25"))],
+        )
     };
     world.subscribe_to(customer, "2026-03-01", 0, false, version).await;
     world.used(customer, "calls", "1", &[("charged_by", "component")], "2026-03-10T09:00:00Z").await;
@@ -96,12 +106,20 @@ async fn channels_are_charged_above_the_package_by_the_month_s_peak() {
 async fn a_mixed_plan_takes_hours_overflow_calls_and_a_percentage_of_them() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;
-    let tier = |up_to: Option<i64>, unit: &str| Tier { up_to: up_to.map(Decimal::from), unit: unit.parse().unwrap(), flat: Decimal::ZERO };
-    let graduated = Price { model: Model::Graduated { tiers: vec![tier(Some(2), "0.90"), tier(None, "0.70")] }, ..each("0") };
+    let tier = |up_to: Option<i64>, unit: &str| Tier {
+        up_to: up_to.map(Decimal::from),
+        unit: unit.parse().unwrap(),
+        flat: Decimal::ZERO,
+    };
+    let graduated =
+        Price { model: Model::Graduated { tiers: vec![tier(Some(2), "0.90"), tier(None, "0.70")] }, ..each("0") };
     let mut overflow = component("overflow", ComponentKind::Usage, Some("calls"), graduated);
     overflow.filter.insert("handled_by".to_owned(), "overflow".to_owned());
     let core = component("core_team", ComponentKind::Hours, Some("hours"), each("28"));
-    let share = Price { model: Model::Percent(PercentPrice { rate: Decimal::from(8), ..PercentPrice::default() }), ..each("0") };
+    let share = Price {
+        model: Model::Percent(PercentPrice { rate: Decimal::from(8), ..PercentPrice::default() }),
+        ..each("0")
+    };
     let management = component("management", ComponentKind::Percent, Some("overflow"), share);
     world.subscribe(customer, "2026-03-01", vec![core, overflow, management]).await;
     world.used(customer, "hours", "10", &[("work", "core")], "2026-03-02T09:00:00Z").await;
@@ -109,7 +127,9 @@ async fn a_mixed_plan_takes_hours_overflow_calls_and_a_percentage_of_them() {
         let dimensions = [("handled_by", "overflow"), ("charged_by", "component")];
         world.used(customer, "calls", "1", &dimensions, &format!("2026-03-05T{hour}:00:00Z")).await;
     }
-    world.used(customer, "calls", "1", &[("handled_by", "core"), ("charged_by", "component")], "2026-03-05T12:00:00Z").await;
+    world
+        .used(customer, "calls", "1", &[("handled_by", "core"), ("charged_by", "component")], "2026-03-05T12:00:00Z")
+        .await;
     world.billed("2026-04-01").await;
     let invoice = world.invoice(customer).await;
     // 2 x 0.90 + 1 x 0.70 = 2.50; 10 x 28 = 280; 2.50 x 8% = 0.20
@@ -136,7 +156,9 @@ async fn prepaid_calls_are_documented_with_nothing_left_to_pay() {
     assert_eq!(spelled, ["Law | 2 | 4.21", "Tax | 1 | 1.26"]);
     // unbilled: 1.50 of April is left; revenue 5.47, tax 1.04; rounding 6.50615 - 6.51
     assert_eq!(world.books(customer).await, ["0.00", "1.50", "5.47", "1.04", "-0.00385"]);
-    let LineSource::TariffCalls { topic_id, .. } = invoice.groups[0].lines[0].source else { panic!("a line of calls opens to calls") };
+    let LineSource::TariffCalls { topic_id, .. } = invoice.groups[0].lines[0].source else {
+        panic!("a line of calls opens to calls")
+    };
     assert!([law, tax].contains(&topic_id));
 }
 
@@ -190,7 +212,10 @@ async fn a_year_is_paid_at_once_with_fifteen_percent_off() {
     world.billed("2026-03-02").await; // the day after it began
     let invoice = world.invoice(customer).await;
     // 12 x 99 = 1188; 12 x 5 x 20 = 1200; 15% of 2388 = 358.20
-    assert_eq!(lines(&invoice), ["platform | 1 | 1188.00", "seats | 5 | 1200.00", "Term discount 15%, 12 months | 2388 | -358.20"]);
+    assert_eq!(
+        lines(&invoice),
+        ["platform | 1 | 1188.00", "seats | 5 | 1200.00", "Term discount 15%, 12 months | 2388 | -358.20"]
+    );
     assert_eq!(invoice.document.totals.net, eur("2029.80"));
     assert_eq!(invoice.document.period_ends_on.to_string(), "2027-03-01");
     // A month later only the usage is due, and it has no term discount.
@@ -226,10 +251,14 @@ async fn a_trial_costs_nothing_but_its_usage_and_the_first_paid_days_are_prorate
 async fn a_cancelled_subscription_pays_its_last_days_and_no_more() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;
-    let id = world.subscribe(customer, "2026-04-01", vec![component("platform", ComponentKind::Flat, None, each("60"))]).await;
+    let id = world
+        .subscribe(customer, "2026-04-01", vec![component("platform", ComponentKind::Flat, None, each("60"))])
+        .await;
     let tx = world.tx().await;
     // The end of 10 April in Berlin.
-    subscription::cancel(&tx, id, crate::world::at("2026-04-10T22:00:00Z"), crate::world::at("2026-04-05T08:00:00Z")).await.unwrap();
+    subscription::cancel(&tx, id, crate::world::at("2026-04-10T22:00:00Z"), crate::world::at("2026-04-05T08:00:00Z"))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     world.billed("2026-04-11").await;
     assert_eq!(lines(&world.invoice(customer).await), ["platform | 1 | 20.00"]); // 60 x 10 / 30

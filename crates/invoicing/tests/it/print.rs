@@ -26,7 +26,8 @@ fn tool(name: &str, arguments: &[&str], bytes: &[u8]) -> Option<(bool, String)> 
     let mut file = std::env::temp_dir();
     file.push(format!("{}.pdf", uuid::Uuid::now_v7()));
     std::fs::File::create(&file).unwrap().write_all(bytes).unwrap();
-    let arguments = arguments.iter().map(|argument| if *argument == "FILE" { file.to_str().unwrap() } else { argument });
+    let arguments =
+        arguments.iter().map(|argument| if *argument == "FILE" { file.to_str().unwrap() } else { argument });
     let output = Command::new(name).args(arguments).stderr(Stdio::piped()).output().ok();
     std::fs::remove_file(&file).unwrap();
     let output = output?;
@@ -60,7 +61,15 @@ fn the_same_paper_gives_the_same_bytes_and_another_paper_others() {
 #[test]
 fn a_printed_file_is_sound_and_its_text_can_be_read() {
     for (name, words) in [
-        ("invoice-de", vec!["Rechnung NL-2026-004217", "7.461,00 €", "Alpenblick Reisen GmbH & Co. KG", "DE89 3704 0044 0532 0130 00"]),
+        (
+            "invoice-de",
+            vec![
+                "Rechnung NL-2026-004217",
+                "7.461,00 €",
+                "Alpenblick Reisen GmbH & Co. KG",
+                "DE89 3704 0044 0532 0130 00",
+            ],
+        ),
         ("invoice-pl", vec!["Faktura", "PLN"]),
         ("credit-note-de", vec!["Rechnungskorrektur", "154,70"]),
         ("settlement-en", vec!["Self-billed settlement statement", "3,067.68"]),
@@ -85,7 +94,11 @@ fn a_paper_whose_sums_disagree_is_refused_by_the_sum_that_is_wrong() {
     let cent = Decimal::new(1, 2);
     assert_eq!(cent.to_string(), "0.01");
     let cases: [(&str, Break, Expected); 6] = [
-        ("line", |p| p.groups[0].lines[0].amount += Decimal::new(1, 2), |e| matches!(e, PrintError::LinesMustSumToNet { .. })),
+        (
+            "line",
+            |p| p.groups[0].lines[0].amount += Decimal::new(1, 2),
+            |e| matches!(e, PrintError::LinesMustSumToNet { .. }),
+        ),
         ("base", |p| p.taxes[0].base += Decimal::new(1, 2), |e| matches!(e, PrintError::BasesMustSumToNet { .. })),
         ("tax", |p| p.taxes[0].tax += Decimal::new(1, 2), |e| matches!(e, PrintError::TaxesMustSumToTax { .. })),
         ("gross", |p| p.totals.gross += Decimal::new(1, 2), |e| matches!(e, PrintError::NetAndTaxMustBeGross { .. })),

@@ -26,7 +26,8 @@ async fn many(world: &World, count: usize) {
 async fn numbers(world: &World) -> Vec<String> {
     let tx = world.tx().await;
     let filter = DocumentFilter { limit: 1000, ..DocumentFilter::default() };
-    let mut numbers: Vec<String> = invoicing::documents(&tx, &filter).await.unwrap().into_iter().map(|document| document.number).collect();
+    let mut numbers: Vec<String> =
+        invoicing::documents(&tx, &filter).await.unwrap().into_iter().map(|document| document.number).collect();
     numbers.sort();
     numbers
 }
@@ -208,11 +209,17 @@ async fn usage_that_arrives_late_is_billed_with_its_own_month_as_a_difference() 
     world.called(customer, law, "4", "2.00", "2026-03-31T12:00:00Z").await;
     world.billed("2026-05-01").await;
     let invoice = world.invoice(customer).await;
-    let late: Vec<String> = lines(&invoice).into_iter().filter(|line| !line.contains("agreed minimum of 2.00 | 0 | 2.00")).collect();
+    let late: Vec<String> =
+        lines(&invoice).into_iter().filter(|line| !line.contains("agreed minimum of 2.00 | 0 | 2.00")).collect();
     // March whole: 2 x 0.90 + 0.70 = 2.50, less 0.90; its minimum 0, less 1.10; calls 3.00 less 1.00 = 2.00 gross, 1.68 net
     assert_eq!(late, ["calls | 2 | 1.60", "Difference to the agreed minimum of 2.00 | 0 | -1.10", "Law | 1 | 1.68"]);
     let march = invoice.groups.iter().find(|grouped| grouped.group == invoicing::LineGroup::Late).unwrap();
-    assert!(march.lines.iter().all(|line| line.service.starts_on == on("2026-03-01") && line.service.ends_on == on("2026-04-01")));
+    assert!(
+        march
+            .lines
+            .iter()
+            .all(|line| line.service.starts_on == on("2026-03-01") && line.service.ends_on == on("2026-04-01"))
+    );
     // And once only.
     let run = world.billed("2026-05-01").await;
     assert_eq!(run.counts.nothing_due, 1);
@@ -234,7 +241,10 @@ async fn a_total_below_zero_is_a_failed_item_with_its_remedy() {
     let run = world.billed("2026-05-01").await;
     let failures = world.failures(run.id).await;
     // 11 x 0.10 = 1.10 less 5.00 = -3.90 net, -0.74 tax
-    assert_eq!(failures, ["the invoice would come to -4.64 EUR; write a credit note for the earlier invoice, then retry"]);
+    assert_eq!(
+        failures,
+        ["the invoice would come to -4.64 EUR; write a credit note for the earlier invoice, then retry"]
+    );
 }
 
 #[tokio::test]
@@ -247,7 +257,10 @@ async fn a_failed_customer_is_tried_again_when_its_cause_is_gone() {
     let tx = world.tx().await;
     let draft = invoicing::drafts(&tx, Some(run.id), None, 10).await.unwrap().pop().unwrap();
     invoicing::void_draft(&tx, draft.id, at("2026-04-01T08:30:00Z")).await.unwrap();
-    assert!(matches!(invoicing::finalise(&tx, draft.id, at("2026-04-01T08:30:00Z")).await, Err(InvoicingError::DraftMustBeOpen("void"))));
+    assert!(matches!(
+        invoicing::finalise(&tx, draft.id, at("2026-04-01T08:30:00Z")).await,
+        Err(InvoicingError::DraftMustBeOpen("void"))
+    ));
     tx.commit().await.unwrap();
     let run = world.finalised(run.id, "2026-04-01T09:00:00Z").await;
     assert_eq!((run.counts.voided, run.counts.finalised), (1, 0));

@@ -10,8 +10,8 @@ use pricing::{Per, Price, Tariff};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use subscription::{
-    Billed, Component, ComponentKind, MeterStarts, NewCustomer, NewPlanVersion, NewSubscription, NewTopic, NumberKind, NumberSetting,
-    TaxTreatment, UnknownCallers,
+    Billed, Component, ComponentKind, MeterStarts, NewCustomer, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
+    NumberSetting, TaxTreatment, UnknownCallers,
 };
 use tenant::{NewOrganisation, OrganisationKind, RoundCallsTo};
 use usage_metering::{Outcome, UsageEvent};
@@ -46,7 +46,10 @@ impl World {
             address_lines: vec!["Schönhauser Allee 12".to_owned(), "10119 Berlin".to_owned()],
             contact_lines: vec!["rechnung@northline.example".to_owned()],
             tax_id: Some("DE123456789".to_owned()),
-            bank: vec![("IBAN".to_owned(), "DE89370400440532013000".to_owned()), ("BIC".to_owned(), "COBADEFFXXX".to_owned())],
+            bank: vec![
+                ("IBAN".to_owned(), "DE89370400440532013000".to_owned()),
+                ("BIC".to_owned(), "COBADEFFXXX".to_owned()),
+            ],
             language: "en".to_owned(),
             series_prefix: "NL".to_owned(),
             tax_percent: Decimal::from(19),
@@ -85,10 +88,24 @@ impl World {
 
     /// A plan of these components, month by month from a day on.
     pub async fn subscribe(&self, customer: CustomerId, anchor: &str, components: Vec<Component>) -> SubscriptionId {
-        self.subscribe_to(customer, anchor, 0, false, NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, components) }).await
+        self.subscribe_to(
+            customer,
+            anchor,
+            0,
+            false,
+            NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, components) },
+        )
+        .await
     }
 
-    pub async fn subscribe_to(&self, customer_id: CustomerId, anchor: &str, seats: u32, trial: bool, version: NewPlanVersion) -> SubscriptionId {
+    pub async fn subscribe_to(
+        &self,
+        customer_id: CustomerId,
+        anchor: &str,
+        seats: u32,
+        trial: bool,
+        version: NewPlanVersion,
+    ) -> SubscriptionId {
         let tx = self.tx().await;
         let code = format!("plan-{}", &uuid::Uuid::now_v7().simple().to_string()[20..]);
         let plan = subscription::create_plan(&tx, &code, "Business", "", false).await.unwrap();
@@ -108,18 +125,32 @@ impl World {
         subscription::assign_number(&ptx, number_id, self.tenant, at("2025-12-31T23:00:00Z")).await.unwrap();
         ptx.commit().await.unwrap();
         let tx = self.tx().await;
-        let setting = NumberSetting { number_id, label: name.to_owned(), language: "en".to_owned(), unknown_callers: UnknownCallers::Refuse };
+        let setting = NumberSetting {
+            number_id,
+            label: name.to_owned(),
+            language: "en".to_owned(),
+            unknown_callers: UnknownCallers::Refuse,
+        };
         subscription::set_number(&tx, &setting).await.unwrap();
         let tariff = Tariff::flat(Decimal::new(50, 2), Per::Minute);
-        let tariff_id = subscription::publish_tariff(&tx, name, Currency::EUR, &tariff, at("2026-01-01T00:00:00Z")).await.unwrap();
-        let topic = NewTopic { number_id, digit: 1, name: name.to_owned(), tariff_id, meter_starts: MeterStarts::AgentJoined };
+        let tariff_id =
+            subscription::publish_tariff(&tx, name, Currency::EUR, &tariff, at("2026-01-01T00:00:00Z")).await.unwrap();
+        let topic =
+            NewTopic { number_id, digit: 1, name: name.to_owned(), tariff_id, meter_starts: MeterStarts::AgentJoined };
         let id = subscription::set_topic(&tx, &topic).await.unwrap();
         tx.commit().await.unwrap();
         id
     }
 
     /// Usage as the platform itself reports it.
-    pub async fn used(&self, customer_id: CustomerId, meter: &str, quantity: &str, dimensions: &[(&str, &str)], occurred_at: &str) {
+    pub async fn used(
+        &self,
+        customer_id: CustomerId,
+        meter: &str,
+        quantity: &str,
+        dimensions: &[(&str, &str)],
+        occurred_at: &str,
+    ) {
         let event = UsageEvent {
             source: "test".to_owned(),
             id: uuid::Uuid::now_v7().to_string(),
@@ -247,7 +278,9 @@ impl World {
 
     pub async fn pdf(&self, id: DocumentId) -> Vec<u8> {
         let tx = self.tx().await;
-        let bytes = invoicing::pdf(&tx, id, Some("https://pay.northline.example/i/1"), at("2026-06-01T00:00:00Z")).await.unwrap();
+        let bytes = invoicing::pdf(&tx, id, Some("https://pay.northline.example/i/1"), at("2026-06-01T00:00:00Z"))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         bytes
     }

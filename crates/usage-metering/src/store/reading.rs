@@ -127,3 +127,65 @@ pub async fn by_dimension(
     };
     rows.into_iter().map(line).collect()
 }
+
+pub async fn sums_by_dimension(
+    tx: &TenantTx,
+    queries: &[(UsageQuery, Vec<String>)],
+) -> Result<Vec<Vec<DimensionSum>>, UsageError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        place: i64,
+        dimensions: serde_json::Value,
+        quantity: Decimal,
+        events: i64,
+    }
+    let unreadable = |found: String| UsageError::StoredValueMustBeKnown { what: "dimensions", found };
+    // A list of names for each query: an array of arrays would have to be rectangular.
+    let names: Vec<String> = queries.iter().map(|(_, names)| names.join(",")).collect();
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT q.place, f.dimensions, f.quantity, f.events
+             FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[])
+                  WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, names, place)
+             CROSS JOIN LATERAL (
+               SELECT g.dimensions, CASE WHEN min(m.aggregation) = 'max' THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity,
+                      sum(g.events)::int8 AS events
+               FROM (
+                 SELECT b.quantity, b.events,
+                        coalesce((SELECT jsonb_object_agg(d.key, d.value) FROM jsonb_each(b.dimensions) d
+                                  WHERE d.key = ANY(string_to_array(q.names, ','))), '{}') AS dimensions
+                 FROM (
+                   SELECT quantity, events, dimensions, nullif(subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id
+                   FROM usage_rollup r
+                   WHERE r.tenant_id = $1 AND r.customer_id = q.customer_id AND r.meter = q.meter AND r.hour >= q.from_at AND r.hour < q.to_at
+                   UNION ALL
+                   SELECT quantity, events, dimensions, subscription_id FROM usage_sum s
+                   WHERE s.tenant_id = $1 AND s.customer_id = q.customer_id AND s.meter = q.meter AND s.hour >= q.from_at AND s.hour < q.to_at) b
+                 WHERE b.dimensions @> q.filter::jsonb
+                   AND (q.subscription_id = '00000000-0000-0000-0000-000000000000' OR b.subscription_id = q.subscription_id)) g
+               LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = q.meter
+               GROUP BY g.dimensions) f
+             ORDER BY q.place, f.quantity DESC, f.dimensions",
+            [
+                tx.tenant_id().into(),
+                queries.iter().map(|(query, _)| query.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
+                queries.iter().map(|(query, _)| query.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect::<Vec<Uuid>>().into(),
+                queries.iter().map(|(query, _)| query.meter.clone()).collect::<Vec<String>>().into(),
+                queries.iter().map(|(query, _)| crate::prepare::json_of(&query.filter)).collect::<Vec<String>>().into(),
+                queries.iter().map(|(query, _)| query.from).collect::<Vec<DateTime<Utc>>>().into(),
+                queries.iter().map(|(query, _)| query.to).collect::<Vec<DateTime<Utc>>>().into(),
+                names.into(),
+            ],
+        )
+        .await?;
+    let mut answers = vec![Vec::new(); queries.len()];
+    for row in rows {
+        let found = row.dimensions.to_string();
+        let dimensions = serde_json::from_value(row.dimensions).map_err(|_| unreadable(found))?;
+        let sum = DimensionSum { dimensions, quantity: row.quantity.normalize(), events: row.events };
+        if let Some(answer) = usize::try_from(row.place - 1).ok().and_then(|place| answers.get_mut(place)) {
+            answer.push(sum);
+        }
+    }
+    Ok(answers)
+}

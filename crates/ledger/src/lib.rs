@@ -25,4 +25,4 @@ pub use posting::{Posted, Posting, accrual, accrue, post, post_many, reverse};
 pub use reading::{StatementLine, TrialBalanceLine, balance, statement, trial_balance};
 pub use reservation::{Held, Leg, Reserve, Reserved, expire_leases, extend_lease, held, release, reserve};
 pub use settlement::{Settle, Settled, settle};
-pub use wallet::{Wallet, open_wallet, set_floor, top_up, wallet_of};
+pub use wallet::{Wallet, open_wallet, set_floor, top_up, wallet_of, wallets_below};

@@ -36,6 +36,11 @@ pub async fn allocate_all_credit(tx: &TenantTx) -> Result<u64, PaymentError> {
     Ok(paid)
 }
 
+/// Which documents a customer's payments pay: one share for each payment and document, in the order of the payments.
+pub async fn shares_of(tx: &TenantTx, customer_id: CustomerId) -> Result<Vec<Share>, PaymentError> {
+    store::of_customer(tx, customer_id).await
+}
+
 /// The same for a customer that is held already.
 pub(crate) async fn allocate_credit_of(tx: &TenantTx, customer: &Customer) -> Result<Vec<Share>, PaymentError> {
     let documents = invoicing::open_documents(tx, customer.id).await?;

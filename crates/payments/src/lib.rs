@@ -13,7 +13,7 @@ mod refund;
 mod store;
 mod words;
 
-pub use allocation::{Share, allocate_all_credit, allocate_credit, overpaid, shares_for};
+pub use allocation::{Share, allocate_all_credit, allocate_credit, overpaid, shares_for, shares_of};
 pub use audit::check;
 pub use error::PaymentError;
 pub use open_item::{OpenItem, OpenItems, PaymentStatus, all_open_items, open_items, paid_of, status_of};

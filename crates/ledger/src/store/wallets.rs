@@ -82,6 +82,24 @@ pub async fn of_customer(tx: &TenantTx, customer_id: CustomerId) -> Result<Optio
         .transpose()
 }
 
+/// Wallets with less available than an amount of their currency, the emptiest first.
+pub async fn below(tx: &TenantTx, below: Money, limit: u64) -> Result<Vec<Wallet>, LedgerError> {
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT id, customer_id, currency, balance_micros, reserved_micros, floor_micros FROM wallet
+             WHERE tenant_id = $1 AND currency = $2 AND balance_micros - reserved_micros - floor_micros < $3
+             ORDER BY balance_micros - reserved_micros - floor_micros, id LIMIT $4",
+            [
+                tx.tenant_id().into(),
+                below.currency().code().into(),
+                below.micros().into(),
+                i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            ],
+        )
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// Takes the rows of these customers' wallets, in id order, until the transaction ends.
 pub async fn lock_by_customer(
     tx: &TenantTx,

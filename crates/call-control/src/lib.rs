@@ -5,6 +5,7 @@
 //! tenant's book, and what the books above are owed leaves it by the outbox, in effect once.
 //! Start at `control.rs`; money is in `price.rs` and `settlement.rs`, the way up the tree in `upward.rs`.
 
+mod abandoned;
 mod admission;
 pub mod audit;
 mod control;

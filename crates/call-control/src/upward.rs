@@ -2,6 +2,7 @@
 //! batches whose content never changes again, so that a batch that is delivered twice is one batch in every book.
 //! Each book is its own transaction. Nothing on the way up is refused: what a book cannot price waits in its suspense.
 
+use crate::abandoned;
 use crate::error::{CallError, Result};
 use crate::explanation::read_currency;
 use crate::retry::retry;
@@ -59,9 +60,10 @@ fn share_by(terms: &NumberTerms, step: &Upward, base: Money) -> Result<Option<Sh
     Ok(Some(Share { percent: terms.share, amount: parts[1] }))
 }
 
-/// Takes the ended calls of a tenant to the books above; how many messages were dealt with. Safe to repeat, and to run in several
+/// Takes the ended calls of a tenant to the books above, after closing those whose edge never came back; how many messages were dealt with. Safe to repeat, and to run in several
 /// processes at once. A batch that fails stays in the outbox and is tried again later.
 pub async fn deliver_upward(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> Result<u64> {
+    abandoned::close_abandoned(db, tenant_id, now).await?;
     let mut dealt_with = retry(|| gather(db, tenant_id, now)).await?;
     for _ in 0..BATCHES_PER_ROUND {
         match retry(|| deliver_one(db, tenant_id, now)).await? {

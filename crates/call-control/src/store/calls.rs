@@ -66,6 +66,22 @@ pub async fn save(tx: &TenantTx, call: &Model) -> Result<()> {
     Ok(())
 }
 
+/// Open calls that were last heard of before these instants: the first for metered ones, the second for the others.
+pub async fn silent(tx: &TenantTx, metered_before: DateTime<Utc>, waiting_before: DateTime<Utc>) -> Result<Vec<CallId>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT id FROM call WHERE tenant_id = $1 AND ended_at IS NULL
+             AND last_seen_at < CASE WHEN meter_started_at IS NULL THEN $3 ELSE $2 END ORDER BY id",
+            [tx.tenant_id().into(), metered_before.into(), waiting_before.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| CallId::from_uuid(row.id)).collect())
+}
+
 /// In whose book a call is.
 pub async fn tenant_of(ptx: &PlatformTx, call_id: CallId) -> Result<Option<TenantId>> {
     let id: Option<Uuid> = ptx.value("SELECT tenant_id AS v FROM call WHERE id = $1", [call_id.into()]).await?;

@@ -88,6 +88,26 @@ async fn a_call_whose_edge_died_is_charged_to_its_last_sign_of_life_and_says_so(
 }
 
 #[tokio::test]
+async fn a_call_whose_edge_never_comes_back_is_closed_at_its_last_heartbeat() {
+    let world = World::set().await;
+    let mut call = EdgeCall::arrive(&world, ANNA, 10).await.unwrap();
+    call.choose(PLAIN).await.unwrap();
+    call.start_meter().await;
+    call.now += 30;
+    call.tell(CallEventKind::Heartbeat { metered_ms: 30_000 }).await;
+    call_control::deliver_upward(&world.test.db, world.centre, later(600)).await.unwrap();
+    assert_eq!(call_control::live_calls(&world.tx().await, later(600)).await.unwrap().len(), 1);
+    for _ in 0..2 {
+        call_control::deliver_upward(&world.test.db, world.centre, later(2000)).await.unwrap();
+    }
+    let detail = call_control::call(&world.tx().await, call.call_id()).await.unwrap();
+    assert!(detail.call.is_estimated);
+    assert_eq!(detail.call.end_cause.as_deref(), Some("edge_failure"));
+    assert_eq!(world.wallet().await, (eur("19.70"), eur("0"))); // 20.00 - 30 x 0.01
+    world.audit(later(2001)).await;
+}
+
+#[tokio::test]
 async fn an_agent_is_rung_talks_and_may_be_rung_again() {
     let world = World::set().await;
     let ptx = world.test.db.platform(db::PlatformReason::Provision).await.unwrap();
@@ -102,7 +122,7 @@ async fn an_agent_is_rung_talks_and_may_be_rung_again() {
         role: Role::Agent,
         customer_id: None,
     };
-    let member = tenant::add_member(&tx, &member, at(0)).await.unwrap();
+    let member = tenant::add_member(&tx, member, at(0)).await.unwrap();
     let mia = tenant::add_agent(&tx, member, "Mia", "mia", at(0)).await.unwrap();
     tenant::open_seat(&tx, mia, at(0)).await.unwrap();
     tenant::set_agent_state(&tx, mia, AgentState::Ready, None, at(1)).await.unwrap();

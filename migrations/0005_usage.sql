@@ -72,7 +72,7 @@ COMMENT ON TABLE usage_event IS 'Accepted usage, stored once. Monthly partitions
 CALL raise_wall('usage_event', 'customer', 'append');
 
 -- Partitions are made by the migrating owner's function, which may do this and nothing else.
-CREATE FUNCTION ensure_usage_partitions(from_on date, months int) RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION ensure_usage_partitions(from_on date, months int) RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   first date := date_trunc('month', from_on)::date;
   month date;

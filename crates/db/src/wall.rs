@@ -21,6 +21,46 @@ pub struct DatabaseConfig {
 }
 
 /// The two pools. They stay private: everybody else gets transactions.
+///
+/// ```
+/// async fn handler(db: &db::Db, id: db::TenantId) -> Result<(), db::DbError> {
+///     db.tenant(id).await?.commit().await
+/// }
+/// ```
+/// A handler cannot reach a pool:
+/// ```compile_fail,E0616
+/// fn handler(db: &db::Db) {
+///     let pool = &db.tenant;
+/// }
+/// ```
+/// nor take one out of a transaction, or the connection under it:
+/// ```compile_fail,E0616
+/// fn handler(tx: &db::TenantTx) {
+///     let connection = &tx.tx;
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn handler(tx: &db::TenantTx) {
+///     let pool = tx.get_postgres_connection_pool();
+/// }
+/// ```
+/// nor change whose transaction it is, or make one of its own:
+/// ```compile_fail,E0616
+/// fn handler(tx: &mut db::TenantTx, id: db::TenantId) {
+///     tx.tenant_id = id;
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// fn handler(tx: db::TenantTx, id: db::CustomerId) -> db::CustomerTx {
+///     db::CustomerTx { tx, customer_id: id }
+/// }
+/// ```
+/// nor look at all tenants without a written reason:
+/// ```compile_fail,E0061
+/// async fn handler(db: &db::Db) {
+///     db.platform().await;
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Db {
     tenant: DatabaseConnection,
@@ -117,7 +157,10 @@ async fn open(url: &SecretString, connections_max: u32) -> Result<DatabaseConnec
 async fn refuse_mighty_role(pool: &DatabaseConnection) -> Result<(), DbErr> {
     let row = pool
         .query_one_raw(crate::sql(
-            "SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (SELECT 1 FROM pg_class c WHERE c.relowner = r.oid) AS mighty
+            // Temporary tables are its own: those that BulkTx stages in, on other connections of the same role.
+            "SELECT r.rolsuper OR r.rolbypassrls
+                 OR EXISTS (SELECT 1 FROM pg_class c WHERE c.relowner = r.oid
+                            AND c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(temp|toast_temp)_')) AS mighty
              FROM pg_roles r WHERE r.rolname = current_user",
             [],
         ))

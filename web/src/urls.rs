@@ -91,6 +91,20 @@ impl Audience {
     pub fn invoice_line(self, id: impl Display, line: impl Display) -> String {
         self.at(format_args!("invoices/{id}/lines/{line}"))
     }
+    pub fn draft(self, id: impl Display) -> String {
+        self.at(format_args!("drafts/{id}"))
+    }
+    pub fn draft_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("drafts/{id}/pdf"))
+    }
+    /// The draft with one line opened, for a browser without scripts.
+    pub fn draft_opened(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("drafts/{id}?open={line}#line-{line}"))
+    }
+    /// Only what lies below one line of a draft.
+    pub fn draft_line(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("drafts/{id}/lines/{line}"))
+    }
     pub fn runs(self) -> String {
         self.at("runs")
     }
@@ -103,11 +117,25 @@ impl Audience {
     pub fn run_finalization(self, id: impl Display) -> String {
         self.at(format_args!("runs/{id}/finalization"))
     }
+    /// POST puts the customers that failed back in the queue.
+    pub fn run_retry(self, id: impl Display) -> String {
+        self.at(format_args!("runs/{id}/retry"))
+    }
     pub fn ledger(self) -> String {
         self.at("ledger")
     }
+    /// The movements of one account.
+    pub fn ledger_account(self, code: &str) -> String {
+        self.at(format_args!("ledger/{code}"))
+    }
     pub fn account(self) -> String {
         self.at("account")
+    }
+    pub fn account_invoice(self, id: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}"))
+    }
+    pub fn account_invoice_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}/pdf"))
     }
 
     fn at(self, rest: impl Display) -> String {
@@ -126,7 +154,8 @@ pub const DESK_STATE: &str = "/agent/state";
 pub const DESK_HEARTBEAT: &str = "/agent/heartbeat";
 pub const DESK_EVENTS: &str = "/agent/events";
 pub const DESK_CALLS: &str = "/agent/calls";
-pub const DESK_PHONE: &str = "/agent/phone";
+/// POST makes a token with which a phone may read its settings for five minutes.
+pub const DESK_PHONE_TOKEN: &str = "/agent/phone/token";
 pub const DESK_PHONE_PASSWORD: &str = "/agent/phone/password";
 
 pub const PORTAL: &str = "/portal";
@@ -134,11 +163,22 @@ pub const PORTAL_CALLS: &str = "/portal/calls";
 pub const PORTAL_INVOICES: &str = "/portal/invoices";
 pub const PORTAL_PRICES: &str = "/portal/prices";
 
+pub fn desk_call_end(id: impl Display) -> String {
+    format!("{DESK_CALLS}/{id}/end")
+}
 pub fn portal_call(id: impl Display) -> String {
     format!("{PORTAL_CALLS}/{id}")
 }
 pub fn portal_invoice(id: impl Display) -> String {
     format!("{PORTAL_INVOICES}/{id}")
+}
+/// The document with one line opened, for a browser without scripts.
+pub fn portal_invoice_opened(id: impl Display, line: impl Display) -> String {
+    format!("{PORTAL_INVOICES}/{id}?open={line}#line-{line}")
+}
+/// Only what lies below one line.
+pub fn portal_invoice_line(id: impl Display, line: impl Display) -> String {
+    format!("{PORTAL_INVOICES}/{id}/lines/{line}")
 }
 pub fn portal_invoice_pdf(id: impl Display) -> String {
     format!("{PORTAL_INVOICES}/{id}/pdf")

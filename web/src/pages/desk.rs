@@ -1,7 +1,365 @@
-//! The agent's desk.
+//! The agent's desk: the seat, the state, the call at hand, and the phone that rings.
+//! Invariant: the page's heartbeat is what keeps a seat open; nobody is on a seat whose page is gone.
 
-use super::Entry;
+use super::book::words::customer_names;
+use super::phone::address_of;
+use super::{Entry, Who, get, post};
+use crate::app::{App, SIP_REALM};
+use crate::error::{PageError, PageResult};
+use crate::extract::{AgentDesk, SeeOther, SignedIn, see_other};
+use crate::shell::{Section, Token};
+use crate::views::book::TableCard;
+use crate::views::desk::{Desk, DeskCall, DeskNow, DeskState, PhoneBox, TopList};
+use crate::views::parts::{Heading, Item, Items, Pager};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::{Badge, Link, Tone};
+use crate::{format, security, sse, urls};
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use call_control::{Call, CallFilter, CallState, LiveCall};
+use chrono::{DateTime, TimeDelta, Utc};
+use db::{AgentId, CallId, CustomerId, PlatformReason, TenantTx};
+use rand::RngCore;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::time::Duration;
+use tenant::{Agent, AgentState, AgentStatus};
 
 pub(super) fn routes() -> Vec<Entry> {
-    Vec::new()
+    vec![
+        get(urls::DESK, Who::Agent, desk),
+        get(urls::DESK_EVENTS, Who::Agent, events),
+        post(urls::DESK_STATE, Who::Agent, set_state),
+        post(urls::DESK_HEARTBEAT, Who::Agent, heartbeat),
+        get(urls::DESK_CALLS, Who::Agent, calls),
+        post(urls::desk_call_end("{call_id}"), Who::Agent, end_call),
+        post(urls::DESK_PHONE_PASSWORD, Who::Agent, new_phone_password),
+        post(urls::DESK_PHONE_TOKEN, Who::Agent, phone_token),
+    ]
+}
+
+/// How often the desk is looked at; between two looks the browser counts on by itself.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
+/// With less time than this the agent is told that the caller's money ends.
+const ENDING_SECONDS: u32 = 180;
+
+/// Why somebody is not ready: value and word.
+const REASONS: [(&str, &str); 4] = [("", "No reason"), ("break", "Break"), ("training", "Training"), ("paperwork", "Paperwork")];
+
+/// `GET /agent`
+async fn desk(desk: AgentDesk) -> PageResult<Desk> {
+    let tx = desk.tx().await?;
+    page(&desk, &tx, None).await
+}
+
+async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<String>) -> PageResult<Desk> {
+    let agent = agent_of(tx, desk.agent_id).await?;
+    let (from, _) = today(desk)?;
+    let filter = CallFilter { agent: Some(desk.agent_id), limit: 8, ..CallFilter::between(from, desk.now) };
+    let done = call_control::calls(tx, &filter).await?;
+    let names = customer_names(tx, done.calls.iter().filter_map(|call| call.customer_id)).await?;
+    let counted = format::counted(i64::try_from(done.totals.calls).unwrap_or(i64::MAX), "call", "calls");
+    let minutes = format::minutes(i64::try_from(done.totals.metered_seconds).unwrap_or(i64::MAX));
+    Ok(Desk {
+        shell: desk.shell("Desk", Section::Home),
+        events_href: urls::DESK_EVENTS.into(),
+        now: now_of(desk, tx, desk.agent_id).await?,
+        phone: phone_box(&desk.app, &agent, password),
+        today: Items(vec![
+            at_the_seat(desk, tx, from).await?,
+            Item::new("phone", Tone::Plain, format!("{counted}, {minutes} minutes")),
+        ]),
+        calls: TableCard {
+            title: "Your calls today".into(),
+            all: Some(Link::new("All", urls::DESK_CALLS)),
+            table: calls_table(desk, &done.calls, &names, Empty::new("phone", "No calls yet today", "Each call shows here when it ends.")),
+        },
+    })
+}
+
+async fn agent_of(tx: &TenantTx, agent_id: AgentId) -> PageResult<Agent> {
+    tenant::agents(tx).await?.into_iter().find(|agent| agent.id == agent_id).ok_or(PageError::NotFound)
+}
+
+/// From local midnight until now.
+fn today(desk: &AgentDesk) -> PageResult<(DateTime<Utc>, DateTime<Utc>)> {
+    let zone = &desk.session.organisation.time_zone;
+    let from = pricing::start_of_day(pricing::civil_date(desk.now, zone)?, zone)?;
+    Ok((from, desk.now))
+}
+
+async fn at_the_seat(desk: &AgentDesk, tx: &TenantTx, from: DateTime<Utc>) -> PageResult<Item> {
+    let stays = tenant::seat_sessions(tx, from, desk.now).await?;
+    let own: Vec<_> = stays.iter().filter(|stay| stay.agent_id == desk.agent_id).collect();
+    let seconds: i64 = own.iter().map(|stay| (stay.closed_at.unwrap_or(desk.now).min(desk.now) - stay.opened_at.max(from)).num_seconds().max(0)).sum();
+    let text = match (seconds / 3600, seconds / 60 % 60) {
+        (0, minutes) => format!("{minutes} min at the seat"),
+        (hours, minutes) => format!("{hours} h {minutes} min at the seat"),
+    };
+    let item = Item::new("headset", Tone::Plain, text);
+    Ok(match own.iter().map(|stay| stay.opened_at.max(from)).min() {
+        Some(since) => item.note(format!("since {}", time_of(desk, since))),
+        None => item,
+    })
+}
+
+/// "13:58 CET"
+fn time_of(who: &SignedIn, at: DateTime<Utc>) -> String {
+    format::zoned(at, &who.zone).strftime("%H:%M %Z").to_string()
+}
+
+/// `GET /agent/events`: the moving part, whenever it differs.
+async fn events(desk: AgentDesk) -> HttpResponse {
+    let (who, agent_id) = (SignedIn::clone(&desk), desk.agent_id);
+    let snapshot = move || {
+        let mut who = who.clone();
+        async move {
+            who.now = who.app.clock.now();
+            let tx = who.app.db.tenant(who.session.tenant_id).await?;
+            now_of(&who, &tx, agent_id).await?.render().map_err(PageError::failed)
+        }
+    };
+    sse::stream(&desk, "desk", LOOKED_AT_EVERY, snapshot)
+}
+
+async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<DeskNow> {
+    let status = tenant::agent_states(tx).await?.into_iter().find(|status| status.agent_id == agent_id).ok_or(PageError::NotFound)?;
+    let live = call_control::live_calls(tx, who.now).await?;
+    let queue: Vec<&LiveCall> = live.iter().filter(|live| live.call.state == CallState::Queued).collect();
+    let waiting = queue.iter().map(|live| live.elapsed_seconds).max();
+    let own = live.iter().find(|live| live.call.agent_id == Some(agent_id));
+    let names = customer_names(tx, own.and_then(|live| live.call.customer_id)).await?;
+    let state = state_of(&status, own);
+    let queued = waiting.map_or_else(
+        || "Nobody waits".to_owned(),
+        |longest| format!("{} waiting, longest {}", queue.len(), format::timer(longest.try_into().unwrap_or(i64::MAX))),
+    );
+    Ok(DeskNow {
+        state,
+        reason: status.reason.clone().unwrap_or_default(),
+        reasons: REASONS.to_vec(),
+        line: format!("{queued} · {} since {}", word(state), time_of(who, status.since)),
+        call: own.map(|live| call_at_hand(who, live, &names)),
+        waiting: match (state, status.seat_opened_at) {
+            (_, None) => "You are not on a seat. Choose Ready to sit down.".into(),
+            (DeskState::Ready, _) => format!("The next call rings your phone. Waiting since {}.", time_of(who, status.since)),
+            _ => "No call rings your phone until you are ready.".into(),
+        },
+        at: format::clock(who.now, &who.zone),
+        csrf: Token(security::form_token(&who.session.csrf_token)),
+    })
+}
+
+fn state_of(status: &AgentStatus, own: Option<&LiveCall>) -> DeskState {
+    match (own, status.state) {
+        (Some(live), _) if live.call.meter_started_at.is_none() && live.call.state == CallState::Queued => DeskState::Ringing,
+        (Some(_), _) | (None, AgentState::Talking) => DeskState::Talking,
+        (None, AgentState::Ready) if status.seat_opened_at.is_some() => DeskState::Ready,
+        (None, _) => DeskState::NotReady,
+    }
+}
+
+fn word(state: DeskState) -> &'static str {
+    match state {
+        DeskState::Ready => "ready",
+        DeskState::NotReady => "not ready",
+        DeskState::Ringing => "ringing",
+        DeskState::Talking => "talking",
+    }
+}
+
+fn call_at_hand(who: &SignedIn, live: &LiveCall, names: &HashMap<CustomerId, String>) -> DeskCall {
+    let call = &live.call;
+    let is_ringing = call.meter_started_at.is_none() && call.state == CallState::Queued;
+    let elapsed = if call.meter_started_at.is_some() { u64::from(live.metered_seconds) } else { live.elapsed_seconds };
+    let currency = live.cost_so_far.currency();
+    let ends = live.runs_out_seconds;
+    DeskCall {
+        caller: caller_name(call, names),
+        caller_number: call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone),
+        topic: call.topic_name.clone().unwrap_or_default(),
+        is_ringing,
+        elapsed_seconds: elapsed,
+        timer: format::timer(elapsed.try_into().unwrap_or(i64::MAX)),
+        price: live.increment_cost.human_rate(),
+        price_note: match live.increment_seconds {
+            0 => "nothing counts".into(),
+            seconds => format!("for the next {seconds} s"),
+        },
+        cost: live.cost_so_far.human(),
+        cost_note: "tax included".into(),
+        cost_micros: live.cost_so_far.micros(),
+        increment_micros: live.increment_cost.micros(),
+        increment_seconds: live.increment_seconds,
+        symbol: currency.symbol().to_string(),
+        left: live.left.map(|left| left.human_balance()),
+        left_micros: live.left.map_or(0, |left| left.micros()),
+        left_note: ends.map_or_else(|| "no limit".into(), |left| format!("ends {}", time_of(who, who.now + TimeDelta::seconds(left.into())))),
+        warning: ends.filter(|left| !is_ringing && *left <= ENDING_SECONDS).map(|left| {
+            (format!("The balance ends in about {}.", format::duration_words(left.into())), "The call is ended then.".to_owned())
+        }),
+        end_href: urls::desk_call_end(call.id),
+    }
+}
+
+fn caller_name(call: &Call, names: &HashMap<CustomerId, String>) -> String {
+    call.customer_id.and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| "Unknown caller".into())
+}
+
+#[derive(Deserialize)]
+struct StateForm {
+    state: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /agent/state`: ready or not ready; ready also sits down.
+async fn set_state(desk: AgentDesk, form: web::Form<StateForm>) -> PageResult<SeeOther> {
+    let state = match form.state.as_str() {
+        "ready" => AgentState::Ready,
+        "not_ready" => AgentState::NotReady,
+        _ => return Err(PageError::Refused("The state is ready or not ready.".into())),
+    };
+    let reason = REASONS.iter().find(|(value, _)| *value == form.reason && !value.is_empty()).map(|(value, _)| *value);
+    let tx = desk.tx().await?;
+    let status = tenant::agent_states(&tx).await?.into_iter().find(|status| status.agent_id == desk.agent_id).ok_or(PageError::NotFound)?;
+    if status.state == AgentState::Talking {
+        return Err(PageError::Conflict("Finish the call first, then change your state.".into()));
+    }
+    tenant::open_seat(&tx, desk.agent_id, desk.now).await?;
+    let reason = reason.filter(|_| state == AgentState::NotReady);
+    tenant::set_agent_state(&tx, desk.agent_id, state, reason, desk.now).await?;
+    tx.commit().await?;
+    Ok(see_other(urls::DESK))
+}
+
+/// `POST /agent/heartbeat`, every 20 seconds from an open desk. A desk that comes back after its seat was closed, such as a
+/// laptop that slept, sits down again: a new stay, not ready.
+async fn heartbeat(desk: AgentDesk) -> PageResult<HttpResponse> {
+    let tx = desk.tx().await?;
+    if !tenant::heartbeat(&tx, desk.agent_id, desk.now).await? {
+        tenant::open_seat(&tx, desk.agent_id, desk.now).await?;
+    }
+    tx.commit().await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(Deserialize)]
+struct Place {
+    #[serde(default)]
+    before: String,
+}
+
+/// `GET /agent/calls`: the agent's own, of the last 92 days.
+async fn calls(desk: AgentDesk, query: web::Query<Place>) -> PageResult<TopList> {
+    let tx = desk.tx().await?;
+    let after = super::book::words::from_cursor::<CallId>(&query.before);
+    let filter = CallFilter { agent: Some(desk.agent_id), after, ..CallFilter::between(desk.now - TimeDelta::days(92), desk.now) };
+    let found = call_control::calls(&tx, &filter).await?;
+    let names = customer_names(&tx, found.calls.iter().filter_map(|call| call.customer_id)).await?;
+    let counted = format::counted(i64::try_from(found.totals.calls).unwrap_or(i64::MAX), "call", "calls");
+    Ok(TopList {
+        shell: desk.shell("My calls", Section::Calls),
+        heading: Heading::new("My calls").facts(format!("{counted} in 92 days. Times are {}", format::zone_name(&desk.zone, desk.now))),
+        cards: vec![TableCard {
+            title: "Newest first".into(),
+            all: None,
+            table: calls_table(&desk, &found.calls, &names, Empty::new("phone", "No calls yet", "Each call shows here when it ends.")),
+        }],
+        pager: Some(Pager {
+            shown: format!("{} shown", found.calls.len()),
+            first: after.map(|_| urls::DESK_CALLS.to_owned()),
+            next: found.next.map(|(at, id)| urls::with_query(urls::DESK_CALLS, &[("before", &super::book::words::cursor(at, id))])),
+        }),
+    })
+}
+
+fn calls_table(desk: &AgentDesk, calls: &[Call], names: &HashMap<CustomerId, String>, empty: Empty) -> Table {
+    let columns = vec![Column::text("Call"), Column::figures("Time").label("Time"), Column::text("Topic").full()];
+    let mut table = Table::new("Your calls", columns, empty);
+    for call in calls {
+        table.row(vec![
+            Cell::name(caller_name(call, names)).sub(format::stamp(call.started_at, &desk.zone).text),
+            Cell::figure(format::talk_time(call.metered_seconds.into())),
+            Cell::text(call.topic_name.clone().unwrap_or_default()),
+        ]);
+    }
+    table
+}
+
+/// `POST /agent/calls/{call_id}/end`: only the agent's own call.
+async fn end_call(desk: AgentDesk, path: web::Path<String>) -> PageResult<SeeOther> {
+    let id: CallId = path.parse()?;
+    let tx = desk.tx().await?;
+    let call = call_control::call(&tx, id).await?.call;
+    if call.agent_id != Some(desk.agent_id) {
+        return Err(PageError::NotFound);
+    }
+    let back = see_other(urls::DESK);
+    if call.state == CallState::Ended || desk.app.ask_edge(|edge| edge.end_call(id.uuid())) != Some(true) {
+        return Ok(back.warning("That call has ended already."));
+    }
+    let payload = serde_json::json!({ "caller": call.caller, "called": call.called });
+    tenant::record_audit(&tx, &desk.session.member_name, "call.end", &id.to_string(), payload, desk.now).await?;
+    tx.commit().await?;
+    Ok(back.notice("The call is being ended. It is charged until now."))
+}
+
+fn phone_box(app: &App, agent: &Agent, password: Option<String>) -> PhoneBox {
+    let phone = app.ask_edge(|edge| edge.registrations().into_iter().find(|phone| phone.username == agent.sip_username)).flatten();
+    let (status, status_note) = match &phone {
+        Some(phone) => (Badge::new("Registered", Tone::Good), format!("Reached at {}.", phone.address)),
+        None => (Badge::new("Not registered", Tone::Soon), "No phone is signed in with this name, so no call can ring.".to_owned()),
+    };
+    PhoneBox {
+        address: address_of(&agent.sip_username, &app.sip_address),
+        user_name: agent.sip_username.clone(),
+        registrar: app.sip_address.clone(),
+        status,
+        status_note,
+        password,
+    }
+}
+
+/// `POST /agent/phone/password`: a new one, shown in this answer and never again. It is the one POST that does not redirect:
+/// what it shows must be kept nowhere, not even in a cookie.
+async fn new_phone_password(desk: AgentDesk) -> PageResult<Desk> {
+    let tx = desk.tx().await?;
+    let agent = agent_of(&tx, desk.agent_id).await?;
+    let password = random_password();
+    let ptx = desk.app.db.platform(PlatformReason::Provision).await?;
+    tenant::set_phone_password(&ptx, desk.session.tenant_id, agent.id, &agent.sip_username, SIP_REALM, &password, desk.now).await?;
+    ptx.commit().await?;
+    let payload = serde_json::json!({ "phone": agent.sip_username });
+    tenant::record_audit(&tx, &desk.session.member_name, "phone.password", &agent.id.to_string(), payload, desk.now).await?;
+    let page = page(&desk, &tx, Some(password)).await?;
+    tx.commit().await?;
+    Ok(page)
+}
+
+/// Five groups of four from 32 signs that nobody mistakes for another: 100 bits.
+fn random_password() -> String {
+    const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0u8; 20];
+    rand::rng().fill_bytes(&mut bytes);
+    let signs: Vec<char> = bytes.iter().map(|byte| SIGNS[usize::from(byte % 32)].into()).collect();
+    signs.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+/// `POST /agent/phone/token`: with it a phone may read its settings, for five minutes.
+async fn phone_token(desk: AgentDesk) -> PageResult<HttpResponse> {
+    let token = desk.app.tokens.issue_phone_token(desk.session.tenant_id, desk.agent_id, desk.now)?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "token": token, "settings": "/phone/settings" })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_password_is_long_and_new_each_time() {
+        let password = random_password();
+        assert_eq!(password.len(), 24); // 5 groups of 4 with 4 hyphens between
+        assert_ne!(password, random_password());
+    }
 }

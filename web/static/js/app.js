@@ -1,4 +1,4 @@
-// Page behaviour that works from attributes: theme, opened rows, "why" steps, counting figures, copying, keys, heartbeat.
+// Page behaviour that works from attributes and is not htmx's: theme, opened rows, "why" steps, counting figures, copying, keys.
 // Loaded in the head, small and blocking, so that nothing flashes. Every page is complete without it.
 (() => {
   const root = document.documentElement;
@@ -30,10 +30,16 @@
   document.addEventListener("DOMContentLoaded", () => {
     tick();
     setInterval(() => document.hidden || tick(), still.matches ? 10000 : 1000);
-    const beat = document.body.dataset.heartbeat;
-    if (beat) setInterval(() => post(beat, {}).catch(() => {}), 20000);
   });
-  document.addEventListener("rt:swap", tick);
+  document.addEventListener("htmx:afterSettle", tick);
+
+  // ---- htmx: the token of the page goes with what changes something; what could not be fetched in place is a page too.
+  document.addEventListener("htmx:configRequest", (e) => {
+    if (e.detail.verb !== "get") e.detail.headers["X-CSRF-Token"] = token();
+  });
+  for (const failed of ["htmx:responseError", "htmx:sendError"]) {
+    document.addEventListener(failed, (e) => { if (e.target.matches?.("a.rt-twist")) location.href = e.target.href; });
+  }
 
   // ---- Theme
   document.addEventListener("submit", (e) => {
@@ -52,14 +58,6 @@
       const row = document.getElementById(twist.getAttribute("aria-controls"));
       if (!row) return;
       e.preventDefault();
-      if (twist.dataset.part) {   // fetched once; a failure falls back to the plain link
-        const part = twist.dataset.part;
-        delete twist.dataset.part;
-        fetch(part, { headers: { Accept: "text/html" } })
-          .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
-          .then((html) => { row.firstElementChild.innerHTML = html; })
-          .catch(() => { location.href = twist.href; });
-      }
       row.hidden = !row.hidden;
       twist.setAttribute("aria-expanded", String(!row.hidden));
       twist.closest("tr")?.classList.toggle("open", !row.hidden);

@@ -1,0 +1,94 @@
+//! What a call costs, said before it is made.
+
+use crate::error::PageResult;
+use crate::extract::PortalCustomer;
+use crate::format;
+use crate::shell::Section;
+use crate::views::parts::Heading;
+use crate::views::portal::{PriceRow, Prices};
+use chrono::{DateTime, Utc};
+use db::CustomerTx;
+use money::Currency;
+use pricing::{RateStep, Tariff};
+use std::collections::HashMap;
+use subscription::{Number, StoredTariff, Topic};
+
+/// `GET /portal/prices`
+pub async fn prices(who: PortalCustomer) -> PageResult<Prices> {
+    let tx = who.tx().await?;
+    let sold = sold_topics(&tx, who.now).await?;
+    Ok(Prices {
+        shell: who.shell("Prices", Section::Prices),
+        heading: Heading::new("What a call costs").facts("Tax is inside every price."),
+        prices: price_rows(&sold),
+        note: "The price is announced before you are connected. A plan of yours may include calls; then they cost what it says.".into(),
+    })
+}
+
+/// Every topic that can be called, with its number and its tariff.
+pub async fn sold_topics(tx: &CustomerTx, now: DateTime<Utc>) -> PageResult<Vec<(Number, Topic, StoredTariff)>> {
+    let tariffs: HashMap<_, _> = subscription::tariffs(tx).await?.into_iter().map(|tariff| (tariff.id, tariff)).collect();
+    let mut sold = Vec::new();
+    for number in subscription::numbers(tx, now).await? {
+        for topic in &number.topics {
+            if let Some(tariff) = tariffs.get(&topic.tariff_id) {
+                sold.push((number.clone(), topic.clone(), tariff.clone()));
+            }
+        }
+    }
+    Ok(sold)
+}
+
+pub fn price_rows(sold: &[(Number, Topic, StoredTariff)]) -> Vec<PriceRow> {
+    let row = |(number, topic, stored): &(Number, Topic, StoredTariff)| PriceRow {
+        number: format::phone(&number.e164),
+        tel_href: format!("tel:{}", number.e164),
+        words: format!("{}, press {} · {}", topic.name, topic.digit, in_words(&stored.tariff, stored.currency)),
+    };
+    sold.iter().map(row).collect()
+}
+
+/// "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes"
+fn in_words(tariff: &Tariff, currency: Currency) -> String {
+    let mut words = Vec::new();
+    if !tariff.connection.is_zero() {
+        words.push(format!("{} to start", currency.human_rate(tariff.connection)));
+    }
+    words.extend(steps_in_words(&tariff.steps, tariff, currency));
+    if tariff.free_seconds > 0 {
+        words.push(format!("the first {} free", format::duration_words(tariff.free_seconds.into())));
+    }
+    if let Some(maximum) = tariff.maximum {
+        words.push(format!("at most {}", currency.human_rate(maximum)));
+    }
+    for band in &tariff.bands {
+        words.push(format!("{band}: {}", steps_in_words(&band.steps, tariff, currency).join(", ")));
+    }
+    if words.is_empty() { "free".into() } else { words.join(", ") }
+}
+
+fn steps_in_words(steps: &[RateStep], tariff: &Tariff, currency: Currency) -> Vec<String> {
+    let word = |step: &RateStep| match step.from_second {
+        0 if step.rate.is_zero() && steps.len() == 1 => None,
+        0 => Some(format!("{} {}", currency.human_rate(step.rate), tariff.per.each())),
+        from if from % 60 == 0 => Some(format!("{} after {}", currency.human_rate(step.rate), format::counted(i64::from(from / 60), "minute", "minutes"))),
+        from => Some(format!("{} after {}", currency.human_rate(step.rate), format::duration_words(from.into()))),
+    };
+    steps.iter().filter_map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pricing::Per;
+
+    #[test]
+    fn a_tariff_is_told_in_one_line() {
+        let rate = |text: &str| text.parse().expect("a rate");
+        let mut tariff = Tariff::flat(rate("0.50"), Per::Minute);
+        tariff.connection = rate("5");
+        tariff.steps.push(RateStep { from_second: 1200, rate: rate("0.25"), increment: None });
+        assert_eq!(in_words(&tariff, Currency::EUR), "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes");
+        assert_eq!(in_words(&Tariff::flat(rate("0"), Per::Minute), Currency::EUR), "free");
+    }
+}

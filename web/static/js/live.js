@@ -1,0 +1,42 @@
+// Round a part that htmx renews from a stream of events (hx-ext="sse"): the state in words, a pause, the age of the figures,
+// a summary for screen readers. Every event is a whole snapshot, so a lost one costs nothing.
+(() => {
+  const all = (name) => document.querySelectorAll(`[data-stream-${name}]`);
+  let paused = false;
+
+  function state(word, tone) {
+    for (const badge of all("state")) {
+      badge.className = `rt-badge js-only ${tone}`;
+      badge.firstElementChild.className = tone === "ok" ? "rt-dot live" : "rt-dot";
+      badge.lastElementChild.textContent = word;
+    }
+  }
+  const well = () => state(paused ? "Paused" : "Streaming", paused ? "" : "ok");
+  const stale = (is) => all("stale").forEach((note) => { note.hidden = !is; });
+
+  document.addEventListener("htmx:sseOpen", () => { well(); stale(false); });
+  document.addEventListener("htmx:sseError", () => { state("Reconnecting", "warn"); stale(true); });
+  document.addEventListener("htmx:sseBeforeMessage", (e) => {   // nothing is taken from under the hand
+    const active = document.activeElement;
+    if (paused || (e.target.contains(active) && active.matches("select, input:not([type=hidden])"))) e.preventDefault();
+  });
+  document.addEventListener("htmx:sseMessage", (e) => {
+    const at = e.target.querySelector("[data-at]")?.dataset.at;
+    if (at) all("at").forEach((x) => { x.textContent = at; });
+    if (e.target.matches("[data-reload-when-over]") && e.target.querySelector("[data-over=true]")) location.reload();
+  });
+
+  document.addEventListener("click", (e) => {
+    const pause = e.target.closest("[data-stream-pause]");
+    if (!pause) return;
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    pause.querySelector("span").textContent = paused ? "Go on" : "Pause";
+    well();
+  });
+
+  setInterval(() => {   // one sentence every ten seconds, not every row
+    const text = document.querySelector("[data-board]")?.dataset.summary;
+    if (text && !paused) all("summary").forEach((x) => { if (x.textContent !== text) x.textContent = text; });
+  }, 10000);
+})();

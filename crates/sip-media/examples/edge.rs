@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use sip_media::{
-    Admission, CallControl, CallEvent, CallId, Clock, DigestOffer, Edge, EdgeConfig, Grant, IncomingCall, LOG_FILTER, PhoneSecret,
-    RateLimit, Service, TopicDecision, Unavailable,
+    Admission, CallControl, CallEvent, CallId, Clock, DigestOffer, Edge, EdgeConfig, Grant, IncomingCall, LOG_FILTER,
+    PhoneSecret, RateLimit, Service, TopicDecision, Unavailable,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -51,10 +51,8 @@ impl CallControl for Open {
 
     async fn phone_secret(&self, username: &str) -> Result<Option<PhoneSecret>, Unavailable> {
         let text = format!("{username}:{REALM}:secret");
-        let secret = PhoneSecret {
-            ha1_md5: hex::encode(Md5::digest(&text)),
-            ha1_sha256: hex::encode(Sha256::digest(&text)),
-        };
+        let secret =
+            PhoneSecret { ha1_md5: hex::encode(Md5::digest(&text)), ha1_sha256: hex::encode(Sha256::digest(&text)) };
         Ok((username == "agent").then_some(secret))
     }
 }

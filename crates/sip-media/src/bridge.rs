@@ -187,4 +187,3 @@ impl Shared {
         Ok(sip::Uri::try_from(format!("sip:edge@{host}{transport}").as_str())?)
     }
 }
-

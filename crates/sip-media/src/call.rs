@@ -5,15 +5,15 @@ use crate::control::{
     Admission, CallEventKind, CallId, EndCause, Grant, IncomingCall, RefusalReason, Service, TopicDecision,
 };
 use crate::g711::Codec;
+use crate::identity;
 use crate::inbox::{Input, Message};
 use crate::leg::{Leg, MediaEvent};
 use crate::live::{CallState, Live};
 use crate::meter::Meter;
 use crate::party::{Party, fresh_session_id};
+use crate::sdp::LocalAudio;
 use crate::sdp::{self, RemoteAudio};
 use crate::shared::{CallLog, Command, Shared, Ticket, lock};
-use crate::identity;
-use crate::sdp::LocalAudio;
 use rsipstack::dialog::dialog::DialogStateReceiver;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{self, Header, StatusCode};

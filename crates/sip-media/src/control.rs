@@ -104,24 +104,54 @@ pub struct CallEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallEventKind {
-    CallStarted { called: String, caller: Option<String>, sip_call_id: String },
+    CallStarted {
+        called: String,
+        caller: Option<String>,
+        sip_call_id: String,
+    },
     /// By caller id or PIN; never carries the PIN.
-    CallerIdentified { by_pin: bool },
-    CallAnswered { codec: String },
-    TopicSelected { digit: u8 },
-    AgentRinging { username: String },
-    AgentJoined { username: String },
-    AgentLeft { username: String },
+    CallerIdentified {
+        by_pin: bool,
+    },
+    CallAnswered {
+        codec: String,
+    },
+    TopicSelected {
+        digit: u8,
+    },
+    AgentRinging {
+        username: String,
+    },
+    AgentJoined {
+        username: String,
+    },
+    AgentLeft {
+        username: String,
+    },
     /// The meter starts: agent joined, or the music service began.
     MeterStarted,
     HoldOn,
     HoldOff,
-    GrantRenewed { authorised_seconds: Option<u32>, is_final: bool },
-    LowBalanceAnnounced { seconds_left: u32 },
+    GrantRenewed {
+        authorised_seconds: Option<u32>,
+        is_final: bool,
+    },
+    LowBalanceAnnounced {
+        seconds_left: u32,
+    },
     /// Written every 10 s of metered time, so that a crash can close the call where it was last alive.
-    Heartbeat { metered_ms: u64 },
+    Heartbeat {
+        metered_ms: u64,
+    },
     /// Always last. `metered_ms` is what is charged: never above the authorised length.
-    CallEnded { cause: EndCause, sip_status: Option<u16>, metered_ms: u64, estimated: bool, rtp_received: u64, rtp_sent: u64 },
+    CallEnded {
+        cause: EndCause,
+        sip_status: Option<u16>,
+        metered_ms: u64,
+        estimated: bool,
+        rtp_received: u64,
+        rtp_sent: u64,
+    },
 }
 
 impl CallEventKind {
@@ -174,7 +204,13 @@ pub trait CallControl: Send + Sync + 'static {
     /// An INVITE has arrived: who is called, who calls?
     async fn admit(&self, call: &IncomingCall) -> Result<Admission, Unavailable>;
     /// Account number and PIN were entered. `Menu` when right, `Refuse` or `AskPin` again otherwise.
-    async fn identify(&self, call_id: CallId, account: &str, pin: &str, at: DateTime<Utc>) -> Result<Admission, Unavailable>;
+    async fn identify(
+        &self,
+        call_id: CallId,
+        account: &str,
+        pin: &str,
+        at: DateTime<Utc>,
+    ) -> Result<Admission, Unavailable>;
     /// A topic digit was pressed: find its price, reserve the first increment, say who serves.
     async fn choose_topic(&self, call_id: CallId, digit: u8, at: DateTime<Utc>) -> Result<TopicDecision, Unavailable>;
     /// Extend the grant; `metered` is the time used so far. Also asked again after a top-up.

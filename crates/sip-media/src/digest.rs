@@ -162,10 +162,7 @@ impl Digester {
         let stale = if stale { ", stale=true" } else { "" };
         let challenge = |algorithm: &Algorithm| {
             let (realm, nonce) = (&self.realm, self.nonce());
-            format!(
-                "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",
-                algorithm.name()
-            )
+            format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}", algorithm.name())
         };
         algorithms.iter().map(challenge).collect()
     }
@@ -314,7 +311,8 @@ mod tests {
 
     #[test]
     fn fields_are_read_as_sent() {
-        let claim = Claim::read(r#"Digest username="a\"b", nc=0000000a, uri="sip:x,y", qop=auth,algorithm=MD5"#).unwrap();
+        let claim =
+            Claim::read(r#"Digest username="a\"b", nc=0000000a, uri="sip:x,y", qop=auth,algorithm=MD5"#).unwrap();
         assert_eq!((claim.username.as_str(), claim.nc.as_str(), claim.uri.as_str()), ("a\"b", "0000000a", "sip:x,y"));
         for text in ["Basic abc", "", "Digest a", "Digest a=\"", "Digest ,,,=", "Digest"] {
             let claim = Claim::read(text);

@@ -67,17 +67,8 @@ impl Edge {
         let stop_delivery = abort.child_token();
         let delivery = delivery::deliver(spool.clone(), control.clone(), acknowledged_tx, stop_delivery.clone());
         let delivery = Some(tokio::spawn(delivery));
-        let shared = Arc::new(Shared::new(Parts {
-            config,
-            control,
-            clock,
-            spool,
-            dialogs,
-            address,
-            registrar,
-            music,
-            abort,
-        }));
+        let shared =
+            Arc::new(Shared::new(Parts { config, control, clock, spool, dialogs, address, registrar, music, abort }));
         tokio::spawn(serve(shared.clone(), incoming));
         signalling.serve();
         info!(%address, "Answering calls");

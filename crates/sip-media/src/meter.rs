@@ -17,7 +17,9 @@ pub(crate) enum Due {
     /// Ask for more.
     Renew,
     /// Warn the caller.
-    Announce { seconds_left: u32 },
+    Announce {
+        seconds_left: u32,
+    },
     Heartbeat,
 }
 

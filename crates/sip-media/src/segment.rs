@@ -201,7 +201,8 @@ mod tests {
         encode(&Record::OpenCalls(HashMap::new()), &mut wire).unwrap();
         let whole = wire.len() as u64;
         encode(&Record::OpenCalls(HashMap::new()), &mut wire).unwrap();
-        for spoil in [|wire: &mut Vec<u8>| wire.truncate(wire.len() - 1), |wire: &mut Vec<u8>| *wire.last_mut().unwrap() ^= 1]
+        for spoil in
+            [|wire: &mut Vec<u8>| wire.truncate(wire.len() - 1), |wire: &mut Vec<u8>| *wire.last_mut().unwrap() ^= 1]
         {
             let mut wire = wire.clone();
             spoil(&mut wire);

@@ -1,8 +1,8 @@
 //! What every part of a running edge has in common.
 
+use crate::config::EdgeError;
 use crate::config::{Clock, EdgeConfig};
 use crate::control::{CallControl, CallEvent, CallEventKind, CallId};
-use crate::config::EdgeError;
 use crate::limits::CallRate;
 use crate::live::{Live, LiveCall};
 use crate::prompt::Clip;

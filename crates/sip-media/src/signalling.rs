@@ -29,10 +29,8 @@ pub(crate) async fn listen(
     let (socket, address) = bind(listen).await.map_err(taken)?;
     let advertised = SocketAddr::new(advertised_ip, address.port());
     let layer = TransportLayer::new(abort.child_token());
-    let inner = UdpInner {
-        conn: Arc::new(socket),
-        addr: SipAddr { r#type: Some(sip::Transport::Udp), addr: address.into() },
-    };
+    let inner =
+        UdpInner { conn: Arc::new(socket), addr: SipAddr { r#type: Some(sip::Transport::Udp), addr: address.into() } };
     let udp = UdpConnection::attach(inner, Some(advertised), Some(abort.child_token())).await;
     layer.add_transport(udp.into());
     let tcp = TcpListenerConnection::new(address, Some(advertised)).await;

@@ -146,8 +146,7 @@ async fn while_one_side_holds_the_other_hears_music_and_both_talk_on_afterwards(
     let (agent_hears, caller_hears) = (seconds_of(&at_agent.heard(), 1000.0), seconds_of(&outcome.heard, 600.0));
     assert!(agent_hears > 2.0 && caller_hears > 2.0, "agent {agent_hears} s, caller {caller_hears} s");
     world.desk.hears("call_ended", 1).await;
-    let holds: Vec<&str> =
-        world.desk.story().into_iter().filter(|name| name.starts_with("hold")).collect();
+    let holds: Vec<&str> = world.desk.story().into_iter().filter(|name| name.starts_with("hold")).collect();
     assert_eq!(holds, ["hold_on", "hold_off", "hold_on", "hold_off"]);
     world.close().await;
 }

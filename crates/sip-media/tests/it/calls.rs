@@ -28,14 +28,16 @@ async fn a_caller_chooses_a_topic_and_pays_for_the_music_until_he_hangs_up() {
 async fn what_plays_is_heard_in_the_law_the_caller_speaks() {
     for codec in [Codec::Pcmu, Codec::Pcma] {
         // Hold music of one tone, to be recognised.
-        let tone: Vec<u8> = (0..8_000).map(|sample| {
-            let value = (f64::from(sample) * std::f64::consts::TAU * 440.0 / 8000.0).sin() * 8_000.0;
-            let (sign, mut left) = if value < 0.0 { (0x7f, -value) } else { (0xff, value) };
-            left = (left / 4.0).round() + 33.0;
-            let segment = (left / 32.0).log2().floor().max(0.0) as u32;
-            let step = (left as u32 >> (segment + 1)) & 15;
-            ((segment << 4 | step) as u8) ^ sign
-        }).collect();
+        let tone: Vec<u8> = (0..8_000)
+            .map(|sample| {
+                let value = (f64::from(sample) * std::f64::consts::TAU * 440.0 / 8000.0).sin() * 8_000.0;
+                let (sign, mut left) = if value < 0.0 { (0x7f, -value) } else { (0xff, value) };
+                left = (left / 4.0).round() + 33.0;
+                let segment = (left / 32.0).log2().floor().max(0.0) as u32;
+                let step = (left as u32 >> (segment + 1)) & 15;
+                ((segment << 4 | step) as u8) ^ sign
+            })
+            .collect();
         let world = World::with(|config| config.music = Some(tone)).await;
         world.desk.serves(3, Service::Music, unlimited());
         let mut plan = world.plan("3", ms(1_800));
@@ -84,10 +86,7 @@ async fn a_number_nobody_owns_is_404_and_a_missing_credit_is_said_after_the_choi
     let causes: Vec<(EndCause, Option<u16>)> =
         world.desk.ends().iter().map(|end| (end.cause, end.sip_status)).collect();
     let refused = EndCause::Refused;
-    assert_eq!(
-        causes,
-        [(refused(RefusalReason::NoCredit), None), (refused(RefusalReason::UnknownNumber), Some(404))]
-    );
+    assert_eq!(causes, [(refused(RefusalReason::NoCredit), None), (refused(RefusalReason::UnknownNumber), Some(404))]);
     world.close().await;
 }
 

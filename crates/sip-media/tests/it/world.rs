@@ -70,10 +70,8 @@ impl Desk {
 
     pub fn employs(&self, username: &str, password: &str) {
         let text = format!("{username}:{REALM}:{password}");
-        let secret = PhoneSecret {
-            ha1_md5: hex::encode(Md5::digest(&text)),
-            ha1_sha256: hex::encode(Sha256::digest(&text)),
-        };
+        let secret =
+            PhoneSecret { ha1_md5: hex::encode(Md5::digest(&text)), ha1_sha256: hex::encode(Sha256::digest(&text)) };
         self.secrets.lock().unwrap().insert(username.to_owned(), secret);
     }
 
@@ -90,8 +88,7 @@ impl Desk {
     /// Waits until `count` events of this name have been handed on.
     pub async fn hears(&self, name: &str, count: usize) {
         let mut events = self.events.subscribe();
-        let enough =
-            |events: &Vec<CallEvent>| events.iter().filter(|event| event.kind.name() == name).count() >= count;
+        let enough = |events: &Vec<CallEvent>| events.iter().filter(|event| event.kind.name() == name).count() >= count;
         let heard = timeout(PATIENCE, events.wait_for(enough)).await.is_ok();
         assert!(heard, "no {count} x {name} in {:?}", self.story());
     }
@@ -276,7 +273,16 @@ impl Raw {
 
     /// A request with the usual headers, then `extra` (with its line ends), then the body.
     #[allow(clippy::too_many_arguments)]
-    pub fn request(&self, method: &str, user: &str, call: &str, cseq: u32, to_tag: &str, extra: &str, body: &str) -> String {
+    pub fn request(
+        &self,
+        method: &str,
+        user: &str,
+        call: &str,
+        cseq: u32,
+        to_tag: &str,
+        extra: &str,
+        body: &str,
+    ) -> String {
         let (me, edge) = (self.me(), self.edge);
         let branch = CallId::now_v7().simple().to_string();
         format!(

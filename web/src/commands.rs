@@ -86,6 +86,7 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     let serving = tokio::spawn(web);
     announce(&config, &app).await?;
     wait_for_stop().await?;
+    app.closing.cancel();
     println!("Stopping: calls are ended and settled");
     if let Some(edge) = app.take_edge() {
         edge.shutdown().await;

@@ -3,10 +3,24 @@
 //! Invariants: what one may not see is 404; every form that changes something carries the session's token and redirects;
 //! no page needs a script. Start at `urls.rs`, then `views` and `pages`.
 
+pub mod app;
 pub mod assets;
+pub mod audit;
 pub mod charts;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod demo_call;
+pub mod error;
+pub mod extract;
 pub mod format;
+pub mod host;
+pub mod pages;
 pub mod security;
+pub mod server;
 pub mod shell;
+pub mod sse;
 pub mod urls;
 pub mod views;
+pub mod worker;

@@ -242,6 +242,13 @@ pub async fn totals_between(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc
     totals(tx, &CallFilter::between(from, to)).await
 }
 
+/// What the calls that started in `[from, to)` cost this book so far, in its own currency: its seller's shares and carriers.
+/// A cost that only the period's end decides is not in it.
+pub async fn costs_between(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Money> {
+    let currency = tenant::organisation(tx).await?.currency;
+    Ok(Money::from_micros(store::costs(tx, currency.code(), from, to).await?, currency))
+}
+
 /// A topic's calls, summed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicTotals {

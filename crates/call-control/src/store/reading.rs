@@ -116,6 +116,23 @@ pub async fn by_topic(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> 
     Ok(tx.rows(&text, [tx.tenant_id().into(), from.into(), to.into()]).await?)
 }
 
+/// What calls cost the book, in micros of a currency.
+pub async fn costs(tx: &TenantTx, currency: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<i64> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        micros: i64,
+    }
+    let row: Option<Row> = tx
+        .row(
+            "SELECT coalesce(sum(l.amount_micros), 0)::bigint AS micros
+             FROM call c JOIN call_cost l ON l.tenant_id = $1 AND l.call_id = c.id
+             WHERE c.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND l.currency = $4",
+            [tx.tenant_id().into(), from.into(), to.into(), currency.into()],
+        )
+        .await?;
+    Ok(row.map_or(0, |row| row.micros))
+}
+
 /// Calls that have not ended, oldest first.
 pub async fn live(tx: &TenantTx) -> Result<Vec<Model>> {
     let rows = tx

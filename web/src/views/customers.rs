@@ -4,7 +4,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 
 use super::{
-    parts::{Facts, Heading, Stats, Sums},
+    parts::{Facts, Heading, Stats, Sums, Timeline},
     table::Table,
     ui,
 };
@@ -29,10 +29,12 @@ pub struct Customer {
     pub wallet: Option<WalletCard>,
     pub subscriptions: Table,
     pub invoices: Table,
+    pub payments: Table,
     /// `None` where a book holds no calls of its own.
     pub calls: Option<Table>,
     /// `None` for a reader: the account page shows what the seller keeps.
     pub payment: Option<PaymentForm>,
+    pub timeline: Timeline,
 }
 
 /// Where money came from, as the form offers it.

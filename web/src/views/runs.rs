@@ -108,6 +108,8 @@ pub struct Run {
     pub progress: RunProgress,
     pub failures: Table,
     pub failure_count: usize,
+    /// Where a POST tries the failed ones again; `None` when that is not possible now.
+    pub retry_href: Option<String>,
     pub sums: Sums,
     pub finalization: Finalization,
     pub invoices_href: Option<String>,

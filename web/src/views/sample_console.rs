@@ -266,7 +266,7 @@ pub fn why() -> Why {
     ])
 }
 
-pub fn call() -> Call {
+fn legs() -> Table {
     let columns = vec![
         Column::text("Leg"),
         Column::figures("Quantity").label("Time"),
@@ -300,6 +300,10 @@ pub fn call() -> Call {
         Cell::figure("4.27"),
         Cell::figure("9.64"),
     ]);
+    legs
+}
+
+pub fn call() -> Call {
     let at = |t: &str| Moment::new(t, format!("2026-11-20T{t}+01:00"));
     Call {
         shell: admin("Call", Section::Calls),
@@ -320,7 +324,7 @@ pub fn call() -> Call {
         why_note: "Recomputed from the stored facts just now: same result".into(),
         why_tone: Tone::Plain,
         why: why(),
-        legs,
+        legs: legs(),
         shares: vec![
             Share { name: "Margin".into(), amount: "9.64".into(), series: 1, start: 0, width: 690 },
             Share { name: "Ringtill’s share".into(), amount: "4.17".into(), series: 2, start: 694, width: 296 },

@@ -247,6 +247,7 @@ pub fn run() -> Run {
         },
         failures,
         failure_count: 1,
+        retry_href: Some(Audience::Tenant.run_retry("run_1")),
         sums: Sums(vec![
             SumRow::plain("Invoices", "79,674"),
             SumRow::plain("Net, EUR", "4,722,904.18"),

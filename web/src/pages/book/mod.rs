@@ -1,8 +1,99 @@
 //! The pages of a book: the same for operator, reseller and tenant; the first part of the path says whose.
+//! Each handler reads what its page says in one transaction, and hands it to a function that knows no database.
 
-use super::Entry;
+mod account;
+mod agents;
+mod beneath;
+pub(super) mod call;
+mod calls;
+mod customer;
+mod customers;
+mod find;
+mod home;
+mod invoice;
+mod invoices;
+mod ledger;
+mod live;
+mod needs;
+mod numbers;
+mod payment;
+mod plan;
+mod plans;
+mod prices;
+mod run;
+mod runs;
+mod subscribed;
+pub(super) mod why;
+pub(super) mod words;
+
+use super::{Entry, book_get, book_post};
+use crate::error::PageResult;
+use crate::extract::Member;
+use crate::shell::{Section, Shell};
+use crate::urls::Audience;
+use actix_web::HttpResponse;
+use db::TenantTx;
 
 /// The addresses of this room.
 pub fn routes() -> Vec<Entry> {
-    Vec::new()
+    let all = &Audience::ALL;
+    let tenant = &[Audience::Tenant];
+    let has_seller = &[Audience::Reseller, Audience::Tenant];
+    [
+        book_get(all, "", home::home),
+        book_get(all, "find", find::find),
+        book_get(tenant, "live", live::live),
+        book_get(tenant, "live/events", live::events),
+        book_get(tenant, "calls", calls::calls),
+        book_get(tenant, "calls/{call_id}", call::call),
+        book_post(tenant, "calls/{call_id}/end", live::end),
+        book_get(all, "customers", customers::customers),
+        book_get(all, "customers/{customer_id}", customer::customer),
+        book_get(all, "customers/{customer_id}/payments", payment::preview),
+        book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_get(all, "plans", plans::plans),
+        book_get(all, "plans/{plan_id}", plan::plan),
+        book_get(all, "numbers", numbers::numbers),
+        book_get(tenant, "agents", agents::agents),
+        book_get(all, "invoices", invoices::invoices),
+        book_get(all, "invoices/{document_id}", invoice::invoice),
+        book_get(all, "invoices/{document_id}/pdf", invoice::pdf),
+        book_get(all, "invoices/{document_id}/lines/{line_id}", invoice::line),
+        book_get(all, "drafts/{draft_id}", invoice::draft),
+        book_get(all, "drafts/{draft_id}/pdf", invoice::draft_pdf),
+        book_get(all, "drafts/{draft_id}/lines/{line_id}", invoice::draft_line),
+        book_get(all, "runs", runs::runs),
+        book_post(all, "runs", runs::start),
+        book_get(all, "runs/{run_id}", run::run),
+        book_get(all, "runs/{run_id}/events", run::events),
+        book_post(all, "runs/{run_id}/finalization", run::finalize),
+        book_post(all, "runs/{run_id}/retry", run::retry),
+        book_get(all, "ledger", ledger::ledger),
+        book_get(all, "ledger/{account}", ledger::statement),
+        book_get(has_seller, "account", account::account),
+        book_get(has_seller, "account/invoices/{document_id}", account::invoice),
+        book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The page's surroundings. A tenant's navigation says how many calls run.
+async fn shell(member: &Member, tx: &TenantTx, title: impl Into<String>, section: Section) -> PageResult<Shell> {
+    let running = match member.audience {
+        Audience::Tenant => call_control::live_calls(tx, member.now).await?.len(),
+        Audience::Operator | Audience::Reseller => 0,
+    };
+    Ok(member.shell(title, section, u32::try_from(running).unwrap_or(u32::MAX)))
+}
+
+/// A PDF, shown in the browser and saved under this name. It is somebody's bill: no cache may keep it.
+pub(super) fn pdf_answer(name: &str, bytes: Vec<u8>) -> HttpResponse {
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+    HttpResponse::Ok()
+        .content_type("application/pdf")
+        .insert_header(("content-disposition", format!("inline; filename=\"{name}.pdf\"")))
+        .insert_header(("cache-control", "private, no-store"))
+        .body(bytes)
 }

@@ -1,0 +1,92 @@
+//! What this organisation gets from its seller: plan, period so far and bills, read from the seller's book as the customer it is
+//! there. Nothing else of that book can be seen through it.
+
+use super::customer::{self, Record};
+use super::invoice::{self, Of};
+use super::{pdf_answer, subscribed};
+use crate::error::{PageError, PageResult};
+use crate::extract::Member;
+use crate::shell::Section;
+use crate::urls;
+use crate::views::customers::Customer as CustomerView;
+use crate::views::invoices::Invoice as InvoiceView;
+use crate::views::parts::{Fact, Heading, PagePath};
+use crate::views::ui::Tone;
+use actix_web::{HttpResponse, web};
+use db::{CustomerTx, DocumentId, PlatformReason};
+
+/// A transaction in the book of the seller at this time, narrowed to this organisation.
+async fn seller_book(member: &Member) -> PageResult<CustomerTx> {
+    let ptx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
+    let chain = tenant::chain_at(&ptx, member.session.tenant_id, member.now).await?;
+    ptx.commit().await?;
+    let step = chain.first().ok_or(PageError::NotFound)?;
+    Ok(member.app.db.customer(step.book, step.customer_id).await?)
+}
+
+/// `GET /admin/account`
+pub async fn account(member: Member) -> PageResult<CustomerView> {
+    let tx = seller_book(&member).await?;
+    let seller = tenant::organisation(&tx).await?;
+    let record = Record::read(&tx, tx.customer_id(), member.now).await?.ok_or(PageError::NotFound)?;
+    let audience = member.audience;
+    let mut facts = customer::facts(&record);
+    facts.0.insert(0, Fact::new("Seller", &seller.name));
+    if let Some(period) = record.subscribed.iter().find_map(|subscribed| subscribed.period_on) {
+        let from = super::words::midnight(period.0, &record.customer.time_zone)?;
+        let minutes = subscribed::quantity_of(&tx, tx.customer_id(), "minutes", from, member.now).await?;
+        facts.0.push(Fact::new("Minutes this period", crate::format::quantity(minutes.round())));
+    }
+    Ok(CustomerView {
+        shell: member.shell("Plan and bills", Section::Account, 0),
+        heading: heading(&record, &seller.name),
+        facts,
+        wallet: customer::wallet_card(&record, &member.zone)?,
+        subscriptions: subscribed::table(&record.subscribed, |_| None, member.now),
+        invoices: customer::invoices(&record, |id| audience.account_invoice(id)),
+        payments: customer::payments_table(&record, &member.zone),
+        calls: None,
+        payment: None,
+        timeline: customer::timeline(&record, &member.zone),
+    })
+}
+
+fn heading(record: &Record, seller: &str) -> Heading {
+    let answer = match &record.wallet {
+        Some(wallet) => format!("You have {} with {seller}", wallet.balance.human_balance()),
+        None if record.open.open.is_positive() => format!("You owe {seller} {}", record.open.open.human()),
+        None => format!("You owe {seller} nothing"),
+    };
+    if record.open.overdue.is_positive() {
+        Heading::new(answer).badge("Late", Tone::Wrong)
+    } else {
+        Heading::new(answer)
+    }
+}
+
+/// `GET /admin/account/invoices/{document_id}`
+pub async fn invoice(member: Member, path: web::Path<String>) -> PageResult<InvoiceView> {
+    let id: DocumentId = path.parse()?;
+    let tx = seller_book(&member).await?;
+    let view = invoicing::document(&tx, id).await?;
+    let status = payments::status_of(&tx, &[id], member.now).await?.remove(&id);
+    let paid = invoice::paid_on(&tx, &view).await?;
+    let shell = member.shell(&view.document.number, Section::Account, 0);
+    let mut page = invoice::page(shell, &view, status, &paid, Of::Closed, None, &member.zone)?;
+    page.heading =
+        page.heading.path(PagePath::under("Plan and bills", member.audience.account(), &view.document.number));
+    page.pdf_href = Some(member.audience.account_invoice_pdf(id));
+    Ok(page)
+}
+
+/// `GET /admin/account/invoices/{document_id}/pdf`
+pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResponse> {
+    let id: DocumentId = path.parse()?;
+    let tx = seller_book(&member).await?;
+    let view = invoicing::document(&tx, id).await?;
+    let scheme = if member.site.is_local() { "http" } else { "https" };
+    let seen_at = format!("{scheme}://{}{}", member.site.host, urls::Audience::account_invoice(member.audience, id));
+    let bytes = invoicing::pdf(&tx, id, Some(&seen_at), member.now).await?;
+    tx.commit().await?;
+    Ok(pdf_answer(&view.document.number, bytes))
+}

@@ -1,0 +1,149 @@
+//! What lies beneath a line of an invoice: calls one by one where they are this book's, else usage by day, work or agent.
+
+use super::words::{agent_names, spoken};
+use crate::error::PageResult;
+use crate::format;
+use crate::urls::{Audience, with_query};
+use crate::views::invoices::LineCalls;
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::Link;
+use call_control::CallPage;
+use chrono::{DateTime, TimeDelta, Utc};
+use db::{AgentId, CustomerId, TenantTx};
+use invoicing::{Line, LineSource};
+use jiff::tz::TimeZone;
+use std::collections::HashMap;
+use usage_metering::DimensionSum;
+
+/// Calls that open in place; the rest is behind a link.
+const CALLS_SHOWN: u64 = 50;
+
+/// True when a line opens.
+pub fn opens(line: &Line) -> bool {
+    match &line.source {
+        LineSource::None => false,
+        LineSource::Seats { measure, .. } => measure != "assigned",
+        LineSource::TariffCalls { .. } | LineSource::Usage { .. } => true,
+    }
+}
+
+/// Reads what a line sums.
+pub async fn beneath(
+    tx: &TenantTx,
+    audience: Audience,
+    customer_id: CustomerId,
+    line: &Line,
+    zone: &TimeZone,
+) -> PageResult<LineCalls> {
+    match &line.source {
+        LineSource::TariffCalls { topic_id, from, to } => {
+            let of = call_control::Line::TariffCalls { topic_id: *topic_id };
+            let page = call_control::calls_of_line(tx, customer_id, &of, *from, *to, CALLS_SHOWN).await?;
+            let asked = customer_id.to_string();
+            Ok(calls(audience, &page, &asked, *from, *to, zone))
+        }
+        LineSource::Usage { subscription_id, component_key, meter, from, to, .. } => {
+            let is_of_calls = matches!(meter.as_str(), "calls" | "minutes" | "charge");
+            if audience == Audience::Tenant && is_of_calls {
+                let of =
+                    call_control::Line::Component { subscription_id: *subscription_id, key: component_key.clone() };
+                let page = call_control::calls_of_line(tx, customer_id, &of, *from, *to, CALLS_SHOWN).await?;
+                return Ok(calls(audience, &page, &format!("{subscription_id}:{component_key}"), *from, *to, zone));
+            }
+            let dimensions: &[&str] = match meter.as_str() {
+                "hours" => &["work"],
+                "seat_days" => &["agent"],
+                _ => &["number"],
+            };
+            let sums = usage_metering::by_dimension(tx, Some(customer_id), meter, dimensions, *from, *to).await?;
+            Ok(usage(meter, &sums, &HashMap::new()))
+        }
+        LineSource::Seats { measure, from, to, .. } => {
+            let meter = if measure == "peak" { "seat_peak" } else { "seat_days" };
+            let sums = usage_metering::by_dimension(tx, Some(customer_id), meter, &["agent"], *from, *to).await?;
+            Ok(usage(meter, &sums, &agent_names(tx).await?))
+        }
+        LineSource::None => Ok(usage("", &[], &HashMap::new())),
+    }
+}
+
+fn calls(
+    audience: Audience,
+    page: &CallPage,
+    asked: &str,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    zone: &TimeZone,
+) -> LineCalls {
+    let zone_name = zone.iana_name().unwrap_or("UTC");
+    let code = page.totals.charge.currency();
+    let columns = vec![
+        Column::text(format!("Call, {zone_name}")),
+        Column::text("From").hidden(),
+        Column::figures("Billed").label("Billed"),
+        Column::figures(format!("Charge, {code}")),
+    ];
+    let mut table =
+        Table::new("Calls of this line", columns, Empty::new("phone", "No calls", "Nothing was used in this period."))
+            .dense();
+    for call in &page.calls {
+        let from = call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone);
+        let charge = call.charge.map_or_else(|| "in the line".to_owned(), |charge| charge.human_bare());
+        table.row(vec![
+            Cell::text(format::short(call.started_at, zone).text).to(audience.call(call.id)),
+            Cell::text(from).class("tel"),
+            Cell::figure(format::talk_time(call.billed_seconds.unwrap_or_default().into())),
+            Cell::figure(charge),
+        ]);
+    }
+    let totals = &page.totals;
+    let count = i64::try_from(totals.calls).unwrap_or(i64::MAX);
+    table.total(vec![
+        Cell::text(format::counted(count, "call", "calls")),
+        Cell::none(),
+        Cell::figure(format::talk_time(i64::try_from(totals.billed_seconds).unwrap_or(i64::MAX))),
+        Cell::figure(totals.charge.human_bare()).sub(format!("net {}", totals.net.human_bare())),
+    ]);
+    let day = |at: DateTime<Utc>| format::zoned(at, zone).strftime("%Y-%m-%d").to_string();
+    let all = with_query(
+        &audience.calls(),
+        &[("q", asked), ("from", &day(from)), ("until", &day(to - TimeDelta::seconds(1))), ("outcome", "settled")],
+    );
+    let more = page.next.is_some().then(|| Link::new(format!("All {}", format::counted(count, "call", "calls")), all));
+    LineCalls { table, more }
+}
+
+fn usage(meter: &str, sums: &[DimensionSum], agents: &HashMap<AgentId, String>) -> LineCalls {
+    let columns = vec![Column::text("Of"), Column::figures("Events").label("Events"), Column::figures(spoken(meter))];
+    let mut table = Table::new(
+        "Usage of this line",
+        columns,
+        Empty::new("activity", "Nothing beneath", "Nothing was used in this period."),
+    )
+    .dense();
+    for sum in sums {
+        let name = match sum.dimensions.iter().next() {
+            Some((dimension, value)) if dimension == "number" => format::phone(value),
+            Some((dimension, value)) if dimension == "agent" => {
+                value.parse().ok().and_then(|id: AgentId| agents.get(&id).cloned()).unwrap_or_else(|| value.clone())
+            }
+            Some((_, value)) => spoken(value),
+            None => "All".to_owned(),
+        };
+        table.row(vec![
+            Cell::text(name),
+            Cell::figure(format::count(sum.events)),
+            Cell::figure(format::quantity(sum.quantity.round_dp(4))),
+        ]);
+    }
+    let (quantity, events) =
+        sums.iter().fold((money::Decimal::ZERO, 0), |(q, e), sum| (q + sum.quantity, e + sum.events));
+    if sums.len() > 1 {
+        table.total(vec![
+            Cell::text("All"),
+            Cell::figure(format::count(events)),
+            Cell::figure(format::quantity(quantity.round_dp(4))),
+        ]);
+    }
+    LineCalls { table, more: None }
+}

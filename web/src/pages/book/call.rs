@@ -1,0 +1,274 @@
+//! One call: what it came to, why, what each level got of it, and what happened when.
+
+use super::shell;
+use super::why::{self, Links, Ran};
+use super::words::{agent_names, call_state, customer_names, spoken};
+use crate::error::PageResult;
+use crate::extract::Member;
+use crate::format;
+use crate::shell::Section;
+use crate::urls::Audience;
+use crate::views::book::{Call as CallView, Share};
+use crate::views::parts::{Fact, Facts, Happening, Heading, PagePath, Timeline, Why};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::Tone;
+use actix_web::web;
+use call_control::{Call, CallDetail, CallEventLine, ChargedBy, PricedBy};
+use db::CallId;
+use jiff::tz::TimeZone;
+use money::Money;
+
+/// `GET /admin/calls/{call_id}`
+pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallView> {
+    let id: CallId = path.parse()?;
+    let tx = member.tx().await?;
+    let detail = call_control::call(&tx, id).await?;
+    let call = &detail.call;
+    let customer = customer_names(&tx, call.customer_id).await?.into_values().next();
+    let agent = match call.agent_id {
+        Some(id) => agent_names(&tx).await?.remove(&id),
+        None => None,
+    };
+    let wallet = match call.customer_id {
+        Some(id) => ledger::wallet_of(&tx, id).await?,
+        None => None,
+    };
+    let shell = shell(&member, &tx, "Call", Section::Calls).await?;
+    let title = answer(call, detail.explanation.as_ref().map(|explanation| &explanation.priced_by));
+    let number = call.caller.as_deref().map_or_else(|| "number withheld".to_owned(), format::phone);
+    let mut heading = Heading::new(title)
+        .path(PagePath::under("Calls", member.audience.calls(), id.to_string()).id())
+        .facts(format!("{}, {number}", customer.as_deref().unwrap_or("Unknown caller")))
+        .at(format::full(call.started_at, &member.zone));
+    heading.badge = Some(call_state(call));
+    let links = Links { plans: Some(member.audience.plans()) };
+    let ran = Ran { from: call.meter_started_at, until: call.ended_at };
+    let why =
+        detail.explanation.as_ref().map(|explanation| why::why(explanation, call.charge, &ran, &links, &member.zone));
+    let (why_note, why_tone) = recomputed(&detail);
+    let (shares, shares_text) = shares(&detail)?;
+    Ok(CallView {
+        shell,
+        heading,
+        facts: facts(&detail, customer, agent, wallet.map(|wallet| wallet.balance)),
+        why_note,
+        why_tone,
+        why: why.unwrap_or_else(|| Why(Vec::new())),
+        legs: legs(&detail)?,
+        shares,
+        shares_text,
+        timeline: Timeline { wide: false, steps: timeline(&detail, &member.zone) },
+        receipt_href: None,
+    })
+}
+
+/// The heading says what the call came to.
+pub fn answer(call: &Call, priced_by: Option<&PricedBy>) -> String {
+    let topic = call.topic_name.as_deref().map_or_else(String::new, |topic| format!(" on {topic}"));
+    let minutes = format::counted(i64::from(call.metered_seconds.div_ceil(60)), "minute", "minutes");
+    if call.ended_at.is_none() {
+        return format!("A call{topic} that still runs");
+    }
+    if call.meter_started_at.is_none() {
+        return format!(
+            "No charge: {}",
+            call.end_cause.as_deref().map_or_else(|| "not answered".into(), |cause| spoken(cause).to_lowercase())
+        );
+    }
+    match (call.charge, call.charged_by, priced_by) {
+        (_, Some(ChargedBy::Nothing), _) => format!("{minutes}{topic} without a price"),
+        (Some(charge), _, _) => format!("{} for {minutes}{topic}", charge.human()),
+        (None, _, Some(PricedBy::Component { plan, .. })) => format!("{minutes}{topic}, in {plan}"),
+        (None, _, _) => format!("{minutes}{topic}"),
+    }
+}
+
+fn recomputed(detail: &CallDetail) -> (String, Tone) {
+    match (detail.call.charge, detail.recount) {
+        (Some(charge), Some(recount)) if charge == recount => {
+            ("Recomputed from the stored facts just now: same result".into(), Tone::Plain)
+        }
+        (Some(charge), Some(recount)) => {
+            (format!("Recomputed just now: {recount}, stored {charge}. This must never be; tell support."), Tone::Wrong)
+        }
+        (None, _) if detail.call.charged_by == Some(ChargedBy::Component) => {
+            ("Its plan charges the whole period at once, at its end".into(), Tone::Plain)
+        }
+        _ => (String::new(), Tone::Plain),
+    }
+}
+
+fn facts(detail: &CallDetail, customer: Option<String>, agent: Option<String>, balance: Option<Money>) -> Facts {
+    let call = &detail.call;
+    let mut facts = vec![Fact::new("Number", format::phone(&call.called))];
+    if let (Some(id), Some(name)) = (call.customer_id, customer) {
+        facts.push(Fact::new("Customer", name).to(Audience::Tenant.customer(id)));
+    }
+    match (agent, call.handled_by.as_deref()) {
+        (Some(agent), handled_by) => facts.push(Fact::new("Agent", agent).quiet(handled_by.unwrap_or_default())),
+        (None, Some(handled_by)) => facts.push(Fact::new("Served by", spoken(handled_by))),
+        (None, None) => {}
+    }
+    facts.push(Fact::new("Talk time", format::talk_time(call.metered_seconds.into())));
+    if let Some(billed) = call.billed_seconds {
+        facts.push(Fact::new("Billed time", format::billed_minutes(billed.into())));
+    }
+    if let Some(net) = call.net {
+        facts.push(Fact::new("Net revenue", net.human()));
+        if let Some(margin) = detail.margin {
+            let share = format::percent(margin.micros(), net.micros()).unwrap_or_default();
+            facts.push(Fact::new("Your margin", margin.human()).quiet(share));
+        }
+    }
+    if let Some(balance) = balance {
+        facts.push(Fact::new("Wallet now", balance.human_balance()));
+    }
+    if let Some(cause) = &call.end_cause {
+        facts.push(Fact::new("Ended by", spoken(cause)));
+    }
+    Facts(facts)
+}
+
+fn legs(detail: &CallDetail) -> PageResult<Table> {
+    let call = &detail.call;
+    let code = call.net.or(call.charge).map_or_else(|| "net".to_owned(), |amount| amount.currency().code().to_owned());
+    let columns = vec![
+        Column::text("Leg"),
+        Column::figures("Quantity").label("Time"),
+        Column::figures(format!("Sold, {code}")).label("Sold"),
+        Column::figures(format!("Bought, {code}")).label("Bought"),
+    ];
+    let mut table = Table::new(
+        "Legs of the call",
+        columns,
+        Empty::new("route", "No legs yet", "They are written when the call ends."),
+    );
+    let later = || Cell::text("at the period's end").class("quiet");
+    for leg in &detail.legs {
+        let sold = if leg.kind == "caller" { call.net.or(leg.amount) } else { leg.amount };
+        table.row(vec![
+            Cell::text(if leg.kind == "caller" { "Caller to your number".to_owned() } else { spoken(&leg.kind) })
+                .sub(&leg.detail),
+            Cell::figure(format::billed_minutes(leg.quantity_seconds.into())),
+            sold.map_or_else(later, |sold| Cell::figure(sold.human_bare())),
+            Cell::none(),
+        ]);
+    }
+    for cost in &detail.costs {
+        let name = if cost.kind == "seller" { "Your seller" } else { "Carrier" };
+        let share = cost
+            .share_percent
+            .map_or_else(String::new, |share| format!("{}% of the net price. ", format::quantity(share)));
+        table.row(vec![
+            Cell::text(name).sub(format!("{share}{}", cost.detail)),
+            Cell::none(),
+            Cell::none(),
+            cost.amount.map_or_else(later, |amount| Cell::figure(amount.human_bare())),
+        ]);
+    }
+    if let (Some(net), Some(margin)) = (call.net, detail.margin) {
+        let bought = net.checked_sub(margin)?;
+        table.total(vec![
+            Cell::text(format!("Margin {}", margin.human())),
+            Cell::none(),
+            Cell::figure(net.human_bare()),
+            Cell::figure(bought.human_bare()),
+        ]);
+    }
+    Ok(table)
+}
+
+/// The bar: margin and what each cost takes of the net, in thousandths. Only where nothing is below zero.
+fn shares(detail: &CallDetail) -> PageResult<(Vec<Share>, String)> {
+    let none = || (Vec::new(), String::new());
+    let (Some(net), Some(margin)) = (detail.call.net.filter(Money::is_positive), detail.margin) else {
+        return Ok(none());
+    };
+    let costs = detail.costs.iter().filter_map(|cost| {
+        let name = if cost.kind == "seller" { "Seller's share" } else { "Carrier" };
+        cost.amount.filter(|amount| amount.is_positive()).map(|amount| (name, amount))
+    });
+    let parts: Vec<(&str, Money)> =
+        [("Margin", margin)].into_iter().filter(|(_, margin)| margin.is_positive()).chain(costs).take(4).collect();
+    if margin.is_negative() || parts.len() < 2 {
+        return Ok(none());
+    }
+    let mut start = 0;
+    let mut shares = Vec::new();
+    for (series, (name, amount)) in (1u8..).zip(&parts) {
+        let width = amount.micros().saturating_mul(1000) / net.micros();
+        let width = u32::try_from(width).unwrap_or(0).min(1000 - start);
+        shares.push(Share {
+            name: (*name).to_owned(),
+            amount: amount.human_bare(),
+            series,
+            start,
+            width: width.saturating_sub(4).max(1),
+        });
+        start += width;
+    }
+    let parts: Vec<String> =
+        parts.iter().map(|(name, amount)| format!("{} {}", name.to_lowercase(), amount.human_bare())).collect();
+    Ok((shares, format!("Of {} net: {}", net.human_bare(), parts.join(", "))))
+}
+
+fn timeline(detail: &CallDetail, zone: &TimeZone) -> Vec<Happening> {
+    let mut steps: Vec<Happening> =
+        detail.events.iter().filter(|event| event.kind != "heartbeat").map(|event| happening(event, zone)).collect();
+    if let Some(at) = detail.call.settled_at {
+        let mut step = Happening::new(format::second(at, zone), "Settled", Tone::Good);
+        if let Some(charge) = detail.call.charge {
+            step = step.amount(charge.human());
+        }
+        steps.push(step);
+    }
+    for correction in &detail.corrections {
+        let at = format::second(correction.at, zone);
+        steps.push(
+            Happening::new(at, "Corrected", Tone::Soon)
+                .note(&correction.reason)
+                .amount(correction.amount.human_signed()),
+        );
+    }
+    steps
+}
+
+fn happening(event: &CallEventLine, zone: &TimeZone) -> Happening {
+    let said = |key: &str| match event.detail.get(key) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(serde_json::Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let (title, note, tone) = match event.kind.as_str() {
+        "call_started" => ("Call in", format!("to {}", format::phone(&said("called"))), Tone::Plain),
+        "caller_identified" if said("by_pin") == "true" => {
+            ("Caller known", "by account number and PIN".into(), Tone::Plain)
+        }
+        "caller_identified" => ("Caller known", "by number".into(), Tone::Plain),
+        "call_answered" => ("Answered, the menu plays", format!("codec {}", said("codec")), Tone::Plain),
+        "topic_selected" => ("Topic chosen", format!("digit {}", said("digit")), Tone::Plain),
+        "agent_ringing" => ("An agent is rung", said("username"), Tone::Plain),
+        "agent_joined" => ("An agent answers", said("username"), Tone::On),
+        "agent_left" => ("The agent leaves", said("username"), Tone::Plain),
+        "meter_started" => ("The meter starts", String::new(), Tone::On),
+        "hold_on" => ("On hold", String::new(), Tone::Plain),
+        "hold_off" => ("Back from hold", String::new(), Tone::Plain),
+        "grant_renewed" => {
+            ("More time granted", seconds_note(&said("authorised_seconds"), said("is_final") == "true"), Tone::Plain)
+        }
+        "low_balance_announced" => {
+            ("Warned: the balance runs low", format!("{} s left", said("seconds_left")), Tone::Soon)
+        }
+        "call_ended" => ("Call ends", spoken(&said("cause")).replace('"', ""), Tone::Plain),
+        other => return Happening::new(format::second(event.at, zone), spoken(other), Tone::Plain),
+    };
+    Happening::new(format::second(event.at, zone), title, tone).note(note)
+}
+
+fn seconds_note(authorised: &str, is_final: bool) -> String {
+    match authorised.parse::<i64>() {
+        Ok(seconds) if is_final => format!("{} in all, the last of the balance", format::duration_words(seconds)),
+        Ok(seconds) => format!("{} in all", format::duration_words(seconds)),
+        Err(_) => "without limit".into(),
+    }
+}

@@ -1,0 +1,250 @@
+//! One customer: what it is, has, subscribed to, was billed, paid and did.
+
+use super::subscribed::{self, Subscribed, subscribed};
+use super::words::{self, agent_names, customer_names, payment_status, period, spoken};
+use super::{calls, payment, shell};
+use crate::error::{PageError, PageResult};
+use crate::extract::Member;
+use crate::format;
+use crate::shell::Section;
+use crate::urls::Audience;
+use crate::urls::with_query;
+use crate::views::customers::{Customer as CustomerView, WalletCard};
+use crate::views::parts::{Fact, Facts, Happening, Heading, PagePath, Stat, Stats, Timeline};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::Tone;
+use actix_web::web;
+use call_control::CallFilter;
+use chrono::{DateTime, TimeDelta, Utc};
+use db::{CustomerId, DocumentId, TenantTx};
+use invoicing::{Document, DocumentFilter, DocumentKind};
+use jiff::tz::TimeZone;
+use ledger::{AccountKind, AccountRef, StatementLine, Wallet};
+use payments::{OpenItems, Payment, PaymentStatus};
+use std::collections::BTreeMap;
+use subscription::{Billing, Customer, CustomerEvent};
+
+/// Newest movements, invoices, payments and calls that the page shows.
+const SHOWN: u64 = 20;
+/// Calls of this many days.
+const CALL_DAYS: i64 = 90;
+
+/// Everything that a book keeps of one customer, as its pages show it; read by the seller or by the customer itself.
+pub struct Record {
+    pub customer: Customer,
+    pub wallet: Option<Wallet>,
+    pub entries: Vec<StatementLine>,
+    pub subscribed: Vec<Subscribed>,
+    pub documents: Vec<Document>,
+    pub statuses: BTreeMap<DocumentId, PaymentStatus>,
+    pub payments: Vec<Payment>,
+    pub open: OpenItems,
+    pub events: Vec<CustomerEvent>,
+}
+
+impl Record {
+    /// Reads it; `None` when there is no such customer.
+    pub async fn read(tx: &TenantTx, id: CustomerId, now: DateTime<Utc>) -> PageResult<Option<Record>> {
+        let Some(customer) = subscription::customer(tx, id).await? else { return Ok(None) };
+        let wallet = ledger::wallet_of(tx, id).await?;
+        let entries = match wallet {
+            Some(wallet) => {
+                let account = AccountRef::Customer(AccountKind::Wallet, id);
+                let currency = wallet.balance.currency();
+                ledger::statement(tx, account, currency, customer.created_at, now + TimeDelta::seconds(1), SHOWN)
+                    .await?
+            }
+            None => Vec::new(),
+        };
+        let filter = DocumentFilter { customer_id: Some(id), limit: SHOWN, ..DocumentFilter::default() };
+        let documents = invoicing::documents(tx, &filter).await?;
+        let ids: Vec<DocumentId> = documents.iter().map(|document| document.id).collect();
+        let mut payments = payments::payments_of(tx, id).await?;
+        payments.truncate(SHOWN as usize);
+        Ok(Some(Record {
+            wallet,
+            entries,
+            subscribed: subscribed(tx, id, now).await?,
+            statuses: payments::status_of(tx, &ids, now).await?,
+            documents,
+            payments,
+            open: payments::open_items(tx, id, now).await?,
+            events: subscription::customer_events(tx, id, SHOWN).await?,
+            customer,
+        }))
+    }
+}
+
+/// `GET /admin/customers/{customer_id}`
+pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<CustomerView> {
+    let id: CustomerId = path.parse()?;
+    let tx = member.tx().await?;
+    let record = Record::read(&tx, id, member.now).await?.ok_or(PageError::NotFound)?;
+    let customer = &record.customer;
+    let calls = match member.audience {
+        Audience::Tenant => Some(calls_of(&member, &tx, id).await?),
+        Audience::Operator | Audience::Reseller => None,
+    };
+    let phones = subscription::phones_of(&tx, id).await?;
+    let word = member.audience.customers_word();
+    let heading = heading(&record).path(PagePath::under(word, member.audience.customers(), id.to_string()).id());
+    let mut facts = facts(&record);
+    if !phones.is_empty() {
+        let phones: Vec<String> = phones.iter().map(|phone| format::phone(phone)).collect();
+        facts.0.push(Fact::new("Calls from", phones.join(", ")));
+    }
+    if customer.billing == Billing::Postpaid {
+        let account = member.audience.ledger_account(AccountKind::Receivable.code());
+        facts.0.push(Fact::new("Account", "Statement").to(with_query(&account, &[("customer", &id.to_string())])));
+    }
+    let shell = shell(&member, &tx, &customer.name, Section::Customers).await?;
+    let form = payment::form(&member, customer, shell.token());
+    let audience = member.audience;
+    Ok(CustomerView {
+        heading,
+        facts,
+        wallet: wallet_card(&record, &member.zone)?,
+        subscriptions: subscribed::table(&record.subscribed, |plan| Some(audience.plan(plan)), member.now),
+        invoices: invoices(&record, |id| audience.invoice(id)),
+        payments: payments_table(&record, &member.zone),
+        calls,
+        payment: Some(form),
+        timeline: timeline(&record, &member.zone),
+        shell,
+    })
+}
+
+async fn calls_of(member: &Member, tx: &TenantTx, id: CustomerId) -> PageResult<Table> {
+    let filter = CallFilter {
+        customer: Some(id),
+        limit: SHOWN,
+        ..CallFilter::between(member.now - TimeDelta::days(CALL_DAYS), member.now + TimeDelta::seconds(1))
+    };
+    let page = call_control::calls(tx, &filter).await?;
+    let names = customer_names(tx, [id]).await?;
+    let agents = agent_names(tx).await?;
+    Ok(calls::table(&page.calls, &names, &agents, member.session.organisation.currency, &member.zone))
+}
+
+/// The heading says what the customer has or owes.
+pub fn heading(record: &Record) -> Heading {
+    let customer = &record.customer;
+    let answer = match &record.wallet {
+        Some(wallet) => format!("{} has {}", customer.name, wallet.balance.human_balance()),
+        None if record.open.open.is_positive() => format!("{} owes {}", customer.name, record.open.open.human()),
+        None => format!("{} owes nothing", customer.name),
+    };
+    let heading = Heading::new(answer);
+    match (customer.closed_at, record.open.overdue.is_positive()) {
+        (Some(_), _) => heading.badge("Closed", Tone::Plain),
+        (None, true) => heading.badge("Late", Tone::Wrong),
+        (None, false) => heading,
+    }
+}
+
+pub fn facts(record: &Record) -> Facts {
+    let customer = &record.customer;
+    let mut facts = vec![
+        Fact::new("Customer number", &customer.customer_no),
+        Fact::new("Pays", if customer.billing == Billing::Prepaid { "from a wallet" } else { "by invoice" })
+            .quiet(format!("in {} days", customer.payment_terms_days)),
+        Fact::new("Tax", spoken(customer.tax_treatment.as_str())).quiet(customer.tax_id.clone().unwrap_or_default()),
+        Fact::new("Country", &customer.country).quiet(&customer.time_zone),
+        Fact::new("Currency", customer.currency.code()),
+    ];
+    if let Some(email) = &customer.email {
+        facts.push(Fact::new("E-mail", email));
+    }
+    if record.open.credit.is_positive() {
+        facts.push(Fact::new("Paid ahead", record.open.credit.human()));
+    }
+    Facts(facts)
+}
+
+pub fn wallet_card(record: &Record, zone: &TimeZone) -> PageResult<Option<WalletCard>> {
+    let Some(wallet) = &record.wallet else { return Ok(None) };
+    let figures = Stats(vec![
+        Stat::new("Balance", wallet.balance.human_balance()),
+        Stat::new("Reserved", wallet.reserved.human()).note("by calls that run", Tone::Plain),
+        Stat::new("Available", wallet.available()?.human_balance()),
+        Stat::new("Floor", wallet.floor.human()).note("it never goes below", Tone::Plain),
+    ]);
+    let code = wallet.balance.currency();
+    let columns = vec![
+        Column::text("When"),
+        Column::text("What").full(),
+        Column::figures(format!("Amount, {code}")),
+        Column::figures(format!("Balance, {code}")).label("Balance"),
+    ];
+    let empty = Empty::new("wallet", "No movement yet", "The first top-up shows here.");
+    Ok(Some(WalletCard {
+        figures,
+        entries: movements("Movements of the wallet", columns, empty, &record.entries, zone),
+    }))
+}
+
+/// Movements of an account with the balance after each.
+pub fn movements(caption: &str, columns: Vec<Column>, empty: Empty, lines: &[StatementLine], zone: &TimeZone) -> Table {
+    let mut table = Table::new(caption, columns, empty).dense();
+    for line in lines {
+        let sign = if line.amount.is_positive() { "+" } else { "" };
+        table.row(vec![
+            Cell::text(format::stamp(line.at, zone).text),
+            Cell::text(spoken(&line.kind)).sub(&line.memo),
+            Cell::figure(format!("{sign}{}", line.amount.human_bare())),
+            Cell::figure(line.balance_after.human_bare()),
+        ]);
+    }
+    table
+}
+
+/// Documents as rows, each leading where `href` says.
+pub fn invoices(record: &Record, href: impl Fn(DocumentId) -> String) -> Table {
+    let columns = vec![
+        Column::text("Number"),
+        Column::text("Period").full(),
+        Column::figures(format!("Total, {}", record.customer.currency)),
+        Column::text("Due").hidden(),
+        Column::text("State"),
+    ];
+    let empty = Empty::new("receipt", "No invoice yet", "The next invoice run writes one, when something is due.");
+    let mut table = Table::new("Invoices", columns, empty);
+    for document in &record.documents {
+        let state = match (document.kind, record.statuses.get(&document.id)) {
+            (DocumentKind::CreditNote, _) | (_, None) => crate::views::ui::Badge::new("Credit note", Tone::Plain),
+            (_, Some(status)) => payment_status(*status),
+        };
+        table.row(vec![
+            Cell::name(&document.number).to(href(document.id)),
+            Cell::text(period(document.period_starts_on, document.period_ends_on)),
+            Cell::figure(document.totals.gross.human_bare()),
+            Cell::text(words::day(document.due_on)),
+            Cell::none().with(state),
+        ]);
+    }
+    table
+}
+
+pub fn payments_table(record: &Record, zone: &TimeZone) -> Table {
+    let columns = vec![
+        Column::text("Received"),
+        Column::text("How").full(),
+        Column::figures(format!("Amount, {}", record.customer.currency)),
+    ];
+    let empty = Empty::new("coins", "No payment yet", "Money that comes in shows here with its reference.");
+    let mut table = Table::new("Payments", columns, empty).dense();
+    for payment in &record.payments {
+        table.row(vec![
+            Cell::text(format::stamp(payment.received_at, zone).text),
+            Cell::text(words::method(payment.method))
+                .sub(format!("{}, recorded by {}", payment.reference, payment.recorded_by)),
+            Cell::figure(payment.amount.human_bare()),
+        ]);
+    }
+    table
+}
+
+pub fn timeline(record: &Record, zone: &TimeZone) -> Timeline {
+    let step = |event: &CustomerEvent| Happening::new(format::short(event.at, zone), &event.text, Tone::Plain);
+    Timeline { wide: true, steps: record.events.iter().map(step).collect() }
+}

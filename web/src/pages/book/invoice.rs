@@ -1,0 +1,398 @@
+//! One document or draft: lines that open to what lies beneath, tax, what was paid, and the PDF.
+
+use super::beneath::{beneath, opens};
+use super::words::{self, day, line_group, payment_status, period};
+use super::{pdf_answer, shell};
+use crate::error::{PageError, PageResult};
+use crate::extract::Member;
+use crate::format;
+use crate::shell::{Section, Shell};
+use crate::urls::{self, Audience, with_query};
+use crate::views::invoices::{Beneath, Invoice as InvoiceView, InvoiceLine, LineCalls, LineGroup};
+use crate::views::parts::{Happening, Heading, Item, Items, PagePath, SumRow, Sums, Timeline};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::{Badge, Tone};
+use actix_web::{HttpResponse, web};
+use db::{DocumentId, DraftId, LineId, TenantTx};
+use invoicing::{DocumentKind, DocumentView, Draft, DraftState, Grouped, Line, PERCENT_UNIT, TaxRow, Totals};
+use jiff::tz::TimeZone;
+use money::{Currency, Money};
+use payments::{Payment, PaymentStatus};
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The line that stands open.
+    open: String,
+}
+
+/// Where the lines of a page lead.
+#[derive(Clone, Copy)]
+pub enum Of {
+    Document(Audience, DocumentId),
+    Draft(Audience, DraftId),
+    /// Lines that do not open: what somebody else's book keeps of us.
+    Closed,
+}
+
+impl Of {
+    fn beneath(self, line: LineId) -> Option<Beneath> {
+        let (open_href, part_href, close_href) = match self {
+            Of::Document(audience, id) => {
+                (audience.invoice_opened(id, line), audience.invoice_line(id, line), audience.invoice(id))
+            }
+            Of::Draft(audience, id) => {
+                (audience.draft_opened(id, line), audience.draft_line(id, line), audience.draft(id))
+            }
+            Of::Closed => return None,
+        };
+        Some(Beneath { open_href, part_href, close_href })
+    }
+}
+
+/// Money that came for a document.
+pub struct Paid {
+    pub payment: Payment,
+    pub amount: Money,
+}
+
+/// What was paid on a document, by which payments.
+pub async fn paid_on(tx: &TenantTx, view: &DocumentView) -> PageResult<Vec<Paid>> {
+    let customer_id = view.document.customer_id;
+    let payments = payments::payments_of(tx, customer_id).await?;
+    let mut paid = Vec::new();
+    for share in payments::shares_of(tx, customer_id).await? {
+        if share.document_id != view.document.id {
+            continue;
+        }
+        if let Some(payment) = payments.iter().find(|payment| payment.id == share.payment_id) {
+            paid.push(Paid { payment: payment.clone(), amount: share.amount });
+        }
+    }
+    Ok(paid)
+}
+
+/// `GET /admin/invoices/{document_id}`
+pub async fn invoice(member: Member, path: web::Path<String>, asked: web::Query<Asked>) -> PageResult<InvoiceView> {
+    let id: DocumentId = path.parse()?;
+    let tx = member.tx().await?;
+    let view = invoicing::document(&tx, id).await?;
+    let status = payments::status_of(&tx, &[id], member.now).await?.remove(&id);
+    let paid = paid_on(&tx, &view).await?;
+    let opened = opened(&member, &tx, view.document.customer_id, &view.groups, &asked.open).await?;
+    let shell = shell(&member, &tx, &view.document.number, Section::Invoices).await?;
+    let audience = member.audience;
+    let mut page = page(shell, &view, status, &paid, Of::Document(audience, id), opened, &member.zone)?;
+    page.heading = page.heading.path(PagePath::under("Invoices", audience.invoices(), &view.document.number));
+    page.pdf_href = Some(audience.invoice_pdf(id));
+    let left = left_to_pay(&view, &paid)?;
+    if left.is_positive()
+        && matches!(status, Some(PaymentStatus::Open | PaymentStatus::PartPaid | PaymentStatus::Overdue))
+    {
+        let form = audience.customer_payments(view.document.customer_id);
+        let amount = left.format_plain();
+        page.payment_href = Some(with_query(
+            &form,
+            &[("amount", &amount), ("reference", &view.document.number), ("kind", "bank_transfer")],
+        ));
+        page.payment_amount = left.human();
+    }
+    Ok(page)
+}
+
+/// `GET /admin/invoices/{document_id}/lines/{line_id}`: what lies beneath one line.
+pub async fn line(member: Member, path: web::Path<(String, String)>) -> PageResult<LineCalls> {
+    let (id, line_id) = path.into_inner();
+    let tx = member.tx().await?;
+    let view = invoicing::document(&tx, id.parse()?).await?;
+    let line = find(&view.groups, &line_id).ok_or(PageError::NotFound)?;
+    beneath(&tx, member.audience, view.document.customer_id, line, &member.zone).await
+}
+
+/// `GET /admin/invoices/{document_id}/pdf`
+pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResponse> {
+    let id: DocumentId = path.parse()?;
+    let tx = member.tx().await?;
+    let view = invoicing::document(&tx, id).await?;
+    let bytes = invoicing::pdf(&tx, id, Some(&seen_at(&member, id)), member.now).await?;
+    tx.commit().await?;
+    Ok(pdf_answer(&view.document.number, bytes))
+}
+
+/// Where the customer sees the document.
+fn seen_at(member: &Member, id: DocumentId) -> String {
+    let scheme = if member.site.is_local() { "http" } else { "https" };
+    format!("{scheme}://{}{}", member.site.host, urls::portal_invoice(id))
+}
+
+/// `GET /admin/drafts/{draft_id}`
+pub async fn draft(member: Member, path: web::Path<String>, asked: web::Query<Asked>) -> PageResult<InvoiceView> {
+    let id: DraftId = path.parse()?;
+    let tx = member.tx().await?;
+    let draft = invoicing::draft(&tx, id).await?;
+    let groups = invoicing::grouped(draft.content.lines.clone())?;
+    let name = subscription::customer(&tx, draft.customer_id).await?.map(|customer| customer.name).unwrap_or_default();
+    let opened = opened(&member, &tx, draft.customer_id, &groups, &asked.open).await?;
+    let shell = shell(&member, &tx, "Draft", Section::Invoices).await?;
+    draft_page(shell, member.audience, &draft, &groups, &name, opened, &member.zone)
+}
+
+/// `GET /admin/drafts/{draft_id}/lines/{line_id}`
+pub async fn draft_line(member: Member, path: web::Path<(String, String)>) -> PageResult<LineCalls> {
+    let (id, line_id) = path.into_inner();
+    let tx = member.tx().await?;
+    let draft = invoicing::draft(&tx, id.parse()?).await?;
+    let groups = invoicing::grouped(draft.content.lines)?;
+    let line = find(&groups, &line_id).ok_or(PageError::NotFound)?;
+    beneath(&tx, member.audience, draft.customer_id, line, &member.zone).await
+}
+
+/// `GET /admin/drafts/{draft_id}/pdf`: with a watermark, not kept.
+pub async fn draft_pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResponse> {
+    let id: DraftId = path.parse()?;
+    let tx = member.tx().await?;
+    let bytes = invoicing::draft_pdf(&tx, id, member.now).await?;
+    Ok(pdf_answer("draft", bytes))
+}
+
+fn find<'a>(groups: &'a [Grouped], id: &str) -> Option<&'a Line> {
+    let id: LineId = id.parse().ok()?;
+    groups.iter().flat_map(|group| &group.lines).find(|line| line.id == id)
+}
+
+async fn opened(
+    member: &Member,
+    tx: &TenantTx,
+    customer_id: db::CustomerId,
+    groups: &[Grouped],
+    asked: &str,
+) -> PageResult<Option<(LineId, LineCalls)>> {
+    match find(groups, asked).filter(|line| opens(line)) {
+        Some(line) => Ok(Some((line.id, beneath(tx, member.audience, customer_id, line, &member.zone).await?))),
+        None => Ok(None),
+    }
+}
+
+fn left_to_pay(view: &DocumentView, paid: &[Paid]) -> PageResult<Money> {
+    let due = view.document.totals.due;
+    Ok(due.checked_sub(Money::sum(due.currency(), paid.iter().map(|paid| paid.amount))?)?)
+}
+
+/// A document as a page, without the links that only its seller has.
+pub fn page(
+    shell: Shell,
+    view: &DocumentView,
+    status: Option<PaymentStatus>,
+    paid: &[Paid],
+    of: Of,
+    opened: Option<(LineId, LineCalls)>,
+    zone: &TimeZone,
+) -> PageResult<InvoiceView> {
+    let document = &view.document;
+    let what = match document.kind {
+        DocumentKind::Invoice => "to",
+        DocumentKind::CreditNote => "credited to",
+        DocumentKind::Settlement => "settled with",
+    };
+    let mut heading =
+        Heading::new(format!("{} {what} {}", document.totals.gross.human(), document.frozen.recipient.name)).facts(
+            format!(
+                "{} · {}, {} · issued",
+                document.number,
+                period(document.period_starts_on, document.period_ends_on),
+                document.frozen.time_zone
+            ),
+        );
+    heading = heading.at(format::stamp(document.issued_at, zone));
+    heading.badge = match (document.kind, view.credited_by, status) {
+        (DocumentKind::CreditNote, ..) => Some(Badge::new("Credit note", Tone::Plain)),
+        (_, Some(_), _) => Some(Badge::new("Credited", Tone::Plain)),
+        (_, None, status) => status.map(payment_status),
+    };
+    Ok(InvoiceView {
+        shell,
+        heading,
+        currency: document.currency().code().to_owned(),
+        groups: groups(&view.groups, of, opened),
+        net: document.totals.net.human_bare(),
+        tax: tax(&view.taxes, &document.totals),
+        due: if document.kind == DocumentKind::CreditNote {
+            String::new()
+        } else {
+            format!("due {}", day(document.due_on))
+        },
+        to_pay: to_pay(&document.totals, &view.taxes, paid, zone)?,
+        payments: Items(paid.iter().map(|paid| received(paid, zone)).collect()),
+        timeline: Timeline { wide: true, steps: story(view, paid, zone) },
+        pdf_href: None,
+        payment_href: None,
+        payment_amount: String::new(),
+    })
+}
+
+fn draft_page(
+    shell: Shell,
+    audience: Audience,
+    draft: &Draft,
+    grouped: &[Grouped],
+    name: &str,
+    opened: Option<(LineId, LineCalls)>,
+    zone: &TimeZone,
+) -> PageResult<InvoiceView> {
+    let content = &draft.content;
+    let (word, tone) = match draft.state {
+        DraftState::Open => ("Draft", Tone::On),
+        DraftState::Final => ("Issued", Tone::Good),
+        DraftState::Void => ("Thrown away", Tone::Plain),
+    };
+    let heading = Heading::new(format!("{} to {name}", content.totals.gross.human()))
+        .path(
+            PagePath::under("Drafts", with_query(&audience.invoices(), &[("state", "draft")]), draft.id.to_string())
+                .id(),
+        )
+        .badge(word, tone)
+        .facts(format!("{}, {}", period(content.period.starts_on, content.period.ends_on), content.time_zone));
+    let written = Happening::new(format::short(draft.created_at, zone), "Drafted", Tone::Plain)
+        .note("It has no number until it is issued.");
+    Ok(InvoiceView {
+        shell,
+        heading,
+        currency: content.totals.gross.currency().code().to_owned(),
+        groups: groups(grouped, Of::Draft(audience, draft.id), opened),
+        net: content.totals.net.human_bare(),
+        tax: tax(&content.taxes, &content.totals),
+        due: String::new(),
+        to_pay: to_pay(&content.totals, &content.taxes, &[], zone)?,
+        payments: Items::default(),
+        timeline: Timeline { wide: true, steps: vec![written] },
+        pdf_href: (draft.state == DraftState::Open).then(|| audience.draft_pdf(draft.id)),
+        payment_href: None,
+        payment_amount: String::new(),
+    })
+}
+
+fn groups(groups: &[Grouped], of: Of, mut opened: Option<(LineId, LineCalls)>) -> Vec<LineGroup> {
+    let mut shown = Vec::with_capacity(groups.len());
+    for group in groups {
+        let mut lines = Vec::with_capacity(group.lines.len());
+        for line in &group.lines {
+            let is_open = opened.as_ref().is_some_and(|(id, _)| *id == line.id);
+            let calls = if is_open { opened.take().map(|(_, calls)| calls) } else { None };
+            lines.push(shown_line(line, of, calls));
+        }
+        shown.push(LineGroup { name: line_group(group.group).into(), lines });
+    }
+    shown
+}
+
+fn shown_line(line: &Line, of: Of, opened: Option<LineCalls>) -> InvoiceLine {
+    let currency: Currency = line.amount.currency();
+    let is_percent = line.unit == PERCENT_UNIT;
+    let quantity = match (is_percent, line.unit.as_str()) {
+        (true, _) => format!("of {}", format::quantity(line.quantity)),
+        (false, "") => format::quantity(line.quantity),
+        (false, unit) => format!("{} {}", format::quantity(line.quantity), words::spoken(unit).to_lowercase()),
+    };
+    let price = match line.unit_price {
+        Some(percent) if is_percent => format!("{}%", format::quantity(percent)),
+        Some(price) => currency.human_rate(price),
+        None => "see below".to_owned(),
+    };
+    let service = period(line.service.starts_on, line.service.ends_on);
+    InvoiceLine {
+        id: line.id.to_string(),
+        text: line.text.clone(),
+        sub: if line.detail.is_empty() { service } else { format!("{service} · {}", line.detail) },
+        mark: if line.tax_percent.is_zero() { "no VAT".into() } else { String::new() },
+        quantity,
+        price: if opens(line) || line.unit_price.is_some() { price } else { String::new() },
+        net: line.amount.human_bare(),
+        beneath: of.beneath(line.id).filter(|_| opens(line)),
+        opened,
+    }
+}
+
+/// Tax by category and rate.
+pub fn tax(rows: &[TaxRow], totals: &Totals) -> Table {
+    let code = totals.gross.currency();
+    let columns = vec![
+        Column::text("Treatment"),
+        Column::figures("Rate").label("Rate"),
+        Column::figures(format!("Base, {code}")).label("Base"),
+        Column::figures(format!("Tax, {code}")).label("Tax"),
+    ];
+    let mut table = Table::new("Tax", columns, Empty::new("scale", "No tax", "No line carries tax.")).dense();
+    for row in rows {
+        table.row(vec![
+            Cell::text(treatment(&row.category)),
+            Cell::figure(format!("{}%", format::quantity(row.percent))),
+            Cell::figure(row.base.human_bare()),
+            Cell::figure(row.tax.human_bare()),
+        ]);
+    }
+    if !rows.is_empty() {
+        table.total(vec![
+            Cell::text("All"),
+            Cell::none(),
+            Cell::figure(totals.net.human_bare()),
+            Cell::figure(totals.tax.human_bare()),
+        ]);
+    }
+    table
+}
+
+/// EN 16931 letters in words.
+fn treatment(category: &str) -> String {
+    match category {
+        "S" => "Standard".into(),
+        "Z" => "Zero rate".into(),
+        "E" => "Exempt".into(),
+        "AE" => "Reverse charge".into(),
+        "O" => "Out of scope".into(),
+        other => other.to_owned(),
+    }
+}
+
+fn to_pay(totals: &Totals, taxes: &[TaxRow], paid: &[Paid], zone: &TimeZone) -> PageResult<Sums> {
+    let mut rows = vec![SumRow::plain("Net", totals.net.human_bare())];
+    for tax in taxes.iter().filter(|tax| !tax.percent.is_zero()) {
+        rows.push(SumRow::plain(
+            format!("Tax {}% of {}", format::quantity(tax.percent), tax.base.human_bare()),
+            tax.tax.human_bare(),
+        ));
+    }
+    rows.push(SumRow::sum("Total", totals.gross.human()));
+    if !totals.settled.is_zero() {
+        rows.push(SumRow::plain("Paid from the wallet, call by call", totals.settled.checked_neg()?.human_bare()));
+    }
+    let mut left = totals.due;
+    for paid in paid {
+        let on = format::zoned(paid.payment.received_at, zone).strftime("%-d %b %Y").to_string();
+        left = left.checked_sub(paid.amount)?;
+        rows.push(SumRow::plain(
+            format!("{}, {on}", words::method(paid.payment.method)),
+            paid.amount.checked_neg()?.human_bare(),
+        ));
+    }
+    rows.push(SumRow::sum("Still to pay", left.human()));
+    Ok(Sums(rows))
+}
+
+fn received(paid: &Paid, zone: &TimeZone) -> Item {
+    let note = format!("{}, {}", format::stamp(paid.payment.received_at, zone).text, paid.payment.reference);
+    Item::new("building-bank", Tone::Plain, words::method(paid.payment.method)).note(note).amount(paid.amount.human())
+}
+
+fn story(view: &DocumentView, paid: &[Paid], zone: &TimeZone) -> Vec<Happening> {
+    let document = &view.document;
+    let issued = format!("Issued as {}", document.number);
+    let mut steps = vec![
+        Happening::new(format::short(document.issued_at, zone), issued, Tone::On).amount(document.totals.gross.human()),
+    ];
+    for paid in paid {
+        let at = format::short(paid.payment.received_at, zone);
+        steps.push(Happening::new(at, "Payment", Tone::Good).note(&paid.payment.reference).amount(paid.amount.human()));
+    }
+    steps
+}

@@ -1,0 +1,141 @@
+//! Numbers: with their topics where calls arrive, with their terms where they are sold.
+
+use super::words::customer_names;
+use super::{prices, shell};
+use crate::error::PageResult;
+use crate::extract::Member;
+use crate::format;
+use crate::shell::Section;
+use crate::urls::{Audience, with_query};
+use crate::views::book::{List, TableCard};
+use crate::views::parts::{Heading, Stats};
+use crate::views::table::{Cell, Column, Empty, Table};
+use db::{CustomerId, NumberId, PlatformReason, TariffId, TenantTx};
+use std::collections::HashMap;
+use subscription::{Number, NumberKind, NumberTerms, StoredTariff, UnknownCallers};
+
+/// `GET /admin/numbers`
+pub async fn numbers(member: Member) -> PageResult<List> {
+    let tx = member.tx().await?;
+    let (cards, count) = match member.audience {
+        Audience::Tenant => {
+            let numbers = subscription::numbers(&tx, member.now).await?;
+            let tariffs = subscription::tariffs(&tx).await?;
+            (numbers.iter().map(|number| card(number, &tariffs)).collect(), numbers.len())
+        }
+        Audience::Operator | Audience::Reseller => sold(&member, &tx).await?,
+    };
+    let cards = if count > 0 { cards } else { vec![nothing()] };
+    Ok(List {
+        shell: shell(&member, &tx, "Numbers", Section::Numbers).await?,
+        heading: Heading::new("Numbers").facts(format::counted(count as i64, "number", "numbers")),
+        stats: Stats::default(),
+        search: None,
+        tabs: Vec::new(),
+        cards,
+        pager: None,
+    })
+}
+
+fn nothing() -> TableCard {
+    let empty = Empty::new("hash", "No number yet", "A number shows here from the instant it is assigned.");
+    TableCard { title: String::new(), all: None, table: Table::new("Numbers", vec![Column::text("Number")], empty) }
+}
+
+fn kind(kind: NumberKind) -> &'static str {
+    match kind {
+        NumberKind::Local => "local",
+        NumberKind::Premium => "premium",
+        NumberKind::TollFree => "toll-free",
+        NumberKind::Mobile => "mobile",
+    }
+}
+
+/// A number with its topics, by digit.
+fn card(number: &Number, tariffs: &[StoredTariff]) -> TableCard {
+    let columns = vec![
+        Column::text("Digit"),
+        Column::text("Topic"),
+        Column::text("Price, tax included").full(),
+        Column::text("The meter starts").hidden(),
+    ];
+    let empty = Empty::new(
+        "list-details",
+        "No topics",
+        "Callers hear that nobody is there. A topic names a tariff and is chosen by a digit.",
+    );
+    let mut table = Table::new("Topics", columns, empty);
+    let by_id: HashMap<TariffId, &StoredTariff> = tariffs.iter().map(|tariff| (tariff.id, tariff)).collect();
+    for topic in &number.topics {
+        let price = by_id.get(&topic.tariff_id);
+        let words = price.map(|tariff| prices::tariff_words(&tariff.tariff, tariff.currency)).unwrap_or_default();
+        let name = price.map(|tariff| format!("{}, version {}", tariff.name, tariff.version)).unwrap_or_default();
+        let starts = match topic.meter_starts {
+            subscription::MeterStarts::AgentJoined => "when an agent answers",
+            subscription::MeterStarts::TopicChosen => "when the topic is chosen",
+        };
+        table.row(vec![
+            Cell::text(topic.digit.to_string()),
+            Cell::name(&topic.name),
+            Cell::text(words).sub(name),
+            Cell::text(starts),
+        ]);
+    }
+    let unknown = match number.unknown_callers {
+        UnknownCallers::AskPin => "unknown callers are asked for account and PIN",
+        UnknownCallers::Refuse => "unknown callers are refused",
+    };
+    let label = if number.label == number.e164 { String::new() } else { format!(", {}", number.label) };
+    TableCard {
+        title: format!("{}{label} ({}, {unknown})", format::phone(&number.e164), kind(number.kind)),
+        all: Some(crate::views::ui::Link::new(
+            "Its calls",
+            with_query(&Audience::Tenant.calls(), &[("q", &number.e164)]),
+        )),
+        table,
+    }
+}
+
+/// The numbers that this book sells, on which terms and to whom.
+async fn sold(member: &Member, tx: &TenantTx) -> PageResult<(Vec<TableCard>, usize)> {
+    let terms = subscription::all_number_terms(tx).await?;
+    let names = customer_names(tx, terms.iter().map(|terms| terms.customer_id)).await?;
+    // Whose a number is, only the platform knows; shown are those that this book has terms for.
+    let ptx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
+    let known: HashMap<NumberId, (String, NumberKind)> = subscription::all_numbers(&ptx, member.now)
+        .await?
+        .into_iter()
+        .map(|(id, e164, kind, _)| (id, (e164, kind)))
+        .collect();
+    ptx.commit().await?;
+    let table = sold_table(member.audience, &terms, &known, &names);
+    Ok((vec![TableCard { title: String::new(), all: None, table }], terms.len()))
+}
+
+fn sold_table(
+    audience: Audience,
+    terms: &[NumberTerms],
+    known: &HashMap<NumberId, (String, NumberKind)>,
+    names: &HashMap<CustomerId, String>,
+) -> Table {
+    let columns =
+        vec![Column::text("Number"), Column::text("Sold to").full(), Column::figures("Your share").label("Your share")];
+    let mut table =
+        Table::new("Numbers", columns, Empty::new("hash", "No number yet", "A number shows here once it has terms."));
+    for terms in terms {
+        let Some((e164, of_kind)) = known.get(&terms.number_id) else { continue };
+        let name = names.get(&terms.customer_id).cloned().unwrap_or_else(|| "A customer".into());
+        let share = terms.share.as_decimal();
+        let share = if share.is_zero() {
+            "rent only".to_owned()
+        } else {
+            format!("{}% of the net price", format::quantity(share))
+        };
+        table.row(vec![
+            Cell::name(format::phone(e164)).class("strong tel").sub(kind(*of_kind)),
+            Cell::text(name).to(audience.customer(terms.customer_id)),
+            Cell::text(share),
+        ]);
+    }
+    table
+}

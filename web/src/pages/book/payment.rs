@@ -1,0 +1,226 @@
+//! Money that came in for a customer: the form, what it would do, and doing it. The reference makes it one payment however
+//! often the form is sent.
+
+use super::shell;
+use crate::error::{PageError, PageResult};
+use crate::extract::{Member, SeeOther, see_other};
+use crate::format;
+use crate::shell::{Section, Token};
+use crate::views::customers::{PaymentForm, PaymentPreview};
+use crate::views::parts::{Heading, PagePath, SumRow, Sums};
+use actix_web::web;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use db::{CustomerId, TenantTx};
+use ledger::Wallet;
+use money::{Currency, Money};
+use payments::{Method, NewPayment, OpenItems};
+use rand::RngCore;
+use serde::Deserialize;
+use subscription::{Billing, Customer};
+use tenant::Role;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    amount: String,
+    kind: String,
+    reference: String,
+    idempotency_key: String,
+}
+
+/// The empty form, as a customer's page shows it.
+pub fn form(member: &Member, customer: &Customer, csrf: Token) -> PaymentForm {
+    filled(member, customer, csrf, &Asked { kind: Method::BankTransfer.as_str().into(), ..Asked::default() }, None)
+}
+
+fn filled(
+    member: &Member,
+    customer: &Customer,
+    csrf: Token,
+    asked: &Asked,
+    amount_error: Option<String>,
+) -> PaymentForm {
+    PaymentForm {
+        action: member.audience.customer_payments(customer.id),
+        csrf,
+        title: if customer.billing == Billing::Prepaid { "Add a top-up" } else { "Record a payment" }.into(),
+        currency_symbol: customer.currency.symbol(),
+        amount: asked.amount.clone(),
+        amount_error,
+        kinds: Method::ALL.into_iter().map(|method| (method.as_str(), super::words::method(method))).collect(),
+        kind: asked.kind.clone(),
+        reference: asked.reference.clone(),
+    }
+}
+
+/// An amount as people write it: whole minor units above zero.
+fn read_amount(text: &str, currency: Currency) -> Result<Money, String> {
+    let text = text.trim().replace(',', "");
+    let amount = Money::parse(&text, currency).map_err(|_| "Must be an amount such as 30.00.".to_owned())?;
+    if !amount.is_positive() {
+        return Err("Must be above zero.".into());
+    }
+    amount.minor_units().map_err(|_| format!("Must not be finer than the smallest coin of {currency}."))?;
+    Ok(amount)
+}
+
+/// `GET /admin/customers/{customer_id}/payments`: the form, and below it what confirming would do.
+pub async fn preview(member: Member, path: web::Path<String>, asked: web::Query<Asked>) -> PageResult<PaymentPreview> {
+    member.must(Role::Billing)?;
+    let asked = asked.into_inner();
+    let tx = member.tx().await?;
+    let customer = find(&tx, &path).await?;
+    let shell = shell(&member, &tx, "Payment", Section::Customers).await?;
+    let amount = match asked.amount.is_empty() {
+        true => None,
+        false => Some(read_amount(&asked.amount, customer.currency)),
+    };
+    let error = amount.as_ref().and_then(|amount| amount.as_ref().err().cloned());
+    let amount = amount.and_then(Result::ok);
+    let wallet = ledger::wallet_of(&tx, customer.id).await?;
+    let outcome = match (amount, &wallet) {
+        (None, _) => None,
+        (Some(amount), Some(wallet)) => Some(into_wallet(wallet, amount)?),
+        (Some(amount), None) => {
+            Some(onto_invoices(&payments::open_items(&tx, customer.id, member.now).await?, amount)?)
+        }
+    };
+    let confirm = match (amount, customer.billing) {
+        (Some(amount), Billing::Prepaid) => format!("Add {}", amount.human()),
+        (Some(amount), Billing::Postpaid) => format!("Record {}", amount.human()),
+        (None, _) => String::new(),
+    };
+    let mut key = [0u8; 9];
+    rand::rng().fill_bytes(&mut key);
+    let title = if customer.billing == Billing::Prepaid { "A top-up for" } else { "A payment of" };
+    Ok(PaymentPreview {
+        heading: Heading::new(format!("{title} {}", customer.name)).path(PagePath::under(
+            &customer.name,
+            member.audience.customer(customer.id),
+            "Payment",
+        )),
+        form: filled(&member, &customer, shell.token(), &asked, error),
+        outcome,
+        confirm,
+        idempotency_key: format!("by hand {}", URL_SAFE_NO_PAD.encode(key)),
+        back_href: member.audience.customer(customer.id),
+        shell,
+    })
+}
+
+/// `POST /admin/customers/{customer_id}/payments`
+pub async fn record(member: Member, path: web::Path<String>, given: web::Form<Asked>) -> PageResult<SeeOther> {
+    member.must(Role::Billing)?;
+    let tx = member.tx().await?;
+    let customer = find(&tx, &path).await?;
+    let amount = read_amount(&given.amount, customer.currency).map_err(PageError::Refused)?;
+    let method = Method::from_word(&given.kind)
+        .ok_or_else(|| PageError::Refused("Where the money came from must be one of the list.".into()))?;
+    let reference =
+        [&given.reference, &given.idempotency_key].into_iter().map(|text| text.trim()).find(|text| !text.is_empty());
+    let reference = reference.unwrap_or_default().chars().take(80).collect();
+    let new =
+        NewPayment { customer_id: customer.id, amount, method, reference, received_at: member.now, by: member.actor() };
+    let (id, action) = match customer.billing {
+        Billing::Prepaid => (payments::top_up(&tx, &new, member.now).await?, "payment.top_up"),
+        Billing::Postpaid => (payments::record_payment(&tx, &new, member.now).await?, "payment.record"),
+    };
+    let payload = serde_json::json!({ "customer": customer.id.to_string(), "amount": amount.to_string(), "reference": new.reference });
+    tenant::record_audit(&tx, &member.actor(), action, &id.to_string(), payload, member.now).await?;
+    let running: Vec<_> = match customer.billing {
+        Billing::Prepaid => call_control::live_calls(&tx, member.now).await?,
+        Billing::Postpaid => Vec::new(),
+    };
+    tx.commit().await?;
+    // Calls that are about to run out get their new time now, not at the next renewal.
+    for live in running.iter().filter(|live| live.call.customer_id == Some(customer.id)) {
+        member.app.ask_edge(|edge| edge.recheck(live.call.id.uuid()));
+    }
+    let done = if customer.billing == Billing::Prepaid { "added to the wallet of" } else { "recorded for" };
+    Ok(see_other(member.audience.customer(customer.id)).notice(format!("{} {done} {}.", amount.human(), customer.name)))
+}
+
+async fn find(tx: &TenantTx, path: &str) -> PageResult<Customer> {
+    let id: CustomerId = path.parse()?;
+    subscription::customer(tx, id).await?.ok_or(PageError::NotFound)
+}
+
+fn into_wallet(wallet: &Wallet, amount: Money) -> PageResult<Sums> {
+    Ok(Sums(vec![
+        SumRow::plain("Balance now", wallet.balance.human_balance()),
+        SumRow::plain("Top-up", amount.human_signed()),
+        SumRow::sum("Balance after", wallet.balance.checked_add(amount)?.human_balance()),
+        SumRow::Note("Calls that run get their new time at once.".into()),
+    ]))
+}
+
+fn onto_invoices(open: &OpenItems, amount: Money) -> PageResult<Sums> {
+    let mut rows = vec![SumRow::plain("Open now", open.open.human())];
+    let mut left = amount.checked_add(open.credit)?;
+    for item in &open.items {
+        if !left.is_positive() {
+            break;
+        }
+        let pays = left.min(item.open)?;
+        left = left.checked_sub(pays)?;
+        let whole = if pays == item.open { "paid" } else { "partly paid" };
+        rows.push(SumRow::plain(
+            format!("{} {whole}, due {}", item.number, format::date(super::words::civil(item.due_on))),
+            pays.human(),
+        ));
+    }
+    let after = open.open.checked_sub(amount)?;
+    let rest = if after.is_negative() { Money::zero(after.currency()) } else { after };
+    rows.push(SumRow::sum("Open after", rest.human()));
+    if left.is_positive() {
+        rows.push(SumRow::Note(format!("{} stays as credit for later invoices.", left.human())));
+    }
+    Ok(Sums(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use db::DocumentId;
+    use payments::{OpenItem, PaymentStatus};
+
+    fn eur(text: &str) -> Money {
+        Money::parse(text, Currency::EUR).unwrap()
+    }
+
+    #[test]
+    fn an_amount_is_read_as_people_write_it_and_anything_else_is_told_why() {
+        assert_eq!(read_amount(" 1,030.50 ", Currency::EUR), Ok(eur("1030.50")));
+        for nonsense in ["", "0", "-5", "3.005", "thirty"] {
+            assert!(read_amount(nonsense, Currency::EUR).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn the_preview_pays_the_invoice_that_is_due_first_and_keeps_the_rest_as_credit() {
+        let item = |number: &str, due_on: &str, open: &str| OpenItem {
+            document_id: DocumentId::new(),
+            customer_id: CustomerId::new(),
+            number: number.into(),
+            issued_on: "2026-10-01".parse().unwrap(),
+            due_on: due_on.parse().unwrap(),
+            due: eur(open),
+            paid: eur("0"),
+            open: eur(open),
+            status: PaymentStatus::Open,
+            days_overdue: 0,
+        };
+        let items = vec![item("A-1", "2026-10-15", "100"), item("A-2", "2026-11-15", "50")];
+        let open = OpenItems { items, open: eur("150"), overdue: eur("0"), credit: eur("0") };
+        let rows = onto_invoices(&open, eur("120")).unwrap().0;
+        // 100 for the first, 20 of 50 for the second, 30 left open
+        assert!(matches!(&rows[1], SumRow::Plain(label, pays) if label.starts_with("A-1 paid") && pays == "€100.00"));
+        assert!(
+            matches!(&rows[2], SumRow::Plain(label, pays) if label.starts_with("A-2 partly paid") && pays == "€20.00")
+        );
+        assert!(matches!(&rows[3], SumRow::Sum(_, after) if after == "€30.00"));
+        let rows = onto_invoices(&open, eur("160")).unwrap().0;
+        assert!(matches!(rows.last(), Some(SumRow::Note(text)) if text.starts_with("€10.00 stays")));
+    }
+}

@@ -1,0 +1,149 @@
+//! One plan: its terms, its components with their prices, its versions and who has it.
+
+use super::words::{component_kind, customer_names, day, spoken};
+use super::{prices, shell};
+use crate::error::{PageError, PageResult};
+use crate::extract::Member;
+use crate::format;
+use crate::shell::Section;
+use crate::urls::Audience;
+use crate::views::catalogue::{ComponentCard, Plan as PlanView};
+use crate::views::parts::{Fact, Facts, Heading, PagePath};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::Tone;
+use actix_web::web;
+use db::{CustomerId, PlanId};
+use jiff::tz::TimeZone;
+use std::collections::HashMap;
+use subscription::{Billed, Component, Plan, PlanVersion, Subscription};
+
+/// `GET /admin/plans/{plan_id}`
+pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanView> {
+    let id: PlanId = path.parse()?;
+    let tx = member.tx().await?;
+    let plan = subscription::plan(&tx, id).await?.ok_or(PageError::NotFound)?;
+    let versions = subscription::versions_of(&tx, id).await?;
+    let subscriptions: Vec<Subscription> = subscription::all_active(&tx, member.now)
+        .await?
+        .into_iter()
+        .filter(|subscription| versions.iter().any(|version| version.id == subscription.plan_version_id))
+        .collect();
+    let names = customer_names(&tx, subscriptions.iter().map(|subscription| subscription.customer_id)).await?;
+    let add_ons: Vec<Plan> =
+        subscription::plans(&tx).await?.into_iter().filter(|other| other.is_add_on && other.id != id).collect();
+    let shell = shell(&member, &tx, &plan.name, Section::Plans).await?;
+    let mut heading = Heading::new(&plan.name)
+        .path(PagePath::under("Plans", member.audience.plans(), id.to_string()).id())
+        .facts(format!(
+            "{} · {}",
+            format::counted(subscriptions.len() as i64, "subscription", "subscriptions"),
+            plan.description
+        ));
+    if let Some(newest) = &plan.newest {
+        heading = heading.badge(format!("Version {}", newest.version), Tone::On);
+    }
+    Ok(PlanView {
+        shell,
+        heading,
+        terms: plan.newest.as_ref().map(terms).unwrap_or_default(),
+        components: plan
+            .newest
+            .iter()
+            .flat_map(|newest| newest.components.iter().map(|part| component(part, newest)))
+            .collect(),
+        tariffs: None,
+        add_ons: add_on_table(member.audience, &add_ons),
+        versions: version_table(&versions, &member.zone),
+        subscriptions: subscription_table(member.audience, &subscriptions, &names, &versions),
+    })
+}
+
+fn terms(version: &PlanVersion) -> Facts {
+    let mut term = Fact::new("Term", format::counted(version.term_months.into(), "month", "months"));
+    if !version.term_discount_percent.as_decimal().is_zero() {
+        term = term.quiet(format!("{}% off what recurs", format::quantity(version.term_discount_percent.as_decimal())));
+    }
+    let trial = if version.trial_days == 0 {
+        "none".to_owned()
+    } else {
+        format::counted(version.trial_days.into(), "day", "days")
+    };
+    let mut facts = vec![term, Fact::new("Trial", trial)];
+    if version.commitment.is_positive() {
+        facts.push(Fact::new("Least to pay", format!("{} a month", version.commitment.human())));
+    }
+    facts.push(Fact::new("Currency", version.currency.code()));
+    if !version.features.is_empty() {
+        facts.push(Fact::new("Features", version.features.join(", ")));
+    }
+    Facts(facts)
+}
+
+fn component(component: &Component, version: &PlanVersion) -> ComponentCard {
+    let mut basis = vec![component_kind(component.kind).to_owned()];
+    if let Some(measure) = &component.measure {
+        basis.push(spoken(measure).to_lowercase());
+    }
+    for (dimension, value) in &component.filter {
+        basis.push(format!("{} {}", spoken(dimension).to_lowercase(), value));
+    }
+    if !component.included.is_zero() {
+        basis.push(format!("{} included", format::quantity(component.included)));
+    }
+    basis.push(if component.billed == Billed::InAdvance { "in advance" } else { "in arrears" }.into());
+    ComponentCard {
+        name: component.name.clone(),
+        basis: basis.join(", "),
+        prices: prices::table(&component.price, version.currency),
+    }
+}
+
+fn add_on_table(audience: Audience, add_ons: &[Plan]) -> Table {
+    let empty = Empty::new("tag", "No add-on", "An add-on attaches to a subscription of any plan.");
+    let mut table = Table::new("Add-ons", vec![Column::text("Name")], empty).dense();
+    for add_on in add_ons {
+        table.row(vec![Cell::name(&add_on.name).to(audience.plan(add_on.id)).sub(&add_on.description)]);
+    }
+    table
+}
+
+fn version_table(versions: &[PlanVersion], zone: &TimeZone) -> Table {
+    let columns =
+        vec![Column::text("Version"), Column::text("Published"), Column::figures("Components").label("Components")];
+    let mut table =
+        Table::new("Versions", columns, Empty::new("tag", "Not published", "It is sold from its first version on."))
+            .dense();
+    for version in versions.iter().rev() {
+        table.row(vec![
+            Cell::text(version.version.to_string()),
+            Cell::text(format::stamp(version.published_at, zone).text),
+            Cell::figure(version.components.len().to_string()),
+        ]);
+    }
+    table
+}
+
+fn subscription_table(
+    audience: Audience,
+    subscriptions: &[Subscription],
+    names: &HashMap<CustomerId, String>,
+    versions: &[PlanVersion],
+) -> Table {
+    let columns = vec![Column::text("Customer"), Column::text("Version"), Column::text("Since").hidden()];
+    let mut table =
+        Table::new("Subscriptions", columns, Empty::new("repeat", "Nobody has it", "Its subscribers show here."))
+            .dense();
+    for subscription in subscriptions {
+        let name = names.get(&subscription.customer_id).cloned().unwrap_or_else(|| "A customer".into());
+        let version = versions
+            .iter()
+            .find(|version| version.id == subscription.plan_version_id)
+            .map(|version| version.version.to_string());
+        table.row(vec![
+            Cell::name(name).to(audience.customer(subscription.customer_id)),
+            Cell::text(version.unwrap_or_default()),
+            Cell::text(day(subscription.anchor_on)),
+        ]);
+    }
+    table
+}

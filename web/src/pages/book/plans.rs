@@ -1,0 +1,118 @@
+//! What is sold: plans, add-ons and the tariffs of calls.
+
+use super::{prices, shell};
+use crate::error::PageResult;
+use crate::extract::Member;
+use crate::format;
+use crate::shell::Section;
+use crate::urls::Audience;
+use crate::views::book::{List, TableCard};
+use crate::views::parts::{Heading, Stats};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::{Badge, Tone};
+use actix_web::web;
+use db::PlanVersionId;
+use serde::Deserialize;
+use std::collections::HashMap;
+use subscription::{Plan, StoredTariff, Topic};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// Only the versions of this tariff.
+    tariff: String,
+}
+
+/// `GET /admin/plans`
+pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List> {
+    let tx = member.tx().await?;
+    let plans = subscription::plans(&tx).await?;
+    let mut in_use: HashMap<PlanVersionId, i64> = HashMap::new();
+    for subscription in subscription::all_active(&tx, member.now).await? {
+        *in_use.entry(subscription.plan_version_id).or_default() += 1;
+    }
+    let mut sold: HashMap<db::PlanId, i64> = HashMap::new();
+    for plan in &plans {
+        let versions = subscription::versions_of(&tx, plan.id).await?;
+        sold.insert(plan.id, versions.iter().filter_map(|version| in_use.get(&version.id)).sum());
+    }
+    let topics = subscription::topics(&tx).await?;
+    let tariffs = subscription::tariffs(&tx).await?;
+    let (add_ons, plans): (Vec<Plan>, Vec<Plan>) = plans.into_iter().partition(|plan| plan.is_add_on);
+    let mut cards = Vec::new();
+    if asked.tariff.is_empty() {
+        cards.push(card("Plans", plan_table(member.audience, &plans, &sold)));
+        cards.push(card("Add-ons", plan_table(member.audience, &add_ons, &sold)));
+    }
+    if member.audience == Audience::Tenant {
+        cards.push(card("Tariffs of calls", tariff_table(&tariffs, &topics, &asked.tariff)));
+    }
+    let tabs = if asked.tariff.is_empty() {
+        Vec::new()
+    } else {
+        vec![("All plans and tariffs".into(), member.audience.plans(), false)]
+    };
+    Ok(List {
+        shell: shell(&member, &tx, "Plans", Section::Plans).await?,
+        heading: Heading::new("Plans").facts("A version never changes once it is published; who has it keeps it."),
+        stats: Stats::default(),
+        search: None,
+        tabs,
+        cards,
+        pager: None,
+    })
+}
+
+fn card(title: &str, table: Table) -> TableCard {
+    TableCard { title: title.into(), all: None, table }
+}
+
+fn plan_table(audience: Audience, plans: &[Plan], sold: &HashMap<db::PlanId, i64>) -> Table {
+    let columns = vec![
+        Column::text("Name"),
+        Column::text("Term").hidden(),
+        Column::figures("Subscriptions").label("Subscriptions"),
+        Column::text("Version"),
+    ];
+    let empty = Empty::new("tag", "None yet", "What is sold by subscription shows here with its prices.");
+    let mut table = Table::new("Plans", columns, empty);
+    for plan in plans {
+        let (term, version) = match (&plan.newest, plan.archived_at) {
+            (_, Some(_)) => (String::new(), Badge::new("No longer sold", Tone::Plain)),
+            (None, None) => (String::new(), Badge::new("Not published", Tone::Soon)),
+            (Some(newest), None) => (
+                format::counted(newest.term_months.into(), "month", "months"),
+                Badge::new(format!("Version {}", newest.version), Tone::On),
+            ),
+        };
+        table.row(vec![
+            Cell::name(&plan.name).to(audience.plan(plan.id)).sub(&plan.description),
+            Cell::text(term),
+            Cell::figure(format::count(sold.get(&plan.id).copied().unwrap_or_default())),
+            Cell::none().with(version),
+        ]);
+    }
+    table
+}
+
+fn tariff_table(tariffs: &[StoredTariff], topics: &[Topic], only: &str) -> Table {
+    let columns =
+        vec![Column::text("Tariff"), Column::text("Price, tax included").full(), Column::text("Topics").hidden()];
+    let empty = Empty::new("tag", "No tariff", "A topic of a number points to a tariff; it shows here.");
+    let mut table = Table::new("Tariffs", columns, empty);
+    for tariff in tariffs.iter().filter(|tariff| only.is_empty() || tariff.name == only) {
+        let used: Vec<&str> =
+            topics.iter().filter(|topic| topic.tariff_id == tariff.id).map(|topic| topic.name.as_str()).collect();
+        table.row(vec![
+            Cell::name(&tariff.name).sub(format!(
+                "version {}, since {}",
+                tariff.version,
+                tariff.published_at.date_naive()
+            )),
+            Cell::text(prices::tariff_words(&tariff.tariff, tariff.currency))
+                .sub(prices::tariff_rules(&tariff.tariff, tariff.currency)),
+            Cell::text(if used.is_empty() { "no topic now".to_owned() } else { used.join(", ") }),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,164 @@
+//! Prices and tariffs in rows that people read. Rates keep the digits they have.
+
+use crate::format;
+use crate::views::table::{Cell, Column, Empty, Table};
+use money::{Currency, Decimal};
+use pricing::{Model, Per, PercentPrice, Price, RateStep, Tariff};
+
+/// The rows of a price: tiers, or one row.
+pub fn table(price: &Price, currency: Currency) -> Table {
+    let columns = vec![Column::text("For"), Column::figures(format!("Price, {currency}"))];
+    let mut table = Table::new("Prices", columns, Empty::new("tag", "No price", "It is included.")).dense();
+    model(&mut table, &price.model, currency);
+    for (limit, words) in [(price.minimum, "At least, in a period"), (price.maximum, "At most, in a period")] {
+        if let Some(limit) = limit {
+            table.row(vec![Cell::text(words), Cell::figure(currency.human_rate(limit))]);
+        }
+    }
+    table
+}
+
+fn model(table: &mut Table, model_of: &Model, currency: Currency) {
+    let rate = |rate: &Decimal| currency.human_rate(*rate);
+    match model_of {
+        Model::PerUnit { unit } => table.row(vec![Cell::text("Each"), Cell::figure(rate(unit))]),
+        Model::Graduated { tiers } | Model::Volume { tiers } => {
+            let slice = matches!(model_of, Model::Graduated { .. });
+            for tier in tiers {
+                let flat = if tier.flat.is_zero() { String::new() } else { format!("plus {} once", rate(&tier.flat)) };
+                let basis = if slice { "each within" } else { "each, when the whole falls here" };
+                table.row(vec![Cell::text(up_to(tier.up_to)).sub(basis), Cell::figure(rate(&tier.unit)).sub(flat)]);
+            }
+        }
+        Model::Package { size, amount, free } => {
+            let free = if free.is_zero() { String::new() } else { format!("after {} free", format::quantity(*free)) };
+            let started = format!("Each started {}", format::quantity(*size));
+            table.row(vec![Cell::text(started).sub(free), Cell::figure(rate(amount))]);
+        }
+        Model::Stairstep { tiers } => {
+            for tier in tiers {
+                table.row(vec![Cell::text(up_to(tier.up_to)).sub("in all"), Cell::figure(rate(&tier.amount))]);
+            }
+        }
+        Model::Percent(percent) => percentage(table, percent, currency),
+        Model::GraduatedPercent { tiers } => {
+            for tier in tiers {
+                let flat = if tier.flat.is_zero() { String::new() } else { format!("plus {} once", rate(&tier.flat)) };
+                table.row(vec![
+                    Cell::text(up_to(tier.up_to)),
+                    Cell::figure(format!("{}%", format::quantity(tier.percent))).sub(flat),
+                ]);
+            }
+        }
+        Model::By { dimension, cases, default } => {
+            for (case, price) in cases {
+                table.group(format!("{dimension}: {case}"));
+                model(table, &price.model, currency);
+            }
+            if let Some(price) = default {
+                table.group("Otherwise");
+                model(table, &price.model, currency);
+            }
+        }
+    }
+}
+
+fn percentage(table: &mut Table, percent: &PercentPrice, currency: Currency) {
+    let fixed = match percent.fixed_per_event.is_zero() {
+        true => String::new(),
+        false => format!("plus {} each", currency.human_rate(percent.fixed_per_event)),
+    };
+    table.row(vec![
+        Cell::text("Of the amount"),
+        Cell::figure(format!("{}%", format::quantity(percent.rate))).sub(fixed),
+    ]);
+    for (limit, words) in [
+        (percent.free_amount, "Free up to"),
+        (percent.minimum_per_event, "At least, each"),
+        (percent.maximum_per_event, "At most, each"),
+    ] {
+        if let Some(limit) = limit {
+            table.row(vec![Cell::text(words), Cell::figure(currency.human_rate(limit))]);
+        }
+    }
+    if let Some(free) = percent.free_events {
+        table.row(vec![Cell::text("Free"), Cell::figure(format::counted(free.into(), "event", "events"))]);
+    }
+}
+
+fn up_to(bound: Option<Decimal>) -> String {
+    bound.map_or_else(|| "Above".to_owned(), |bound| format!("Up to {}", format::quantity(bound)))
+}
+
+/// "€5.00, then €0.50/min, after 20:00 €0.25/min"
+pub fn tariff_words(tariff: &Tariff, currency: Currency) -> String {
+    let steps: Vec<String> = tariff.steps.iter().map(|step| step_words(step, tariff.per, currency)).collect();
+    let steps = steps.join(", ");
+    if tariff.connection.is_zero() {
+        steps
+    } else {
+        format!("{} to connect, then {steps}", currency.human_rate(tariff.connection))
+    }
+}
+
+fn step_words(step: &RateStep, per: Per, currency: Currency) -> String {
+    let unit = match per {
+        Per::Second => "s",
+        Per::Minute => "min",
+        Per::Hour => "h",
+    };
+    let rate = format!("{}/{unit}", currency.human_rate(step.rate));
+    if step.from_second == 0 { rate } else { format!("after {} {rate}", format::timer(step.from_second.into())) }
+}
+
+/// "each started 6 s, at least 60 s, at most €60.00 a call"
+pub fn tariff_rules(tariff: &Tariff, currency: Currency) -> String {
+    let mut rules = Vec::new();
+    match tariff.first_increment {
+        Some(first) => rules.push(format!("first {first} s, then each started {} s", tariff.increment)),
+        None => rules.push(format!("each started {} s", tariff.increment)),
+    }
+    if tariff.minimum_seconds > 0 {
+        rules.push(format!("at least {} s", tariff.minimum_seconds));
+    }
+    if tariff.free_seconds > 0 {
+        rules.push(format!("{} s free", tariff.free_seconds));
+    }
+    if let Some(maximum) = tariff.maximum {
+        rules.push(format!("at most {} a call", currency.human_rate(maximum)));
+    }
+    if !tariff.bands.is_empty() {
+        rules
+            .push(format!("{} of other prices", format::counted(tariff.bands.len() as i64, "time band", "time bands")));
+    }
+    rules.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pricing::Tier;
+
+    #[test]
+    fn each_tier_is_a_row_and_the_last_is_open() {
+        let tier = |up_to: Option<i64>, unit: &str| Tier {
+            up_to: up_to.map(Decimal::from),
+            unit: unit.parse().unwrap(),
+            flat: Decimal::ZERO,
+        };
+        let model = Model::Graduated { tiers: vec![tier(Some(1000), "1.2"), tier(None, "0.0095")] };
+        let price = Price { model, minimum: Some(Decimal::from(49)), maximum: None, flat_at_zero: false };
+        let table = table(&price, Currency::EUR);
+        let cells: Vec<_> = table
+            .rows
+            .iter()
+            .map(|row| match row {
+                crate::views::table::Row::Cells(cells) => {
+                    cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>()
+                }
+                crate::views::table::Row::Group(_) => Vec::new(),
+            })
+            .collect();
+        assert_eq!(cells, [["Up to 1,000", "€1.20"], ["Above", "€0.0095"], ["At least, in a period", "€49.00"]]);
+    }
+}

@@ -3,4 +3,5 @@
 mod models;
 mod print;
 mod runs;
+mod speed;
 mod world;

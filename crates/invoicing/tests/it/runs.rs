@@ -355,3 +355,23 @@ async fn a_run_tells_its_pace_and_the_home_page_what_was_billed() {
     let items = invoicing::run_items(&tx, id, Some(ItemState::Finalised), None, 10).await.unwrap();
     assert_eq!(items.len(), 4);
 }
+
+#[tokio::test]
+async fn the_audit_tells_what_was_broken_from_outside() {
+    let world = World::new().await;
+    many(&world, 3).await;
+    world.billed("2026-04-01").await;
+    for (damage, invariant) in [
+        ("GRANT UPDATE ON document_line TO ringtill_tenant", "I11"),
+        (
+            "UPDATE document_line SET amount_micros = amount_micros + 10000 WHERE ctid = (SELECT min(ctid) FROM document_line)",
+            "I9",
+        ),
+        ("UPDATE document_counter SET last_number = last_number + 1", "I6"),
+        ("DELETE FROM billed_service", "I7"),
+    ] {
+        world.database.as_owner(damage).await;
+        let found = world.violations().await;
+        assert!(found.iter().any(|violation| violation.starts_with(&format!("{invariant} "))), "{damage}: {found:?}");
+    }
+}

@@ -6,6 +6,7 @@ use crate::error::LedgerError;
 use crate::posting::{Posted, Posting, post_with_wallets_locked};
 use crate::reservation::{Reserve, Reserved};
 use crate::settlement::{ChargeKey, Settle, Settled};
+use crate::store::plan_for_size;
 use crate::store::reservations::{Decided, states_of, store_decided};
 use crate::store::settlements::{Closed, close, known, promised};
 use crate::store::wallets::lock_by_customer;
@@ -52,6 +53,7 @@ pub async fn reserve_batch(
     if let Some(wish) = wishes.iter().find(|wish| !wish.amount.is_positive()) {
         return Err(LedgerError::AmountMustBePositive(wish.amount));
     }
+    plan_for_size(tx).await?;
     let mut purses = purses(tx, wishes.iter().map(|wish| wish.customer_id)).await?;
     let mut open: HashMap<(CallId, String, u32), bool> = HashMap::new();
     for (call_id, leg, seq, state) in states_of(tx, wishes).await? {
@@ -85,6 +87,7 @@ pub async fn settle_batch(tx: &TenantTx, charges: &[Settle], now: DateTime<Utc>)
     if let Some(charge) = charges.iter().find(|charge| charge.charge.is_negative()) {
         return Err(LedgerError::ChargeMustNotBeNegative(charge.charge));
     }
+    plan_for_size(tx).await?;
     let mut purses = purses(tx, charges.iter().map(|charge| charge.customer_id)).await?;
     let known = known(tx, charges).await?;
     let promised = promised(tx, charges).await?;

@@ -1,7 +1,7 @@
 use crate::account::{AccountKind, AccountRef};
 use crate::error::LedgerError;
 use crate::posting::Posting;
-use crate::store::money;
+use crate::store::{money, plan_for_size};
 use ::money::Money;
 use chrono::{DateTime, Utc};
 use db::{TenantTx, TransactionId};
@@ -39,6 +39,9 @@ WITH posted AS (
 )
 SELECT id FROM posted";
 
+/// Up to here any plan will do.
+const SMALL_BATCH: usize = 10;
+
 #[derive(FromQueryResult)]
 struct IdRow {
     id: Uuid,
@@ -51,6 +54,9 @@ pub async fn write(
     postings: &[Posting],
     now: DateTime<Utc>,
 ) -> Result<HashSet<TransactionId>, LedgerError> {
+    if postings.len() > SMALL_BATCH {
+        plan_for_size(tx).await?;
+    }
     let tenant_id = tx.tenant_id();
     let count: usize = postings.iter().map(|posting| posting.entries().len()).sum();
     let (mut transactions, mut positions, mut accounts) =

@@ -139,7 +139,7 @@ pub struct Decided {
     pub is_open: bool,
 }
 
-/// The stored state of these reservations: `(call, leg, seq, state)`.
+/// The stored state of all reservations of these calls: `(call, leg, seq, state)`.
 pub async fn states_of(tx: &TenantTx, wishes: &[Reserve]) -> Result<Vec<(CallId, String, u32, String)>, LedgerError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -150,14 +150,8 @@ pub async fn states_of(tx: &TenantTx, wishes: &[Reserve]) -> Result<Vec<(CallId,
     }
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT r.call_id, r.leg, r.seq, r.state FROM unnest($2::uuid[], $3::text[], $4::int[]) AS k (call_id, leg, seq)
-             JOIN reservation r ON r.tenant_id = $1 AND r.call_id = k.call_id AND r.leg = k.leg AND r.seq = k.seq",
-            [
-                tx.tenant_id().into(),
-                wishes.iter().map(|wish| wish.call_id.uuid()).collect::<Vec<_>>().into(),
-                wishes.iter().map(|wish| wish.leg.code().to_owned()).collect::<Vec<_>>().into(),
-                wishes.iter().map(|wish| wish.seq as i32).collect::<Vec<_>>().into(),
-            ],
+            "SELECT call_id, leg, seq, state FROM reservation WHERE tenant_id = $1 AND call_id = ANY($2)",
+            [tx.tenant_id().into(), wishes.iter().map(|wish| wish.call_id.uuid()).collect::<Vec<_>>().into()],
         )
         .await?;
     Ok(rows.into_iter().map(|row| (row.call_id.into(), row.leg, row.seq as u32, row.state)).collect())

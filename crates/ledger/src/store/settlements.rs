@@ -7,7 +7,7 @@ use ::money::Money;
 use chrono::{DateTime, Utc};
 use db::{CallId, TenantTx, TransactionId};
 use sea_orm::FromQueryResult;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 pub async fn settle(tx: &TenantTx, charge: &Settle, now: DateTime<Utc>) -> Result<Settled, LedgerError> {
@@ -53,30 +53,39 @@ pub async fn settle(tx: &TenantTx, charge: &Settle, now: DateTime<Utc>) -> Resul
 pub async fn known(tx: &TenantTx, charges: &[Settle]) -> Result<HashMap<ChargeKey, (TransactionId, i64)>, LedgerError> {
     #[derive(FromQueryResult)]
     struct Row {
-        position: i64,
         id: Uuid,
+        kind: String,
+        key: String,
         unpaid_micros: i64,
     }
+    let tenant_id = tx.tenant_id();
+    let keys: HashMap<(&str, String), ChargeKey> =
+        charges.iter().map(|charge| ((charge.kind, charge.key()), charge.charge_key())).collect();
+    let kinds: BTreeSet<String> = charges.iter().map(|charge| charge.kind.to_owned()).collect();
+    let bad_debt: BTreeSet<Uuid> = charges
+        .iter()
+        .map(|charge| AccountRef::Book(AccountKind::BadDebt).id(tenant_id, charge.charge.currency()).uuid())
+        .collect();
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT k.position, t.id, coalesce((
-               SELECT -sum(e.amount_micros) FROM ledger_entry e
-               JOIN account a ON a.tenant_id = e.tenant_id AND a.id = e.account_id AND a.kind = 'bad_debt'
-               WHERE e.tenant_id = t.tenant_id AND e.transaction_id = t.id), 0)::bigint AS unpaid_micros
-             FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS k (kind, key, position)
-             JOIN ledger_transaction t ON t.tenant_id = $1 AND t.kind = k.kind AND t.key = k.key",
+            "SELECT t.id, t.kind, t.key, coalesce((SELECT -sum(e.amount_micros) FROM ledger_entry e
+               WHERE e.tenant_id = $1 AND e.transaction_id = t.id AND e.account_id = ANY($4)), 0)::bigint AS unpaid_micros
+             FROM ledger_transaction t WHERE t.tenant_id = $1 AND t.kind = ANY($2) AND t.key = ANY($3)",
             [
-                tx.tenant_id().into(),
-                charges.iter().map(|charge| charge.kind.to_owned()).collect::<Vec<_>>().into(),
+                tenant_id.into(),
+                kinds.into_iter().collect::<Vec<_>>().into(),
                 charges.iter().map(Settle::key).collect::<Vec<_>>().into(),
+                bad_debt.into_iter().collect::<Vec<_>>().into(),
             ],
         )
         .await?;
-    let keyed = |row: Row| {
-        let charge = charges.get(row.position as usize - 1)?;
-        Some((charge.charge_key(), (row.id.into(), row.unpaid_micros)))
-    };
-    Ok(rows.into_iter().filter_map(keyed).collect())
+    let mut known = HashMap::with_capacity(rows.len());
+    for row in rows {
+        if let Some(key) = keys.get(&(row.kind.as_str(), row.key)) {
+            known.insert(*key, (row.id.into(), row.unpaid_micros));
+        }
+    }
+    Ok(known)
 }
 
 /// An open reservation of a leg that is being settled.
@@ -90,31 +99,24 @@ pub struct Promised {
 pub async fn promised(tx: &TenantTx, charges: &[Settle]) -> Result<HashMap<(CallId, Leg), Vec<Promised>>, LedgerError> {
     #[derive(FromQueryResult)]
     struct Row {
-        position: i64,
+        call_id: Uuid,
+        leg: String,
         seq: i32,
         amount_micros: i64,
     }
+    let asked: HashMap<(Uuid, &str), (CallId, Leg)> =
+        charges.iter().map(|charge| ((charge.call_id.uuid(), charge.leg.code()), (charge.call_id, charge.leg))).collect();
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT k.position, r.seq, r.amount_micros
-             FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS k (call_id, leg, position)
-             JOIN reservation r ON r.tenant_id = $1 AND r.call_id = k.call_id AND r.leg = k.leg AND r.state = 'open'
-             ORDER BY k.position, r.seq",
-            [
-                tx.tenant_id().into(),
-                charges.iter().map(|charge| charge.call_id.uuid()).collect::<Vec<_>>().into(),
-                charges.iter().map(|charge| charge.leg.code().to_owned()).collect::<Vec<_>>().into(),
-            ],
+            "SELECT call_id, leg, seq, amount_micros FROM reservation
+             WHERE tenant_id = $1 AND call_id = ANY($2) AND state = 'open' ORDER BY call_id, leg, seq",
+            [tx.tenant_id().into(), charges.iter().map(|charge| charge.call_id.uuid()).collect::<Vec<_>>().into()],
         )
         .await?;
     let mut legs: HashMap<(CallId, Leg), Vec<Promised>> = HashMap::new();
     for row in rows {
-        let Some(charge) = charges.get(row.position as usize - 1) else { continue };
-        let promised = Promised { seq: row.seq, amount_micros: row.amount_micros };
-        let leg = legs.entry((charge.call_id, charge.leg)).or_default();
-        // a leg that comes twice in the batch is read twice
-        if leg.last().is_none_or(|last| last.seq < row.seq) {
-            leg.push(promised);
+        if let Some(leg) = asked.get(&(row.call_id, row.leg.as_str())) {
+            legs.entry(*leg).or_default().push(Promised { seq: row.seq, amount_micros: row.amount_micros });
         }
     }
     Ok(legs)

@@ -2,12 +2,12 @@
 //! there. Nothing else of that book can be seen through it.
 
 use super::customer::{self, Record};
-use super::invoice::{self, Of};
+use super::invoice;
+use super::lines::Of;
 use super::{pdf_answer, subscribed};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::shell::Section;
-use crate::urls;
 use crate::views::customers::Customer as CustomerView;
 use crate::views::invoices::Invoice as InvoiceView;
 use crate::views::parts::{Fact, Heading, PagePath};
@@ -85,7 +85,7 @@ pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResp
     let tx = seller_book(&member).await?;
     let view = invoicing::document(&tx, id).await?;
     let scheme = if member.site.is_local() { "http" } else { "https" };
-    let seen_at = format!("{scheme}://{}{}", member.site.host, urls::Audience::account_invoice(member.audience, id));
+    let seen_at = format!("{scheme}://{}{}", member.site.host, member.audience.account_invoice(id));
     let bytes = invoicing::pdf(&tx, id, Some(&seen_at), member.now).await?;
     tx.commit().await?;
     Ok(pdf_answer(&view.document.number, bytes))

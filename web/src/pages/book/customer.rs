@@ -7,12 +7,11 @@ use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
 use crate::shell::Section;
-use crate::urls::Audience;
-use crate::urls::with_query;
+use crate::urls::{Audience, with_query};
 use crate::views::customers::{Customer as CustomerView, WalletCard};
 use crate::views::parts::{Fact, Facts, Happening, Heading, PagePath, Stat, Stats, Timeline};
 use crate::views::table::{Cell, Column, Empty, Table};
-use crate::views::ui::Tone;
+use crate::views::ui::{Badge, Tone};
 use actix_web::web;
 use call_control::CallFilter;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -211,7 +210,7 @@ pub fn invoices(record: &Record, href: impl Fn(DocumentId) -> String) -> Table {
     let mut table = Table::new("Invoices", columns, empty);
     for document in &record.documents {
         let state = match (document.kind, record.statuses.get(&document.id)) {
-            (DocumentKind::CreditNote, _) | (_, None) => crate::views::ui::Badge::new("Credit note", Tone::Plain),
+            (DocumentKind::CreditNote, _) | (_, None) => Badge::new("Credit note", Tone::Plain),
             (_, Some(status)) => payment_status(*status),
         };
         table.row(vec![

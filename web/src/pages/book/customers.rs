@@ -1,5 +1,6 @@
 //! Customers by name, with what each has or owes.
 
+use super::needs::{LOW_WALLETS_SHOWN, low_wallet};
 use super::shell;
 use crate::error::PageResult;
 use crate::extract::Member;
@@ -41,9 +42,9 @@ pub async fn customers(member: Member, asked: web::Query<Asked>) -> PageResult<L
     let tx = member.tx().await?;
     let is_low = asked.wallet == "low";
     let mut found = if is_low {
-        let below = Money::from_micros(5 * money::MICROS_PER_UNIT, member.session.organisation.currency);
-        let ids: Vec<CustomerId> =
-            ledger::wallets_below(&tx, below, 100).await?.iter().map(|wallet| wallet.customer_id).collect();
+        let below = low_wallet(member.session.organisation.currency);
+        let low = ledger::wallets_below(&tx, below, LOW_WALLETS_SHOWN).await?;
+        let ids: Vec<CustomerId> = low.iter().map(|wallet| wallet.customer_id).collect();
         let mut found = subscription::customers_by_id(&tx, &ids).await?;
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found

@@ -58,21 +58,16 @@ async fn by_id(audience: Audience, tx: &TenantTx, asked: &str) -> PageResult<Opt
         return Ok(found.map(|subscription| audience.customer(subscription.customer_id)));
     }
     let is_tenant = audience == Audience::Tenant;
-    let href = |href: String| Some(href);
-    Ok(None
-        .or_else(|| asked.parse::<CallId>().ok().filter(|_| is_tenant).and_then(|id| href(audience.call(id))))
-        .or_else(|| {
-            asked
-                .parse::<AgentId>()
-                .ok()
-                .filter(|_| is_tenant)
-                .and_then(|id| href(with_query(&audience.calls(), &[("q", &id.to_string())])))
-        })
-        .or_else(|| asked.parse::<CustomerId>().ok().and_then(|id| href(audience.customer(id))))
-        .or_else(|| asked.parse::<DocumentId>().ok().and_then(|id| href(audience.invoice(id))))
-        .or_else(|| asked.parse::<DraftId>().ok().and_then(|id| href(audience.draft(id))))
-        .or_else(|| asked.parse::<PlanId>().ok().and_then(|id| href(audience.plan(id))))
-        .or_else(|| asked.parse::<RunId>().ok().and_then(|id| href(audience.run(id)))))
+    if let (Ok(id), true) = (asked.parse::<AgentId>(), is_tenant) {
+        return Ok(Some(with_query(&audience.calls(), &[("q", &id.to_string())])));
+    }
+    let call = || asked.parse::<CallId>().ok().filter(|_| is_tenant).map(|id| audience.call(id));
+    Ok(call()
+        .or_else(|| asked.parse::<CustomerId>().ok().map(|id| audience.customer(id)))
+        .or_else(|| asked.parse::<DocumentId>().ok().map(|id| audience.invoice(id)))
+        .or_else(|| asked.parse::<DraftId>().ok().map(|id| audience.draft(id)))
+        .or_else(|| asked.parse::<PlanId>().ok().map(|id| audience.plan(id)))
+        .or_else(|| asked.parse::<RunId>().ok().map(|id| audience.run(id))))
 }
 
 async fn hits(member: &Member, tx: &TenantTx, asked: &str) -> PageResult<Vec<Hit>> {

@@ -1,22 +1,22 @@
 //! One document or draft: lines that open to what lies beneath, tax, what was paid, and the PDF.
 
 use super::beneath::{beneath, opens};
-use super::words::{self, day, line_group, payment_status, period};
+use super::lines::{Of, groups, tax};
+use super::words::{self, day, payment_status, period};
 use super::{pdf_answer, shell};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
 use crate::shell::{Section, Shell};
 use crate::urls::{self, Audience, with_query};
-use crate::views::invoices::{Beneath, Invoice as InvoiceView, InvoiceLine, LineCalls, LineGroup};
+use crate::views::invoices::{Invoice as InvoiceView, LineCalls};
 use crate::views::parts::{Happening, Heading, Item, Items, PagePath, SumRow, Sums, Timeline};
-use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Tone};
 use actix_web::{HttpResponse, web};
 use db::{DocumentId, DraftId, LineId, TenantTx};
-use invoicing::{DocumentKind, DocumentView, Draft, DraftState, Grouped, Line, PERCENT_UNIT, TaxRow, Totals};
+use invoicing::{DocumentKind, DocumentView, Draft, DraftState, Grouped, Line, TaxRow, Totals};
 use jiff::tz::TimeZone;
-use money::{Currency, Money};
+use money::Money;
 use payments::{Payment, PaymentStatus};
 use serde::Deserialize;
 
@@ -25,30 +25,6 @@ use serde::Deserialize;
 pub struct Asked {
     /// The line that stands open.
     open: String,
-}
-
-/// Where the lines of a page lead.
-#[derive(Clone, Copy)]
-pub enum Of {
-    Document(Audience, DocumentId),
-    Draft(Audience, DraftId),
-    /// Lines that do not open: what somebody else's book keeps of us.
-    Closed,
-}
-
-impl Of {
-    fn beneath(self, line: LineId) -> Option<Beneath> {
-        let (open_href, part_href, close_href) = match self {
-            Of::Document(audience, id) => {
-                (audience.invoice_opened(id, line), audience.invoice_line(id, line), audience.invoice(id))
-            }
-            Of::Draft(audience, id) => {
-                (audience.draft_opened(id, line), audience.draft_line(id, line), audience.draft(id))
-            }
-            Of::Closed => return None,
-        };
-        Some(Beneath { open_href, part_href, close_href })
-    }
 }
 
 /// Money that came for a document.
@@ -115,15 +91,16 @@ pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResp
     let id: DocumentId = path.parse()?;
     let tx = member.tx().await?;
     let view = invoicing::document(&tx, id).await?;
-    let bytes = invoicing::pdf(&tx, id, Some(&seen_at(&member, id)), member.now).await?;
+    let bytes = invoicing::pdf(&tx, id, seen_at(&member, id).as_deref(), member.now).await?;
     tx.commit().await?;
     Ok(pdf_answer(&view.document.number, bytes))
 }
 
-/// Where the customer sees the document.
-fn seen_at(member: &Member, id: DocumentId) -> String {
+/// Where the customer sees the document: in the portal of a tenant. An organisation sees it on a host of its own.
+fn seen_at(member: &Member, id: DocumentId) -> Option<String> {
     let scheme = if member.site.is_local() { "http" } else { "https" };
-    format!("{scheme}://{}{}", member.site.host, urls::portal_invoice(id))
+    (member.audience == Audience::Tenant)
+        .then(|| format!("{scheme}://{}{}", member.site.host, urls::portal_invoice(id)))
 }
 
 /// `GET /admin/drafts/{draft_id}`
@@ -270,88 +247,6 @@ fn draft_page(
         payment_href: None,
         payment_amount: String::new(),
     })
-}
-
-fn groups(groups: &[Grouped], of: Of, mut opened: Option<(LineId, LineCalls)>) -> Vec<LineGroup> {
-    let mut shown = Vec::with_capacity(groups.len());
-    for group in groups {
-        let mut lines = Vec::with_capacity(group.lines.len());
-        for line in &group.lines {
-            let is_open = opened.as_ref().is_some_and(|(id, _)| *id == line.id);
-            let calls = if is_open { opened.take().map(|(_, calls)| calls) } else { None };
-            lines.push(shown_line(line, of, calls));
-        }
-        shown.push(LineGroup { name: line_group(group.group).into(), lines });
-    }
-    shown
-}
-
-fn shown_line(line: &Line, of: Of, opened: Option<LineCalls>) -> InvoiceLine {
-    let currency: Currency = line.amount.currency();
-    let is_percent = line.unit == PERCENT_UNIT;
-    let quantity = match (is_percent, line.unit.as_str()) {
-        (true, _) => format!("of {}", format::quantity(line.quantity)),
-        (false, "") => format::quantity(line.quantity),
-        (false, unit) => format!("{} {}", format::quantity(line.quantity), words::spoken(unit).to_lowercase()),
-    };
-    let price = match line.unit_price {
-        Some(percent) if is_percent => format!("{}%", format::quantity(percent)),
-        Some(price) => currency.human_rate(price),
-        None => "see below".to_owned(),
-    };
-    let service = period(line.service.starts_on, line.service.ends_on);
-    InvoiceLine {
-        id: line.id.to_string(),
-        text: line.text.clone(),
-        sub: if line.detail.is_empty() { service } else { format!("{service} · {}", line.detail) },
-        mark: if line.tax_percent.is_zero() { "no VAT".into() } else { String::new() },
-        quantity,
-        price: if opens(line) || line.unit_price.is_some() { price } else { String::new() },
-        net: line.amount.human_bare(),
-        beneath: of.beneath(line.id).filter(|_| opens(line)),
-        opened,
-    }
-}
-
-/// Tax by category and rate.
-pub fn tax(rows: &[TaxRow], totals: &Totals) -> Table {
-    let code = totals.gross.currency();
-    let columns = vec![
-        Column::text("Treatment"),
-        Column::figures("Rate").label("Rate"),
-        Column::figures(format!("Base, {code}")).label("Base"),
-        Column::figures(format!("Tax, {code}")).label("Tax"),
-    ];
-    let mut table = Table::new("Tax", columns, Empty::new("scale", "No tax", "No line carries tax.")).dense();
-    for row in rows {
-        table.row(vec![
-            Cell::text(treatment(&row.category)),
-            Cell::figure(format!("{}%", format::quantity(row.percent))),
-            Cell::figure(row.base.human_bare()),
-            Cell::figure(row.tax.human_bare()),
-        ]);
-    }
-    if !rows.is_empty() {
-        table.total(vec![
-            Cell::text("All"),
-            Cell::none(),
-            Cell::figure(totals.net.human_bare()),
-            Cell::figure(totals.tax.human_bare()),
-        ]);
-    }
-    table
-}
-
-/// EN 16931 letters in words.
-fn treatment(category: &str) -> String {
-    match category {
-        "S" => "Standard".into(),
-        "Z" => "Zero rate".into(),
-        "E" => "Exempt".into(),
-        "AE" => "Reverse charge".into(),
-        "O" => "Out of scope".into(),
-        other => other.to_owned(),
-    }
 }
 
 fn to_pay(totals: &Totals, taxes: &[TaxRow], paid: &[Paid], zone: &TimeZone) -> PageResult<Sums> {

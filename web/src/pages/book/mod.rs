@@ -13,6 +13,7 @@ mod home;
 mod invoice;
 mod invoices;
 mod ledger;
+mod lines;
 mod live;
 mod needs;
 mod numbers;

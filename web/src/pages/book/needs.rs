@@ -10,7 +10,7 @@ use crate::views::ui::Tone;
 use db::{CustomerId, TenantTx};
 use invoicing::Run;
 use ledger::Wallet;
-use money::Money;
+use money::{Currency, Money};
 use payments::{OpenItem, PaymentStatus};
 use std::collections::HashMap;
 use usage_metering::{SuspenseCause, SuspenseSummary};
@@ -19,6 +19,14 @@ use usage_metering::{SuspenseCause, SuspenseSummary};
 const LATE_NAMED: usize = 3;
 /// Below this many main units a prepaid wallet is nearly empty.
 const LOW_WALLET_UNITS: i64 = 5;
+
+/// Nearly empty wallets that one page lists.
+pub const LOW_WALLETS_SHOWN: u64 = 100;
+
+/// A wallet with less available than this is nearly empty.
+pub fn low_wallet(currency: Currency) -> Money {
+    Money::from_micros(LOW_WALLET_UNITS * money::MICROS_PER_UNIT, currency)
+}
 
 /// What wants a person now, the most urgent first.
 pub async fn needs(member: &Member, tx: &TenantTx) -> PageResult<Vec<Item>> {
@@ -30,11 +38,10 @@ pub async fn needs(member: &Member, tx: &TenantTx) -> PageResult<Vec<Item>> {
         .collect();
     let names = customer_names(tx, late.iter().take(LATE_NAMED).map(|item| item.customer_id)).await?;
     items.extend(overdue(member.audience, &late, &names));
-    let floor = Money::from_minor(0, member.session.organisation.currency)?;
-    let units = floor.checked_add(Money::from_micros(LOW_WALLET_UNITS * money::MICROS_PER_UNIT, floor.currency()))?;
-    let low = ledger::wallets_below(tx, units, 100).await?;
+    let below = low_wallet(member.session.organisation.currency);
+    let low = ledger::wallets_below(tx, below, LOW_WALLETS_SHOWN).await?;
     let names = customer_names(tx, low.iter().take(1).map(|wallet| wallet.customer_id)).await?;
-    items.extend(nearly_empty(member.audience, &low, &names, units));
+    items.extend(nearly_empty(member.audience, &low, &names, below));
     items.extend(invoicing::runs(tx, 1).await?.first().and_then(|run| left_out(member.audience, run)));
     Ok(items)
 }
@@ -103,7 +110,6 @@ fn left_out(audience: Audience, run: &Run) -> Option<Item> {
 mod tests {
     use super::*;
     use db::DocumentId;
-    use money::Currency;
 
     #[test]
     fn three_late_invoices_are_named_and_the_rest_is_counted() {

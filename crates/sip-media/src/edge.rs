@@ -122,7 +122,8 @@ impl Edge {
             }
         };
         if timeout(PATIENCE, ended).await.is_err() {
-            warn!(calls = self.shared.calls(), "Stopping with calls still up");
+            let hang_ups = self.shared.farewells.load(Ordering::Acquire);
+            warn!(calls = self.shared.calls(), hang_ups, "Stopping although not everybody has been told");
         }
         let durable = *self.shared.spool.durable().borrow();
         let handed_over = self.acknowledged.wait_for(|acknowledged| *acknowledged >= durable);

@@ -91,7 +91,7 @@ pub async fn settle_batch(tx: &TenantTx, charges: &[Settle], now: DateTime<Utc>)
     let mut purses = purses(tx, charges.iter().map(|charge| charge.customer_id)).await?;
     let known = known(tx, charges).await?;
     let promised = promised(tx, charges).await?;
-    let mut closed = Vec::new();
+    let (mut closed, mut freed) = (Vec::new(), Vec::new());
     let mut postings = Vec::with_capacity(charges.len());
     let mut fresh: HashMap<ChargeKey, (usize, Money)> = HashMap::with_capacity(charges.len());
     for charge in charges {
@@ -101,9 +101,11 @@ pub async fn settle_batch(tx: &TenantTx, charges: &[Settle], now: DateTime<Utc>)
             continue;
         }
         let mut used_before = 0;
+        let account = AccountRef::Customer(AccountKind::Wallet, charge.customer_id).id(tx.tenant_id(), purse.currency);
         for hold in promised.get(&(charge.call_id, charge.leg)).into_iter().flatten() {
             let used_micros = (charge.charge.micros() - used_before).clamp(0, hold.amount_micros);
             used_before += hold.amount_micros;
+            freed.push((account, hold.amount_micros));
             purse.headroom = purse.headroom.checked_add(Money::from_micros(hold.amount_micros, purse.currency))?;
             closed.push(Closed { call_id: charge.call_id, leg: charge.leg, promised: *hold, used_micros });
         }
@@ -113,9 +115,8 @@ pub async fn settle_batch(tx: &TenantTx, charges: &[Settle], now: DateTime<Utc>)
         fresh.insert(key, (postings.len(), unpaid));
         postings.push(posting_of(charge, paid, unpaid)?);
     }
-    // the hold goes first: a wallet whose balance fell before would stand below its floor for a statement
     close(tx, &closed, now).await?;
-    let posted = post_with_wallets_locked(tx, &postings, now).await?;
+    let posted = post_with_wallets_locked(tx, &postings, &freed, now).await?;
     let mut told: HashSet<ChargeKey> = HashSet::with_capacity(charges.len());
     let answer = |charge: &Settle| {
         let key = charge.charge_key();

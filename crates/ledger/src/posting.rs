@@ -2,7 +2,7 @@ use crate::account::{AccountKind, AccountRef};
 use crate::error::LedgerError;
 use crate::store;
 use chrono::{DateTime, Utc};
-use db::{CustomerId, TenantTx, TransactionId};
+use db::{AccountId, CustomerId, TenantTx, TransactionId};
 use money::{Currency, Money};
 use std::collections::{BTreeMap, HashMap};
 
@@ -94,19 +94,21 @@ pub async fn post_many(tx: &TenantTx, postings: &[Posting], now: DateTime<Utc>) 
             }
         }
     }
-    post_with_wallets_locked(tx, postings, now).await
+    post_with_wallets_locked(tx, postings, &[], now).await
 }
 
 pub(crate) async fn post_with_wallets_locked(
     tx: &TenantTx,
     postings: &[Posting],
+    freed: &[(AccountId, i64)],
     now: DateTime<Utc>,
 ) -> Result<Vec<Posted>, LedgerError> {
     if postings.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<TransactionId> = postings.iter().map(|_| TransactionId::new()).collect();
-    let written: std::collections::HashSet<TransactionId> = store::postings::write(tx, &ids, postings, now).await?;
+    let written: std::collections::HashSet<TransactionId> =
+        store::postings::write(tx, &ids, postings, freed, now).await?;
     let stored = if written.len() == postings.len() {
         HashMap::new()
     } else {

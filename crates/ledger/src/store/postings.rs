@@ -4,7 +4,7 @@ use crate::posting::Posting;
 use crate::store::{money, plan_for_size};
 use ::money::Money;
 use chrono::{DateTime, Utc};
-use db::{TenantTx, TransactionId};
+use db::{AccountId, TenantTx, TransactionId};
 use sea_orm::FromQueryResult;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -29,9 +29,13 @@ WITH posted AS (
   SELECT DISTINCT $1, e.account_id, e.account_kind, nullif(e.customer_id, $3), e.currency FROM entry e ORDER BY 2
   ON CONFLICT DO NOTHING
 ), moved AS (
-  UPDATE wallet w SET balance_micros = w.balance_micros + m.amount_micros
-  FROM (SELECT e.account_id, sum(e.amount_micros)::bigint AS amount_micros FROM entry e WHERE e.account_kind = 'wallet' GROUP BY 1) m
-  WHERE w.tenant_id = $1 AND w.account_id = m.account_id
+  UPDATE wallet w SET balance_micros = w.balance_micros + m.amount_micros, reserved_micros = w.reserved_micros - m.freed_micros
+  FROM (
+    SELECT x.account_id, sum(x.amount_micros)::bigint AS amount_micros, sum(x.freed_micros)::bigint AS freed_micros FROM (
+      SELECT e.account_id, e.amount_micros, 0 AS freed_micros FROM entry e WHERE e.account_kind = 'wallet'
+      UNION ALL SELECT f.account_id, 0, f.freed_micros FROM unnest($18::uuid[], $19::bigint[]) AS f (account_id, freed_micros)
+    ) x GROUP BY 1
+  ) m WHERE w.tenant_id = $1 AND w.account_id = m.account_id
 ), written AS (
   INSERT INTO ledger_entry (tenant_id, transaction_id, position, account_id, customer_id, currency, amount_micros, effective_at)
   SELECT $1, e.transaction_id, e.position, e.account_id, nullif(e.customer_id, $3), e.currency, e.amount_micros, e.effective_at
@@ -47,11 +51,13 @@ struct IdRow {
     id: Uuid,
 }
 
-/// Writes the postings whose key is not known yet, under these ids; the ids that were written. Wallets must be locked.
+/// Writes the postings whose key is not known yet, under these ids; the ids that were written. Wallets must be locked. `freed` is
+/// what wallets no longer hold: it leaves their reserved part by the same update, for a wallet updated twice is checked twice.
 pub async fn write(
     tx: &TenantTx,
     ids: &[TransactionId],
     postings: &[Posting],
+    freed: &[(AccountId, i64)],
     now: DateTime<Utc>,
 ) -> Result<HashSet<TransactionId>, LedgerError> {
     if postings.len() > SMALL_BATCH {
@@ -96,6 +102,8 @@ pub async fn write(
                 customers.into(),
                 currencies.into(),
                 amounts.into(),
+                freed.iter().map(|(account_id, _)| account_id.uuid()).collect::<Vec<_>>().into(),
+                freed.iter().map(|(_, micros)| *micros).collect::<Vec<_>>().into(),
             ],
         )
         .await?;

@@ -104,8 +104,10 @@ pub async fn promised(tx: &TenantTx, charges: &[Settle]) -> Result<HashMap<(Call
         seq: i32,
         amount_micros: i64,
     }
-    let asked: HashMap<(Uuid, &str), (CallId, Leg)> =
-        charges.iter().map(|charge| ((charge.call_id.uuid(), charge.leg.code()), (charge.call_id, charge.leg))).collect();
+    let asked: HashMap<(Uuid, &str), (CallId, Leg)> = charges
+        .iter()
+        .map(|charge| ((charge.call_id.uuid(), charge.leg.code()), (charge.call_id, charge.leg)))
+        .collect();
     let rows: Vec<Row> = tx
         .rows(
             "SELECT call_id, leg, seq, amount_micros FROM reservation
@@ -130,21 +132,15 @@ pub struct Closed {
     pub used_micros: i64,
 }
 
-/// Closes reservations as settled and gives their hold back to wallets that are locked.
+/// Closes reservations as settled. What they held leaves the wallets with the posting that follows.
 pub async fn close(tx: &TenantTx, closed: &[Closed], now: DateTime<Utc>) -> Result<(), LedgerError> {
     if closed.is_empty() {
         return Ok(());
     }
     tx.run(
-        "WITH closed AS (
-           UPDATE reservation r SET state = 'settled', closed_at = $2, used_micros = c.used_micros
-           FROM unnest($3::uuid[], $4::text[], $5::int[], $6::bigint[]) AS c (call_id, leg, seq, used_micros)
-           WHERE r.tenant_id = $1 AND r.call_id = c.call_id AND r.leg = c.leg AND r.seq = c.seq AND r.state = 'open'
-           RETURNING r.wallet_id, r.amount_micros
-         )
-         UPDATE wallet w SET reserved_micros = w.reserved_micros - c.amount_micros
-         FROM (SELECT wallet_id, sum(amount_micros)::bigint AS amount_micros FROM closed GROUP BY 1) c
-         WHERE w.tenant_id = $1 AND w.id = c.wallet_id",
+        "UPDATE reservation r SET state = 'settled', closed_at = $2, used_micros = c.used_micros
+         FROM unnest($3::uuid[], $4::text[], $5::int[], $6::bigint[]) AS c (call_id, leg, seq, used_micros)
+         WHERE r.tenant_id = $1 AND r.call_id = c.call_id AND r.leg = c.leg AND r.seq = c.seq AND r.state = 'open'",
         [
             tx.tenant_id().into(),
             now.into(),

@@ -25,6 +25,24 @@ async fn the_database_refuses_entries_that_do_not_sum_to_zero() {
 }
 
 #[tokio::test]
+async fn the_database_refuses_entries_of_a_transaction_that_is_not_there() {
+    let stage = Stage::set().await;
+    stage.customer_with("10.00").await;
+    let forged = stage
+        .tx()
+        .await
+        .run(
+            "INSERT INTO ledger_entry (tenant_id, transaction_id, position, account_id, currency, amount_micros, effective_at)
+             SELECT $1, $1, row_number() OVER (), a.id, 'EUR', CASE a.kind WHEN 'wallet' THEN 1 ELSE -1 END, now()
+             FROM account a WHERE a.tenant_id = $1 AND a.kind IN ('wallet', 'processor_clearing')",
+            [stage.tenant_id.into()],
+        )
+        .await;
+    let constraint = db::constraint_of(&forged.unwrap_err());
+    assert_eq!(constraint.as_deref(), Some("entries_have_transaction_and_account"));
+}
+
+#[tokio::test]
 async fn entries_are_never_edited_or_deleted_by_the_role_that_serves() {
     let stage = Stage::set().await;
     stage.customer_with("10.00").await;

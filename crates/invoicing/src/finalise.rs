@@ -145,10 +145,12 @@ async fn write(tx: &TenantTx, drafts_to_write: Vec<Draft>, now: DateTime<Utc>) -
     issue(tx, &organisation.series_prefix, &mut documents, now).await?;
     let done: Vec<DraftId> = documents.iter().map(|document| document.draft_id).collect();
     drafts::mark_final(tx, &done, now).await?;
-    for document in &documents {
+    let event = |document: &NewDocument| {
         let text = format!("Invoice {} over {}.", document.number, document.content.totals.gross.human());
-        subscription::add_customer_event(tx, document.customer_id, "invoice", &text, now, now).await?;
-    }
+        (document.customer_id, text)
+    };
+    let events: Vec<(CustomerId, String)> = documents.iter().map(event).collect();
+    subscription::add_customer_events(tx, "invoice", &events, now, now).await?;
     Ok(documents
         .iter()
         .map(|document| Item {

@@ -229,6 +229,20 @@ pub async fn add_customer_event(
     store::insert_event(tx, customer_id, kind, text, at.min(now)).await
 }
 
+/// Writes an entry of one kind for each of many customers, in one statement: for runs.
+pub async fn add_customer_events(
+    tx: &TenantTx,
+    kind: &str,
+    events: &[(CustomerId, String)],
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    store::insert_events(tx, kind, events, at.min(now)).await
+}
+
 /// The newest entries of the customer's timeline.
 pub async fn customer_events(tx: &TenantTx, customer_id: CustomerId, limit: u64) -> Result<Vec<CustomerEvent>> {
     store::events(tx, customer_id, limit).await

@@ -157,6 +157,24 @@ pub(crate) async fn insert_event(
     Ok(())
 }
 
+pub(crate) async fn insert_events(
+    tx: &TenantTx,
+    kind: &str,
+    events: &[(CustomerId, String)],
+    at: DateTime<Utc>,
+) -> Result<()> {
+    let rows = events.iter().map(|(customer_id, text)| customer_event::ActiveModel {
+        tenant_id: Set(tx.tenant_id().uuid()),
+        id: Set(Uuid::now_v7()),
+        customer_id: Set(customer_id.uuid()),
+        at: Set(at),
+        kind: Set(kind.to_owned()),
+        text: Set(text.clone()),
+    });
+    customer_event::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    Ok(())
+}
+
 pub(crate) async fn events(tx: &TenantTx, customer_id: CustomerId, limit: u64) -> Result<Vec<CustomerEvent>> {
     let rows = customer_event::Entity::find()
         .filter(customer_event::Column::TenantId.eq(tx.tenant_id().uuid()))

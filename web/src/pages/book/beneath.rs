@@ -7,16 +7,20 @@ use crate::urls::{Audience, with_query};
 use crate::views::invoices::LineCalls;
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::Link;
-use call_control::CallPage;
+use call_control::{CallPage, ChargedBy};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{AgentId, CustomerId, TenantTx};
 use invoicing::{Line, LineSource};
 use jiff::tz::TimeZone;
-use std::collections::HashMap;
+use money::Decimal;
+use std::collections::{BTreeMap, HashMap};
 use usage_metering::DimensionSum;
 
 /// Calls that open in place; the rest is behind a link.
 const CALLS_SHOWN: u64 = 50;
+
+/// The dimension that tells who charged a call.
+const CHARGED_BY: &str = "charged_by";
 
 /// True when a line opens.
 pub fn opens(line: &Line) -> bool {
@@ -42,7 +46,7 @@ pub async fn beneath(
             let asked = customer_id.to_string();
             Ok(calls(audience, &page, &asked, *from, *to, zone))
         }
-        LineSource::Usage { subscription_id, component_key, meter, from, to, .. } => {
+        LineSource::Usage { subscription_id, component_key, meter, filter, from, to } => {
             let is_of_calls = matches!(meter.as_str(), "calls" | "minutes" | "charge");
             if audience == Audience::Tenant && is_of_calls {
                 let of =
@@ -55,8 +59,10 @@ pub async fn beneath(
                 "seat_days" => &["agent"],
                 _ => &["number"],
             };
-            let sums = usage_metering::by_dimension(tx, Some(customer_id), meter, dimensions, *from, *to).await?;
-            Ok(usage(meter, &sums, &HashMap::new()))
+            let asked: Vec<&str> =
+                dimensions.iter().copied().chain(filter.keys().map(String::as_str)).chain([CHARGED_BY]).collect();
+            let sums = usage_metering::by_dimension(tx, Some(customer_id), meter, &asked, *from, *to).await?;
+            Ok(usage(meter, &of_component(sums, dimensions, filter, is_of_calls), &HashMap::new()))
         }
         LineSource::Seats { measure, from, to, .. } => {
             let meter = if measure == "peak" { "seat_peak" } else { "seat_days" };
@@ -65,6 +71,29 @@ pub async fn beneath(
         }
         LineSource::None => Ok(usage("", &[], &HashMap::new())),
     }
+}
+
+/// The usage that a component charges, by some dimensions: what passes its filter, and is not charged by a tariff already.
+fn of_component(
+    sums: Vec<DimensionSum>,
+    dimensions: &[&str],
+    filter: &BTreeMap<String, String>,
+    is_of_calls: bool,
+) -> Vec<DimensionSum> {
+    let leaves_tariffs = is_of_calls && !filter.contains_key(CHARGED_BY);
+    let mut kept: BTreeMap<BTreeMap<String, String>, (Decimal, i64)> = BTreeMap::new();
+    for mut sum in sums {
+        let passes = filter.iter().all(|(dimension, wanted)| sum.dimensions.get(dimension) == Some(wanted));
+        let by_tariff = sum.dimensions.get(CHARGED_BY).is_some_and(|by| by == ChargedBy::Tariff.as_str());
+        if !passes || (leaves_tariffs && by_tariff) {
+            continue;
+        }
+        sum.dimensions.retain(|dimension, _| dimensions.contains(&dimension.as_str()));
+        let (quantity, events) = kept.entry(sum.dimensions).or_default();
+        *quantity += sum.quantity;
+        *events += sum.events;
+    }
+    kept.into_iter().map(|(dimensions, (quantity, events))| DimensionSum { dimensions, quantity, events }).collect()
 }
 
 fn calls(
@@ -136,8 +165,7 @@ fn usage(meter: &str, sums: &[DimensionSum], agents: &HashMap<AgentId, String>) 
             Cell::figure(format::quantity(sum.quantity.round_dp(4))),
         ]);
     }
-    let (quantity, events) =
-        sums.iter().fold((money::Decimal::ZERO, 0), |(q, e), sum| (q + sum.quantity, e + sum.events));
+    let (quantity, events) = sums.iter().fold((Decimal::ZERO, 0), |(q, e), sum| (q + sum.quantity, e + sum.events));
     if sums.len() > 1 {
         table.total(vec![
             Cell::text("All"),
@@ -146,4 +174,30 @@ fn usage(meter: &str, sums: &[DimensionSum], agents: &HashMap<AgentId, String>) 
         ]);
     }
     LineCalls { table, more: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beneath_a_component_lies_what_passes_its_filter_and_no_tariff_has_charged() {
+        let sum = |number: &str, by: &str, handled: &str, quantity: i64| DimensionSum {
+            dimensions: [("number", number), (CHARGED_BY, by), ("handled_by", handled)]
+                .map(|(dimension, value)| (dimension.to_owned(), value.to_owned()))
+                .into(),
+            quantity: quantity.into(),
+            events: 1,
+        };
+        let sums = vec![
+            sum("+49", "component", "overflow", 3),
+            sum("+49", "component", "core", 5),
+            sum("+49", "tariff", "overflow", 7),
+            sum("+353", "component", "overflow", 11),
+        ];
+        let filter = BTreeMap::from([("handled_by".to_owned(), "overflow".to_owned())]);
+        let kept = of_component(sums, &["number"], &filter, true);
+        let shown: Vec<_> = kept.iter().map(|sum| (sum.dimensions["number"].as_str(), sum.quantity)).collect();
+        assert_eq!(shown, [("+353", 11.into()), ("+49", 3.into())]);
+    }
 }

@@ -14,6 +14,7 @@ use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::Tone;
 use actix_web::web;
 use call_control::{Call, CallDetail, CallEventLine, ChargedBy, PricedBy};
+use chrono::{DateTime, Utc};
 use db::CallId;
 use jiff::tz::TimeZone;
 use money::Money;
@@ -213,24 +214,40 @@ fn shares(detail: &CallDetail) -> PageResult<(Vec<Share>, String)> {
 }
 
 fn timeline(detail: &CallDetail, zone: &TimeZone) -> Vec<Happening> {
+    let call = &detail.call;
     let mut steps: Vec<Happening> =
         detail.events.iter().filter(|event| event.kind != "heartbeat").map(|event| happening(event, zone)).collect();
-    if let Some(at) = detail.call.settled_at {
-        let mut step = Happening::new(format::second(at, zone), "Settled", Tone::Good);
-        if let Some(charge) = detail.call.charge {
-            step = step.amount(charge.human());
-        }
-        steps.push(step);
+    if steps.is_empty() {
+        steps = known(call, zone);
+    }
+    // What comes on a later day says its day.
+    let day = |at: DateTime<Utc>| format::zoned(at, zone).date();
+    let stamp = |at: DateTime<Utc>| {
+        if day(at) == day(call.started_at) { format::second(at, zone) } else { format::short(at, zone) }
+    };
+    if let Some(at) = call.settled_at {
+        let step = Happening::new(stamp(at), "Settled", Tone::Good);
+        steps.push(step.amount(call.charge.map(|charge| charge.human()).unwrap_or_default()));
     }
     for correction in &detail.corrections {
-        let at = format::second(correction.at, zone);
-        steps.push(
-            Happening::new(at, "Corrected", Tone::Soon)
-                .note(&correction.reason)
-                .amount(correction.amount.human_signed()),
-        );
+        let step = Happening::new(stamp(correction.at), "Corrected", Tone::Soon).note(&correction.reason);
+        steps.push(step.amount(correction.amount.human_signed()));
     }
     steps
+}
+
+/// The story of a call that came whole, without the events of an edge.
+fn known(call: &Call, zone: &TimeZone) -> Vec<Happening> {
+    let ended = call.end_cause.as_deref().map(spoken).unwrap_or_default();
+    [
+        (Some(call.started_at), "Call in", format!("to {}", format::phone(&call.called))),
+        (call.answered_at, "Answered", String::new()),
+        (call.meter_started_at, "The meter starts", String::new()),
+        (call.ended_at, "Call ends", ended),
+    ]
+    .into_iter()
+    .filter_map(|(at, title, note)| Some(Happening::new(format::second(at?, zone), title, Tone::Plain).note(note)))
+    .collect()
 }
 
 fn happening(event: &CallEventLine, zone: &TimeZone) -> Happening {

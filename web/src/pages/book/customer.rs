@@ -145,8 +145,12 @@ pub fn facts(record: &Record) -> Facts {
     let customer = &record.customer;
     let mut facts = vec![
         Fact::new("Customer number", &customer.customer_no),
-        Fact::new("Pays", if customer.billing == Billing::Prepaid { "from a wallet" } else { "by invoice" })
-            .quiet(format!("in {} days", customer.payment_terms_days)),
+        Fact::new("Pays", if customer.billing == Billing::Prepaid { "from a wallet" } else { "by invoice" }).quiet(
+            match customer.billing {
+                Billing::Prepaid => String::new(),
+                Billing::Postpaid => format!("in {} days", customer.payment_terms_days),
+            },
+        ),
         Fact::new("Tax", spoken(customer.tax_treatment.as_str())).quiet(customer.tax_id.clone().unwrap_or_default()),
         Fact::new("Country", &customer.country).quiet(&customer.time_zone),
         Fact::new("Currency", customer.currency.code()),

@@ -175,13 +175,13 @@ pub fn page(
     let mut heading =
         Heading::new(format!("{} {what} {}", document.totals.gross.human(), document.frozen.recipient.name)).facts(
             format!(
-                "{} · {}, {} · issued",
+                "{} · {}, {} ",
                 document.number,
                 period(document.period_starts_on, document.period_ends_on),
                 document.frozen.time_zone
             ),
         );
-    heading = heading.at(format::stamp(document.issued_at, zone));
+    heading = heading.at(format::stamp(document.issued_at, zone)).remark("when it was issued");
     heading.badge = match (document.kind, view.credited_by, status) {
         (DocumentKind::CreditNote, ..) => Some(Badge::new("Credit note", Tone::Plain)),
         (_, Some(_), _) => Some(Badge::new("Credited", Tone::Plain)),

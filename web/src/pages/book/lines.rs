@@ -53,9 +53,11 @@ fn shown_line(line: &Line, of: Of, opened: Option<LineCalls>) -> InvoiceLine {
     let currency: Currency = line.amount.currency();
     let is_percent = line.unit == PERCENT_UNIT;
     let quantity = match (is_percent, line.unit.as_str()) {
-        (true, _) => format!("of {}", format::quantity(line.quantity)),
-        (false, "") => format::quantity(line.quantity),
-        (false, unit) => format!("{} {}", format::quantity(line.quantity), words::spoken(unit).to_lowercase()),
+        (true, _) => format!("of {}", format::quantity(line.quantity.round_dp(2))),
+        (false, "") => format::quantity(line.quantity.round_dp(2)),
+        (false, unit) => {
+            format!("{} {}", format::quantity(line.quantity.round_dp(2)), words::spoken(unit).to_lowercase())
+        }
     };
     let price = match line.unit_price {
         Some(percent) if is_percent => format!("{}%", format::quantity(percent)),

@@ -90,7 +90,7 @@ fn up_to(bound: Option<Decimal>) -> String {
     bound.map_or_else(|| "Above".to_owned(), |bound| format!("Up to {}", format::quantity(bound)))
 }
 
-/// "€5.00, then €0.50/min, after 20:00 €0.25/min"
+/// "€5.00 to connect, then €0.50/min, after 20 min €0.25/min"
 pub fn tariff_words(tariff: &Tariff, currency: Currency) -> String {
     let steps: Vec<String> = tariff.steps.iter().map(|step| step_words(step, tariff.per, currency)).collect();
     let steps = steps.join(", ");
@@ -108,7 +108,12 @@ fn step_words(step: &RateStep, per: Per, currency: Currency) -> String {
         Per::Hour => "h",
     };
     let rate = format!("{}/{unit}", currency.human_rate(step.rate));
-    if step.from_second == 0 { rate } else { format!("after {} {rate}", format::timer(step.from_second.into())) }
+    if step.from_second == 0 { rate } else { format!("after {} {rate}", after(step.from_second)) }
+}
+
+/// "20 min", "90 s": never what could be read as a time of day.
+fn after(seconds: u32) -> String {
+    if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
 }
 
 /// "each started 6 s, at least 60 s, at most €60.00 a call"

@@ -116,7 +116,11 @@ fn counted(component: &Component) -> Option<(&str, Aggregate, &str)> {
 
 fn told(component: &Component, quantity: Decimal) -> String {
     let unit = counted(component).map_or("", |(_, _, unit)| unit);
-    let used = format!("{} {unit}", format::quantity(quantity.round_dp(1)));
+    let used = match unit {
+        // Meters of money: their quantity is an amount.
+        "share" | "charge" => format!("{} as {unit}", format::quantity(quantity.round_dp(2))),
+        _ => format!("{} {unit}", format::quantity(quantity.round_dp(1))),
+    };
     if component.included.is_zero() {
         used
     } else {

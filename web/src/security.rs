@@ -149,10 +149,11 @@ mod tests {
 
     #[actix_web::test]
     async fn every_answer_carries_the_headers_and_a_foreign_form_is_refused() {
-        use actix_web::{App, middleware::from_fn, test, web};
+        use actix_web::{App, HttpResponse, middleware::from_fn, test, web};
         let app = test::init_service(
             App::new()
                 .wrap(from_fn(guard))
+                .wrap(from_fn(super::headers))
                 .route("/x", web::post().to(HttpResponse::Ok))
                 .route("/v1/x", web::post().to(HttpResponse::Ok)),
         )

@@ -1,0 +1,12 @@
+//! The roof over a real database: who gets in, what each may see, and what is refused.
+
+mod book;
+mod browser;
+mod desk;
+mod door;
+mod forgery;
+mod hosts;
+mod portal;
+mod streams;
+mod walls;
+mod world;

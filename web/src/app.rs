@@ -19,6 +19,8 @@ pub struct App {
     pub clock: Clock,
     /// The operator's own host name.
     pub host: String,
+    /// Where the web listens: part of an address on this machine, never of a public one.
+    pub port: u16,
     /// Signs what an agent's phone carries.
     pub tokens: Arc<TokenKeys>,
     /// Set while this process runs a SIP edge.
@@ -42,6 +44,7 @@ impl App {
             db,
             clock,
             host: config.http.host.clone(),
+            port: config.http.listen.port(),
             tokens: Arc::new(TokenKeys::new(("1".into(), config.secret.clone()), Vec::new())?),
             edge: Arc::default(),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),

@@ -40,6 +40,11 @@ impl Site {
         self.host == "localhost" || self.host.ends_with(".localhost") || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// The start of an absolute address on this site, for what is read outside a browser. Never taken from a request.
+    pub fn origin(&self, app: &App) -> String {
+        if self.is_local() { format!("http://{}:{}", self.host, app.port) } else { format!("https://{}", self.host) }
+    }
+
     /// The name of a cookie. `__Host-` binds it to this one host and to TLS, so that no neighbour can set or read it.
     /// Browsers refuse that prefix without `Secure`, and some refuse `Secure` on `http://localhost`: there it is left out.
     pub fn cookie_name(&self, name: &str) -> String {

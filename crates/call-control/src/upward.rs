@@ -282,8 +282,8 @@ impl<'a> Sums<'a> {
         let number = BTreeMap::from([("number".to_owned(), fact.called.clone())]);
         let mut kind = number.clone();
         kind.insert("direction".to_owned(), "inbound".to_owned());
-        let more = [("charged_by", &fact.charged_by), ("handled_by", &fact.handled_by)];
-        kind.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+        // How the level below charged its caller is not how this book charges: a tariff there must not pass for one here.
+        kind.extend(fact.handled_by.clone().map(|handled_by| ("handled_by".to_owned(), handled_by)));
         self.put("calls", hour, kind.clone(), Decimal::ONE);
         self.put("minutes", hour, kind, minutes(seconds.unsigned_abs()));
         // A prepaid child pays its share call by call, from its wallet: it must not meet it again on a document.

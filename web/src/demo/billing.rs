@@ -2,7 +2,7 @@
 
 use super::World;
 use super::random::Random;
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use db::{Db, TenantId};
 use invoicing::Phase;
 use payments::{Method, NewPayment};
@@ -31,7 +31,7 @@ async fn run_invoices(db: &Db, tenant_id: TenantId, until_on: NaiveDate, at: Dat
     Ok(())
 }
 
-/// Most pay in time; one in six forgets, so that somebody is overdue.
+/// Everybody pays in time, but for the newest invoices: of those one in three is forgotten, so that somebody is overdue.
 async fn pay_invoices(db: &Db, tenant_id: TenantId, issued_on: NaiveDate, now: DateTime<Utc>) -> anyhow::Result<()> {
     let received_at = super::history::at(issued_on + Days::new(PAID_AFTER_DAYS), 10, 30);
     if received_at > now {
@@ -40,7 +40,8 @@ async fn pay_invoices(db: &Db, tenant_id: TenantId, issued_on: NaiveDate, now: D
     let tx = db.tenant(tenant_id).await?;
     for customer in subscription::customers(&tx, &subscription::CustomerFilter::default()).await? {
         for open in invoicing::open_documents(&tx, customer.id).await? {
-            let forgets = Random::of(&open.number).between(1, 6) == 1;
+            let is_newest = received_at + TimeDelta::days(31) > now;
+            let forgets = is_newest && Random::of(&open.number).between(1, 3) == 1;
             if !open.due.is_zero() && !forgets && open.issued_on == issued_on {
                 let payment = NewPayment {
                     customer_id: customer.id,

@@ -84,7 +84,7 @@ async fn top_ups(tx: &TenantTx, cast: &[&Cast], day: NaiveDate, now: DateTime<Ut
         return Ok(());
     }
     for cast in cast.iter().filter(|cast| cast.caller.billing == Billing::Prepaid) {
-        let amount = Money::from_micros(i64::from(cast.caller.calls_a_week) * 10_000_000, super::euro());
+        let amount = Money::from_micros(i64::from(cast.caller.calls_a_week) * 17_000_000, super::euro());
         let payment = NewPayment {
             customer_id: cast.customer_id,
             amount,

@@ -14,6 +14,14 @@
   const well = () => state(paused ? "Paused" : "Streaming", paused ? "" : "ok");
   const stale = (is) => all("stale").forEach((note) => { note.hidden = !is; });
 
+  // A page that is left hangs up by itself; the browser would call it an error. A page that comes back from the cache is old.
+  htmx.createEventSource = (url) => {
+    const source = new EventSource(url, { withCredentials: true });
+    addEventListener("pagehide", () => source.close());
+    return source;
+  };
+  addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+
   document.addEventListener("htmx:sseOpen", () => { well(); stale(false); });
   document.addEventListener("htmx:sseError", () => { state("Reconnecting", "warn"); stale(true); });
   document.addEventListener("htmx:sseBeforeMessage", (e) => {   // nothing is taken from under the hand

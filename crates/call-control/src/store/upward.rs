@@ -14,7 +14,6 @@ pub struct FactRow {
     pub called: String,
     pub number_id: Uuid,
     pub handled_by: Option<String>,
-    pub charged_by: Option<String>,
     pub holds_upward: bool,
     pub currency: Option<String>,
     /// `None`: never metered.
@@ -26,7 +25,7 @@ pub struct FactRow {
 pub async fn facts(tx: &TenantTx, ids: &[CallId]) -> Result<Vec<FactRow>> {
     let rows = tx
         .rows(
-            "SELECT id, started_at, ended_at, called, number_id, handled_by, charged_by, holds_upward, currency, billed_seconds, net_micros
+            "SELECT id, started_at, ended_at, called, number_id, handled_by, holds_upward, currency, billed_seconds, net_micros
              FROM call WHERE tenant_id = $1 AND id = ANY($2) AND ended_at IS NOT NULL ORDER BY started_at, id",
             [tx.tenant_id().into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
         )

@@ -84,8 +84,7 @@ pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResp
     let id: DocumentId = path.parse()?;
     let tx = seller_book(&member).await?;
     let view = invoicing::document(&tx, id).await?;
-    let scheme = if member.site.is_local() { "http" } else { "https" };
-    let seen_at = format!("{scheme}://{}{}", member.site.host, member.audience.account_invoice(id));
+    let seen_at = format!("{}{}", member.site.origin(&member.app), member.audience.account_invoice(id));
     let bytes = invoicing::pdf(&tx, id, Some(&seen_at), member.now).await?;
     tx.commit().await?;
     Ok(pdf_answer(&view.document.number, bytes))

@@ -98,9 +98,7 @@ pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResp
 
 /// Where the customer sees the document: in the portal of a tenant. An organisation sees it on a host of its own.
 fn seen_at(member: &Member, id: DocumentId) -> Option<String> {
-    let scheme = if member.site.is_local() { "http" } else { "https" };
-    (member.audience == Audience::Tenant)
-        .then(|| format!("{scheme}://{}{}", member.site.host, urls::portal_invoice(id)))
+    (member.audience == Audience::Tenant).then(|| format!("{}{}", member.site.origin(&member.app), urls::portal_invoice(id)))
 }
 
 /// `GET /admin/drafts/{draft_id}`

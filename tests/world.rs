@@ -2,10 +2,13 @@
 //! Never: knows an expected figure. Invariant: what a test starts ends with it, and two tests share nothing.
 //! Start at [`Program::on_the_demo_world`].
 
+#[path = "world/guest.rs"]
+mod guest;
 #[path = "world/peers.rs"]
 mod peers;
 #[path = "world/program.rs"]
 mod program;
 
+pub use guest::{Answer, Guest};
 pub use peers::{Finished, find_program, run_peer};
 pub use program::{Program, demo_database, program_path};

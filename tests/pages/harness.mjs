@@ -38,6 +38,7 @@ export class Visit {
     const visit = new Visit()
     visit.look = `${width}x${height}-${scheme}`
     visit.faults = []
+    visit.leaving = false
     visit.expected = []
     visit.context = await browser.newContext({
       viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options,
@@ -72,6 +73,8 @@ export class Visit {
       if (message.type() !== 'error') return
       // The browser repeats a refused answer on the console; `response` below judges those.
       if (message.text().startsWith('Failed to load resource')) return
+      // Leaving a page ends its stream of events, and htmx says so.
+      if (this.leaving && message.text() === '[object Event]') return
       this.#fault(`console: ${message.text()}`)
     })
     page.on('pageerror', (error) => this.#fault(`uncaught: ${error.message}`))
@@ -87,8 +90,19 @@ export class Visit {
 
   /** Goes to a page and says whether it answered with 200. */
   async goTo(url) {
-    const answer = await this.page.goto(url, { waitUntil: 'load' })
+    this.leaving = true
+    const answer = await this.page.goto(url, { waitUntil: 'commit' })
+    this.leaving = false
+    await this.page.waitForLoadState('load')
     if (answer && answer.status() !== 200 && !this.#isExpected(answer.status(), url)) this.#fault(`answered ${answer.status()}`)
+  }
+
+  /** Follows a link as a person does, and ends on its page. */
+  async follow(link) {
+    this.leaving = true
+    const address = new URL(await link.getAttribute('href'), this.page.url()).href
+    await Promise.all([this.page.waitForURL(address, { waitUntil: 'load' }), link.click()])
+    this.leaving = false
   }
 
   /** Signs in as a person does. Ends on the page that the person is sent to. */
@@ -98,7 +112,7 @@ export class Visit {
     await this.page.locator('input[name=password]').fill(password)
     await Promise.all([
       this.page.waitForURL((url) => !url.pathname.startsWith('/sign-in')),
-      this.page.locator('form:has(input[name=password]) button[type=submit]').first().click(),
+      this.page.locator('form:has(input[name=password]) button').first().click(),
     ]).catch((error) => this.#fault(`${email} could not sign in: ${error.message.split('\n')[0]}`))
   }
 

@@ -1,10 +1,37 @@
 //! The pages, in a real browser: each audience's way through the demo world, on a desk and on a telephone, by day and by
 //! night. Pictures of what was seen are left in `tests/screenshots`.
 
-use manual::{Finished, find_program, run_peer};
+use manual::{Finished, Program, find_program, run_peer};
+use ringtill::demo::{PASSWORD, VOXHOUSE_HOST, logins};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+
+/// A list, and `/*` for the first that it links to.
+const TENANT_PATHS: [&str; 16] = [
+    "/admin",
+    "/admin/live",
+    "/admin/calls",
+    "/admin/calls/*",
+    "/admin/customers",
+    "/admin/customers/*",
+    "/admin/plans",
+    "/admin/plans/*",
+    "/admin/numbers",
+    "/admin/agents",
+    "/admin/invoices",
+    "/admin/invoices/*",
+    "/admin/runs",
+    "/admin/runs/*",
+    "/admin/ledger",
+    "/admin/account",
+];
+const OPERATOR_PATHS: [&str; 7] =
+    ["/ops", "/ops/customers", "/ops/plans", "/ops/invoices", "/ops/runs", "/ops/runs/*", "/ops/ledger"];
+const RESELLER_PATHS: [&str; 5] =
+    ["/reseller", "/reseller/customers", "/reseller/invoices", "/reseller/runs", "/reseller/account"];
+const CUSTOMER_PATHS: [&str; 6] =
+    ["/portal", "/portal/calls", "/portal/calls/*", "/portal/invoices", "/portal/invoices/*", "/portal/prices"];
 
 /// Runs a script of this folder with node; `environment` is what it reads.
 fn run_script(name: &str, environment: &[(&str, &str)]) -> Finished {
@@ -18,8 +45,53 @@ fn run_script(name: &str, environment: &[(&str, &str)]) -> Finished {
     run_peer(&node, Duration::from_secs(540))
 }
 
+/// One audience as the scripts read it, by the start of its login's path and its host.
+fn audience(program: &Program, start: &str, looks: u8, paths: &[&str]) -> serde_json::Value {
+    let login = logins().into_iter().find(|login| login.path == start).expect("the demo world has such a login");
+    serde_json::json!({
+        "name": login.audience.to_lowercase().replace(' ', "-"),
+        "origin": program.origin(if login.on_voxhouse { VOXHOUSE_HOST } else { "localhost" }),
+        "email": login.email,
+        "password": PASSWORD,
+        "start": start,
+        "looks": looks,
+        "paths": paths,
+    })
+}
+
+fn walk(script: &str, audiences: &[serde_json::Value]) {
+    let run = run_script(script, &[("RINGTILL_WALK", &serde_json::Value::from(audiences.to_vec()).to_string())]);
+    assert!(run.success, "{}", run.output);
+}
+
 #[test]
 fn the_browser_harness_sees_every_kind_of_fault() {
     let run = run_script("harness.test.mjs", &[]);
     assert!(run.success, "{}", run.output);
+}
+
+#[tokio::test]
+async fn a_call_centres_pages_have_no_fault_in_any_look() {
+    let program = Program::on_the_demo_world().await;
+    walk("walk.mjs", &[audience(&program, "/admin", 4, &TENANT_PATHS)]);
+}
+
+#[tokio::test]
+async fn a_customers_pages_have_no_fault_in_any_look_nor_has_the_agents_desk() {
+    let program = Program::on_the_demo_world().await;
+    let desk = audience(&program, "/agent", 2, &["/agent"]);
+    walk("walk.mjs", &[audience(&program, "/portal", 4, &CUSTOMER_PATHS), desk]);
+}
+
+#[tokio::test]
+async fn the_operators_and_the_resellers_pages_have_no_fault() {
+    let program = Program::on_the_demo_world().await;
+    let reseller = audience(&program, "/reseller", 2, &RESELLER_PATHS);
+    walk("walk.mjs", &[audience(&program, "/ops", 2, &OPERATOR_PATHS), reseller]);
+}
+
+#[tokio::test]
+async fn an_invoice_leads_to_the_calls_that_it_charges_and_every_figure_is_the_same() {
+    let program = Program::on_the_demo_world().await;
+    walk("figures.mjs", &[audience(&program, "/admin", 1, &[])]);
 }

@@ -1,6 +1,7 @@
-// Walks the pages of every audience in the demo world, in all four looks.
-// RINGTILL_WALK is JSON: [{ "name", "origin", "email", "password", "start", "paths": ["/admin/calls", ..] }].
-// A page is opened as named in `paths`; `start` is where signing in should lead.
+// Walks the pages of some audiences in the demo world.
+// RINGTILL_WALK is JSON: [{ "name", "origin", "email", "password", "start", "looks": 4 or 2, "paths": ["/admin/calls", ..] }].
+// A page is opened as named in `paths`; "/admin/calls/*" is the first that the list "/admin/calls" links to. `start` is where
+// signing in should lead. Two looks are the desk by day and the telephone by night.
 import { Visit, looks, report, startBrowser } from './harness.mjs'
 
 const audiences = JSON.parse(process.env.RINGTILL_WALK)
@@ -8,11 +9,24 @@ const browser = await startBrowser()
 const faults = []
 let counted = 0
 
-const nameOf = (audience, path) => `${audience.name}${path.replace(/[?=&].*$/, '').replaceAll('/', '-')}`
+const nameOf = (audience, path) => `${audience.name}${path.replace(/[?=&].*$/, '').replace('*', 'one').replaceAll('/', '-')}`
+
+/** The address that a path of the list means. */
+async function addressOf(visit, audience, path) {
+  if (!path.endsWith('/*')) return new URL(path, audience.origin).href
+  const start = path.slice(0, -1)
+  await visit.goTo(new URL(start.slice(0, -1), audience.origin).href)
+  const links = await visit.page.locator(`main a[href^="${start}"]`).evaluateAll((found) => found.map((link) => link.getAttribute('href')))
+  const link = links.find((href) => !href.slice(start.length).includes('/'))
+  if (!link) throw new Error(`${audience.name}: ${start.slice(0, -1)} links to nothing`)
+  return new URL(link, audience.origin).href
+}
 
 for (const audience of audiences) {
   let signedIn
-  for (const look of looks) {
+  const addresses = new Map()
+  const chosen = audience.looks === 2 ? [looks[0], looks[3]] : looks
+  for (const look of chosen) {
     // Signing in costs a password hash: once for each audience, the other looks take the cookie along.
     const visit = await Visit.begin(browser, look, signedIn ? { storageState: signedIn } : {})
     if (audience.email && !signedIn) {
@@ -22,7 +36,8 @@ for (const audience of audiences) {
       signedIn = await visit.context.storageState()
     }
     for (const path of audience.paths) {
-      await visit.goTo(new URL(path, audience.origin).href)
+      if (!addresses.has(path)) addresses.set(path, await addressOf(visit, audience, path))
+      await visit.goTo(addresses.get(path))
       await visit.inspect(nameOf(audience, path))
       counted += 1
     }

@@ -1,0 +1,103 @@
+//! Every address of the roof, and for whom it is. Written here once more, by hand: a route that is new, or that somebody else
+//! may suddenly use, has to be thought about twice.
+
+use std::collections::BTreeSet;
+
+/// For whom an address is, in words of its own so that the roof cannot change them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum For {
+    Anybody,
+    SignedIn,
+    Operator,
+    Reseller,
+    Tenant,
+    Agent,
+    Customer,
+    Phone,
+}
+
+/// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
+const EVERY_BOOK: [(&str, &str); 24] = [
+    ("GET", ""),
+    ("GET", "/find"),
+    ("GET", "/customers"),
+    ("GET", "/customers/{customer_id}"),
+    ("GET", "/customers/{customer_id}/payments"),
+    ("POST", "/customers/{customer_id}/payments"),
+    ("GET", "/plans"),
+    ("GET", "/plans/{plan_id}"),
+    ("GET", "/numbers"),
+    ("GET", "/invoices"),
+    ("GET", "/invoices/{document_id}"),
+    ("GET", "/invoices/{document_id}/pdf"),
+    ("GET", "/invoices/{document_id}/lines/{line_id}"),
+    ("GET", "/drafts/{draft_id}"),
+    ("GET", "/drafts/{draft_id}/pdf"),
+    ("GET", "/drafts/{draft_id}/lines/{line_id}"),
+    ("GET", "/runs"),
+    ("POST", "/runs"),
+    ("GET", "/runs/{run_id}"),
+    ("GET", "/runs/{run_id}/events"),
+    ("POST", "/runs/{run_id}/finalization"),
+    ("POST", "/runs/{run_id}/retry"),
+    ("GET", "/ledger"),
+    ("GET", "/ledger/{account}"),
+];
+
+/// What an organisation sees of its own seller.
+const WITH_A_SELLER: [(&str, &str); 3] =
+    [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
+
+/// All others, in full.
+const ALONE: [(&str, &str, For); 36] = [
+    ("GET", "/healthz", For::Anybody),
+    ("GET", "/readyz", For::Anybody),
+    ("GET", "/assets/{print}/{path:.*}", For::Anybody),
+    ("GET", "/theme/{hash}.css", For::Anybody),
+    ("GET", "/brand/{hash}.svg", For::Anybody),
+    ("GET", "/favicon.ico", For::Anybody),
+    ("POST", "/preferences/theme", For::Anybody),
+    ("GET", "/phone/settings", For::Phone),
+    ("GET", "/", For::Anybody),
+    ("GET", "/sign-in", For::Anybody),
+    ("POST", "/sign-in", For::Anybody),
+    ("POST", "/sign-out", For::SignedIn),
+    ("GET", "/session/membership", For::SignedIn),
+    ("POST", "/session/membership", For::SignedIn),
+    ("GET", "/admin/live", For::Tenant),
+    ("GET", "/admin/live/events", For::Tenant),
+    ("GET", "/admin/calls", For::Tenant),
+    ("GET", "/admin/calls/{call_id}", For::Tenant),
+    ("POST", "/admin/calls/{call_id}/end", For::Tenant),
+    ("GET", "/admin/agents", For::Tenant),
+    ("GET", "/agent", For::Agent),
+    ("GET", "/agent/events", For::Agent),
+    ("POST", "/agent/state", For::Agent),
+    ("POST", "/agent/heartbeat", For::Agent),
+    ("GET", "/agent/calls", For::Agent),
+    ("POST", "/agent/calls/{call_id}/end", For::Agent),
+    ("POST", "/agent/phone/password", For::Agent),
+    ("POST", "/agent/phone/token", For::Agent),
+    ("GET", "/portal", For::Customer),
+    ("GET", "/portal/calls", For::Customer),
+    ("GET", "/portal/calls/{call_id}", For::Customer),
+    ("GET", "/portal/invoices", For::Customer),
+    ("GET", "/portal/invoices/{document_id}", For::Customer),
+    ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
+    ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
+    ("GET", "/portal/prices", For::Customer),
+];
+
+/// Method, path and for whom.
+pub fn all() -> BTreeSet<(String, String, For)> {
+    let row = |method: &str, path: String, whom| (method.to_owned(), path, whom);
+    let mut all: BTreeSet<_> =
+        ALONE.iter().map(|(method, path, whom)| row(method, (*path).to_owned(), *whom)).collect();
+    for (prefix, whom) in [("/ops", For::Operator), ("/reseller", For::Reseller), ("/admin", For::Tenant)] {
+        all.extend(EVERY_BOOK.iter().map(|(method, rest)| row(method, format!("{prefix}{rest}"), whom)));
+        if whom != For::Operator {
+            all.extend(WITH_A_SELLER.iter().map(|(method, rest)| row(method, format!("{prefix}{rest}"), whom)));
+        }
+    }
+    all
+}

@@ -130,7 +130,7 @@ INSERT INTO bare.reservation (tenant_id, call_id, leg, seq, wallet_id, customer_
 COMMIT;
 BEGIN;
 SELECT * FROM bare.wallet WHERE tenant_id = '{tenant}' AND customer_id = {wallet} AND currency = 'EUR' FOR NO KEY UPDATE;
-INSERT INTO bare.ledger_transaction (tenant_id, id, kind, key, effective_at, posted_at, memo, customer_id) VALUES ('{tenant}', {call}, 'call', 'call_' || lpad((:n * 64 + :client_id)::text, 22, '0') || ':caller', '2025-07-01', '2025-07-01', 'Call', {wallet});
+INSERT INTO bare.ledger_transaction (tenant_id, id, kind, key, effective_at, posted_at, memo, customer_id) VALUES ('{tenant}', {call}, 'call', 'call_' || lpad((:n * 64 + :client_id)::text, 22, '0') || '.caller', '2025-07-01', '2025-07-01', 'Call', {wallet});
 UPDATE bare.reservation SET state = 'settled', closed_at = '2025-07-01', used_micros = 1350000 WHERE tenant_id = '{tenant}' AND call_id = {call} AND leg = 'caller' AND state = 'open';
 UPDATE bare.wallet SET balance_micros = balance_micros - 1350000, reserved_micros = reserved_micros - 2000000 WHERE tenant_id = '{tenant}' AND customer_id = {wallet} AND currency = 'EUR';
 INSERT INTO bare.ledger_entry (tenant_id, transaction_id, position, account_id, customer_id, currency, amount_micros, effective_at) VALUES ('{tenant}', {call}, 1, {wallet}, {wallet}, 'EUR', -1350000, '2025-07-01'), ('{tenant}', {call}, 2, {wallet}, {wallet}, 'EUR', 1350000, '2025-07-01');

@@ -2,6 +2,8 @@
 //! arithmetic. What they run on is in `world.rs`.
 
 mod calls;
+mod faults;
 mod isolation;
 mod pages;
+mod scenarios;
 mod tidy;

@@ -1,0 +1,3 @@
+//! What is left when the power is cut: calls are closed once, charged once, and nothing stays held.
+
+mod power_cut;

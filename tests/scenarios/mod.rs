@@ -1,0 +1,4 @@
+//! Dated stories: the whole product under a clock that a test moves, from the first top-up to the paid invoice.
+
+mod a_call_becomes_cash;
+mod story;

@@ -66,7 +66,7 @@ fn is_sql(literal: &str) -> bool {
 }
 
 /// Who may look at all tenants at once. The wall's own list of reasons is closed; so is this list of places.
-const PLATFORM_CALLERS: [&str; 5] = [
+const PLATFORM_CALLERS: [&str; 12] = [
     "crates/db/",
     // Whose number is called and whose phone registers, before a tenant is known; which books a call concerns.
     "crates/call-control/src/",
@@ -74,6 +74,16 @@ const PLATFORM_CALLERS: [&str; 5] = [
     // Which tenants have work due; the work itself is each tenant's own.
     "web/src/worker.rs",
     "web/src/demo/",
+    // Whose host, session and memberships these are, before a tenant is known.
+    "web/src/extract.rs",
+    "web/src/host.rs",
+    "web/src/sse.rs",
+    "web/src/pages/door.rs",
+    // A phone's secret is global: it is found by user name before a tenant is known.
+    "web/src/pages/desk.rs",
+    // Which books stand above, and whose the numbers below are.
+    "web/src/pages/book/account.rs",
+    "web/src/pages/book/numbers.rs",
 ];
 
 pub fn unlisted_platform_callers(source: &Source) -> Vec<String> {
@@ -119,9 +129,10 @@ pub fn long_file(source: &Source) -> Vec<String> {
     vec![format!("{}: {lines} lines; at most 400", source.path)]
 }
 
+/// A test may be one long table: its rows are its contract.
 pub fn long_functions(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
-    for at in source.words("fn") {
+    for at in source.words("fn").filter(|at| !source.is_test(*at)) {
         let after = source.code[at + 2..].trim_start();
         // `fn(..)` is a type, not a function.
         if !after.starts_with(|c: char| c.is_alphabetic() || c == '_') {

@@ -50,6 +50,7 @@ pub async fn check_all(db: &Db, now: DateTime<Utc>) -> anyhow::Result<Report> {
 async fn check_book(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<Vec<(String, String)>> {
     let tx = db.tenant(tenant_id).await?;
     let mut found = ledger::check(&tx, now).await?;
+    found.extend(subscription::check(&tx, now).await?);
     found.extend(usage_metering::check(&tx, now).await?);
     found.extend(call_control::check(&tx, now).await?);
     found.extend(invoicing::check(&tx, now).await?);

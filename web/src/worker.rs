@@ -2,7 +2,7 @@
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
 use std::time::Duration;
@@ -12,10 +12,20 @@ use tokio_util::sync::CancellationToken;
 pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
 /// Customers that one transaction of a run takes.
 const RUN_BLOCK: u64 = 50;
+/// Usage partitions kept ready, this month's included.
+const PARTITIONS_AHEAD_MONTHS: u32 = 3;
 
 /// Works until told to stop: a round each second, and at once again while there is work.
 pub async fn work(app: App, stop: CancellationToken) {
+    let mut partitioned_on = None;
     while !stop.is_cancelled() {
+        let today = app.clock.now().date_naive();
+        if partitioned_on != Some(today) {
+            match keep_partitions(&app.db, today).await {
+                Ok(()) => partitioned_on = Some(today),
+                Err(error) => tracing::error!(%error, "Partitions ahead could not be made; usage goes to the one that takes all"),
+            }
+        }
         let busy = match round(&app).await {
             Ok(busy) => busy,
             Err(error) => {
@@ -46,6 +56,14 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
     Ok(busy)
 }
 
+/// Usage of the coming months finds its partition made.
+async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
+    let tx = db.platform(PlatformReason::FindDueWork).await?;
+    usage_metering::ensure_partitions(&tx, today, PARTITIONS_AHEAD_MONTHS).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
     let organisations = tenant::organisations(&tx).await?;
@@ -72,7 +90,12 @@ async fn advance_run(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow
     let Some(run) = invoicing::runs(&tx, 1).await?.pop() else { return Ok(false) };
     let after = match run.phase {
         Phase::Planned | Phase::Drafting => invoicing::draft_some(&tx, run.id, RUN_BLOCK, now).await?,
-        Phase::Finalising => invoicing::finalise_some(&tx, run.id, RUN_BLOCK, now).await?,
+        Phase::Finalising => {
+            let run = invoicing::finalise_some(&tx, run.id, RUN_BLOCK, now).await?;
+            // Who paid ahead has paid what is new.
+            payments::allocate_all_credit(&tx).await?;
+            run
+        }
         // A person looks before drafts become final.
         Phase::Ready | Phase::Done => return Ok(false),
     };

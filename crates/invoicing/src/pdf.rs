@@ -126,16 +126,7 @@ fn assemble(heading: Heading, brand: print::Brand, frozen: &Frozen, lines: Vec<L
         decimal
     };
     let mut why = Vec::new();
-    let mut groups = Vec::new();
-    for group in grouped(lines)? {
-        let subtotal = (group.lines.len() > 1).then(|| amount(group.subtotal));
-        let lines = group
-            .lines
-            .iter()
-            .map(|line| printed_line(line, heading.period, &frozen.language, amount(line.amount), &mut why))
-            .collect();
-        groups.push(print::Group { code: Some(group.group.code().to_owned()), title: None, subtotal, lines });
-    }
+    let groups = printed_groups(lines, heading.period, &frozen.language, &amount, &mut why)?;
     let rows = taxes.iter().map(|row| print::TaxRow {
         cat: row.category.clone(),
         rate: row.percent,
@@ -189,6 +180,22 @@ fn assemble(heading: Heading, brand: print::Brand, frozen: &Frozen, lines: Vec<L
         payment: None,
         online: None,
     })
+}
+
+fn printed_groups(
+    lines: Vec<Line>,
+    period: print::Span,
+    language: &str,
+    amount: &impl Fn(Money) -> money::Decimal,
+    why: &mut Vec<String>,
+) -> Result<Vec<print::Group>> {
+    let mut groups = Vec::new();
+    for group in grouped(lines)? {
+        let subtotal = (group.lines.len() > 1).then(|| amount(group.subtotal));
+        let lines = group.lines.iter().map(|line| printed_line(line, period, language, amount(line.amount), why)).collect();
+        groups.push(print::Group { code: Some(group.group.code().to_owned()), title: None, subtotal, lines });
+    }
+    Ok(groups)
 }
 
 fn printed_line(

@@ -3,5 +3,4 @@
 mod models;
 mod print;
 mod runs;
-mod speed;
 mod world;

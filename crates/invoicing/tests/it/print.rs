@@ -123,19 +123,3 @@ fn an_emoji_in_a_name_does_not_stop_an_invoice() {
     let PaperKind::Invoice { due, .. } = &odd.kind else { panic!("an invoice") };
     assert_eq!(due.to_string(), "2026-12-15");
 }
-
-/// Not an assertion, a figure: milliseconds for a document, warm. Run with `--ignored --nocapture`.
-#[test]
-#[ignore = "prints a measurement"]
-fn milliseconds_for_a_document() {
-    for (name, _) in PAPERS {
-        let mut paper = paper(name);
-        typst_renderer().render(&paper).unwrap();
-        let began = std::time::Instant::now();
-        for n in 0..10 {
-            paper.number = format!("{name}-{n}");
-            typst_renderer().render(&paper).unwrap();
-        }
-        println!("{name}: {} ms", began.elapsed().as_millis() / 10);
-    }
-}

@@ -134,10 +134,10 @@ async fn a_postpaid_call_is_charged_by_the_hour_of_the_day_and_a_run_bills_only_
     assert_eq!(admin.post("/admin/runs", &[("period", &ahead)]).await.status, 422);
     let started = admin.post("/admin/runs", &[("period", &today.to_string())]).await;
     assert_eq!(started.status, 303, "{}", started.text());
-    admin.page_that_says(&started.location, "Drafted").await;
+    admin.page_that_says(&started.location, "drafts of ").await;
     let issued = admin.post(&format!("{}/finalization", started.location), &[]).await;
     assert_eq!(issued.status, 303, "{}", issued.text());
-    admin.page_that_says(&started.location, "Issued").await;
+    admin.page_that_says(&started.location, "All invoices of the run are issued.").await;
 
     let invoices = admin.get("/admin/invoices").await.links("/admin/invoices/");
     let invoice = invoices.first().expect("the demo world has invoices");

@@ -141,7 +141,7 @@ fn is_theirs(name: &str, keeper: &str, path: &str) -> bool {
 #[tokio::test]
 async fn nobody_but_its_own_people_can_open_a_page() {
     let world = world().await;
-    let mut broken = Vec::new();
+    let (mut broken, mut tried) = (Vec::new(), BTreeSet::new());
     for (method, path, whose) in all() {
         if matches!(whose, For::Anybody | For::SignedIn | For::Phone) {
             continue;
@@ -149,7 +149,9 @@ async fn nobody_but_its_own_people_can_open_a_page() {
         for (name, own, guest) in &world.guests {
             for (keeper, ids) in &world.books {
                 let Some(there) = filled(&path, ids) else { continue };
-                if *own == whose && (there == path || is_theirs(name, keeper, &path)) {
+                let is_own = *own == whose && (there == path || is_theirs(name, keeper, &path));
+                // An address without ids is the same in every book.
+                if is_own || !tried.insert((*name, method.clone(), there.clone())) {
                     continue;
                 }
                 let answer = try_it(guest, &method, &there).await;

@@ -53,6 +53,8 @@ impl Guest {
             .cookie_store(true)
             .redirect(Policy::none())
             .resolve(host, address)
+            // The server hangs up on a client that is silent for some seconds, as one is while a peer runs.
+            .pool_max_idle_per_host(0)
             .timeout(Duration::from_secs(30));
         let client = client.build().expect("a client without TLS can be built");
         Self { client, origin: program.origin(host), token: String::new() }

@@ -243,9 +243,10 @@ pub async fn dress(request: ServiceRequest, next: Next<impl MessageBody + 'stati
     request.extensions_mut().insert(id.clone());
     let response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
+    let is_refusal = status.is_client_error() || status.is_server_error();
+    let is_bare = response.response().error().is_some() || response.response().body().size().is_eof();
     let is_ours = response.response().error().is_some_and(|error| error.as_error::<PageError>().is_some());
-    let is_empty = response.response().body().size().is_eof();
-    if !is_ours && !(is_empty && (status.is_client_error() || status.is_server_error())) {
+    if !is_ours && !(is_refusal && is_bare) {
         return Ok(response);
     }
     let (request, response) = response.into_parts();

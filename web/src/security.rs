@@ -62,8 +62,13 @@ pub async fn guard(
         if !comes_from_us(request.headers()) {
             return Ok(request.error_response(PageError::Forged));
         }
-        if let Some(token) = token_of(&mut request).await? {
-            request.extensions_mut().insert(GivenToken(token));
+        match token_of(&mut request).await {
+            Ok(Some(token)) => {
+                request.extensions_mut().insert(GivenToken(token));
+            }
+            Ok(None) => {}
+            // An answer like any other, so that it gets its page and its headers.
+            Err(error) => return Ok(request.error_response(error)),
         }
     }
     Ok(next.call(request).await?.map_into_boxed_body())

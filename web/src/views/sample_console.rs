@@ -111,7 +111,7 @@ pub fn home_new() -> Home {
 fn live_call(caller: &str, elapsed: u64, timer: &str, cost: i64, left: Option<i64>, ending: bool) -> LiveCall {
     let plain = |micros: i64| format!("{}.{:02}", micros / 1_000_000, micros / 10_000 % 100);
     LiveCall {
-        id: "call_1".into(),
+        id: format!("call_{elapsed}"),
         href: Audience::Tenant.call("call_1"),
         end_href: Audience::Tenant.call_end("call_1"),
         caller: caller.into(),

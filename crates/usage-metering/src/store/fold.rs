@@ -3,16 +3,17 @@ use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// Moves up to `limit` sums into the rollup; how many. One statement: a reader sees each sum in one of the two places, never in
-/// both or neither. Two folders take different sums and lock hours in one order.
+/// both or neither. Two folders take different sums and lock hours in one order. Sums are never updated, so what is due is found
+/// again by its place: a join by key, planned while statistics still said that the table is empty, compared each with each.
 pub async fn fold(tx: &TenantTx, limit: i64) -> Result<u64, DbError> {
     let folded: Option<i64> = tx
         .value(
             "WITH due AS (
-               SELECT batch_id, position FROM usage_sum WHERE tenant_id = $1
+               SELECT ctid FROM usage_sum WHERE tenant_id = $1
                ORDER BY batch_id, position LIMIT $2 FOR UPDATE SKIP LOCKED),
              gone AS (
-               DELETE FROM usage_sum s USING due
-               WHERE s.tenant_id = $1 AND s.batch_id = due.batch_id AND s.position = due.position
+               DELETE FROM usage_sum s
+               WHERE s.tenant_id = $1 AND s.ctid = ANY (ARRAY(SELECT ctid FROM due))
                RETURNING s.customer_id, coalesce(s.subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id,
                          s.meter, s.hour, s.dimensions, s.quantity, s.events),
              added AS (

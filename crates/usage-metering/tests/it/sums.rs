@@ -185,3 +185,23 @@ async fn partitions_are_made_ahead_once_and_a_month_with_events_stays_as_it_is()
     world.ingest(&[april]).await;
     assert_eq!(world.used(customer, "minutes").await, "3");
 }
+
+#[tokio::test]
+async fn a_plan_kept_from_an_empty_table_folds_many_sums_in_seconds() {
+    let world = World::new().await;
+    world.database.as_owner("VACUUM ANALYZE usage_sum").await;
+    let tx = world.tx().await;
+    // A statement that is run often keeps its plan, made for what the table held then: nothing.
+    for _ in 0..10 {
+        assert_eq!(usage_metering::fold(&tx, at(NOW)).await.unwrap(), 0);
+    }
+    let tenant = world.tenant.uuid();
+    let fill = format!(
+        "INSERT INTO usage_sum (tenant_id, batch_id, position, customer_id, meter, hour, dimensions, quantity, events)
+         SELECT '{tenant}', '{tenant}', n, lpad(to_hex(n % 300), 32, '0')::uuid, 'minutes', '2026-03-01'::timestamptz + n / 300 * interval '1 hour', '{{}}', 1, 1
+         FROM generate_series(1, 10000) n"
+    );
+    world.database.as_owner(&fill).await;
+    tx.run("SET LOCAL statement_timeout = '10s'", []).await.unwrap();
+    assert_eq!(usage_metering::fold(&tx, at(NOW)).await.unwrap(), 10_000);
+}

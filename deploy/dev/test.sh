@@ -50,7 +50,6 @@ if [ "${RINGTILL_LONG:-}" = 1 ]; then
 fi
 # Incremental files are of no use to a machine that builds once.
 if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
-export INSTA_UPDATE=${INSTA_UPDATE:-no}
 unset DATABASE_URL
 
 cd "$project"

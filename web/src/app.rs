@@ -56,9 +56,12 @@ impl App {
     pub async fn start_edge(&self, config: &Config) -> anyhow::Result<()> {
         let settings = EdgeConfig::new(config.sip.listen, config.sip.advertised, SIP_REALM, config.sip.spool.clone());
         let control = Arc::new(Control::new(self.db.clone()));
-        let edge = Edge::start(settings, control, Arc::new(self.clock.clone()))
-            .await
-            .with_context(|| format!("the SIP edge cannot listen on {}; another program may have the port: set RINGTILL_SIP", config.sip.listen))?;
+        let edge = Edge::start(settings, control, Arc::new(self.clock.clone())).await.with_context(|| {
+            format!(
+                "the SIP edge cannot listen on {}; another program may have the port: set RINGTILL_SIP",
+                config.sip.listen
+            )
+        })?;
         *self.edge.write().unwrap_or_else(PoisonError::into_inner) = Some(edge);
         Ok(())
     }

@@ -118,7 +118,12 @@ async fn announce(config: &Config, app: &App) -> anyhow::Result<()> {
             let address = format!("http://{host}:{port}{}", login.path);
             println!("  {:<13} {address:<42} {:<30} {}", login.audience, login.email, demo::PASSWORD);
         }
-        println!("\n  SIP           {} (UDP and TCP); call {} from {}", config.sip.listen, demo::NORDLICHT_ADVICE, demo::JONAS_PHONE);
+        println!(
+            "\n  SIP           {} (UDP and TCP); call {} from {}",
+            config.sip.listen,
+            demo::NORDLICHT_ADVICE,
+            demo::JONAS_PHONE
+        );
         println!("  make demo-call places such a call.\n");
     } else {
         println!("  Web           http://{}:{port}/sign-in", config.http.host);
@@ -141,4 +146,3 @@ fn log_to_stderr() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(sip_media::LOG_FILTER));
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
-

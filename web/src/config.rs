@@ -64,7 +64,9 @@ impl Config {
             sip: SipSettings {
                 listen,
                 advertised: match text("RINGTILL_SIP_ADVERTISED") {
-                    Some(value) => value.parse().map_err(|_| wrong("RINGTILL_SIP_ADVERTISED", &value, "an IP address"))?,
+                    Some(value) => {
+                        value.parse().map_err(|_| wrong("RINGTILL_SIP_ADVERTISED", &value, "an IP address"))?
+                    }
                     None => listen.ip(),
                 },
                 spool: text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into(),
@@ -123,16 +125,21 @@ fn address(variable: &'static str, default: &str) -> Result<SocketAddr, ConfigEr
 
 fn secret(variable: &'static str, file_variable: &'static str) -> Result<SecretString, ConfigError> {
     let value = match text(file_variable) {
-        Some(path) => std::fs::read_to_string(&path)
-            .map(|content| content.trim().to_owned())
-            .map_err(|error| ConfigError { variable: file_variable, problem: format!("names {path}, which cannot be read ({error})") })?,
+        Some(path) => std::fs::read_to_string(&path).map(|content| content.trim().to_owned()).map_err(|error| {
+            ConfigError { variable: file_variable, problem: format!("names {path}, which cannot be read ({error})") }
+        })?,
         None => text(variable).ok_or_else(|| ConfigError {
             variable,
-            problem: format!("is not set; put at least 32 random characters into a file and name it by {file_variable}"),
+            problem: format!(
+                "is not set; put at least 32 random characters into a file and name it by {file_variable}"
+            ),
         })?,
     };
     if value.len() < 32 {
-        return Err(ConfigError { variable, problem: "is shorter than 32 characters; make it longer, and random".into() });
+        return Err(ConfigError {
+            variable,
+            problem: "is shorter than 32 characters; make it longer, and random".into(),
+        });
     }
     Ok(value.into())
 }

@@ -14,12 +14,18 @@ const BEFORE_DIGIT: Duration = Duration::from_secs(2);
 /// Reads `[SECONDS] [DIGIT]`; a minute on topic 2 by default.
 pub fn plan(arguments: &[&str], target: SocketAddr) -> anyhow::Result<CallPlan> {
     let seconds: u64 = match arguments.first() {
-        Some(text) => text.parse().with_context(|| format!("{text} is not a number of seconds; write for instance `ringtill call 60 2`"))?,
+        Some(text) => text
+            .parse()
+            .with_context(|| format!("{text} is not a number of seconds; write for instance `ringtill call 60 2`"))?,
         None => 20,
     };
     let digit = arguments.get(1).copied().unwrap_or("2");
-    anyhow::ensure!(digit.len() == 1 && digit.bytes().all(|b| b.is_ascii_digit()), "{digit} is not a topic; topics are 0 to 9");
-    Ok(CallPlan::new(target, demo::JONAS_PHONE, demo::NORDLICHT_ADVICE, Duration::from_secs(seconds)).pressing(digit, BEFORE_DIGIT))
+    anyhow::ensure!(
+        digit.len() == 1 && digit.bytes().all(|b| b.is_ascii_digit()),
+        "{digit} is not a topic; topics are 0 to 9"
+    );
+    Ok(CallPlan::new(target, demo::JONAS_PHONE, demo::NORDLICHT_ADVICE, Duration::from_secs(seconds))
+        .pressing(digit, BEFORE_DIGIT))
 }
 
 /// Places the call, waits for its end and says what became of it.
@@ -35,7 +41,12 @@ pub async fn place(plan: CallPlan, config: &Config) -> anyhow::Result<ExitCode> 
         EndedBy::Caller => "the caller hung up",
         _ => "the other side hung up",
     };
-    println!("{:.1} s, {end}; {} sound packets heard, {} sent.", outcome.lasted.as_secs_f32(), outcome.rtp_received, outcome.rtp_sent);
+    println!(
+        "{:.1} s, {end}; {} sound packets heard, {} sent.",
+        outcome.lasted.as_secs_f32(),
+        outcome.rtp_received,
+        outcome.rtp_sent
+    );
     let login = demo::logins()[2];
     println!("See it and its price at {origin}/admin/calls (sign in as {}, password {}).", login.email, demo::PASSWORD);
     Ok(ExitCode::SUCCESS)

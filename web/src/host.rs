@@ -3,7 +3,8 @@
 //! memberships of its own subtree, the operator's host only those that are under no brand.
 
 use crate::app::App;
-use crate::error::{PageError, RequestId, page_of};
+use crate::error::PageError;
+use crate::refusal::{RequestId, page_of};
 use crate::shell::{Brand, BrandColours};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -37,7 +38,9 @@ impl Site {
     /// A development host reached over plain HTTP. Everything else is behind TLS, whoever ends it; headers about that are not
     /// believed.
     pub fn is_local(&self) -> bool {
-        self.host == "localhost" || self.host.ends_with(".localhost") || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        self.host == "localhost"
+            || self.host.ends_with(".localhost")
+            || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// The start of an absolute address on this site, for what is read outside a browser. Never taken from a request.
@@ -52,13 +55,22 @@ impl Site {
     }
 
     /// True when somebody of this organisation may be signed in here.
-    pub async fn shows(&self, ptx: &PlatformTx, tenant_id: TenantId, now: DateTime<Utc>) -> Result<bool, tenant::TenantError> {
+    pub async fn shows(
+        &self,
+        ptx: &PlatformTx,
+        tenant_id: TenantId,
+        now: DateTime<Utc>,
+    ) -> Result<bool, tenant::TenantError> {
         Ok(brand_owner(ptx, tenant_id, now).await? == self.owner)
     }
 }
 
 /// The nearest organisation, from a tenant upwards, that has a verified domain; the operator's domains are no brand.
-async fn brand_owner(ptx: &PlatformTx, tenant_id: TenantId, now: DateTime<Utc>) -> Result<Option<TenantId>, tenant::TenantError> {
+async fn brand_owner(
+    ptx: &PlatformTx,
+    tenant_id: TenantId,
+    now: DateTime<Utc>,
+) -> Result<Option<TenantId>, tenant::TenantError> {
     let steps = tenant::chain_at(ptx, tenant_id, now).await?;
     // The last book above is the operator's; with none above, this is the operator itself.
     let below_the_root = std::iter::once(tenant_id).chain(steps.iter().map(|step| step.book)).take(steps.len());
@@ -118,7 +130,8 @@ impl Sites {
 }
 
 async fn look_up(app: &App, host: &str) -> Result<Option<Site>, PageError> {
-    let operators = Site { host: host.to_owned(), owner: None, brand: Brand::operator(), colours: None, logo_svg: None };
+    let operators =
+        Site { host: host.to_owned(), owner: None, brand: Brand::operator(), colours: None, logo_svg: None };
     if host == app.host {
         return Ok(Some(operators));
     }
@@ -201,12 +214,15 @@ fn refused(request: ServiceRequest, status: StatusCode) -> ServiceResponse<BoxBo
 }
 
 async fn site_of(request: &ServiceRequest) -> Result<Option<Arc<Site>>, PageError> {
-    let (Some(app), Some(sites)) = (request.app_data::<web::Data<App>>(), request.app_data::<web::Data<Sites>>()) else {
+    let (Some(app), Some(sites)) = (request.app_data::<web::Data<App>>(), request.app_data::<web::Data<Sites>>())
+    else {
         return Err(PageError::failed("the application is not configured"));
     };
     // HTTP/2 has no Host header but an authority in its place.
     let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = header.or_else(|| request.uri().authority().map(|authority| authority.as_str())) else { return Ok(None) };
+    let Some(host) = header.or_else(|| request.uri().authority().map(|authority| authority.as_str())) else {
+        return Ok(None);
+    };
     sites.find(app, &without_port(host).to_ascii_lowercase()).await
 }
 
@@ -245,7 +261,12 @@ mod tests {
 
     #[test]
     fn the_port_is_no_part_of_a_host() {
-        for (header, host) in [("a.example:8080", "a.example"), ("a.example", "a.example"), ("[::1]:80", "::1"), ("a.example:x", "a.example:x")] {
+        for (header, host) in [
+            ("a.example:8080", "a.example"),
+            ("a.example", "a.example"),
+            ("[::1]:80", "::1"),
+            ("a.example:x", "a.example:x"),
+        ] {
             assert_eq!(without_port(header), host);
         }
     }

@@ -3,6 +3,7 @@
 //! Invariants: what one may not see is 404; every form that changes something carries the session's token and redirects;
 //! no page needs a script. Start at `urls.rs`, then `views` and `pages`.
 
+pub mod answer;
 pub mod app;
 pub mod assets;
 pub mod audit;
@@ -17,6 +18,7 @@ pub mod extract;
 pub mod format;
 pub mod host;
 pub mod pages;
+pub mod refusal;
 pub mod security;
 pub mod server;
 pub mod shell;

@@ -3,7 +3,8 @@
 
 use crate::error::PageError;
 use actix_web::{
-    Error, HttpMessage, body::{BoxBody, MessageBody},
+    Error, HttpMessage,
+    body::{BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,

@@ -13,8 +13,9 @@ const BODY_MAX: usize = 256 * 1024;
 
 /// Takes the port.
 pub fn listen(settings: &HttpSettings) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(settings.listen)
-        .with_context(|| format!("port {} is taken or not ours; set RINGTILL_HTTP to another address", settings.listen))?;
+    let listener = TcpListener::bind(settings.listen).with_context(|| {
+        format!("port {} is taken or not ours; set RINGTILL_HTTP to another address", settings.listen)
+    })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -23,7 +23,9 @@ pub async fn work(app: App, stop: CancellationToken) {
         if partitioned_on != Some(today) {
             match keep_partitions(&app.db, today).await {
                 Ok(()) => partitioned_on = Some(today),
-                Err(error) => tracing::error!(%error, "Partitions ahead could not be made; usage goes to the one that takes all"),
+                Err(error) => {
+                    tracing::error!(%error, "Partitions ahead could not be made; usage goes to the one that takes all")
+                }
             }
         }
         let busy = match round(&app).await {
@@ -50,7 +52,9 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
         match tenant_round(&app.db, tenant_id, now).await {
             Ok(more) => busy |= more,
             // One tenant's trouble must not stop the others.
-            Err(error) => tracing::error!(tenant.id = %tenant_id, %error, "A tenant's work failed and will be repeated"),
+            Err(error) => {
+                tracing::error!(tenant.id = %tenant_id, %error, "A tenant's work failed and will be repeated")
+            }
         }
     }
     Ok(busy)

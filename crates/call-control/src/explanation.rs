@@ -63,7 +63,9 @@ impl TaxInside {
     /// Splits a gross charge at a rate: net = gross / (1 + rate), to micros, half away from zero; the tax is the rest.
     pub(crate) fn of(gross: Money, percent: Decimal) -> Result<(Money, TaxInside)> {
         let percent = percent.normalize();
-        let whole = i64::try_from(percent.mantissa()).ok().zip(10i64.checked_pow(percent.scale()).and_then(|scale| scale.checked_mul(100)));
+        let whole = i64::try_from(percent.mantissa())
+            .ok()
+            .zip(10i64.checked_pow(percent.scale()).and_then(|scale| scale.checked_mul(100)));
         let (mantissa, hundred) = whole.ok_or(money::MoneyError::Overflow)?;
         let net = gross.scale(hundred, hundred.checked_add(mantissa).ok_or(money::MoneyError::Overflow)?)?;
         let tax = gross.checked_sub(net)?;

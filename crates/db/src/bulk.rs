@@ -34,7 +34,11 @@ impl BulkTx {
     }
 
     /// Rows of a query without values, each made by `read`.
-    pub async fn rows<T>(&mut self, sql: &'static str, read: impl Fn(&sqlx::postgres::PgRow) -> Result<T, sqlx::Error>) -> Result<Vec<T>, DbErr> {
+    pub async fn rows<T>(
+        &mut self,
+        sql: &'static str,
+        read: impl Fn(&sqlx::postgres::PgRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, DbErr> {
         let rows = sqlx::query(sql).fetch_all(&mut *self.tx).await.map_err(refused)?;
         rows.iter().map(|row| read(row).map_err(refused)).collect()
     }

@@ -20,7 +20,13 @@ pub struct OutboxMessage {
 }
 
 /// Writes a message in the caller's transaction. The same (topic, key) again changes nothing.
-pub async fn enqueue(tx: &TenantTx, topic: &str, key: &str, payload: serde_json::Value, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn enqueue(
+    tx: &TenantTx,
+    topic: &str,
+    key: &str,
+    payload: serde_json::Value,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     tx.run(
         "INSERT INTO outbox (tenant_id, id, topic, key, payload, created_at, due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (tenant_id, topic, key) DO NOTHING",
@@ -36,14 +42,18 @@ pub async fn tenants_with_outbox(tx: &PlatformTx, now: DateTime<Utc>) -> Result<
     struct Row {
         tenant_id: Uuid,
     }
-    let rows: Vec<Row> = tx
-        .rows("SELECT DISTINCT tenant_id FROM outbox WHERE done_at IS NULL AND due_at <= $1", [now.into()])
-        .await?;
+    let rows: Vec<Row> =
+        tx.rows("SELECT DISTINCT tenant_id FROM outbox WHERE done_at IS NULL AND due_at <= $1", [now.into()]).await?;
     Ok(rows.into_iter().map(|row| row.tenant_id.into()).collect())
 }
 
 /// Takes up to `limit` due messages of a topic for as long as the transaction lasts; other workers skip them.
-pub async fn claim_outbox(tx: &TenantTx, topic: &str, limit: u64, now: DateTime<Utc>) -> Result<Vec<OutboxMessage>, DbErr> {
+pub async fn claim_outbox(
+    tx: &TenantTx,
+    topic: &str,
+    limit: u64,
+    now: DateTime<Utc>,
+) -> Result<Vec<OutboxMessage>, DbErr> {
     tx.rows(
         "SELECT id, topic, key, payload, attempts FROM outbox
          WHERE tenant_id = $1 AND topic = $2 AND done_at IS NULL AND due_at <= $3
@@ -64,7 +74,12 @@ pub async fn finish_outbox(tx: &TenantTx, ids: &[Uuid], now: DateTime<Utc>) -> R
 }
 
 /// Puts a message back after a failure: later, and twice as late each time, up to an hour.
-pub async fn postpone_outbox(tx: &TenantTx, message: &OutboxMessage, error: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn postpone_outbox(
+    tx: &TenantTx,
+    message: &OutboxMessage,
+    error: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     let wait_seconds = 5i64.saturating_mul(1 << message.attempts.clamp(0, 10)).min(3600);
     tx.run(
         "UPDATE outbox SET attempts = attempts + 1, last_error = $3, due_at = $4 WHERE tenant_id = $1 AND id = $2",

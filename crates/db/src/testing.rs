@@ -89,7 +89,8 @@ fn schema_hash() -> u64 {
 }
 
 fn server_url() -> String {
-    std::env::var("RINGTILL_TEST_SERVER").expect("RINGTILL_TEST_SERVER is not set: run through deploy/dev/with-test-cluster")
+    std::env::var("RINGTILL_TEST_SERVER")
+        .expect("RINGTILL_TEST_SERVER is not set: run through deploy/dev/with-test-cluster")
 }
 
 async fn server() -> PgConnection {
@@ -128,7 +129,10 @@ impl TestDatabase {
     pub async fn as_owner(&self, statements: &str) {
         let options = PgConnectOptions::from_str(self.owner.expose_secret()).expect("the owner's URL is one");
         let mut connection = options.disable_statement_logging().connect().await.expect("the owner may connect");
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.expect("the owner's statements run");
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&mut connection)
+            .await
+            .expect("the owner's statements run");
         connection.close().await.expect("the connection closes");
     }
 }

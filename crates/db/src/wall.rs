@@ -1,5 +1,5 @@
-use crate::ids::{CustomerId, TenantId};
 use crate::bulk::BulkTx;
+use crate::ids::{CustomerId, TenantId};
 use async_trait::async_trait;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
@@ -147,10 +147,7 @@ impl Db {
 
 async fn open(url: &SecretString, connections_max: u32) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.expose_secret().to_owned());
-    options
-        .max_connections(connections_max)
-        .acquire_timeout(Duration::from_secs(10))
-        .sqlx_logging(false);
+    options.max_connections(connections_max).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
     Database::connect(options).await
 }
 
@@ -262,19 +259,31 @@ macro_rules! connection {
             }
 
             /// All rows of a query, each as `T`.
-            pub async fn rows<T: FromQueryResult, I: IntoIterator<Item = Value>>(&self, sql: &str, values: I) -> Result<Vec<T>, DbErr> {
+            pub async fn rows<T: FromQueryResult, I: IntoIterator<Item = Value>>(
+                &self,
+                sql: &str,
+                values: I,
+            ) -> Result<Vec<T>, DbErr> {
                 let rows = self.tx.query_all_raw(crate::sql(sql, values)).await?;
                 rows.iter().map(|row| T::from_query_result(row, "")).collect()
             }
 
             /// The first row of a query, as `T`.
-            pub async fn row<T: FromQueryResult, I: IntoIterator<Item = Value>>(&self, sql: &str, values: I) -> Result<Option<T>, DbErr> {
+            pub async fn row<T: FromQueryResult, I: IntoIterator<Item = Value>>(
+                &self,
+                sql: &str,
+                values: I,
+            ) -> Result<Option<T>, DbErr> {
                 let row = self.tx.query_one_raw(crate::sql(sql, values)).await?;
                 row.map(|row| T::from_query_result(&row, "")).transpose()
             }
 
             /// The first column of the first row, named `v` in the query (`SELECT .. AS v`).
-            pub async fn value<T: sea_orm::TryGetable, I: IntoIterator<Item = Value>>(&self, sql: &str, values: I) -> Result<Option<T>, DbErr> {
+            pub async fn value<T: sea_orm::TryGetable, I: IntoIterator<Item = Value>>(
+                &self,
+                sql: &str,
+                values: I,
+            ) -> Result<Option<T>, DbErr> {
                 let row = self.tx.query_one_raw(crate::sql(sql, values)).await?;
                 row.map(|row| row.try_get::<T>("", "v")).transpose()
             }

@@ -192,7 +192,8 @@ fn printed_groups(
     let mut groups = Vec::new();
     for group in grouped(lines)? {
         let subtotal = (group.lines.len() > 1).then(|| amount(group.subtotal));
-        let lines = group.lines.iter().map(|line| printed_line(line, period, language, amount(line.amount), why)).collect();
+        let lines =
+            group.lines.iter().map(|line| printed_line(line, period, language, amount(line.amount), why)).collect();
         groups.push(print::Group { code: Some(group.group.code().to_owned()), title: None, subtotal, lines });
     }
     Ok(groups)

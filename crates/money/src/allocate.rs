@@ -31,21 +31,14 @@ impl Money {
 
     fn allocate_in(self, granule: i64, weights: &[Decimal]) -> Result<Vec<Money>, MoneyError> {
         let weights = integers(weights)?;
-        let whole = weights
-            .iter()
-            .try_fold(0u128, |sum, weight| sum.checked_add(*weight));
-        let whole = whole
-            .filter(|sum| *sum < 1 << 127)
-            .ok_or(MoneyError::Overflow)?;
+        let whole = weights.iter().try_fold(0u128, |sum, weight| sum.checked_add(*weight));
+        let whole = whole.filter(|sum| *sum < 1 << 127).ok_or(MoneyError::Overflow)?;
         if whole == 0 {
             return Err(MoneyError::WeightsMustNotBeZero);
         }
         // The sign is taken off first: a refund then shares exactly as its charge did.
         let units = (self.micros() / granule).unsigned_abs();
-        let mut parts: Vec<(u64, u128)> = weights
-            .iter()
-            .map(|weight| mul_div_floor(units, *weight, whole))
-            .collect();
+        let mut parts: Vec<(u64, u128)> = weights.iter().map(|weight| mul_div_floor(units, *weight, whole)).collect();
         let given: u64 = parts.iter().map(|(part, _)| part).sum();
         let mut order: Vec<usize> = (0..parts.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(parts[*index].1));
@@ -56,9 +49,7 @@ impl Money {
         let sign = i128::from(self.micros().signum()) * i128::from(granule);
         parts
             .into_iter()
-            .map(|(part, _)| {
-                i64::try_from(i128::from(part) * sign).map_err(|_| MoneyError::Overflow)
-            })
+            .map(|(part, _)| i64::try_from(i128::from(part) * sign).map_err(|_| MoneyError::Overflow))
             .map(|micros| Ok(Money::from_micros(micros?, self.currency())))
             .collect()
     }
@@ -68,14 +59,10 @@ impl Money {
 fn whole(percents: &[Percent]) -> Result<Vec<Decimal>, MoneyError> {
     let mut sum = Decimal::ZERO;
     for percent in percents {
-        sum = sum
-            .checked_add(percent.as_decimal())
-            .ok_or(MoneyError::Overflow)?;
+        sum = sum.checked_add(percent.as_decimal()).ok_or(MoneyError::Overflow)?;
     }
     if sum != Decimal::ONE_HUNDRED {
-        return Err(MoneyError::SharesMustSumToWhole(
-            sum.normalize().to_string(),
-        ));
+        return Err(MoneyError::SharesMustSumToWhole(sum.normalize().to_string()));
     }
     Ok(percents.iter().map(Percent::as_decimal).collect())
 }
@@ -91,11 +78,7 @@ fn integers(weights: &[Decimal]) -> Result<Vec<u128>, MoneyError> {
                 return Err(MoneyError::WeightMustNotBeNegative);
             }
             let factor = 10u128.pow(scale - weight.scale());
-            weight
-                .mantissa()
-                .unsigned_abs()
-                .checked_mul(factor)
-                .ok_or(MoneyError::Overflow)
+            weight.mantissa().unsigned_abs().checked_mul(factor).ok_or(MoneyError::Overflow)
         })
         .collect()
 }
@@ -106,17 +89,9 @@ mod tests {
     use crate::{Currency, parse_decimal};
 
     fn parts(amount: &str, weights: &[&str]) -> Vec<String> {
-        let weights: Vec<Decimal> = weights
-            .iter()
-            .map(|weight| parse_decimal(weight).unwrap())
-            .collect();
+        let weights: Vec<Decimal> = weights.iter().map(|weight| parse_decimal(weight).unwrap()).collect();
         let amount = Money::parse(amount, Currency::EUR).unwrap();
-        amount
-            .allocate(&weights)
-            .unwrap()
-            .iter()
-            .map(Money::format_plain)
-            .collect()
+        amount.allocate(&weights).unwrap().iter().map(Money::format_plain).collect()
     }
 
     #[test]
@@ -140,26 +115,11 @@ mod tests {
         let fine = Money::parse("0.015", Currency::EUR).unwrap();
         let one = Decimal::ONE;
         assert_eq!(cent.allocate(&[]), Err(MoneyError::WeightsMustNotBeZero));
-        assert_eq!(
-            cent.allocate(&[Decimal::ZERO]),
-            Err(MoneyError::WeightsMustNotBeZero)
-        );
-        assert_eq!(
-            cent.allocate(&[one, -one]),
-            Err(MoneyError::WeightMustNotBeNegative)
-        );
-        assert_eq!(
-            fine.allocate(&[one]),
-            Err(MoneyError::FinerThanMinorUnit(Currency::EUR))
-        );
-        assert_eq!(
-            fine.allocate_micros(&[one, one]).unwrap()[0].micros(),
-            7_500
-        );
+        assert_eq!(cent.allocate(&[Decimal::ZERO]), Err(MoneyError::WeightsMustNotBeZero));
+        assert_eq!(cent.allocate(&[one, -one]), Err(MoneyError::WeightMustNotBeNegative));
+        assert_eq!(fine.allocate(&[one]), Err(MoneyError::FinerThanMinorUnit(Currency::EUR)));
+        assert_eq!(fine.allocate_micros(&[one, one]).unwrap()[0].micros(), 7_500);
         let seventy: Percent = "70".parse().unwrap();
-        assert_eq!(
-            cent.split_percent(&[seventy, seventy]),
-            Err(MoneyError::SharesMustSumToWhole("140".to_owned()))
-        );
+        assert_eq!(cent.split_percent(&[seventy, seventy]), Err(MoneyError::SharesMustSumToWhole("140".to_owned())));
     }
 }

@@ -37,17 +37,12 @@ impl Money {
 
     /// Nothing, in a currency.
     pub const fn zero(currency: Currency) -> Money {
-        Money {
-            micros: 0,
-            currency,
-        }
+        Money { micros: 0, currency }
     }
 
     /// An amount of whole minor units (cents, yen, fils).
     pub fn from_minor(minor_units: i64, currency: Currency) -> Result<Money, MoneyError> {
-        let micros = minor_units
-            .checked_mul(currency.micros_per_minor())
-            .ok_or(MoneyError::Overflow)?;
+        let micros = minor_units.checked_mul(currency.micros_per_minor()).ok_or(MoneyError::Overflow)?;
         Ok(Money { micros, currency })
     }
 
@@ -55,14 +50,8 @@ impl Money {
     pub fn from_decimal(amount: Decimal, currency: Currency) -> Result<Money, MoneyError> {
         let scale = amount.scale();
         // The mantissa has at most 96 bits, so six more digits always fit into 127.
-        let micros = round_ratio(
-            amount.mantissa() * i128::from(MICROS_PER_UNIT),
-            10i128.pow(scale),
-        );
-        Ok(Money {
-            micros: i64::try_from(micros).map_err(|_| MoneyError::Overflow)?,
-            currency,
-        })
+        let micros = round_ratio(amount.mantissa() * i128::from(MICROS_PER_UNIT), 10i128.pow(scale));
+        Ok(Money { micros: i64::try_from(micros).map_err(|_| MoneyError::Overflow)?, currency })
     }
 
     /// Reads `16.55`. More than six decimals is [`MoneyError::FinerThanMicros`]: what a person writes is never rounded.
@@ -145,21 +134,13 @@ impl Money {
         if denominator <= 0 {
             return Err(MoneyError::Overflow);
         }
-        let micros = round_ratio(
-            i128::from(self.micros) * i128::from(numerator),
-            i128::from(denominator),
-        );
+        let micros = round_ratio(i128::from(self.micros) * i128::from(numerator), i128::from(denominator));
         self.with(i64::try_from(micros).ok())
     }
 
     /// The sum of amounts that are all in `currency`; zero when there are none.
-    pub fn sum(
-        currency: Currency,
-        amounts: impl IntoIterator<Item = Money>,
-    ) -> Result<Money, MoneyError> {
-        amounts
-            .into_iter()
-            .try_fold(Money::zero(currency), Money::checked_add)
+    pub fn sum(currency: Currency, amounts: impl IntoIterator<Item = Money>) -> Result<Money, MoneyError> {
+        amounts.into_iter().try_fold(Money::zero(currency), Money::checked_add)
     }
 
     /// The order of two amounts of one currency.
@@ -175,20 +156,12 @@ impl Money {
 
     /// The smaller of two amounts.
     pub fn min(self, other: Money) -> Result<Money, MoneyError> {
-        Ok(if self.compare(other)?.is_le() {
-            self
-        } else {
-            other
-        })
+        Ok(if self.compare(other)?.is_le() { self } else { other })
     }
 
     /// The larger of two amounts.
     pub fn max(self, other: Money) -> Result<Money, MoneyError> {
-        Ok(if self.compare(other)?.is_ge() {
-            self
-        } else {
-            other
-        })
+        Ok(if self.compare(other)?.is_ge() { self } else { other })
     }
 
     /// The amount in whole minor units, and the remainder that rounding took away or added: they sum to the amount.
@@ -219,17 +192,11 @@ impl Money {
         if self.currency == other.currency {
             return Ok(());
         }
-        Err(MoneyError::CurrencyMustMatch {
-            expected: self.currency,
-            found: other.currency,
-        })
+        Err(MoneyError::CurrencyMustMatch { expected: self.currency, found: other.currency })
     }
 
     fn with(self, micros: Option<i64>) -> Result<Money, MoneyError> {
-        Ok(Money {
-            micros: micros.ok_or(MoneyError::Overflow)?,
-            currency: self.currency,
-        })
+        Ok(Money { micros: micros.ok_or(MoneyError::Overflow)?, currency: self.currency })
     }
 }
 
@@ -256,57 +223,29 @@ mod tests {
 
     #[test]
     fn an_amount_is_rounded_once_half_away_from_zero_when_it_becomes_money() {
-        for (text, micros) in [
-            ("0.0000005", 1),
-            ("-0.0000005", -1),
-            ("0.00000049999", 0),
-            ("50.0138888888888888888888889", 50_013_889),
-        ] {
+        for (text, micros) in
+            [("0.0000005", 1), ("-0.0000005", -1), ("0.00000049999", 0), ("50.0138888888888888888888889", 50_013_889)]
+        {
             let amount = parse_decimal(text).unwrap();
-            assert_eq!(
-                Money::from_decimal(amount, Currency::EUR).unwrap().micros(),
-                micros,
-                "{text}"
-            );
+            assert_eq!(Money::from_decimal(amount, Currency::EUR).unwrap().micros(), micros, "{text}");
         }
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
         let largest = Money::from_micros(i64::MAX, Currency::EUR);
-        assert_eq!(
-            largest.checked_add(Money::from_micros(1, Currency::EUR)),
-            Err(MoneyError::Overflow)
-        );
-        assert_eq!(
-            Money::from_micros(i64::MIN, Currency::EUR).checked_neg(),
-            Err(MoneyError::Overflow)
-        );
-        assert_eq!(
-            Money::parse("9223372036854.775808", Currency::EUR),
-            Err(MoneyError::Overflow)
-        );
-        assert_eq!(
-            Money::parse("9223372036854.775807", Currency::EUR).unwrap(),
-            largest
-        );
-        assert_eq!(
-            largest.to_minor(Rounding::HalfAwayFromZero),
-            Err(MoneyError::Overflow)
-        );
-        assert_eq!(
-            Money::parse("0.0000001", Currency::EUR),
-            Err(MoneyError::FinerThanMicros)
-        );
+        assert_eq!(largest.checked_add(Money::from_micros(1, Currency::EUR)), Err(MoneyError::Overflow));
+        assert_eq!(Money::from_micros(i64::MIN, Currency::EUR).checked_neg(), Err(MoneyError::Overflow));
+        assert_eq!(Money::parse("9223372036854.775808", Currency::EUR), Err(MoneyError::Overflow));
+        assert_eq!(Money::parse("9223372036854.775807", Currency::EUR).unwrap(), largest);
+        assert_eq!(largest.to_minor(Rounding::HalfAwayFromZero), Err(MoneyError::Overflow));
+        assert_eq!(Money::parse("0.0000001", Currency::EUR), Err(MoneyError::FinerThanMicros));
     }
 
     #[test]
     fn two_currencies_never_meet() {
         let dollar = Money::parse("1", Currency::USD).unwrap();
-        let refusal = MoneyError::CurrencyMustMatch {
-            expected: Currency::EUR,
-            found: Currency::USD,
-        };
+        let refusal = MoneyError::CurrencyMustMatch { expected: Currency::EUR, found: Currency::USD };
         assert_eq!(eur("1").checked_add(dollar), Err(refusal.clone()));
         assert_eq!(eur("1").checked_sub(dollar), Err(refusal.clone()));
         assert_eq!(eur("1").compare(dollar), Err(refusal.clone()));
@@ -341,12 +280,7 @@ mod tests {
             ("0.000001", "JPY", "0.000001"),
             ("1.5", "KWD", "1.500"),
         ] {
-            assert_eq!(
-                Money::parse(text, code.parse().unwrap())
-                    .unwrap()
-                    .format_plain(),
-                plain
-            );
+            assert_eq!(Money::parse(text, code.parse().unwrap()).unwrap().format_plain(), plain);
         }
     }
 }

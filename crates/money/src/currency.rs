@@ -16,25 +16,13 @@ pub struct Currency {
 
 impl Currency {
     /// The euro.
-    pub const EUR: Currency = Currency {
-        code: *b"EUR",
-        exponent: 2,
-    };
+    pub const EUR: Currency = Currency { code: *b"EUR", exponent: 2 };
     /// The US dollar.
-    pub const USD: Currency = Currency {
-        code: *b"USD",
-        exponent: 2,
-    };
+    pub const USD: Currency = Currency { code: *b"USD", exponent: 2 };
     /// Pound sterling.
-    pub const GBP: Currency = Currency {
-        code: *b"GBP",
-        exponent: 2,
-    };
+    pub const GBP: Currency = Currency { code: *b"GBP", exponent: 2 };
     /// The yen, which has no minor unit.
-    pub const JPY: Currency = Currency {
-        code: *b"JPY",
-        exponent: 0,
-    };
+    pub const JPY: Currency = Currency { code: *b"JPY", exponent: 0 };
 
     /// The code, as `EUR`.
     pub fn code(&self) -> &str {
@@ -76,10 +64,7 @@ impl FromStr for Currency {
         if !code.iter().all(u8::is_ascii_uppercase) {
             return Err(refused());
         }
-        let exponent = iso
-            .exponent()
-            .and_then(|digits| u8::try_from(digits).ok())
-            .ok_or_else(refused)?;
+        let exponent = iso.exponent().and_then(|digits| u8::try_from(digits).ok()).ok_or_else(refused)?;
         Ok(Currency { code, exponent })
     }
 }
@@ -115,18 +100,10 @@ mod tests {
 
     #[test]
     fn the_minor_unit_is_that_of_iso_4217() {
-        for (code, exponent, micros) in [
-            ("JPY", 0, 1_000_000),
-            ("EUR", 2, 10_000),
-            ("KWD", 3, 1_000),
-            ("CLF", 4, 100),
-        ] {
+        for (code, exponent, micros) in [("JPY", 0, 1_000_000), ("EUR", 2, 10_000), ("KWD", 3, 1_000), ("CLF", 4, 100)]
+        {
             let currency: Currency = code.parse().unwrap();
-            assert_eq!(
-                (currency.exponent(), currency.micros_per_minor()),
-                (exponent, micros),
-                "{code}"
-            );
+            assert_eq!((currency.exponent(), currency.micros_per_minor()), (exponent, micros), "{code}");
             assert_eq!(currency.to_string(), code);
         }
     }
@@ -140,9 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_no_currency_is_refused() {
-        for code in [
-            "", "eur", "Eur", "ZZZ", "QQQ", "EURO", "XAU", "XXX", "€", "E R", "840",
-        ] {
+        for code in ["", "eur", "Eur", "ZZZ", "QQQ", "EURO", "XAU", "XXX", "€", "E R", "840"] {
             assert!(code.parse::<Currency>().is_err(), "{code}");
         }
     }
@@ -150,12 +125,7 @@ mod tests {
     #[test]
     fn a_currency_is_its_code_in_json() {
         assert_eq!(serde_json::to_string(&Currency::EUR).unwrap(), "\"EUR\"");
-        assert_eq!(
-            serde_json::from_str::<Currency>("\"KWD\"")
-                .unwrap()
-                .exponent(),
-            3
-        );
+        assert_eq!(serde_json::from_str::<Currency>("\"KWD\"").unwrap().exponent(), 3);
         assert!(serde_json::from_str::<Currency>("\"eur\"").is_err());
     }
 }

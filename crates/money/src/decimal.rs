@@ -70,8 +70,7 @@ fn assemble(negative: bool, digits: &str, scale: i64) -> Result<Decimal, MoneyEr
     let magnitude: i128 = digits.parse().map_err(|_| MoneyError::TooManyDigits)?;
     let magnitude = magnitude * 10i128.pow(zeros as u32);
     let signed = if negative { -magnitude } else { magnitude };
-    Decimal::try_from_i128_with_scale(signed, scale.max(0) as u32)
-        .map_err(|_| MoneyError::TooManyDigits)
+    Decimal::try_from_i128_with_scale(signed, scale.max(0) as u32).map_err(|_| MoneyError::TooManyDigits)
 }
 
 /// `numerator / denominator` to a whole number, half away from zero. The denominator is above zero.
@@ -80,11 +79,7 @@ pub fn round_ratio(numerator: i128, denominator: i128) -> i128 {
     let quotient = numerator / denominator;
     let remainder = (numerator % denominator).unsigned_abs();
     // `remainder >= denominator - remainder` is `2 x remainder >= denominator` without the overflow.
-    if remainder >= denominator.unsigned_abs() - remainder {
-        quotient + numerator.signum()
-    } else {
-        quotient
-    }
+    if remainder >= denominator.unsigned_abs() - remainder { quotient + numerator.signum() } else { quotient }
 }
 
 /// `units x weight / whole` as quotient and remainder, exact although the product may need 192 bits.
@@ -142,46 +137,22 @@ mod tests {
     #[test]
     fn what_is_no_number_is_refused() {
         for text in [
-            "", "-", "+1", ".5", "5.", "1,5", "0x10", "1 000", "NaN", "Infinity", "1e", "e3",
-            "1e3.5", "1.2.3", "--1", "١",
+            "", "-", "+1", ".5", "5.", "1,5", "0x10", "1 000", "NaN", "Infinity", "1e", "e3", "1e3.5", "1.2.3", "--1",
+            "١",
         ] {
-            assert!(
-                matches!(parse_decimal(text), Err(MoneyError::NotADecimal(_))),
-                "{text}"
-            );
+            assert!(matches!(parse_decimal(text), Err(MoneyError::NotADecimal(_))), "{text}");
         }
-        for text in [
-            "1e28",
-            "1e30",
-            "1e-29",
-            "12345678901234567890123456789",
-            "1e99999999999999999999",
-        ] {
-            assert_eq!(
-                parse_decimal(text),
-                Err(MoneyError::TooManyDigits),
-                "{text}"
-            );
+        for text in ["1e28", "1e30", "1e-29", "12345678901234567890123456789", "1e99999999999999999999"] {
+            assert_eq!(parse_decimal(text), Err(MoneyError::TooManyDigits), "{text}");
         }
     }
 
     #[test]
     fn a_half_goes_away_from_zero() {
-        for (numerator, denominator, rounded) in [
-            (5, 10, 1),
-            (-5, 10, -1),
-            (4, 10, 0),
-            (-4, 10, 0),
-            (15, 10, 2),
-            (1, 3, 0),
-            (2, 3, 1),
-            (-7, 2, -4),
-        ] {
-            assert_eq!(
-                round_ratio(numerator, denominator),
-                rounded,
-                "{numerator}/{denominator}"
-            );
+        for (numerator, denominator, rounded) in
+            [(5, 10, 1), (-5, 10, -1), (4, 10, 0), (-4, 10, 0), (15, 10, 2), (1, 3, 0), (2, 3, 1), (-7, 2, -4)]
+        {
+            assert_eq!(round_ratio(numerator, denominator), rounded, "{numerator}/{denominator}");
         }
     }
 

@@ -10,11 +10,7 @@ const MINUS: &str = "−";
 impl Money {
     /// `€1,284.60`, `−€16.55`, `¥1,000`: rounded half away from zero to the minor unit.
     pub fn human(&self) -> String {
-        spelled(
-            self.as_decimal(),
-            self.currency().exponent(),
-            &self.currency().symbol(),
-        )
+        spelled(self.as_decimal(), self.currency().exponent(), &self.currency().symbol())
     }
 
     /// As [`Money::human`] with a plus before money that came in: `+€30.00`.
@@ -31,9 +27,7 @@ impl Money {
     /// A balance, rounded down to the minor unit: nobody is shown money that cannot be spent.
     pub fn human_balance(&self) -> String {
         let digits = self.currency().exponent();
-        let down = self
-            .as_decimal()
-            .round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);
+        let down = self.as_decimal().round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);
         spelled(down, digits, &self.currency().symbol())
     }
 
@@ -52,14 +46,8 @@ impl Currency {
     /// An exact rate in main units, as long as it is exact up to six decimals. Beyond the minor unit it has four at least,
     /// so that rates stand under one another: `€0.25`, `€0.0040`, `€0.0125`, `€0.008333`.
     pub fn human_rate(&self, rate: Decimal) -> String {
-        let rounded = rate
-            .round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero)
-            .normalize();
-        let digits = if rounded.scale() <= self.exponent() {
-            self.exponent()
-        } else {
-            rounded.scale().max(4)
-        };
+        let rounded = rate.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero).normalize();
+        let digits = if rounded.scale() <= self.exponent() { self.exponent() } else { rounded.scale().max(4) };
         spelled(rounded, digits, &self.symbol())
     }
 }
@@ -67,11 +55,7 @@ impl Currency {
 /// Sign, symbol, grouped whole part, and exactly `digits` decimals.
 fn spelled(amount: Decimal, digits: u32, symbol: &str) -> String {
     let rounded = amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
-    let sign = if rounded.is_sign_negative() && !rounded.is_zero() {
-        MINUS
-    } else {
-        ""
-    };
+    let sign = if rounded.is_sign_negative() && !rounded.is_zero() { MINUS } else { "" };
     let text = format!("{:.*}", digits as usize, rounded.abs());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let point = if fraction.is_empty() { "" } else { "." };
@@ -107,10 +91,7 @@ mod tests {
             ("1.5", "KWD", "KWD\u{a0}1.500"),
             ("-2", "CHF", "−CHF\u{a0}2.00"),
         ] {
-            assert_eq!(
-                Money::parse(text, code.parse().unwrap()).unwrap().human(),
-                spelled
-            );
+            assert_eq!(Money::parse(text, code.parse().unwrap()).unwrap().human(), spelled);
         }
     }
 

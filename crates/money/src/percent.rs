@@ -33,20 +33,14 @@ impl Percent {
 
     /// Hundredths: 0.19 for 19%. Refused when it would need more than 28 decimals.
     pub fn as_fraction(&self) -> Result<Decimal, MoneyError> {
-        Decimal::try_from_i128_with_scale(self.0.mantissa(), self.0.scale() + 2)
-            .map_err(|_| MoneyError::TooManyDigits)
+        Decimal::try_from_i128_with_scale(self.0.mantissa(), self.0.scale() + 2).map_err(|_| MoneyError::TooManyDigits)
     }
 
     /// This share of an amount, rounded once to micros.
     pub fn of(&self, amount: Money) -> Result<Money, MoneyError> {
-        let product = i128::from(amount.micros())
-            .checked_mul(self.0.mantissa())
-            .ok_or(MoneyError::Overflow)?;
+        let product = i128::from(amount.micros()).checked_mul(self.0.mantissa()).ok_or(MoneyError::Overflow)?;
         let micros = round_ratio(product, 100 * 10i128.pow(self.0.scale()));
-        Ok(Money::from_micros(
-            i64::try_from(micros).map_err(|_| MoneyError::Overflow)?,
-            amount.currency(),
-        ))
+        Ok(Money::from_micros(i64::try_from(micros).map_err(|_| MoneyError::Overflow)?, amount.currency()))
     }
 }
 
@@ -73,9 +67,7 @@ impl Serialize for Percent {
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -88,24 +80,9 @@ mod tests {
     fn a_share_is_rounded_once() {
         let amount = Money::parse("0.05", Currency::EUR).unwrap();
         // 0.05 x 33.3333333% = 0.01666666665, to micros 0.016667
-        assert_eq!(
-            "33.3333333"
-                .parse::<Percent>()
-                .unwrap()
-                .of(amount)
-                .unwrap()
-                .micros(),
-            16_667
-        );
+        assert_eq!("33.3333333".parse::<Percent>().unwrap().of(amount).unwrap().micros(), 16_667);
         assert!("-1".parse::<Percent>().is_err());
         assert_eq!("19.0".parse::<Percent>().unwrap().to_string(), "19%");
-        assert_eq!(
-            "19".parse::<Percent>()
-                .unwrap()
-                .as_fraction()
-                .unwrap()
-                .to_string(),
-            "0.19"
-        );
+        assert_eq!("19".parse::<Percent>().unwrap().as_fraction().unwrap().to_string(), "0.19");
     }
 }

@@ -78,12 +78,21 @@ pub struct SipUser {
 
 impl fmt::Debug for SipUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SipUser").field("organisation_id", &self.organisation_id).field("agent_id", &self.agent_id).finish_non_exhaustive()
+        f.debug_struct("SipUser")
+            .field("organisation_id", &self.organisation_id)
+            .field("agent_id", &self.agent_id)
+            .finish_non_exhaustive()
     }
 }
 
 /// Makes a member an agent. The phone's user name must be free in the whole house (see [`set_phone_password`]).
-pub async fn add_agent(tx: &TenantTx, member_id: MemberId, name: &str, sip_username: &str, now: DateTime<Utc>) -> Result<AgentId, TenantError> {
+pub async fn add_agent(
+    tx: &TenantTx,
+    member_id: MemberId,
+    name: &str,
+    sip_username: &str,
+    now: DateTime<Utc>,
+) -> Result<AgentId, TenantError> {
     check_username(sip_username)?;
     if name.trim().is_empty() {
         return Err(TenantError::NameMustNotBeEmpty);
@@ -154,9 +163,11 @@ pub async fn set_agent_state(
     reason: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), TenantError> {
-    store::agent::set_state(tx, agent, state, reason, now).await.map_err(|error| match db::constraint_of(&error).as_deref() {
-        Some("agent_state_tenant_id_agent_id_fkey") => TenantError::AgentMustExist,
-        _ => TenantError::Db(error),
+    store::agent::set_state(tx, agent, state, reason, now).await.map_err(|error| {
+        match db::constraint_of(&error).as_deref() {
+            Some("agent_state_tenant_id_agent_id_fkey") => TenantError::AgentMustExist,
+            _ => TenantError::Db(error),
+        }
     })
 }
 
@@ -171,8 +182,8 @@ pub async fn ready_agents(tx: &TenantTx) -> Result<Vec<ReadyAgent>, TenantError>
 }
 
 fn check_username(username: &str) -> Result<(), TenantError> {
-    let is_simple =
-        (3..=60).contains(&username.len()) && username.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
+    let is_simple = (3..=60).contains(&username.len())
+        && username.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
     if !is_simple {
         return Err(TenantError::SipUsernameMustBeSimple(username.chars().take(80).collect()));
     }

@@ -26,7 +26,14 @@ pub struct AuditEntry {
 }
 
 /// Writes down a deed: who (a person's or a job's name), what (`invoice.finalised`), on what (an id). No secret in the payload.
-pub async fn record_audit(tx: &TenantTx, actor: &str, action: &str, subject: &str, payload: Value, now: DateTime<Utc>) -> Result<(), TenantError> {
+pub async fn record_audit(
+    tx: &TenantTx,
+    actor: &str,
+    action: &str,
+    subject: &str,
+    payload: Value,
+    now: DateTime<Utc>,
+) -> Result<(), TenantError> {
     let mut salt = vec![0u8; 16];
     rand::rng().fill_bytes(&mut salt);
     let payload_hash = hash_of_payload(&salt, &payload);
@@ -35,7 +42,11 @@ pub async fn record_audit(tx: &TenantTx, actor: &str, action: &str, subject: &st
 }
 
 /// The newest entries first, from `before` on downwards.
-pub async fn audit_entries(tx: &TenantTx, before: Option<AuditEntryId>, limit: u64) -> Result<Vec<AuditEntry>, TenantError> {
+pub async fn audit_entries(
+    tx: &TenantTx,
+    before: Option<AuditEntryId>,
+    limit: u64,
+) -> Result<Vec<AuditEntry>, TenantError> {
     let rows = store::audit::newest(tx, before, limit).await?;
     let entry = |row: crate::entity::audit_entry::Model| AuditEntry {
         id: row.id.into(),
@@ -62,7 +73,8 @@ pub async fn link_audit(tx: &TenantTx, _now: DateTime<Utc>) -> Result<u64, Tenan
     let mut links = Vec::new();
     for row in store::audit::unlinked(tx, LINKS_PER_RUN).await? {
         position += 1;
-        let next = hash_of_link(&hash, position, row.id, row.at, [&row.actor, &row.action, &row.subject], &row.payload_hash);
+        let next =
+            hash_of_link(&hash, position, row.id, row.at, [&row.actor, &row.action, &row.subject], &row.payload_hash);
         links.push((position, row.id, next));
         hash = next.to_vec();
     }
@@ -85,9 +97,19 @@ pub async fn verify_audit(tx: &TenantTx) -> Result<Vec<String>, TenantError> {
             if link.position != position + 1 {
                 faults.push(format!("audit link {} follows {position}: one was taken out", link.position));
             }
-            let expected = hash_of_link(&hash, link.position, link.id, link.at, [&link.actor, &link.action, &link.subject], &link.payload_hash);
+            let expected = hash_of_link(
+                &hash,
+                link.position,
+                link.id,
+                link.at,
+                [&link.actor, &link.action, &link.subject],
+                &link.payload_hash,
+            );
             if link.hash != expected {
-                faults.push(format!("audit entry {id} at position {} does not have the hash that the chain holds", link.position));
+                faults.push(format!(
+                    "audit entry {id} at position {} does not have the hash that the chain holds",
+                    link.position
+                ));
             }
             if let (Some(payload), Some(salt)) = (&link.payload, &link.salt)
                 && hash_of_payload(salt, payload)[..] != link.payload_hash[..]
@@ -112,7 +134,14 @@ fn hash_of_payload(salt: &[u8], payload: &Value) -> [u8; 32] {
 }
 
 /// Each part goes in with its length before it: ("ab", "c") and ("a", "bc") are two entries.
-fn hash_of_link(before: &[u8], position: i64, id: uuid::Uuid, at: DateTime<Utc>, words: [&str; 3], payload_hash: &[u8]) -> [u8; 32] {
+fn hash_of_link(
+    before: &[u8],
+    position: i64,
+    id: uuid::Uuid,
+    at: DateTime<Utc>,
+    words: [&str; 3],
+    payload_hash: &[u8],
+) -> [u8; 32] {
     let mut hasher = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hasher.update((bytes.len() as u64).to_be_bytes());
@@ -152,7 +181,8 @@ fn write_canonical(value: &Value, out: &mut String) {
         }
         Value::Number(number) => {
             let text = number.to_string();
-            let plain = rust_decimal::Decimal::from_scientific(&text).or_else(|_| text.parse::<rust_decimal::Decimal>());
+            let plain =
+                rust_decimal::Decimal::from_scientific(&text).or_else(|_| text.parse::<rust_decimal::Decimal>());
             out.push_str(&plain.map_or(text, |decimal| decimal.normalize().to_string()));
         }
         other => out.push_str(&other.to_string()),

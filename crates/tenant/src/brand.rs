@@ -136,10 +136,16 @@ mod tests {
     fn a_brand_is_read_easily_and_holds_colours_only() {
         assert!(check_colours(&colours()).is_ok());
         let pale = BrandColours { accent: "#ffd84d".into(), ..colours() };
-        assert!(matches!(check_colours(&pale), Err(TenantError::ContrastMustBeReadable { text: "on_accent", background: "accent", .. })));
+        assert!(matches!(
+            check_colours(&pale),
+            Err(TenantError::ContrastMustBeReadable { text: "on_accent", background: "accent", .. })
+        ));
         for wrong in ["red", "#fff", "#7a2a5g", "red;}body{background:url(//evil)}", "#7a2a5e;"] {
             let hostile = BrandColours { canvas: wrong.into(), ..colours() };
-            assert!(matches!(check_colours(&hostile), Err(TenantError::ColourMustHaveSixDigits { name: "canvas" })), "{wrong}");
+            assert!(
+                matches!(check_colours(&hostile), Err(TenantError::ColourMustHaveSixDigits { name: "canvas" })),
+                "{wrong}"
+            );
         }
     }
 }

@@ -13,7 +13,12 @@ pub struct Domain {
 }
 
 /// Gives a host name to an organisation. The same host again updates its verification; a host of another is refused.
-pub async fn add_domain(ptx: &PlatformTx, host: &str, organisation: TenantId, verified_at: Option<DateTime<Utc>>) -> Result<(), TenantError> {
+pub async fn add_domain(
+    ptx: &PlatformTx,
+    host: &str,
+    organisation: TenantId,
+    verified_at: Option<DateTime<Utc>>,
+) -> Result<(), TenantError> {
     if !is_host_name(host) {
         return Err(TenantError::HostMustBeAName(host.chars().take(80).collect()));
     }

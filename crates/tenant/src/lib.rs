@@ -23,8 +23,8 @@ mod tokens;
 mod tree;
 
 pub use agent::{
-    Agent, AgentState, AgentStatus, ReadyAgent, SipUser, add_agent, agent_of_member, agent_states, agents, phone_secret, ready_agents,
-    remove_agent, set_agent_state, set_phone_password,
+    Agent, AgentState, AgentStatus, ReadyAgent, SipUser, add_agent, agent_of_member, agent_states, agents,
+    phone_secret, ready_agents, remove_agent, set_agent_state, set_phone_password,
 };
 pub use audit::{AuditEntry, audit_entries, link_audit, record_audit, tenants_with_audit, verify_audit};
 pub use brand::{Brand, BrandColours, brand, set_brand};
@@ -32,13 +32,13 @@ pub use domain::{Domain, add_domain, domains, host_owner};
 pub use error::{SignInRefused, TenantError};
 pub use member::{Member, Membership, NewMember, Role, add_member, members, memberships, remove_member};
 pub use organisation::{
-    NewOrganisation, Organisation, OrganisationKind, RoundCallsTo, create_organisation, organisation, organisation_by_id, organisation_by_slug,
-    organisations, restore_organisation, suspend_organisation,
+    NewOrganisation, Organisation, OrganisationKind, RoundCallsTo, create_organisation, organisation,
+    organisation_by_id, organisation_by_slug, organisations, restore_organisation, suspend_organisation,
 };
 pub use person::{check_password, create_person, forget_old_attempts, person_by_email, set_password};
 pub use seat::{
-    SeatClosedBy, SeatSession, SeatUsage, close_missed_seats, close_seat, heartbeat, open_seat, seat_sessions, seats_used, tenants_with_open_seats,
-    usage_of_seats,
+    SeatClosedBy, SeatSession, SeatUsage, close_missed_seats, close_seat, heartbeat, open_seat, seat_sessions,
+    seats_used, tenants_with_open_seats, usage_of_seats,
 };
 pub use session::{Session, SessionToken, end_session, end_sessions_of, open_session, session};
 pub use tokens::{PhoneClaims, ServiceClaims, TokenKeys, TokenRefused};

@@ -4,8 +4,25 @@ use crate::error::TenantError;
 
 const BYTES_MAX: usize = 64 * 1024;
 const ELEMENTS: [&str; 19] = [
-    "svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "defs", "lineargradient", "radialgradient", "stop", "text",
-    "tspan", "title", "desc", "clippath", "mask",
+    "svg",
+    "g",
+    "path",
+    "rect",
+    "circle",
+    "ellipse",
+    "line",
+    "polyline",
+    "polygon",
+    "defs",
+    "lineargradient",
+    "radialgradient",
+    "stop",
+    "text",
+    "tspan",
+    "title",
+    "desc",
+    "clippath",
+    "mask",
 ];
 
 /// Refuses whatever is not on the list; it does not repair.
@@ -71,7 +88,8 @@ fn check_attribute(text: &str) -> Result<&str, TenantError> {
     let value: String = value.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
     // url(#id) paints with a gradient of the drawing itself; any other target is outside.
     let every_target_is_inside = value.match_indices("url(").all(|(at, _)| value[at + 4..].starts_with('#'));
-    if !every_target_is_inside || ["javascript:", "data:", "\\", "@import"].iter().any(|needle| value.contains(needle)) {
+    if !every_target_is_inside || ["javascript:", "data:", "\\", "@import"].iter().any(|needle| value.contains(needle))
+    {
         return Err(TenantError::LogoMustBePlain("it refers to something"));
     }
     Ok(rest)

@@ -106,12 +106,18 @@ pub struct NewOrganisation {
 }
 
 /// Creates an organisation; its parent is set apart, by [`crate::set_parent`].
-pub async fn create_organisation(ptx: &PlatformTx, new: &NewOrganisation, now: DateTime<Utc>) -> Result<TenantId, TenantError> {
+pub async fn create_organisation(
+    ptx: &PlatformTx,
+    new: &NewOrganisation,
+    now: DateTime<Utc>,
+) -> Result<TenantId, TenantError> {
     check(new)?;
     let id = TenantId::new();
-    store::organisation::insert(ptx, id, new, now).await.map_err(|error| match db::constraint_of(&error).as_deref() {
-        Some("organisation_slug_key") => TenantError::SlugIsTaken(new.slug.clone()),
-        _ => TenantError::Db(error),
+    store::organisation::insert(ptx, id, new, now).await.map_err(|error| {
+        match db::constraint_of(&error).as_deref() {
+            Some("organisation_slug_key") => TenantError::SlugIsTaken(new.slug.clone()),
+            _ => TenantError::Db(error),
+        }
     })?;
     Ok(id)
 }
@@ -120,7 +126,8 @@ fn check(new: &NewOrganisation) -> Result<(), TenantError> {
     if new.name.trim().is_empty() || new.legal_name.trim().is_empty() {
         return Err(TenantError::NameMustNotBeEmpty);
     }
-    let slug_is_simple = (2..=40).contains(&new.slug.len()) && new.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let slug_is_simple = (2..=40).contains(&new.slug.len())
+        && new.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !slug_is_simple {
         return Err(TenantError::SlugMustBeSimple(new.slug.clone()));
     }

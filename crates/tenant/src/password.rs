@@ -20,8 +20,26 @@ static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now(&uuid::Uuid:
 
 /// The first that anybody tries, beside those that only count or repeat.
 const COMMON: [&str; 20] = [
-    "password", "passw0rd", "password1", "12345678", "123456789", "1234567890", "qwertyui", "qwerty123", "qwertyuiop", "iloveyou", "11111111",
-    "00000000", "letmein1", "welcome1", "sunshine", "princess", "football", "baseball", "trustno1", "abc12345",
+    "password",
+    "passw0rd",
+    "password1",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "qwertyui",
+    "qwerty123",
+    "qwertyuiop",
+    "iloveyou",
+    "11111111",
+    "00000000",
+    "letmein1",
+    "welcome1",
+    "sunshine",
+    "princess",
+    "football",
+    "baseball",
+    "trustno1",
+    "abc12345",
 ];
 
 fn argon2() -> Option<Argon2<'static>> {

@@ -12,7 +12,13 @@ const WAIT_SECONDS_MAX: i64 = 60;
 const REMEMBERED_HOURS: i64 = 24;
 
 /// Creates a person: one e-mail address (any case, kept in lower case), one password.
-pub async fn create_person(ptx: &PlatformTx, email: &str, name: &str, password: &str, now: DateTime<Utc>) -> Result<PersonId, TenantError> {
+pub async fn create_person(
+    ptx: &PlatformTx,
+    email: &str,
+    name: &str,
+    password: &str,
+    now: DateTime<Utc>,
+) -> Result<PersonId, TenantError> {
     let email = email_of(email)?;
     if name.trim().is_empty() {
         return Err(TenantError::NameMustNotBeEmpty);
@@ -20,7 +26,11 @@ pub async fn create_person(ptx: &PlatformTx, email: &str, name: &str, password: 
     password::check_strength(password, &email)?;
     let hash = password::hash(password).await?;
     let id = PersonId::new();
-    store::person::insert(ptx, id, &email, name.trim(), &hash, now).await.map_err(|error| match db::constraint_of(&error).as_deref() {
+    store::person::insert(ptx, id, &email, name.trim(), &hash, now).await.map_err(|error| match db::constraint_of(
+        &error,
+    )
+    .as_deref()
+    {
         Some("person_email_key") => TenantError::EmailIsTaken,
         _ => TenantError::Db(error),
     })?;
@@ -44,7 +54,12 @@ pub async fn set_password(ptx: &PlatformTx, person: PersonId, email: &str, passw
 ///
 /// An unknown address costs the same work and is slowed down like a known one. After five tries each next one must wait
 /// 1, 2, 4 .. at most 60 seconds; a try during the wait is refused without being counted, so nobody can be locked out for good.
-pub async fn check_password(ptx: &PlatformTx, email: &str, password: &str, now: DateTime<Utc>) -> Result<PersonId, SignInRefused> {
+pub async fn check_password(
+    ptx: &PlatformTx,
+    email: &str,
+    password: &str,
+    now: DateTime<Utc>,
+) -> Result<PersonId, SignInRefused> {
     let email = email.trim().to_lowercase();
     let email_hash: [u8; 32] = Sha256::digest(email.as_bytes()).into();
     // Counted before the password is looked at, in one guarded statement: tries that come at once cannot slip past together.
@@ -88,7 +103,8 @@ fn email_of(text: &str) -> Result<String, TenantError> {
     let email = text.trim().to_lowercase();
     let refused = || TenantError::EmailMustBeOne(text.chars().take(80).collect());
     let (local, domain) = email.rsplit_once('@').ok_or_else(refused)?;
-    let has_odd = email.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"'));
+    let has_odd =
+        email.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"'));
     if local.is_empty() || local.contains('@') || domain.is_empty() || email.len() > 254 || has_odd {
         return Err(refused());
     }

@@ -81,7 +81,12 @@ pub async fn heartbeat(tx: &TenantTx, agent_id: AgentId, now: DateTime<Utc>) -> 
 }
 
 /// Takes an agent off its seat. Without an open stay nothing changes.
-pub async fn close_seat(tx: &TenantTx, agent_id: AgentId, by: SeatClosedBy, now: DateTime<Utc>) -> Result<(), TenantError> {
+pub async fn close_seat(
+    tx: &TenantTx,
+    agent_id: AgentId,
+    by: SeatClosedBy,
+    now: DateTime<Utc>,
+) -> Result<(), TenantError> {
     if store::seat::close(tx, agent_id, by, now).await? > 0 {
         store::agent::set_state(tx, agent_id, crate::AgentState::NotReady, Some("signed out"), now).await?;
     }
@@ -89,7 +94,11 @@ pub async fn close_seat(tx: &TenantTx, agent_id: AgentId, by: SeatClosedBy, now:
 }
 
 /// Closes the stays without a sign of life since `older_than`. They end at that last sign, so nobody pays for a dead screen.
-pub async fn close_missed_seats(tx: &TenantTx, older_than: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, TenantError> {
+pub async fn close_missed_seats(
+    tx: &TenantTx,
+    older_than: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<u64, TenantError> {
     let closed = store::seat::close_missed(tx, older_than).await?;
     for agent_id in &closed {
         store::agent::set_state(tx, *agent_id, crate::AgentState::NotReady, Some("missed heartbeat"), now).await?;
@@ -98,17 +107,29 @@ pub async fn close_missed_seats(tx: &TenantTx, older_than: DateTime<Utc>, now: D
 }
 
 /// Tenants that have a stay without a sign of life since `older_than`.
-pub async fn tenants_with_open_seats(ptx: &PlatformTx, older_than: DateTime<Utc>) -> Result<Vec<TenantId>, TenantError> {
+pub async fn tenants_with_open_seats(
+    ptx: &PlatformTx,
+    older_than: DateTime<Utc>,
+) -> Result<Vec<TenantId>, TenantError> {
     store::seat::tenants_with_open(ptx, older_than).await
 }
 
 /// The stays that touch `[from, to)`, by their start.
-pub async fn seat_sessions(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<SeatSession>, TenantError> {
+pub async fn seat_sessions(
+    tx: &TenantTx,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<SeatSession>, TenantError> {
     store::seat::touching(tx, from, to).await
 }
 
 /// Seats used in `[from, to)`; days are civil days of the zone.
-pub async fn seats_used(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>, time_zone: &str) -> Result<SeatUsage, TenantError> {
+pub async fn seats_used(
+    tx: &TenantTx,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    time_zone: &str,
+) -> Result<SeatUsage, TenantError> {
     let zone = TimeZone::get(time_zone).map_err(|_| TenantError::TimeZoneMustBeKnown(time_zone.to_owned()))?;
     Ok(usage_of_seats(&seat_sessions(tx, from, to).await?, from, to, &zone))
 }
@@ -149,7 +170,12 @@ pub fn usage_of_seats(sessions: &[SeatSession], from: DateTime<Utc>, to: DateTim
 fn civil_day(at: DateTime<Utc>, zone: &TimeZone) -> chrono::NaiveDate {
     let instant = Timestamp::from_microsecond(at.timestamp_micros()).unwrap_or_default();
     let date = zone.to_datetime(instant).date();
-    chrono::NaiveDate::from_ymd_opt(i32::from(date.year()), date.month().unsigned_abs().into(), date.day().unsigned_abs().into()).unwrap_or_default()
+    chrono::NaiveDate::from_ymd_opt(
+        i32::from(date.year()),
+        date.month().unsigned_abs().into(),
+        date.day().unsigned_abs().into(),
+    )
+    .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -71,7 +71,12 @@ impl TokenKeys {
     }
 
     /// A token for an agent's phone, five minutes long.
-    pub fn issue_phone_token(&self, tenant_id: TenantId, agent_id: AgentId, now: DateTime<Utc>) -> Result<String, TokenRefused> {
+    pub fn issue_phone_token(
+        &self,
+        tenant_id: TenantId,
+        agent_id: AgentId,
+        now: DateTime<Utc>,
+    ) -> Result<String, TokenRefused> {
         self.issue(PHONE, agent_id.to_string(), Some(tenant_id), now)
     }
 
@@ -92,7 +97,13 @@ impl TokenKeys {
         Ok(ServiceClaims { service: self.verify(SERVICE, token, now)?.sub })
     }
 
-    fn issue(&self, audience: &str, subject: String, org: Option<TenantId>, now: DateTime<Utc>) -> Result<String, TokenRefused> {
+    fn issue(
+        &self,
+        audience: &str,
+        subject: String,
+        org: Option<TenantId>,
+        now: DateTime<Utc>,
+    ) -> Result<String, TokenRefused> {
         let claims = Claims {
             iss: ISSUER.into(),
             aud: audience.into(),
@@ -104,7 +115,8 @@ impl TokenKeys {
         };
         let secret = self.secrets.get(&self.current).ok_or(TokenRefused::MustSign)?;
         let header = Header { kid: Some(self.current.clone()), ..Header::new(Algorithm::HS256) };
-        encode(&header, &claims, &EncodingKey::from_secret(secret.expose_secret().as_bytes())).map_err(|_| TokenRefused::MustSign)
+        encode(&header, &claims, &EncodingKey::from_secret(secret.expose_secret().as_bytes()))
+            .map_err(|_| TokenRefused::MustSign)
     }
 
     fn verify(&self, audience: &str, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenRefused> {
@@ -141,7 +153,8 @@ mod tests {
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn keys() -> TokenKeys {
-        TokenKeys::new(("b".into(), SECRET.into()), vec![("a".into(), "an older secret of thirty-two bytes".into())]).unwrap()
+        TokenKeys::new(("b".into(), SECRET.into()), vec![("a".into(), "an older secret of thirty-two bytes".into())])
+            .unwrap()
     }
 
     fn now() -> DateTime<Utc> {

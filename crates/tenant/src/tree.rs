@@ -60,7 +60,11 @@ pub async fn children_at(ptx: &PlatformTx, parent: TenantId, at: DateTime<Utc>) 
 }
 
 /// True when the tenant or anybody above it is suspended: suspension counts for the whole subtree.
-pub async fn suspended_at_or_above(ptx: &PlatformTx, tenant_id: TenantId, at: DateTime<Utc>) -> Result<bool, TenantError> {
+pub async fn suspended_at_or_above(
+    ptx: &PlatformTx,
+    tenant_id: TenantId,
+    at: DateTime<Utc>,
+) -> Result<bool, TenantError> {
     let mut ids = vec![tenant_id];
     ids.extend(chain_at(ptx, tenant_id, at).await?.into_iter().map(|step| step.book));
     store::organisation::any_suspended(ptx, &ids, at).await

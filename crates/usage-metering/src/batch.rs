@@ -32,7 +32,8 @@ pub async fn take_batch(tx: &TenantTx, key: &str, rows: &[SumRow], now: DateTime
     }
     let ids: HashSet<CustomerId> = rows.iter().map(|row| row.customer_id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
-    let customers: HashSet<CustomerId> = subscription::customers_by_id(tx, &ids).await?.into_iter().map(|customer| customer.id).collect();
+    let customers: HashSet<CustomerId> =
+        subscription::customers_by_id(tx, &ids).await?.into_iter().map(|customer| customer.id).collect();
     let meters: HashSet<String> = meter::meters(tx).await?.into_iter().map(|meter| meter.code).collect();
     let mut sums = Vec::with_capacity(rows.len());
     for row in rows {
@@ -60,7 +61,13 @@ fn sum_of(row: &SumRow) -> NewSum {
     }
 }
 
-async fn keep(tx: &TenantTx, key: &str, row: &SumRow, cause: SuspenseCause, now: DateTime<Utc>) -> Result<(), UsageError> {
+async fn keep(
+    tx: &TenantTx,
+    key: &str,
+    row: &SumRow,
+    cause: SuspenseCause,
+    now: DateTime<Utc>,
+) -> Result<(), UsageError> {
     let payload = serde_json::json!({
         "batch": key,
         "customer_id": row.customer_id,

@@ -64,10 +64,15 @@ impl UsageEvent {
         if !has_length(&self.source) || !has_length(&self.id) {
             return Some(Rejection::KeyMustHaveALength);
         }
-        if self.dimensions.len() > DIMENSIONS_MAX || self.dimensions.iter().any(|(k, v)| !has_length(k) || v.chars().count() > TEXT_CHARS_MAX) {
+        if self.dimensions.len() > DIMENSIONS_MAX
+            || self.dimensions.iter().any(|(k, v)| !has_length(k) || v.chars().count() > TEXT_CHARS_MAX)
+        {
             return Some(Rejection::DimensionsMustBeFew);
         }
-        if !is_plain(&self.source) || !is_plain(&self.id) || self.dimensions.iter().any(|(k, v)| !is_plain(k) || !is_plain(v)) {
+        if !is_plain(&self.source)
+            || !is_plain(&self.id)
+            || self.dimensions.iter().any(|(k, v)| !is_plain(k) || !is_plain(v))
+        {
             return Some(Rejection::TextMustBePlain);
         }
         // numeric(20,6) holds 10^14; an hour's sum of the largest batch must still fit.
@@ -124,7 +129,10 @@ mod tests {
     fn a_payload_is_the_same_however_it_is_spelled_and_another_when_anything_differs() {
         let hash = event().payload_hash();
         assert_eq!(UsageEvent { quantity: "1.500".parse().unwrap(), ..event() }.payload_hash(), hash);
-        assert_eq!(UsageEvent { occurred_at: "2026-03-02T09:00:00+01:00".parse().unwrap(), ..event() }.payload_hash(), hash);
+        assert_eq!(
+            UsageEvent { occurred_at: "2026-03-02T09:00:00+01:00".parse().unwrap(), ..event() }.payload_hash(),
+            hash
+        );
         assert_eq!(UsageEvent { id: "2".into(), source: "other".into(), ..event() }.payload_hash(), hash); // the key is no payload
         for other in [
             UsageEvent { quantity: "1.6".parse().unwrap(), ..event() },
@@ -148,7 +156,10 @@ mod tests {
             (UsageEvent { id: "a\nb".into(), ..event() }, Rejection::TextMustBePlain),
             (UsageEvent { id: "a\0b".into(), ..event() }, Rejection::TextMustBePlain),
             (UsageEvent { quantity: "100000000000".parse().unwrap(), ..event() }, Rejection::QuantityMustFit),
-            (UsageEvent { dimensions: (0..21).map(|n| (n.to_string(), String::new())).collect(), ..event() }, Rejection::DimensionsMustBeFew),
+            (
+                UsageEvent { dimensions: (0..21).map(|n| (n.to_string(), String::new())).collect(), ..event() },
+                Rejection::DimensionsMustBeFew,
+            ),
         ] {
             assert_eq!(bad.rejection(), Some(why), "{bad:?}");
         }

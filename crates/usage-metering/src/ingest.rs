@@ -28,7 +28,12 @@ impl Keyed {
 
 /// Takes events from outside, in a transaction of its own, and answers after the commit: what is answered is durable.
 /// 1 to 50,000 events; answers come in the order of the events. Sending a batch again changes nothing.
-pub async fn ingest(db: &Db, tenant_id: TenantId, events: &[UsageEvent], now: DateTime<Utc>) -> Result<Vec<Outcome>, UsageError> {
+pub async fn ingest(
+    db: &Db,
+    tenant_id: TenantId,
+    events: &[UsageEvent],
+    now: DateTime<Utc>,
+) -> Result<Vec<Outcome>, UsageError> {
     check_size(events)?;
     let tx = db.tenant(tenant_id).await?;
     let book = Book::for_batch(&tx, events, true).await?;
@@ -37,13 +42,21 @@ pub async fn ingest(db: &Db, tenant_id: TenantId, events: &[UsageEvent], now: Da
     loop {
         left -= 1;
         match try_ingest(db, tenant_id, &book, events, now).await {
-            Err(UsageError::Db(error)) if left > 0 && db::is_retryable(&error) => tracing::debug!(%error, "A batch is tried again"),
+            Err(UsageError::Db(error)) if left > 0 && db::is_retryable(&error) => {
+                tracing::debug!(%error, "A batch is tried again")
+            }
             answered => return answered,
         }
     }
 }
 
-async fn try_ingest(db: &Db, tenant_id: TenantId, book: &Book, events: &[UsageEvent], now: DateTime<Utc>) -> Result<Vec<Outcome>, UsageError> {
+async fn try_ingest(
+    db: &Db,
+    tenant_id: TenantId,
+    book: &Book,
+    events: &[UsageEvent],
+    now: DateTime<Utc>,
+) -> Result<Vec<Outcome>, UsageError> {
     let prepared = book.prepare(events, now);
     let batch_id = BatchId::new();
     let mut bulk = db.bulk(tenant_id).await?;
@@ -95,7 +108,11 @@ fn check_size(events: &[UsageEvent]) -> Result<(), UsageError> {
 }
 
 fn accepted<'r, 'a>(rows: &'r [Row<'a>], keyed: &Keyed) -> Vec<&'r Row<'a>> {
-    rows.iter().enumerate().filter(|(place, row)| row.cause.is_none() && keyed.is_new(*place)).map(|(_, row)| row).collect()
+    rows.iter()
+        .enumerate()
+        .filter(|(place, row)| row.cause.is_none() && keyed.is_new(*place))
+        .map(|(_, row)| row)
+        .collect()
 }
 
 fn answer(prepared: Prepared<'_>, keyed: &Keyed) -> (Vec<Outcome>, Vec<NewSuspense>) {

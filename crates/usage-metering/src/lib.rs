@@ -32,4 +32,7 @@ pub use partition::ensure_partitions;
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity, sums_by_dimension,
 };
-pub use suspense::{Suspended, SuspenseCause, SuspenseSummary, open_suspense, resolve_suspense, retry_suspense, suspend, suspense_summary};
+pub use suspense::{
+    Suspended, SuspenseCause, SuspenseSummary, open_suspense, resolve_suspense, retry_suspense, suspend,
+    suspense_summary,
+};

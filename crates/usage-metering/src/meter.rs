@@ -45,7 +45,8 @@ pub struct Meter {
 /// Defines a meter, or gives it another name, unit or dimensions from now on. How it adds up cannot change.
 pub async fn define_meter(tx: &TenantTx, meter: &Meter) -> Result<(), UsageError> {
     let code = &meter.code;
-    let is_simple = (1..=60).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'));
+    let is_simple = (1..=60).contains(&code.len())
+        && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'));
     if !is_simple {
         return Err(UsageError::MeterCodeMustBeSimple(code.chars().take(80).collect()));
     }
@@ -75,7 +76,17 @@ pub async fn define_standard_meters(tx: &TenantTx) -> Result<(), UsageError> {
             other => (other, "unit", Aggregation::Sum),
         };
         let (name, unit) = (name.to_owned(), unit.to_owned());
-        define_meter(tx, &Meter { code: measure.code, name, unit, aggregation, dimensions: measure.dimensions.into_iter().collect() }).await?;
+        define_meter(
+            tx,
+            &Meter {
+                code: measure.code,
+                name,
+                unit,
+                aggregation,
+                dimensions: measure.dimensions.into_iter().collect(),
+            },
+        )
+        .await?;
     }
     Ok(())
 }

@@ -95,7 +95,12 @@ impl Book {
     /// The dimensions that the event's meter keeps.
     pub fn kept(&self, event: &UsageEvent) -> BTreeMap<String, String> {
         let Some(meter) = self.meters.get(&event.meter) else { return BTreeMap::new() };
-        event.dimensions.iter().filter(|(name, _)| meter.dimensions.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        event
+            .dimensions
+            .iter()
+            .filter(|(name, _)| meter.dimensions.contains(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     pub fn aggregation(&self, meter: &str) -> Option<Aggregation> {
@@ -104,7 +109,11 @@ impl Book {
 
     /// Judges a whole batch.
     pub fn prepare<'a>(&self, events: &'a [UsageEvent], now: DateTime<Utc>) -> Prepared<'a> {
-        let mut prepared = Prepared { rows: Vec::with_capacity(events.len()), outcomes: vec![None; events.len()], conflicts: Vec::new() };
+        let mut prepared = Prepared {
+            rows: Vec::with_capacity(events.len()),
+            outcomes: vec![None; events.len()],
+            conflicts: Vec::new(),
+        };
         let mut seen: HashMap<(&str, &str), [u8; 32]> = HashMap::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             if let Some(rejection) = self.rejection(event) {
@@ -140,7 +149,8 @@ impl Book {
             Some(Aggregation::Count) => Decimal::ONE,
             _ => event.quantity.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero),
         };
-        let hour = self.zones.get(&event.customer_id).map_or(event.occurred_at, |zone| hour_in(event.occurred_at, zone));
+        let hour =
+            self.zones.get(&event.customer_id).map_or(event.occurred_at, |zone| hour_in(event.occurred_at, zone));
         let (subscription_id, cause) = match self.cause(event, now) {
             Some(cause) => (event.subscription_id, Some(cause)),
             None => self.charged_by(event),
@@ -170,12 +180,15 @@ impl Book {
         }
         if let Some(named) = event.subscription_id {
             let is_theirs = self.subscriptions.get(&event.customer_id).is_some_and(|theirs| theirs.contains(&named));
-            let cause = (SuspenseCause::UnknownSubscription, format!("{named} is not a subscription of {}", event.customer_id));
+            let cause =
+                (SuspenseCause::UnknownSubscription, format!("{named} is not a subscription of {}", event.customer_id));
             return (Some(named), (!is_theirs).then_some(cause));
         }
         let mut charging = self.charging_subscriptions(event);
         match (charging.next(), charging.next()) {
-            (Some(_), Some(_)) => (None, Some((SuspenseCause::SeveralSubscriptions, "several components charge for it".to_owned()))),
+            (Some(_), Some(_)) => {
+                (None, Some((SuspenseCause::SeveralSubscriptions, "several components charge for it".to_owned())))
+            }
             (only, _) => (only, None),
         }
     }
@@ -208,10 +221,20 @@ impl Book {
         }
         let sum = |(key, (quantity, events)): (SumKey<'_>, (Decimal, i64))| {
             let (customer_id, subscription_id, meter, hour, dimensions) = key;
-            store::sum::NewSum { customer_id, subscription_id, meter: meter.to_owned(), hour, dimensions: json_of(&dimensions), quantity, events }
+            store::sum::NewSum {
+                customer_id,
+                subscription_id,
+                meter: meter.to_owned(),
+                hour,
+                dimensions: json_of(&dimensions),
+                quantity,
+                events,
+            }
         };
         let mut sums: Vec<store::sum::NewSum> = sums.into_iter().map(sum).collect();
-        sums.sort_by(|a, b| (a.customer_id, &a.meter, a.hour, &a.dimensions).cmp(&(b.customer_id, &b.meter, b.hour, &b.dimensions)));
+        sums.sort_by(|a, b| {
+            (a.customer_id, &a.meter, a.hour, &a.dimensions).cmp(&(b.customer_id, &b.meter, b.hour, &b.dimensions))
+        });
         Ok(sums)
     }
 }

@@ -85,7 +85,10 @@ pub async fn by_dimension(
 }
 
 /// Many sums by dimension in one read, in the order of the queries: for runs. Each query asks for the dimensions beside it.
-pub async fn sums_by_dimension(tx: &TenantTx, queries: &[(UsageQuery, Vec<String>)]) -> Result<Vec<Vec<DimensionSum>>, UsageError> {
+pub async fn sums_by_dimension(
+    tx: &TenantTx,
+    queries: &[(UsageQuery, Vec<String>)],
+) -> Result<Vec<Vec<DimensionSum>>, UsageError> {
     if queries.is_empty() {
         return Ok(Vec::new());
     }

@@ -88,10 +88,17 @@ pub struct SuspenseSummary {
 }
 
 /// Puts something that matches nothing in suspense. The same cause and payload again is the same entry.
-pub async fn suspend(tx: &TenantTx, cause: SuspenseCause, detail: &str, payload: &Value, now: DateTime<Utc>) -> Result<SuspenseId, UsageError> {
+pub async fn suspend(
+    tx: &TenantTx,
+    cause: SuspenseCause,
+    detail: &str,
+    payload: &Value,
+    now: DateTime<Utc>,
+) -> Result<SuspenseId, UsageError> {
     let name = format!("{} {} {payload}", tx.tenant_id(), cause.as_str());
     let id = SuspenseId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
-    store::suspense::insert(tx, &[NewSuspense { id, cause, detail: detail.to_owned(), payload: payload.clone() }], now).await?;
+    store::suspense::insert(tx, &[NewSuspense { id, cause, detail: detail.to_owned(), payload: payload.clone() }], now)
+        .await?;
     Ok(id)
 }
 
@@ -106,7 +113,12 @@ pub async fn suspense_summary(tx: &TenantTx) -> Result<Vec<SuspenseSummary>, Usa
 }
 
 /// Takes something out of suspense by a person's decision, which is kept beside it.
-pub async fn resolve_suspense(tx: &TenantTx, id: SuspenseId, resolution: &str, now: DateTime<Utc>) -> Result<(), UsageError> {
+pub async fn resolve_suspense(
+    tx: &TenantTx,
+    id: SuspenseId,
+    resolution: &str,
+    now: DateTime<Utc>,
+) -> Result<(), UsageError> {
     match store::suspense::resolve(tx, id, resolution, now).await? {
         0 => Err(UsageError::SuspenseMustExist),
         _ => Ok(()),
@@ -117,7 +129,9 @@ pub async fn resolve_suspense(tx: &TenantTx, id: SuspenseId, resolution: &str, n
 /// A conflict stays a conflict: only a person may decide it.
 pub async fn retry_suspense(tx: &TenantTx, id: SuspenseId, now: DateTime<Utc>) -> Result<Outcome, UsageError> {
     let found = store::suspense::lock(tx, id).await?.ok_or(UsageError::SuspenseMustExist)?;
-    let Ok(event) = serde_json::from_value::<UsageEvent>(found.payload) else { return Ok(Outcome::Suspended(found.cause)) };
+    let Ok(event) = serde_json::from_value::<UsageEvent>(found.payload) else {
+        return Ok(Outcome::Suspended(found.cause));
+    };
     if found.cause == SuspenseCause::Conflict {
         return Ok(Outcome::Conflict);
     }

@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use std::collections::BTreeMap;
 use subscription::{
-    Billed, Component, ComponentKind, MeterStarts, NewPlanVersion, NewSubscription, NewTopic, NumberKind, NumberSetting, UnknownCallers,
+    Billed, Component, ComponentKind, MeterStarts, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
+    NumberSetting, UnknownCallers,
 };
 
 /// The plans, by the code that they have in each book that sells them.
@@ -26,7 +27,9 @@ pub enum PlanCode {
     RecordingStorage,
 }
 
-use PlanCode::{CallAnalytics, Channels, CrmConnector, Mixed, PerEvent, PerHour, PerSeat, PerSeatAnnual, RecordingStorage};
+use PlanCode::{
+    CallAnalytics, Channels, CrmConnector, Mixed, PerEvent, PerHour, PerSeat, PerSeatAnnual, RecordingStorage,
+};
 
 impl PlanCode {
     fn words(self) -> (&'static str, &'static str, &'static str) {
@@ -35,7 +38,11 @@ impl PlanCode {
             PerSeatAnnual => ("agents-annual", "Agents, annual", "The same for a year, with 15% off the fixed part."),
             PerEvent => ("per-event", "Per event", "For each call that we take, with a small monthly minimum."),
             PerHour => ("per-hour", "Per hour", "A dedicated team by the hour, whatever it takes."),
-            Mixed => ("mixed", "Core team and overflow", "Your own team by the hour; calls it cannot take are taken and charged one by one."),
+            Mixed => (
+                "mixed",
+                "Core team and overflow",
+                "Your own team by the hour; calls it cannot take are taken and charged one by one.",
+            ),
             Channels => ("channels", "Channels", "500 calls at once for a fixed fee, more when you need them."),
             CrmConnector => ("crm-connector", "CRM connector", "Calls and notes appear in Odoo, Salesforce or Zoho."),
             CallAnalytics => ("call-analytics", "Call analytics", "Reports by topic, agent and hour."),
@@ -76,11 +83,23 @@ impl PlanCode {
             ],
             Channels => vec![
                 part("package", ComponentKind::Flat, "500 channels", None, "1450.00", Billed::InAdvance),
-                Component { included: Decimal::from(500), ..part("channels", ComponentKind::Channels, "Channels above 500", Some("channel_peak"), "4.50", Billed::InArrears) },
+                Component {
+                    included: Decimal::from(500),
+                    ..part(
+                        "channels",
+                        ComponentKind::Channels,
+                        "Channels above 500",
+                        Some("channel_peak"),
+                        "4.50",
+                        Billed::InArrears,
+                    )
+                },
                 part("minutes", ComponentKind::Usage, "Minutes", Some("minutes"), "0.0025", Billed::InArrears),
                 part("share", ComponentKind::Usage, "Revenue share", Some("share"), "1", Billed::InArrears),
             ],
-            PerEvent => vec![part("calls", ComponentKind::Usage, "Calls taken", Some("calls"), "1.35", Billed::InArrears)],
+            PerEvent => {
+                vec![part("calls", ComponentKind::Usage, "Calls taken", Some("calls"), "1.35", Billed::InArrears)]
+            }
             PerHour => vec![
                 work("dedicated", "Dedicated team", "dedicated_team", "28.00"),
                 work("escalation", "Escalation", "escalation", "42.00"),
@@ -90,11 +109,25 @@ impl PlanCode {
                 taken_by("core_calls", "Calls taken by the core team", "core", "0"),
                 taken_by("overflow_calls", "Calls in overflow", "overflow", "1.60"),
                 taken_by("music_calls", "Calls with music only", "music", "0"),
-                Component { price: price(json!({"model": "percent", "rate": "8"})), ..part("management", ComponentKind::Percent, "Project management", None, "0", Billed::InArrears) },
+                Component {
+                    price: price(json!({"model": "percent", "rate": "8"})),
+                    ..part("management", ComponentKind::Percent, "Project management", None, "0", Billed::InArrears)
+                },
             ],
-            CrmConnector => vec![part("crm_connector", ComponentKind::Flat, "CRM connector", None, "19.00", Billed::InAdvance)],
-            CallAnalytics => vec![part("call_analytics", ComponentKind::Flat, "Call analytics", None, "12.00", Billed::InAdvance)],
-            RecordingStorage => vec![part("recording_storage", ComponentKind::Flat, "Recording storage", None, "9.00", Billed::InAdvance)],
+            CrmConnector => {
+                vec![part("crm_connector", ComponentKind::Flat, "CRM connector", None, "19.00", Billed::InAdvance)]
+            }
+            CallAnalytics => {
+                vec![part("call_analytics", ComponentKind::Flat, "Call analytics", None, "12.00", Billed::InAdvance)]
+            }
+            RecordingStorage => vec![part(
+                "recording_storage",
+                ComponentKind::Flat,
+                "Recording storage",
+                None,
+                "9.00",
+                Billed::InAdvance,
+            )],
         }
     }
 }
@@ -150,7 +183,22 @@ async fn publish(tx: &TenantTx, codes: &[PlanCode], began: DateTime<Utc>) -> any
 pub async fn create(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Result<()> {
     for seller in [world.operator, world.reseller] {
         let tx = db.tenant(seller).await?;
-        publish(&tx, &[PerSeat, PerSeatAnnual, PerEvent, PerHour, Mixed, Channels, CrmConnector, CallAnalytics, RecordingStorage], began).await?;
+        publish(
+            &tx,
+            &[
+                PerSeat,
+                PerSeatAnnual,
+                PerEvent,
+                PerHour,
+                Mixed,
+                Channels,
+                CrmConnector,
+                CallAnalytics,
+                RecordingStorage,
+            ],
+            began,
+        )
+        .await?;
         tx.commit().await?;
     }
     for centre in [world.nordlicht, world.brightline] {
@@ -159,7 +207,16 @@ pub async fn create(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Res
         tx.commit().await?;
     }
     subscribe(db, world.operator, world.reseller_as_customer, Channels, &[CallAnalytics], false, began).await?;
-    subscribe(db, world.operator, world.nordlicht_as_customer, PerSeatAnnual, &[CrmConnector, RecordingStorage], false, began).await?;
+    subscribe(
+        db,
+        world.operator,
+        world.nordlicht_as_customer,
+        PerSeatAnnual,
+        &[CrmConnector, RecordingStorage],
+        false,
+        began,
+    )
+    .await?;
     subscribe(db, world.reseller, world.brightline_as_customer, PerSeat, &[CrmConnector], true, began).await?;
     numbers(db, world, began).await
 }
@@ -175,7 +232,14 @@ async fn subscribe(
 ) -> anyhow::Result<()> {
     let tx = db.tenant(seller).await?;
     let plan_version_id = version_of(&tx, code).await?;
-    let wish = NewSubscription { customer_id, plan_version_id, seats: 5, anchor_on: began.date_naive(), starts_at: began, trial };
+    let wish = NewSubscription {
+        customer_id,
+        plan_version_id,
+        seats: 5,
+        anchor_on: began.date_naive(),
+        starts_at: began,
+        trial,
+    };
     let id = subscription::subscribe(&tx, &wish, began).await?;
     for add_on in add_ons {
         let version = version_of(&tx, *add_on).await?;
@@ -261,8 +325,19 @@ const HELP_TOPICS: [(&str, &str); 10] = [
     ("Anything else", SERVICE),
 ];
 
-async fn topics(tx: &TenantTx, number_id: NumberId, label: &str, topics: [(&str, &str); 10], began: DateTime<Utc>) -> anyhow::Result<()> {
-    let setting = NumberSetting { number_id, label: label.into(), language: "en".into(), unknown_callers: UnknownCallers::AskPin };
+async fn topics(
+    tx: &TenantTx,
+    number_id: NumberId,
+    label: &str,
+    topics: [(&str, &str); 10],
+    began: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let setting = NumberSetting {
+        number_id,
+        label: label.into(),
+        language: "en".into(),
+        unknown_callers: UnknownCallers::AskPin,
+    };
     subscription::set_number(tx, &setting).await?;
     for (digit, (name, tariff)) in (0u8..).zip(topics) {
         let tariff_id = tariff_of(tx, tariff, began).await?;

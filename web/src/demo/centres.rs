@@ -103,7 +103,15 @@ pub async fn create(db: &Db, began: DateTime<Utc>) -> anyhow::Result<World> {
     let tx = db.tenant(reseller).await?;
     tenant::set_brand(&tx, &voxhouse_brand(), began).await?;
     tx.commit().await?;
-    Ok(World { operator, reseller, nordlicht, brightline, reseller_as_customer, nordlicht_as_customer, brightline_as_customer })
+    Ok(World {
+        operator,
+        reseller,
+        nordlicht,
+        brightline,
+        reseller_as_customer,
+        nordlicht_as_customer,
+        brightline_as_customer,
+    })
 }
 
 fn organisation(centre: &Centre) -> NewOrganisation {
@@ -142,8 +150,19 @@ async fn child_as_customer(
         address_lines: lines(centre.address),
         tax_id: Some(centre.tax_id.into()),
         // A business in another member state accounts for the tax itself (Directive 2006/112/EC, article 196).
-        tax_treatment: if centre.country == "DE" { subscription::TaxTreatment::Standard } else { subscription::TaxTreatment::ReverseCharge },
-        ..NewCustomer::prepaid(customer_no, centre.legal_name, super::euro(), centre.time_zone, centre.country, began.date_naive())
+        tax_treatment: if centre.country == "DE" {
+            subscription::TaxTreatment::Standard
+        } else {
+            subscription::TaxTreatment::ReverseCharge
+        },
+        ..NewCustomer::prepaid(
+            customer_no,
+            centre.legal_name,
+            super::euro(),
+            centre.time_zone,
+            centre.country,
+            began.date_naive(),
+        )
     };
     let id = subscription::create_customer(&tx, &customer, began).await?;
     tx.commit().await?;

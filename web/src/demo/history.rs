@@ -26,7 +26,14 @@ pub fn first_day(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Plays the world from its first day up to `now`.
-pub async fn play(db: &Db, world: &World, cast: &[Cast], began: DateTime<Utc>, now: DateTime<Utc>, say: &impl Fn(&str)) -> anyhow::Result<()> {
+pub async fn play(
+    db: &Db,
+    world: &World,
+    cast: &[Cast],
+    began: DateTime<Utc>,
+    now: DateTime<Utc>,
+    say: &impl Fn(&str),
+) -> anyhow::Result<()> {
     let tx = db.platform(PlatformReason::Provision).await?;
     usage_metering::ensure_partitions(&tx, began.date_naive(), MONTHS + 3).await?;
     tx.commit().await?;
@@ -44,7 +51,14 @@ pub async fn play(db: &Db, world: &World, cast: &[Cast], began: DateTime<Utc>, n
     Ok(())
 }
 
-async fn month(db: &Db, world: &World, cast: &[Cast], from: NaiveDate, to: NaiveDate, now: DateTime<Utc>) -> anyhow::Result<()> {
+async fn month(
+    db: &Db,
+    world: &World,
+    cast: &[Cast],
+    from: NaiveDate,
+    to: NaiveDate,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
     for centre in [Centre::Nordlicht, Centre::Brightline] {
         let tenant_id = centre.tenant_id(world);
         let cast: Vec<&Cast> = cast.iter().filter(|cast| cast.caller.centre == centre).collect();
@@ -66,7 +80,13 @@ async fn month(db: &Db, world: &World, cast: &[Cast], from: NaiveDate, to: Naive
 }
 
 /// Lets usage rise to the books above, and folds what has come in.
-async fn upward(db: &Db, tenant_id: TenantId, from: NaiveDate, to: NaiveDate, now: DateTime<Utc>) -> anyhow::Result<()> {
+async fn upward(
+    db: &Db,
+    tenant_id: TenantId,
+    from: NaiveDate,
+    to: NaiveDate,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
     while call_control::deliver_upward(db, tenant_id, now).await? > 0 {}
     call_control::deliver_seats_between(db, tenant_id, midnight(from), midnight(to).min(now), now).await?;
     while call_control::deliver_upward(db, tenant_id, now).await? > 0 {}
@@ -118,7 +138,8 @@ fn calls_of_day(cast: &Cast, agents: &[AgentId], day: NaiveDate, now: DateTime<U
     let mut random = Random::of(&format!("calls {} {day}", cast.caller.customer_no));
     // Today is never empty, whatever day it is.
     let busy = if is_weekend(day) && day != now.date_naive() { 1 } else { 4 };
-    let count = cast.caller.calls_a_week * busy / 20 + u32::from(random.between(1, 20) <= cast.caller.calls_a_week * busy % 20);
+    let count =
+        cast.caller.calls_a_week * busy / 20 + u32::from(random.between(1, 20) <= cast.caller.calls_a_week * busy % 20);
     let calls = (0..count).map(|nth| call(cast, agents, day, nth, &mut random));
     calls.filter(|call| call.ended_at < now).collect()
 }
@@ -130,13 +151,17 @@ fn call(cast: &Cast, agents: &[AgentId], day: NaiveDate, nth: u32, random: &mut 
         (Centre::Nordlicht, Billing::Prepaid) => super::NORDLICHT_ADVICE,
         (Centre::Nordlicht, Billing::Postpaid) => super::NORDLICHT_SUPPORT,
     };
-    let started_at = at(day, 6 + random.between(0, 10), random.between(0, 59)) + TimeDelta::seconds(i64::from(random.between(0, 59)));
+    let started_at = at(day, 6 + random.between(0, 10), random.between(0, 59))
+        + TimeDelta::seconds(i64::from(random.between(0, 59)));
     let waited = TimeDelta::seconds(i64::from(random.between(14, 55)));
     let talk_ms = u64::from(random.between(45, 1_650)) * 1_000 + u64::from(random.between(0, 999));
     let handled_by = if random.between(1, 5) == 1 { HandledBy::Overflow } else { HandledBy::Core };
     let meter_started_at = started_at + waited;
     FinishedCall {
-        call_id: CallId::from_uuid(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{} {day} {nth}", caller.customer_no).as_bytes())),
+        call_id: CallId::from_uuid(uuid::Uuid::new_v5(
+            &uuid::Uuid::NAMESPACE_OID,
+            format!("{} {day} {nth}", caller.customer_no).as_bytes(),
+        )),
         called: called.into(),
         caller: Some(caller.phone.into()),
         customer_id: cast.customer_id,
@@ -153,7 +178,13 @@ fn call(cast: &Cast, agents: &[AgentId], day: NaiveDate, nth: u32, random: &mut 
 }
 
 /// Hours logged for the client companies whose plans charge for them.
-async fn hours(tx: &TenantTx, cast: &[&Cast], from: NaiveDate, to: NaiveDate, now: DateTime<Utc>) -> anyhow::Result<Vec<UsageEvent>> {
+async fn hours(
+    tx: &TenantTx,
+    cast: &[&Cast],
+    from: NaiveDate,
+    to: NaiveDate,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<UsageEvent>> {
     let mut events = Vec::new();
     for cast in cast.iter().filter(|cast| matches!(cast.caller.plan, Some(PlanCode::PerHour | PlanCode::Mixed))) {
         let subscription = subscription::subscriptions_of(tx, cast.customer_id).await?.into_iter().next();

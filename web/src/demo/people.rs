@@ -50,10 +50,17 @@ const BRIGHTLINE_AGENTS: [(&str, &str); 5] = [
 /// Creates members and agents. Passwords are hashed once each, so this takes a moment.
 pub async fn create(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Result<()> {
     let [operator, reseller, nordlicht, brightline, ..] = logins();
-    for (login, tenant_id) in [(operator, world.operator), (reseller, world.reseller), (nordlicht, world.nordlicht), (brightline, world.brightline)] {
+    for (login, tenant_id) in [
+        (operator, world.operator),
+        (reseller, world.reseller),
+        (nordlicht, world.nordlicht),
+        (brightline, world.brightline),
+    ] {
         add(db, tenant_id, login.name, login.email, Role::Owner, None, began).await?;
     }
-    for (tenant_id, slug, agents) in [(world.nordlicht, "nordlicht", NORDLICHT_AGENTS), (world.brightline, "brightline", BRIGHTLINE_AGENTS)] {
+    for (tenant_id, slug, agents) in
+        [(world.nordlicht, "nordlicht", NORDLICHT_AGENTS), (world.brightline, "brightline", BRIGHTLINE_AGENTS)]
+    {
         for (name, first) in agents {
             let member = add(db, tenant_id, name, &format!("{first}@{slug}.example"), Role::Agent, None, began).await?;
             let tx = db.tenant(tenant_id).await?;
@@ -65,7 +72,14 @@ pub async fn create(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Res
 }
 
 /// Lets a customer sign in to the portal.
-pub async fn add_portal_login(db: &Db, seller: TenantId, customer_id: CustomerId, name: &str, email: &str, began: DateTime<Utc>) -> anyhow::Result<()> {
+pub async fn add_portal_login(
+    db: &Db,
+    seller: TenantId,
+    customer_id: CustomerId,
+    name: &str,
+    email: &str,
+    began: DateTime<Utc>,
+) -> anyhow::Result<()> {
     add(db, seller, name, email, Role::Customer, Some(customer_id), began).await?;
     Ok(())
 }

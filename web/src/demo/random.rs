@@ -7,7 +7,10 @@ impl Random {
     /// A generator for one purpose of one day; equal names give equal numbers.
     pub fn of(name: &str) -> Self {
         // FNV-1a, for a seed only.
-        Self(name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+        Self(
+            name.bytes()
+                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
+        )
     }
 
     fn next(&mut self) -> u64 {

@@ -1,8 +1,8 @@
 //! Files of our own, the brand's colours and drawing, and the choice of light or dark.
 
 use super::{Entry, Who, get, post};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
-use crate::extract::{SeeOther, see_other};
 use crate::host::Site;
 use crate::shell::{BrandColours, Theme};
 use crate::{assets, urls};
@@ -55,7 +55,8 @@ struct ThemeChoice {
 /// session and tells nobody anything.
 async fn choose_theme(site: Site, request: HttpRequest, form: web::Form<ThemeChoice>) -> SeeOther {
     let now = crate::extract::theme_of(&request);
-    let theme = Theme::from_cookie(&form.theme).unwrap_or(if now == Some(Theme::Dark) { Theme::Light } else { Theme::Dark });
+    let theme =
+        Theme::from_cookie(&form.theme).unwrap_or(if now == Some(Theme::Dark) { Theme::Light } else { Theme::Dark });
     let cookie = Cookie::build(Theme::COOKIE, theme.name())
         .path("/")
         .secure(!site.is_local())

@@ -2,24 +2,23 @@
 //! Invariant: the page's heartbeat is what keeps a seat open; nobody is on a seat whose page is gone.
 
 use super::book::words::customer_names;
-use super::phone::address_of;
+use super::phone::phone_box;
 use super::{Entry, Who, get, post};
-use crate::app::{App, SIP_REALM};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
-use crate::extract::{AgentDesk, SeeOther, SignedIn, see_other};
+use crate::extract::{AgentDesk, SignedIn};
 use crate::shell::{Section, Token};
 use crate::views::book::TableCard;
-use crate::views::desk::{Desk, DeskCall, DeskNow, DeskState, PhoneBox, TopList};
+use crate::views::desk::{Desk, DeskCall, DeskNow, DeskState, TopList};
 use crate::views::parts::{Heading, Item, Items, Pager};
 use crate::views::table::{Cell, Column, Empty, Table};
-use crate::views::ui::{Badge, Link, Tone};
+use crate::views::ui::{Link, Tone};
 use crate::{format, security, sse, urls};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use call_control::{Call, CallFilter, CallState, LiveCall};
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{AgentId, CallId, CustomerId, PlatformReason, TenantTx};
-use rand::RngCore;
+use db::{AgentId, CallId, CustomerId, TenantTx};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,8 +32,6 @@ pub(super) fn routes() -> Vec<Entry> {
         post(urls::DESK_HEARTBEAT, Who::Agent, heartbeat),
         get(urls::DESK_CALLS, Who::Agent, calls),
         post(urls::desk_call_end("{call_id}"), Who::Agent, end_call),
-        post(urls::DESK_PHONE_PASSWORD, Who::Agent, new_phone_password),
-        post(urls::DESK_PHONE_TOKEN, Who::Agent, phone_token),
     ]
 }
 
@@ -44,7 +41,8 @@ const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 const ENDING_SECONDS: u32 = 180;
 
 /// Why somebody is not ready: value and word.
-const REASONS: [(&str, &str); 4] = [("", "No reason"), ("break", "Break"), ("training", "Training"), ("paperwork", "Paperwork")];
+const REASONS: [(&str, &str); 4] =
+    [("", "No reason"), ("break", "Break"), ("training", "Training"), ("paperwork", "Paperwork")];
 
 /// `GET /agent`
 async fn desk(desk: AgentDesk) -> PageResult<Desk> {
@@ -52,7 +50,7 @@ async fn desk(desk: AgentDesk) -> PageResult<Desk> {
     page(&desk, &tx, None).await
 }
 
-async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<String>) -> PageResult<Desk> {
+pub(super) async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<String>) -> PageResult<Desk> {
     let agent = agent_of(tx, desk.agent_id).await?;
     let (from, _) = today(desk)?;
     let filter = CallFilter { agent: Some(desk.agent_id), limit: 8, ..CallFilter::between(from, desk.now) };
@@ -72,12 +70,17 @@ async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<String>) -> Page
         calls: TableCard {
             title: "Your calls today".into(),
             all: Some(Link::new("All", urls::DESK_CALLS)),
-            table: calls_table(desk, &done.calls, &names, Empty::new("phone", "No calls yet today", "Each call shows here when it ends.")),
+            table: calls_table(
+                desk,
+                &done.calls,
+                &names,
+                Empty::new("phone", "No calls yet today", "Each call shows here when it ends."),
+            ),
         },
     })
 }
 
-async fn agent_of(tx: &TenantTx, agent_id: AgentId) -> PageResult<Agent> {
+pub(super) async fn agent_of(tx: &TenantTx, agent_id: AgentId) -> PageResult<Agent> {
     tenant::agents(tx).await?.into_iter().find(|agent| agent.id == agent_id).ok_or(PageError::NotFound)
 }
 
@@ -91,7 +94,10 @@ fn today(desk: &AgentDesk) -> PageResult<(DateTime<Utc>, DateTime<Utc>)> {
 async fn at_the_seat(desk: &AgentDesk, tx: &TenantTx, from: DateTime<Utc>) -> PageResult<Item> {
     let stays = tenant::seat_sessions(tx, from, desk.now).await?;
     let own: Vec<_> = stays.iter().filter(|stay| stay.agent_id == desk.agent_id).collect();
-    let seconds: i64 = own.iter().map(|stay| (stay.closed_at.unwrap_or(desk.now).min(desk.now) - stay.opened_at.max(from)).num_seconds().max(0)).sum();
+    let seconds: i64 = own
+        .iter()
+        .map(|stay| (stay.closed_at.unwrap_or(desk.now).min(desk.now) - stay.opened_at.max(from)).num_seconds().max(0))
+        .sum();
     let text = match (seconds / 3600, seconds / 60 % 60) {
         (0, minutes) => format!("{minutes} min at the seat"),
         (hours, minutes) => format!("{hours} h {minutes} min at the seat"),
@@ -123,7 +129,11 @@ async fn events(desk: AgentDesk) -> HttpResponse {
 }
 
 async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<DeskNow> {
-    let status = tenant::agent_states(tx).await?.into_iter().find(|status| status.agent_id == agent_id).ok_or(PageError::NotFound)?;
+    let status = tenant::agent_states(tx)
+        .await?
+        .into_iter()
+        .find(|status| status.agent_id == agent_id)
+        .ok_or(PageError::NotFound)?;
     let live = call_control::live_calls(tx, who.now).await?;
     let queue: Vec<&LiveCall> = live.iter().filter(|live| live.call.state == CallState::Queued).collect();
     let waiting = queue.iter().map(|live| live.elapsed_seconds).max();
@@ -142,7 +152,9 @@ async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<
         call: own.map(|live| call_at_hand(who, live, &names)),
         waiting: match (state, status.seat_opened_at) {
             (_, None) => "You are not on a seat. Choose Ready to sit down.".into(),
-            (DeskState::Ready, _) => format!("The next call rings your phone. Waiting since {}.", time_of(who, status.since)),
+            (DeskState::Ready, _) => {
+                format!("The next call rings your phone. Waiting since {}.", time_of(who, status.since))
+            }
             _ => "No call rings your phone until you are ready.".into(),
         },
         at: format::clock(who.now, &who.zone),
@@ -152,7 +164,9 @@ async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<
 
 fn state_of(status: &AgentStatus, own: Option<&LiveCall>) -> DeskState {
     match (own, status.state) {
-        (Some(live), _) if live.call.meter_started_at.is_none() && live.call.state == CallState::Queued => DeskState::Ringing,
+        (Some(live), _) if live.call.meter_started_at.is_none() && live.call.state == CallState::Queued => {
+            DeskState::Ringing
+        }
         (Some(_), _) | (None, AgentState::Talking) => DeskState::Talking,
         (None, AgentState::Ready) if status.seat_opened_at.is_some() => DeskState::Ready,
         (None, _) => DeskState::NotReady,
@@ -194,9 +208,15 @@ fn call_at_hand(who: &SignedIn, live: &LiveCall, names: &HashMap<CustomerId, Str
         symbol: currency.symbol().to_string(),
         left: live.left.map(|left| left.human_balance()),
         left_micros: live.left.map_or(0, |left| left.micros()),
-        left_note: ends.map_or_else(|| "no limit".into(), |left| format!("ends {}", time_of(who, who.now + TimeDelta::seconds(left.into())))),
+        left_note: ends.map_or_else(
+            || "no limit".into(),
+            |left| format!("ends {}", time_of(who, who.now + TimeDelta::seconds(left.into()))),
+        ),
         warning: ends.filter(|left| !is_ringing && *left <= ENDING_SECONDS).map(|left| {
-            (format!("The balance ends in about {}.", format::duration_words(left.into())), "The call is ended then.".to_owned())
+            (
+                format!("The balance ends in about {}.", format::duration_words(left.into())),
+                "The call is ended then.".to_owned(),
+            )
         }),
         end_href: urls::desk_call_end(call.id),
     }
@@ -222,7 +242,11 @@ async fn set_state(desk: AgentDesk, form: web::Form<StateForm>) -> PageResult<Se
     };
     let reason = REASONS.iter().find(|(value, _)| *value == form.reason && !value.is_empty()).map(|(value, _)| *value);
     let tx = desk.tx().await?;
-    let status = tenant::agent_states(&tx).await?.into_iter().find(|status| status.agent_id == desk.agent_id).ok_or(PageError::NotFound)?;
+    let status = tenant::agent_states(&tx)
+        .await?
+        .into_iter()
+        .find(|status| status.agent_id == desk.agent_id)
+        .ok_or(PageError::NotFound)?;
     if status.state == AgentState::Talking {
         return Err(PageError::Conflict("Finish the call first, then change your state.".into()));
     }
@@ -254,22 +278,34 @@ struct Place {
 async fn calls(desk: AgentDesk, query: web::Query<Place>) -> PageResult<TopList> {
     let tx = desk.tx().await?;
     let after = super::book::words::from_cursor::<CallId>(&query.before);
-    let filter = CallFilter { agent: Some(desk.agent_id), after, ..CallFilter::between(desk.now - TimeDelta::days(92), desk.now) };
+    let filter = CallFilter {
+        agent: Some(desk.agent_id),
+        after,
+        ..CallFilter::between(desk.now - TimeDelta::days(92), desk.now)
+    };
     let found = call_control::calls(&tx, &filter).await?;
     let names = customer_names(&tx, found.calls.iter().filter_map(|call| call.customer_id)).await?;
     let counted = format::counted(i64::try_from(found.totals.calls).unwrap_or(i64::MAX), "call", "calls");
     Ok(TopList {
         shell: desk.shell("My calls", Section::Calls),
-        heading: Heading::new("My calls").facts(format!("{counted} in 92 days. Times are {}", format::zone_name(&desk.zone, desk.now))),
+        heading: Heading::new("My calls")
+            .facts(format!("{counted} in 92 days. Times are {}", format::zone_name(&desk.zone, desk.now))),
         cards: vec![TableCard {
             title: "Newest first".into(),
             all: None,
-            table: calls_table(&desk, &found.calls, &names, Empty::new("phone", "No calls yet", "Each call shows here when it ends.")),
+            table: calls_table(
+                &desk,
+                &found.calls,
+                &names,
+                Empty::new("phone", "No calls yet", "Each call shows here when it ends."),
+            ),
         }],
         pager: Some(Pager {
             shown: format!("{} shown", found.calls.len()),
             first: after.map(|_| urls::DESK_CALLS.to_owned()),
-            next: found.next.map(|(at, id)| urls::with_query(urls::DESK_CALLS, &[("before", &super::book::words::cursor(at, id))])),
+            next: found
+                .next
+                .map(|(at, id)| urls::with_query(urls::DESK_CALLS, &[("before", &super::book::words::cursor(at, id))])),
         }),
     })
 }
@@ -303,63 +339,4 @@ async fn end_call(desk: AgentDesk, path: web::Path<String>) -> PageResult<SeeOth
     tenant::record_audit(&tx, &desk.session.member_name, "call.end", &id.to_string(), payload, desk.now).await?;
     tx.commit().await?;
     Ok(back.notice("The call is being ended. It is charged until now."))
-}
-
-fn phone_box(app: &App, agent: &Agent, password: Option<String>) -> PhoneBox {
-    let phone = app.ask_edge(|edge| edge.registrations().into_iter().find(|phone| phone.username == agent.sip_username)).flatten();
-    let (status, status_note) = match &phone {
-        Some(phone) => (Badge::new("Registered", Tone::Good), format!("Reached at {}.", phone.address)),
-        None => (Badge::new("Not registered", Tone::Soon), "No phone is signed in with this name, so no call can ring.".to_owned()),
-    };
-    PhoneBox {
-        address: address_of(&agent.sip_username, &app.sip_address),
-        user_name: agent.sip_username.clone(),
-        registrar: app.sip_address.clone(),
-        status,
-        status_note,
-        password,
-    }
-}
-
-/// `POST /agent/phone/password`: a new one, shown in this answer and never again. It is the one POST that does not redirect:
-/// what it shows must be kept nowhere, not even in a cookie.
-async fn new_phone_password(desk: AgentDesk) -> PageResult<Desk> {
-    let tx = desk.tx().await?;
-    let agent = agent_of(&tx, desk.agent_id).await?;
-    let password = random_password();
-    let ptx = desk.app.db.platform(PlatformReason::Provision).await?;
-    tenant::set_phone_password(&ptx, desk.session.tenant_id, agent.id, &agent.sip_username, SIP_REALM, &password, desk.now).await?;
-    ptx.commit().await?;
-    let payload = serde_json::json!({ "phone": agent.sip_username });
-    tenant::record_audit(&tx, &desk.session.member_name, "phone.password", &agent.id.to_string(), payload, desk.now).await?;
-    let page = page(&desk, &tx, Some(password)).await?;
-    tx.commit().await?;
-    Ok(page)
-}
-
-/// Five groups of four from 32 signs that nobody mistakes for another: 100 bits.
-fn random_password() -> String {
-    const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bytes = [0u8; 20];
-    rand::rng().fill_bytes(&mut bytes);
-    let signs: Vec<char> = bytes.iter().map(|byte| SIGNS[usize::from(byte % 32)].into()).collect();
-    signs.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
-}
-
-/// `POST /agent/phone/token`: with it a phone may read its settings, for five minutes.
-async fn phone_token(desk: AgentDesk) -> PageResult<HttpResponse> {
-    let token = desk.app.tokens.issue_phone_token(desk.session.tenant_id, desk.agent_id, desk.now)?;
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "token": token, "settings": "/phone/settings" })))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_phone_password_is_long_and_new_each_time() {
-        let password = random_password();
-        assert_eq!(password.len(), 24); // 5 groups of 4 with 4 hyphens between
-        assert_ne!(password, random_password());
-    }
 }

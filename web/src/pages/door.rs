@@ -3,9 +3,10 @@
 //! session's token is new at each sign-in and each change of role; signing out ends it on the server.
 
 use super::{Entry, Who, get, post};
+use crate::answer::{self, SeeOther, cookie, no_cookie, see_other};
 use crate::app::App;
 use crate::error::{PageError, PageResult};
-use crate::extract::{self, SESSION_COOKIE, SeeOther, SignedIn, cookie, no_cookie, see_other};
+use crate::extract::{self, SESSION_COOKIE, SignedIn};
 use crate::host::Site;
 use crate::security::{GivenToken, form_token, is_form_token};
 use crate::shell::Shell;
@@ -52,7 +53,12 @@ struct Next {
 }
 
 /// `GET /sign-in`
-async fn form(request: HttpRequest, site: Site, query: web::Query<Next>, signed_in: PageResult<SignedIn>) -> PageResult<HttpResponse> {
+async fn form(
+    request: HttpRequest,
+    site: Site,
+    query: web::Query<Next>,
+    signed_in: PageResult<SignedIn>,
+) -> PageResult<HttpResponse> {
     if let Ok(signed_in) = signed_in {
         return Ok(see_other(signed_in.home()).respond_to(&request));
     }
@@ -60,12 +66,19 @@ async fn form(request: HttpRequest, site: Site, query: web::Query<Next>, signed_
 }
 
 /// The form, with what was wrong. The same page for every reason to refuse.
-fn page(request: &HttpRequest, site: &Site, status: StatusCode, email: &str, next: &str, error: Option<String>) -> HttpResponse {
+fn page(
+    request: &HttpRequest,
+    site: &Site,
+    status: StatusCode,
+    email: &str,
+    next: &str,
+    error: Option<String>,
+) -> HttpResponse {
     let known = request.cookie(&site.cookie_name(DOOR_COOKIE)).map(|cookie| cookie.value().to_owned());
     let door = known.clone().unwrap_or_else(random);
     let mut shell = Shell::outside("Sign in", site.brand.clone(), extract::theme_of(request));
     shell.csrf = form_token(&door);
-    shell.notice = extract::notice_of(request, site);
+    shell.notice = answer::notice_of(request, site);
     let next = if is_own_path(next) { next.to_owned() } else { String::new() };
     let view = SignIn { shell, email: email.to_owned(), error, next };
     let mut answer = HttpResponse::build(status);
@@ -99,7 +112,12 @@ struct SignInForm {
 }
 
 /// `POST /sign-in`
-async fn sign_in(request: HttpRequest, app: web::Data<App>, site: Site, form: web::Form<SignInForm>) -> PageResult<HttpResponse> {
+async fn sign_in(
+    request: HttpRequest,
+    app: web::Data<App>,
+    site: Site,
+    form: web::Form<SignInForm>,
+) -> PageResult<HttpResponse> {
     if !came_through_the_door(&request, &site) {
         return Err(PageError::Forged);
     }
@@ -144,7 +162,9 @@ async fn sign_in(request: HttpRequest, app: web::Data<App>, site: Site, form: we
         false if here.len() > 1 => urls::MEMBERSHIP.into(),
         false => extract::home_of(&session),
     };
-    let answer = see_other(to).with_cookie(cookie(&site, SESSION_COOKIE, token.expose().to_owned())).with_cookie(no_cookie(&site, DOOR_COOKIE));
+    let answer = see_other(to)
+        .with_cookie(cookie(&site, SESSION_COOKIE, token.expose().to_owned()))
+        .with_cookie(no_cookie(&site, DOOR_COOKIE));
     Ok(answer.respond_to(&request))
 }
 
@@ -198,7 +218,12 @@ async fn choose(signed_in: SignedIn) -> PageResult<Choose> {
         organisation: signed_in.session.organisation.name.clone(),
         role: extract::role_word(signed_in.session.role).into(),
     };
-    Ok(Choose { shell, here, here_href: signed_in.home(), others: signed_in.memberships.iter().map(extract::shown).collect() })
+    Ok(Choose {
+        shell,
+        here,
+        here_href: signed_in.home(),
+        others: signed_in.memberships.iter().map(extract::shown).collect(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -208,8 +233,11 @@ struct Change {
 
 /// `POST /session/membership`: another role is another session, with a token of its own.
 async fn change(request: HttpRequest, signed_in: SignedIn, form: web::Form<Change>) -> PageResult<SeeOther> {
-    let to: &Membership =
-        signed_in.memberships.iter().find(|membership| membership.member_id == form.membership).ok_or(PageError::NotFound)?;
+    let to: &Membership = signed_in
+        .memberships
+        .iter()
+        .find(|membership| membership.member_id == form.membership)
+        .ok_or(PageError::NotFound)?;
     leave(&signed_in).await?;
     let (app, now) = (&signed_in.app, signed_in.now);
     let ptx = app.db.platform(PlatformReason::SignIn).await?;
@@ -217,7 +245,11 @@ async fn change(request: HttpRequest, signed_in: SignedIn, form: web::Form<Chang
     let session = tenant::session(&ptx, token.expose(), now).await?.ok_or(PageError::SignIn)?;
     ptx.commit().await?;
     take_seat(app, &session, now).await?;
-    Ok(see_other(extract::home_of(&session)).with_cookie(cookie(&signed_in.site, SESSION_COOKIE, token.expose().to_owned())))
+    Ok(see_other(extract::home_of(&session)).with_cookie(cookie(
+        &signed_in.site,
+        SESSION_COOKIE,
+        token.expose().to_owned(),
+    )))
 }
 
 #[cfg(test)]

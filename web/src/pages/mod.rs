@@ -14,7 +14,7 @@ pub mod portal;
 use crate::error::PageError;
 use crate::host::Sites;
 use crate::urls::Audience;
-use crate::{error, extract, host, security};
+use crate::{answer, host, refusal, security};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -100,10 +100,18 @@ fn under(audience: Audience, rest: &str) -> String {
 
 /// Every address there is. Of two that fit, the first one answers.
 pub fn table() -> Vec<Entry> {
-    [health::routes(), assets::routes(), phone::routes(), door::routes(), desk::routes(), portal::routes(), book::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        health::routes(),
+        assets::routes(),
+        phone::routes(),
+        door::routes(),
+        desk::routes(),
+        portal::routes(),
+        book::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// All pages, with what stands round every request: from the outside in, headers, host, page of a refusal, origin and token.
@@ -118,7 +126,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
             .default_service(web::to(nothing_here))
             .wrap(from_fn(shown_once))
             .wrap(from_fn(security::guard))
-            .wrap(from_fn(error::dress))
+            .wrap(from_fn(refusal::dress))
             .wrap(from_fn(host::know_the_host))
             .wrap(from_fn(security::headers)),
     );
@@ -129,10 +137,13 @@ async fn nothing_here() -> Result<&'static str, PageError> {
 }
 
 /// A notice is on one page only.
-async fn shown_once(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse, actix_web::Error> {
+async fn shown_once(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse, actix_web::Error> {
     let mut response = next.call(request).await?.map_into_boxed_body();
     let request = response.request().clone();
-    extract::forget_shown_notice(&request, response.response_mut());
+    answer::forget_shown_notice(&request, response.response_mut());
     Ok(response)
 }
 
@@ -145,7 +156,12 @@ mod tests {
     fn every_address_is_there_once() {
         let mut seen = BTreeSet::new();
         for entry in table() {
-            assert!(seen.insert((entry.method.to_string(), entry.path.clone())), "{} {} twice", entry.method, entry.path);
+            assert!(
+                seen.insert((entry.method.to_string(), entry.path.clone())),
+                "{} {} twice",
+                entry.method,
+                entry.path
+            );
         }
     }
 

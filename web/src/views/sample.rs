@@ -6,9 +6,7 @@ use super::{
     customers::{Customer, PaymentForm, PaymentPreview, WalletCard},
     desk::{Desk, DeskCall, DeskNow, DeskState, PhoneBox, TopList},
     door::{Message, SignIn},
-    parts::{
-        Fact, Facts, Happening, Heading, Item, Items, PagePath, Pager, Stat, Stats, SumRow, Sums, Timeline,
-    },
+    parts::{Fact, Facts, Happening, Heading, Item, Items, PagePath, Pager, Stat, Stats, SumRow, Sums, Timeline},
     portal::{Movement, Portal, PortalCall, PortalInvoice, PriceRow, Prices, ReceiptRow},
     sample_console::why,
     sample_money::{invoice_groups, tax},
@@ -182,10 +180,7 @@ pub fn customer() -> Customer {
         payments: invoices_table(),
         calls: None,
         payment: Some(payment_form()),
-        timeline: Timeline {
-            wide: true,
-            steps: vec![Happening::new(stamp(), "Topped up 30.00 EUR.", Tone::Plain)],
-        },
+        timeline: Timeline { wide: true, steps: vec![Happening::new(stamp(), "Topped up 30.00 EUR.", Tone::Plain)] },
     }
 }
 

@@ -7,7 +7,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// The links of a page that stay under a prefix.
 fn links(body: &str, prefix: &str) -> Vec<String> {
-    let after = |mark: &str| body.split(mark).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect::<Vec<_>>();
+    let after = |mark: &str| {
+        body.split(mark).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect::<Vec<_>>()
+    };
     [after("href=\""), after("hx-get=\"")]
         .concat()
         .into_iter()
@@ -57,7 +59,8 @@ async fn a_call_says_its_charge_and_that_it_was_counted_again() {
         assert!(page.contains(words), "{words} in {page}");
     }
     let page = browser.get(&format!("/admin/invoices/{document}")).await.body;
-    let part = links(&page, "/admin").into_iter().find(|link| link.contains("/lines/")).expect("the line of calls opens");
+    let part =
+        links(&page, "/admin").into_iter().find(|link| link.contains("/lines/")).expect("the line of calls opens");
     let part = browser.get(&part).await.body;
     assert!(part.contains("1 call") && part.contains(&call.to_string()), "{part}");
     let pdf = browser.get(&format!("/admin/invoices/{document}/pdf")).await;
@@ -76,15 +79,23 @@ async fn a_top_up_is_previewed_and_then_recorded_once_however_often_it_is_sent()
     assert!(preview.body.contains("Add €30.00") && preview.body.contains("€80.00"), "{}", preview.body);
     let token = preview.token();
     for _ in 0..2 {
-        let answer = browser.post(&form, &token, &[("amount", "30.00"), ("kind", "bank_transfer"), ("reference", "R-1")]).await;
-        assert_eq!((answer.status, answer.to()), (303, format!("/admin/customers/{}", world.jonas).as_str()), "{}", answer.body);
+        let answer =
+            browser.post(&form, &token, &[("amount", "30.00"), ("kind", "bank_transfer"), ("reference", "R-1")]).await;
+        assert_eq!(
+            (answer.status, answer.to()),
+            (303, format!("/admin/customers/{}", world.jonas).as_str()),
+            "{}",
+            answer.body
+        );
     }
     let page = browser.get(&format!("/admin/customers/{}", world.jonas)).await.body;
     assert!(page.contains("Jonas Weber has €80.00"), "{page}");
-    let other = browser.post(&form, &token, &[("amount", "31.00"), ("kind", "bank_transfer"), ("reference", "R-1")]).await;
+    let other =
+        browser.post(&form, &token, &[("amount", "31.00"), ("kind", "bank_transfer"), ("reference", "R-1")]).await;
     assert_eq!(other.status, 409, "the same reference is another payment");
     for nonsense in ["0", "-1", "x", "1.005"] {
-        let refused = browser.post(&form, &token, &[("amount", nonsense), ("kind", "cash"), ("reference", "R-2")]).await;
+        let refused =
+            browser.post(&form, &token, &[("amount", nonsense), ("kind", "cash"), ("reference", "R-2")]).await;
         assert_eq!(refused.status, 422, "{nonsense}");
         let preview = browser.get(&format!("{form}?amount={nonsense}&kind=cash")).await;
         assert!(preview.status == 200 && preview.body.contains("Must"), "{nonsense}: {}", preview.body);

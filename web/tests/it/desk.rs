@@ -20,7 +20,8 @@ async fn an_agent_sits_down_at_sign_in_and_leaves_at_sign_out() {
     browser.post("/sign-out", &desk.token(), &[]).await;
     assert_eq!(world.lena_sits_since().await, None);
     let tx = world.nord().await;
-    let stays = tenant::seat_sessions(&tx, world.app.clock.now() - TimeDelta::hours(2), world.app.clock.now()).await.unwrap();
+    let stays =
+        tenant::seat_sessions(&tx, world.app.clock.now() - TimeDelta::hours(2), world.app.clock.now()).await.unwrap();
     assert_eq!(stays.len(), 1);
     assert_eq!(stays[0].closed_by, Some(tenant::SeatClosedBy::SignOut));
 }
@@ -101,10 +102,13 @@ async fn a_phone_reads_its_settings_with_a_token_of_five_minutes() {
     let mut browser = Browser::new(&pages);
     browser.sign_in("lena@nord.example").await;
     let csrf = browser.get("/agent").await.token();
-    let made: serde_json::Value = serde_json::from_str(&browser.post("/agent/phone/token", &csrf, &[]).await.body).unwrap();
+    let made: serde_json::Value =
+        serde_json::from_str(&browser.post("/agent/phone/token", &csrf, &[]).await.body).unwrap();
     let token = made["token"].as_str().unwrap().to_owned();
     let mut phone = Browser::new(&pages);
-    let ask = |token: &str| TestRequest::get().uri("/phone/settings").insert_header(("authorization", format!("Bearer {token}")));
+    let ask = |token: &str| {
+        TestRequest::get().uri("/phone/settings").insert_header(("authorization", format!("Bearer {token}")))
+    };
     let settings = phone.send(ask(&token)).await;
     let read: serde_json::Value = serde_json::from_str(&settings.body).unwrap();
     assert_eq!((settings.status, read["user_name"].as_str()), (200, Some("lena.nord")));

@@ -68,7 +68,11 @@ async fn after_signing_in_one_is_back_where_one_was_and_never_elsewhere() {
     let pages = pages(&world).await;
     let mut browser = Browser::new(&pages);
     assert_eq!(browser.get("/admin/customers?q=a").await.to(), "/sign-in?next=%2Fadmin%2Fcustomers%3Fq%3Da");
-    for (next, to) in [("/admin/customers?q=a", "/admin/customers?q=a"), ("//evil.example", "/admin"), ("https://evil.example/", "/admin")] {
+    for (next, to) in [
+        ("/admin/customers?q=a", "/admin/customers?q=a"),
+        ("//evil.example", "/admin"),
+        ("https://evil.example/", "/admin"),
+    ] {
         let mut browser = Browser::new(&pages);
         let token = browser.get("/sign-in").await.token();
         let fields = [("email", "admin@nord.example"), ("password", PASSWORD), ("next", next)];
@@ -144,5 +148,9 @@ async fn somebody_with_several_places_chooses_and_gets_another_session() {
     let mut stranger = Browser::new(&pages);
     stranger.sign_in("admin@nord.example").await;
     let token = stranger.get("/admin").await.token();
-    assert_eq!(stranger.post("/session/membership", &token, &[("membership", &nord)]).await.status, 404, "nobody becomes somebody else");
+    assert_eq!(
+        stranger.post("/session/membership", &token, &[("membership", &nord)]).await.status,
+        404,
+        "nobody becomes somebody else"
+    );
 }

@@ -15,7 +15,12 @@ async fn a_form_from_anywhere_else_changes_nothing() {
     for (why, headers, token, status) in [
         ("cross-site", &[("sec-fetch-site", "cross-site")][..], token.as_str(), 403),
         ("a neighbour of the same site", &[("sec-fetch-site", "same-site")][..], &token, 403),
-        ("cross-site with our origin claimed", &[("sec-fetch-site", "cross-site"), ("origin", "https://ringtill.example")][..], &token, 403),
+        (
+            "cross-site with our origin claimed",
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://ringtill.example")][..],
+            &token,
+            403,
+        ),
         ("no headers at all", &[][..], &token, 403),
         ("an old browser from elsewhere", &[("origin", "https://evil.example")][..], &token, 403),
         ("an origin that begins like ours", &[("origin", "https://ringtill.example.evil.example")][..], &token, 403),
@@ -33,9 +38,17 @@ async fn a_form_from_anywhere_else_changes_nothing() {
         assert!(states.iter().all(|status| status.state == AgentState::NotReady), "{why}");
     }
     let old = TestRequest::post().uri("/agent/state").insert_header(("origin", "https://ringtill.example"));
-    assert_eq!(browser.send(old.set_form([("csrf", token.as_str()), ("state", "ready")])).await.status, 303, "an old browser from here");
+    assert_eq!(
+        browser.send(old.set_form([("csrf", token.as_str()), ("state", "ready")])).await.status,
+        303,
+        "an old browser from here"
+    );
     let script = TestRequest::post().uri("/agent/heartbeat").insert_header(("sec-fetch-site", "same-origin"));
-    assert_eq!(browser.send(script.insert_header(("x-csrf-token", token.as_str()))).await.status, 204, "a script sends a header");
+    assert_eq!(
+        browser.send(script.insert_header(("x-csrf-token", token.as_str()))).await.status,
+        204,
+        "a script sends a header"
+    );
 }
 
 #[actix_web::test]

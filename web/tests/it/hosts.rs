@@ -21,7 +21,10 @@ async fn only_the_operators_host_and_verified_domains_are_served() {
         assert_eq!(answer.status, status, "{host}");
         assert!(status == 200 || !answer.body.contains("Ringtill"), "an unknown host has no name");
     }
-    let forwarded = TestRequest::get().uri("/sign-in").insert_header(("x-forwarded-host", MAIN)).insert_header(("forwarded", "host=ringtill.example"));
+    let forwarded = TestRequest::get()
+        .uri("/sign-in")
+        .insert_header(("x-forwarded-host", MAIN))
+        .insert_header(("forwarded", "host=ringtill.example"));
     assert_eq!(Browser::at(&pages, "evil.example").send(forwarded).await.status, 421, "only the Host header counts");
     assert_eq!(Browser::at(&pages, "10.1.2.3").get("/healthz").await.status, 200, "a load balancer asks by address");
     assert_eq!(Browser::at(&pages, "10.1.2.3").get("/readyz").await.body, "ready\n");
@@ -44,9 +47,11 @@ async fn a_resellers_host_never_names_the_operator() {
 async fn a_cookie_carried_to_another_host_opens_nothing() {
     let world = World::new().await;
     let pages = pages(&world).await;
-    for (from, to, email, path) in
-        [(MAIN, VOSS, "admin@nord.example", "/admin"), (VOSS, MAIN, "admin@bright.example", "/admin"), (VOSS, MAIN, "admin@voss.example", "/reseller")]
-    {
+    for (from, to, email, path) in [
+        (MAIN, VOSS, "admin@nord.example", "/admin"),
+        (VOSS, MAIN, "admin@bright.example", "/admin"),
+        (VOSS, MAIN, "admin@voss.example", "/reseller"),
+    ] {
         let mut browser = Browser::at(&pages, from);
         browser.sign_in(email).await;
         assert_eq!(browser.get(path).await.status, 200);
@@ -61,7 +66,9 @@ async fn the_tenant_comes_from_the_session_and_from_nothing_that_a_request_says(
     let pages = pages(&world).await;
     let mut browser = Browser::new(&pages);
     browser.sign_in("admin@nord.example").await;
-    let told = TestRequest::get().uri(&format!("/admin?tenant_id={}", world.bright)).insert_header(("x-tenant-id", world.bright.to_string()));
+    let told = TestRequest::get()
+        .uri(&format!("/admin?tenant_id={}", world.bright))
+        .insert_header(("x-tenant-id", world.bright.to_string()));
     let page = browser.send(told).await;
     assert!(page.body.contains("NORD") && !page.body.contains("BRIGHT"));
 }

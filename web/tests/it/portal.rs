@@ -11,7 +11,11 @@ async fn a_customer_sees_its_own_calls_and_receipts_and_nobody_elses() {
     browser.sign_in("jonas@nord.example").await;
     let home = browser.get("/portal").await;
     // 50.00 - 10 min x 0.60 = 44.00
-    assert!(home.status == 200 && home.body.contains("€44.00") && home.body.contains("Your balance, Jonas"), "{}", home.body);
+    assert!(
+        home.status == 200 && home.body.contains("€44.00") && home.body.contains("Your balance, Jonas"),
+        "{}",
+        home.body
+    );
     assert!(!home.body.contains("Petra"));
     let calls = browser.get("/portal/calls").await;
     assert!(calls.body.contains(&own_call.to_string()) && !calls.body.contains(&other_call.to_string()));
@@ -22,11 +26,23 @@ async fn a_customer_sees_its_own_calls_and_receipts_and_nobody_elses() {
     assert!(list.body.contains(&own_document.to_string()) && !list.body.contains(&other_document.to_string()));
     let invoice = browser.get(&format!("/portal/invoices/{own_document}")).await;
     assert_eq!(invoice.status, 200, "{}", invoice.body);
-    let line = invoice.body.split("hx-get=\"").nth(1).expect("a line of calls opens").split('"').next().unwrap().to_owned();
+    let line =
+        invoice.body.split("hx-get=\"").nth(1).expect("a line of calls opens").split('"').next().unwrap().to_owned();
     let part = browser.get(&line).await;
     assert!(part.status == 200 && part.body.contains(&own_call.to_string()) && !part.body.contains("<html"));
-    let opened = invoice.body.split("href=\"/portal/invoices/").find(|part| part.contains("?open=")).unwrap().split(['"', '#']).next().unwrap().to_owned();
-    assert!(browser.get(&format!("/portal/invoices/{opened}")).await.body.contains(&own_call.to_string()), "and without scripts too");
+    let opened = invoice
+        .body
+        .split("href=\"/portal/invoices/")
+        .find(|part| part.contains("?open="))
+        .unwrap()
+        .split(['"', '#'])
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(
+        browser.get(&format!("/portal/invoices/{opened}")).await.body.contains(&own_call.to_string()),
+        "and without scripts too"
+    );
     let strange_line = line.replace(&own_document.to_string(), &other_document.to_string());
     for path in [
         format!("/portal/calls/{other_call}"),

@@ -26,7 +26,10 @@ async fn a_stream_begins_with_the_present_state_and_ends_with_its_session() {
     assert!(first.starts_with("id: ") && first.contains("event: desk\n") && first.ends_with("\n\n"), "{first}");
     assert!(first.contains("not ready since"));
     browser.post("/agent/state", &token, &[("state", "ready")]).await;
-    let second = timeout(Duration::from_secs(5), chunk(&mut stream)).await.expect("a change is told within five seconds").unwrap();
+    let second = timeout(Duration::from_secs(5), chunk(&mut stream))
+        .await
+        .expect("a change is told within five seconds")
+        .unwrap();
     assert!(second.contains("ready since") && !second.contains("not ready since"), "{second}");
     browser.post("/sign-out", &token, &[]).await;
     let over = timeout(Duration::from_secs(8), async { while chunk(&mut stream).await.is_some() {} }).await;

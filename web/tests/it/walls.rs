@@ -40,7 +40,8 @@ async fn nobody_who_is_not_signed_in_gets_behind_the_door() {
     for entry in table().iter().filter(|entry| is_guarded(entry.who)) {
         let path = filled(&entry.path);
         let mut browser = Browser::new(&pages);
-        let request = TestRequest::with_uri(&path).method(entry.method.clone()).insert_header(("sec-fetch-site", "same-origin"));
+        let request =
+            TestRequest::with_uri(&path).method(entry.method.clone()).insert_header(("sec-fetch-site", "same-origin"));
         let answer = browser.send(request).await;
         if entry.method == Method::GET {
             assert_eq!(answer.status, 303, "{} {path}", entry.method);
@@ -69,10 +70,15 @@ async fn what_belongs_to_another_audience_does_not_exist() {
         let mut browser = Browser::at(&pages, host);
         let home = browser.sign_in(email).await;
         let token = browser.get(&home).await.token();
-        for entry in table().iter().filter(|entry| is_guarded(entry.who) && entry.who != Who::SignedIn && entry.who != own) {
+        for entry in
+            table().iter().filter(|entry| is_guarded(entry.who) && entry.who != Who::SignedIn && entry.who != own)
+        {
             let path = filled(&entry.path);
-            let request = TestRequest::with_uri(&path).method(entry.method.clone()).insert_header(("sec-fetch-site", "same-origin"));
-            let request = if entry.method == Method::POST { request.set_form([("csrf", token.as_str())]) } else { request };
+            let request = TestRequest::with_uri(&path)
+                .method(entry.method.clone())
+                .insert_header(("sec-fetch-site", "same-origin"));
+            let request =
+                if entry.method == Method::POST { request.set_form([("csrf", token.as_str())]) } else { request };
             let answer = browser.send(request).await;
             // A form without its fields may be refused before anybody asks whose it is; that says nothing either.
             let is_refused = answer.status == 404 || (entry.method == Method::POST && answer.status == 400);
@@ -93,7 +99,9 @@ async fn an_id_that_nobody_has_does_not_exist_for_its_own_audience_either() {
     ] {
         let mut browser = Browser::at(&pages, host);
         browser.sign_in(email).await;
-        for entry in table().iter().filter(|entry| entry.who == own && entry.method == Method::GET && entry.path.contains('{')) {
+        for entry in
+            table().iter().filter(|entry| entry.who == own && entry.method == Method::GET && entry.path.contains('{'))
+        {
             for path in [filled(&entry.path), entry.path.replace(['{', '}'], "")] {
                 let answer = browser.get(&path).await;
                 assert_eq!(answer.status, 404, "{email}: {path}");
@@ -109,12 +117,21 @@ async fn every_answer_carries_the_headers_that_guard_it() {
     let pages = pages(&world).await;
     let mut browser = Browser::new(&pages);
     browser.sign_in("admin@nord.example").await;
-    for (host, path) in [(MAIN, "/admin"), (MAIN, "/admin/invoices"), (MAIN, "/nothing"), (MAIN, "/ops"), ("evil.example", "/"), (MAIN, "/healthz")] {
+    for (host, path) in [
+        (MAIN, "/admin"),
+        (MAIN, "/admin/invoices"),
+        (MAIN, "/nothing"),
+        (MAIN, "/ops"),
+        ("evil.example", "/"),
+        (MAIN, "/healthz"),
+    ] {
         browser.host = host.into();
         let answer = browser.get(path).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
-        for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")] {
+        for (name, value) in
+            [("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")]
+        {
             assert_eq!(answer.header(name), value, "{path}");
         }
         assert!(answer.header("strict-transport-security").contains("max-age"), "{path}");
@@ -137,7 +154,9 @@ async fn what_is_refused_has_a_page_with_nothing_in_it_to_learn_from() {
     let unreadable = browser.post("/agent/state", &token, &[("nothing", "x")]).await;
     assert_eq!((unreadable.status, unreadable.body.contains("wrong form")), (400, true));
     let large = TestRequest::post().uri("/agent/state").insert_header(("sec-fetch-site", "same-origin"));
-    let large = large.insert_header(("content-type", "application/x-www-form-urlencoded")).set_payload("a=".to_owned() + &"x".repeat(300 * 1024));
+    let large = large
+        .insert_header(("content-type", "application/x-www-form-urlencoded"))
+        .set_payload("a=".to_owned() + &"x".repeat(300 * 1024));
     assert_eq!(browser.send(large).await.status, 413);
     let tx = world.nord().await;
     tenant::set_agent_state(&tx, world.lena, tenant::AgentState::Talking, None, world.app.clock.now()).await.unwrap();

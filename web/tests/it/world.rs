@@ -98,7 +98,9 @@ impl World {
         let petra = subscription::create_customer(&tx, &prepaid("N-2", "Petra Lange"), founded()).await.unwrap();
         for customer in [jonas, petra] {
             let amount = Money::parse("50.00", Currency::EUR).unwrap();
-            ledger::top_up(&tx, customer, amount, &format!("first {customer}"), "Top-up", founded(), founded()).await.unwrap();
+            ledger::top_up(&tx, customer, amount, &format!("first {customer}"), "Top-up", founded(), founded())
+                .await
+                .unwrap();
         }
         tx.commit().await.unwrap();
         let nobody = AgentId::new();
@@ -120,7 +122,13 @@ impl World {
     }
 
     /// A member; the same e-mail address is the same person.
-    pub async fn member(&self, tenant_id: TenantId, email: &str, role: Role, customer_id: Option<CustomerId>) -> db::MemberId {
+    pub async fn member(
+        &self,
+        tenant_id: TenantId,
+        email: &str,
+        role: Role,
+        customer_id: Option<CustomerId>,
+    ) -> db::MemberId {
         let ptx = self.database.db.platform(PlatformReason::Provision).await.unwrap();
         let person_id: PersonId = match tenant::person_by_email(&ptx, email).await.unwrap() {
             Some(person) => person,
@@ -178,7 +186,11 @@ impl World {
 fn config() -> Config {
     let nowhere = "127.0.0.1:0".parse().unwrap();
     Config {
-        database: DatabaseSettings { owner_url: String::new().into(), role_password: String::new().into(), connections_max: 1 },
+        database: DatabaseSettings {
+            owner_url: String::new().into(),
+            role_password: String::new().into(),
+            connections_max: 1,
+        },
         http: HttpSettings { listen: nowhere, host: MAIN.into() },
         sip: SipSettings { listen: nowhere, advertised: nowhere.ip(), spool: "/nowhere".into() },
         secret: String::from("0123456789abcdef0123456789abcdef").into(),
@@ -200,10 +212,16 @@ async fn below(database: &TestDatabase, seller: TenantId, child: TenantId) {
 }
 
 async fn number_and_topic(tx: &TenantTx, number_id: db::NumberId) {
-    let setting = NumberSetting { number_id, label: "Line 1".into(), language: "en".into(), unknown_callers: UnknownCallers::Refuse };
+    let setting = NumberSetting {
+        number_id,
+        label: "Line 1".into(),
+        language: "en".into(),
+        unknown_callers: UnknownCallers::Refuse,
+    };
     subscription::set_number(tx, &setting).await.unwrap();
     let tariff = Tariff::flat("0.60".parse().unwrap(), Per::Minute);
     let tariff_id = subscription::publish_tariff(tx, "Support", Currency::EUR, &tariff, founded()).await.unwrap();
-    let topic = NewTopic { number_id, digit: 1, name: "Support".into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
+    let topic =
+        NewTopic { number_id, digit: 1, name: "Support".into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
     subscription::set_topic(tx, &topic).await.unwrap();
 }

@@ -67,7 +67,11 @@ pub async fn save(tx: &TenantTx, call: &Model) -> Result<()> {
 }
 
 /// Open calls that were last heard of before these instants: the first for metered ones, the second for the others.
-pub async fn silent(tx: &TenantTx, metered_before: DateTime<Utc>, waiting_before: DateTime<Utc>) -> Result<Vec<CallId>> {
+pub async fn silent(
+    tx: &TenantTx,
+    metered_before: DateTime<Utc>,
+    waiting_before: DateTime<Utc>,
+) -> Result<Vec<CallId>> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,

@@ -8,14 +8,46 @@ const TENANT: &str = "ringtill_tenant";
 const PLATFORM: &str = "ringtill_platform";
 
 /// Tables outside all books: small, written by the platform only. A new one needs a line here.
-const GLOBAL: [&str; 9] =
-    ["domain", "number", "number_assignment", "organisation", "organisation_parent", "person", "sign_in_attempt", "sign_in_session", "sip_user"];
+const GLOBAL: [&str; 9] = [
+    "domain",
+    "number",
+    "number_assignment",
+    "organisation",
+    "organisation_parent",
+    "person",
+    "sign_in_attempt",
+    "sign_in_session",
+    "sip_user",
+];
 
 /// What is written stays: no update, no delete.
 const APPEND: [&str; 26] = [
-    "account", "audit_entry", "audit_link", "billed_service", "call_correction", "call_cost", "call_event", "call_event_key", "call_leg", "component",
-    "customer_event", "document", "document_file", "document_line", "document_tax", "event_key", "ledger_entry", "ledger_transaction", "payment",
-    "payment_allocation", "plan_version", "refund", "service_period", "tariff", "usage_batch", "usage_event",
+    "account",
+    "audit_entry",
+    "audit_link",
+    "billed_service",
+    "call_correction",
+    "call_cost",
+    "call_event",
+    "call_event_key",
+    "call_leg",
+    "component",
+    "customer_event",
+    "document",
+    "document_file",
+    "document_line",
+    "document_tax",
+    "event_key",
+    "ledger_entry",
+    "ledger_transaction",
+    "payment",
+    "payment_allocation",
+    "plan_version",
+    "refund",
+    "service_period",
+    "tariff",
+    "usage_batch",
+    "usage_event",
 ];
 
 /// Functions that run with their owner's rights. A new one needs a line here, and a reason beside it in its migration.
@@ -53,8 +85,12 @@ pub fn violations(catalogue: &Catalogue) -> Vec<String> {
         if !DEFINERS.contains(&function.name.as_str()) {
             found.push(format!("{}: a SECURITY DEFINER function that is not on the list", function.name));
         }
-        if !function.settings.iter().any(|setting| setting.starts_with("search_path=") && setting.ends_with("pg_temp")) {
-            found.push(format!("{}: a SECURITY DEFINER function without a fixed search_path that ends with pg_temp", function.name));
+        if !function.settings.iter().any(|setting| setting.starts_with("search_path=") && setting.ends_with("pg_temp"))
+        {
+            found.push(format!(
+                "{}: a SECURITY DEFINER function without a fixed search_path that ends with pg_temp",
+                function.name
+            ));
         }
         if function.is_open_to_all {
             found.push(format!("{}: a SECURITY DEFINER function that everybody may call", function.name));
@@ -91,7 +127,8 @@ fn check_walls(table: &Table, name: &str, say: &mut impl FnMut(String)) {
 
 /// True where the wall is not one of the conditions that must all hold, as in `wall OR public`.
 fn has_alternative(clause: &str, wall: &str) -> bool {
-    let rest = clause.strip_prefix(wall).or_else(|| clause.strip_prefix('(').and_then(|clause| clause.strip_prefix(wall)));
+    let rest =
+        clause.strip_prefix(wall).or_else(|| clause.strip_prefix('(').and_then(|clause| clause.strip_prefix(wall)));
     rest.is_none_or(|rest| !(rest.is_empty() || rest.starts_with(" AND ")))
 }
 
@@ -139,7 +176,9 @@ fn check_global(table: &Table, say: &mut impl FnMut(String)) {
             say(format!("{privilege} is granted to {grantee}"));
         }
     }
-    for policy in table.policies.iter().filter(|policy| policy.roles.iter().any(|role| role == TENANT || role == "public")) {
+    for policy in
+        table.policies.iter().filter(|policy| policy.roles.iter().any(|role| role == TENANT || role == "public"))
+    {
         if policy.command != "SELECT" || policy.using.trim_matches(['(', ')']) == "true" {
             say(format!("policy {} shows or lets a tenant write more than its own", policy.name));
         }

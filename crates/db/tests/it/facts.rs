@@ -81,10 +81,18 @@ pub async fn read(owner: &mut PgConnection) -> Catalogue {
         of(&mut catalogue, &row).grants.push(grant);
     }
     for row in rows(owner, VIEWS).await {
-        catalogue.views.push(View { name: row.get("name"), is_materialized: row.get("is_materialized"), options: row.get("options") });
+        catalogue.views.push(View {
+            name: row.get("name"),
+            is_materialized: row.get("is_materialized"),
+            options: row.get("options"),
+        });
     }
     for row in rows(owner, DEFINERS).await {
-        catalogue.functions.push(Definer { name: row.get("name"), settings: row.get("settings"), is_open_to_all: row.get("is_open_to_all") });
+        catalogue.functions.push(Definer {
+            name: row.get("name"),
+            settings: row.get("settings"),
+            is_open_to_all: row.get("is_open_to_all"),
+        });
     }
     catalogue.roles = rows(owner, ROLES).await.iter().map(|row| row.get("fault")).collect();
     catalogue

@@ -73,7 +73,10 @@ async fn as_tenant(db: &Db, tenant: usize, leave: Leave, turn: usize) -> Result<
     let tx = db.tenant(tenant_id(tenant)).await?;
     let seen: Vec<Seen> = tx.rows("SELECT tenant_id, NULL::uuid AS customer_id FROM outbox", []).await?;
     assert_eq!(seen.len(), ROWS, "turn {turn}: tenant {tenant} sees all of its rows and no other");
-    assert!(seen.iter().all(|row| row.tenant_id == tenant_id(tenant).uuid()), "turn {turn}: a foreign row before {leave:?}");
+    assert!(
+        seen.iter().all(|row| row.tenant_id == tenant_id(tenant).uuid()),
+        "turn {turn}: a foreign row before {leave:?}"
+    );
     match leave {
         Leave::Commit | Leave::Cancel => {
             assert_eq!(tx.run("UPDATE outbox SET attempts = attempts + 1", []).await?, ROWS as u64, "turn {turn}");
@@ -93,7 +96,9 @@ async fn as_customer(db: &Db, tenant: usize, customer: usize, turn: usize) -> Re
     let tx = db.customer(tenant_id(tenant), customer_id(tenant, customer)).await?;
     let seen: Vec<Seen> = tx.rows("SELECT tenant_id, customer_id FROM member", []).await?;
     assert_eq!(seen.len(), ROWS / 2, "turn {turn}");
-    let is_own = |row: &Seen| row.tenant_id == tenant_id(tenant).uuid() && row.customer_id == Some(customer_id(tenant, customer).uuid());
+    let is_own = |row: &Seen| {
+        row.tenant_id == tenant_id(tenant).uuid() && row.customer_id == Some(customer_id(tenant, customer).uuid())
+    };
     assert!(seen.iter().all(is_own), "turn {turn}: a row of another customer");
     if turn.is_multiple_of(2) { tx.commit().await } else { Ok(()) }
 }

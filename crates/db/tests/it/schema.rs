@@ -1,7 +1,7 @@
 //! Two tenants with rows, and the doors to them.
 
 use db::testing::{TestDatabase, fresh_database};
-use db::{CustomerId, Db, DatabaseConfig, TenantId};
+use db::{CustomerId, DatabaseConfig, Db, TenantId};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use std::str::FromStr;

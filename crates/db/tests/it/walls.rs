@@ -20,7 +20,8 @@ async fn an_unfiltered_query_sees_one_tenant() {
     let walled = Walled::new().await;
     for tenant in 0..TENANTS {
         let tx = walled.test.db.tenant(tenant_id(tenant)).await.unwrap();
-        let tenants: Option<String> = tx.value("SELECT string_agg(DISTINCT tenant_id::text, ' ') AS v FROM outbox", []).await.unwrap();
+        let tenants: Option<String> =
+            tx.value("SELECT string_agg(DISTINCT tenant_id::text, ' ') AS v FROM outbox", []).await.unwrap();
         assert_eq!(tenants, Some(tenant_id(tenant).uuid().to_string()));
         assert_eq!(tx.run("UPDATE outbox SET attempts = attempts + 1", []).await.unwrap(), ROWS as u64);
         let own: Option<i64> = tx.value("SELECT count(*) AS v FROM organisation", []).await.unwrap();
@@ -58,7 +59,8 @@ async fn a_portal_customer_sees_its_own_rows_only_and_no_book() {
     for (tenant, customer) in [(0, 0), (0, 1), (2, 1)] {
         let customer_id = customer_id(tenant, customer);
         let tx = walled.test.db.customer(tenant_id(tenant), customer_id).await.unwrap();
-        let seen: Option<String> = tx.value("SELECT string_agg(DISTINCT customer_id::text, ' ') AS v FROM member", []).await.unwrap();
+        let seen: Option<String> =
+            tx.value("SELECT string_agg(DISTINCT customer_id::text, ' ') AS v FROM member", []).await.unwrap();
         assert_eq!(seen, Some(customer_id.uuid().to_string()));
         let rows: Option<i64> = tx.value("SELECT count(*) AS v FROM member", []).await.unwrap();
         assert_eq!(rows, Some(ROWS as i64 / 2));
@@ -91,7 +93,9 @@ async fn bulk_work_stands_behind_the_same_wall() {
     assert_eq!(bulk.number("SELECT count(*) FROM outbox").await.unwrap(), ROWS as i64);
     assert_eq!(bulk.run("UPDATE outbox SET attempts = 1").await.unwrap(), ROWS as u64);
     bulk.run_script("CREATE TEMPORARY TABLE staged (tenant_id uuid, id uuid, key text) ON COMMIT DROP").await.unwrap();
-    bulk.run("INSERT INTO staged VALUES ('00000000-0000-0000-0000-0000000000a1', gen_random_uuid(), 'stolen')").await.unwrap();
+    bulk.run("INSERT INTO staged VALUES ('00000000-0000-0000-0000-0000000000a1', gen_random_uuid(), 'stolen')")
+        .await
+        .unwrap();
     let refused = bulk
         .run("INSERT INTO outbox (tenant_id, id, topic, key, payload, created_at, due_at) SELECT tenant_id, id, 'mail', key, '{}', now(), now() FROM staged")
         .await

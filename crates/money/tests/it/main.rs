@@ -4,17 +4,12 @@ use money::{Currency, Decimal, Money, Rounding};
 use proptest::prelude::*;
 
 fn currency() -> impl Strategy<Value = Currency> {
-    prop::sample::select(vec!["JPY", "EUR", "USD", "KWD", "CLF"])
-        .prop_map(|code| code.parse().unwrap())
+    prop::sample::select(vec!["JPY", "EUR", "USD", "KWD", "CLF"]).prop_map(|code| code.parse().unwrap())
 }
 
 fn weights() -> impl Strategy<Value = Vec<Decimal>> {
-    prop::collection::vec((0i64..1_000_000_000, 0u32..9), 1..9).prop_map(|weights| {
-        weights
-            .into_iter()
-            .map(|(mantissa, scale)| Decimal::new(mantissa, scale))
-            .collect()
-    })
+    prop::collection::vec((0i64..1_000_000_000, 0u32..9), 1..9)
+        .prop_map(|weights| weights.into_iter().map(|(mantissa, scale)| Decimal::new(mantissa, scale)).collect())
 }
 
 proptest! {

@@ -3,10 +3,19 @@ use crate::entity::{agent, sip_user as sip};
 use crate::error::TenantError;
 use chrono::{DateTime, Utc};
 use db::{AgentId, DbError, MemberId, PlatformTx, TenantTx};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, Select,
+};
 use uuid::Uuid;
 
-pub async fn insert(tx: &TenantTx, id: AgentId, member: MemberId, name: &str, sip_username: &str, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn insert(
+    tx: &TenantTx,
+    id: AgentId,
+    member: MemberId,
+    name: &str,
+    sip_username: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let row = agent::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
         id: Set(id.uuid()),
@@ -21,7 +30,9 @@ pub async fn insert(tx: &TenantTx, id: AgentId, member: MemberId, name: &str, si
 }
 
 fn present(tx: &TenantTx) -> Select<agent::Entity> {
-    agent::Entity::find().filter(agent::Column::TenantId.eq(tx.tenant_id().uuid())).filter(agent::Column::RemovedAt.is_null())
+    agent::Entity::find()
+        .filter(agent::Column::TenantId.eq(tx.tenant_id().uuid()))
+        .filter(agent::Column::RemovedAt.is_null())
 }
 
 fn read(row: agent::Model) -> Agent {
@@ -50,7 +61,12 @@ pub async fn remove(tx: &TenantTx, id: AgentId, now: DateTime<Utc>) -> Result<u6
 }
 
 /// False when the user name is another agent's.
-pub async fn put_sip_user(ptx: &PlatformTx, username: &str, user: &SipUser, now: DateTime<Utc>) -> Result<bool, DbError> {
+pub async fn put_sip_user(
+    ptx: &PlatformTx,
+    username: &str,
+    user: &SipUser,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
     let touched = ptx
         .run(
             "INSERT INTO sip_user (username, organisation_id, agent_id, ha1_md5, ha1_sha256, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -79,7 +95,13 @@ pub async fn sip_user(ptx: &PlatformTx, username: &str) -> Result<Option<SipUser
     }))
 }
 
-pub async fn set_state(tx: &TenantTx, agent: AgentId, state: AgentState, reason: Option<&str>, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn set_state(
+    tx: &TenantTx,
+    agent: AgentId,
+    state: AgentState,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     tx.run(
         "INSERT INTO agent_state (tenant_id, agent_id, state, reason, since) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (tenant_id, agent_id) DO UPDATE SET
@@ -146,5 +168,8 @@ pub async fn ready(tx: &TenantTx) -> Result<Vec<ReadyAgent>, TenantError> {
             [tx.tenant_id().into()],
         )
         .await?;
-    Ok(rows.into_iter().map(|row| ReadyAgent { agent_id: row.agent_id.into(), name: row.name, sip_username: row.sip_username }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| ReadyAgent { agent_id: row.agent_id.into(), name: row.name, sip_username: row.sip_username })
+        .collect())
 }

@@ -48,7 +48,9 @@ pub async fn insert(tx: &TenantTx, entry: NewEntry<'_>, now: DateTime<Utc>) -> R
 
 /// True for the one worker that may extend this tenant's chain until its transaction ends.
 pub async fn lock_chain(tx: &TenantTx) -> Result<bool, DbError> {
-    let got = tx.value("SELECT pg_try_advisory_xact_lock(7261003, hashtext($1)) AS v", [tx.tenant_id().to_string().into()]).await?;
+    let got = tx
+        .value("SELECT pg_try_advisory_xact_lock(7261003, hashtext($1)) AS v", [tx.tenant_id().to_string().into()])
+        .await?;
     Ok(got.unwrap_or(false))
 }
 
@@ -58,8 +60,12 @@ pub async fn last_link(tx: &TenantTx) -> Result<Option<(i64, Vec<u8>)>, DbError>
         position: i64,
         hash: Vec<u8>,
     }
-    let row: Option<Row> =
-        tx.row("SELECT position, hash FROM audit_link WHERE tenant_id = $1 ORDER BY position DESC LIMIT 1", [tx.tenant_id().into()]).await?;
+    let row: Option<Row> = tx
+        .row(
+            "SELECT position, hash FROM audit_link WHERE tenant_id = $1 ORDER BY position DESC LIMIT 1",
+            [tx.tenant_id().into()],
+        )
+        .await?;
     Ok(row.map(|row| (row.position, row.hash)))
 }
 

@@ -3,7 +3,14 @@ use chrono::{DateTime, Utc};
 use db::{DbError, PersonId, PlatformTx};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 
-pub async fn insert(ptx: &PlatformTx, id: PersonId, email: &str, name: &str, hash: &str, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn insert(
+    ptx: &PlatformTx,
+    id: PersonId,
+    email: &str,
+    name: &str,
+    hash: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let row = ActiveModel {
         id: Set(id.uuid()),
         email: Set(email.into()),
@@ -22,7 +29,9 @@ pub async fn credentials(ptx: &PlatformTx, email: &str) -> Result<Option<(Person
 }
 
 pub async fn set_hash(ptx: &PlatformTx, person: PersonId, hash: &str) -> Result<(), DbError> {
-    Entity::update(ActiveModel { id: Set(person.uuid()), password_hash: Set(hash.into()), ..Default::default() }).exec(ptx).await?;
+    Entity::update(ActiveModel { id: Set(person.uuid()), password_hash: Set(hash.into()), ..Default::default() })
+        .exec(ptx)
+        .await?;
     Ok(())
 }
 
@@ -52,7 +61,9 @@ pub async fn attempts(ptx: &PlatformTx, email_hash: &[u8; 32]) -> Result<Option<
         attempts: i32,
         last_at: DateTime<Utc>,
     }
-    let row: Option<Row> = ptx.row("SELECT attempts, last_at FROM sign_in_attempt WHERE email_hash = $1", [email_hash.to_vec().into()]).await?;
+    let row: Option<Row> = ptx
+        .row("SELECT attempts, last_at FROM sign_in_attempt WHERE email_hash = $1", [email_hash.to_vec().into()])
+        .await?;
     Ok(row.map(|row| (row.attempts, row.last_at)))
 }
 

@@ -64,8 +64,12 @@ pub async fn tenants_with_open(ptx: &PlatformTx, older_than: DateTime<Utc>) -> R
     struct Row {
         tenant_id: Uuid,
     }
-    let rows: Vec<Row> =
-        ptx.rows("SELECT DISTINCT tenant_id FROM seat_session WHERE closed_at IS NULL AND last_heartbeat_at < $1", [older_than.into()]).await?;
+    let rows: Vec<Row> = ptx
+        .rows(
+            "SELECT DISTINCT tenant_id FROM seat_session WHERE closed_at IS NULL AND last_heartbeat_at < $1",
+            [older_than.into()],
+        )
+        .await?;
     Ok(rows.into_iter().map(|row| row.tenant_id.into()).collect())
 }
 

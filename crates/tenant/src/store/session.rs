@@ -65,7 +65,8 @@ pub async fn find(ptx: &PlatformTx, token_hash: &[u8; 32]) -> Result<Option<Foun
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let organisation = super::organisation::find(ptx, row.organisation_id.into()).await?.ok_or(TenantError::OrganisationMustExist)?;
+    let organisation =
+        super::organisation::find(ptx, row.organisation_id.into()).await?.ok_or(TenantError::OrganisationMustExist)?;
     let session = Session {
         person_id: row.person_id.into(),
         tenant_id: row.organisation_id.into(),
@@ -90,10 +91,18 @@ pub async fn touch(ptx: &PlatformTx, token_hash: &[u8; 32], now: DateTime<Utc>) 
 }
 
 pub async fn end(ptx: &PlatformTx, token_hash: &[u8; 32], now: DateTime<Utc>) -> Result<(), DbError> {
-    ptx.run("UPDATE sign_in_session SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL", [token_hash.to_vec().into(), now.into()]).await?;
+    ptx.run(
+        "UPDATE sign_in_session SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL",
+        [token_hash.to_vec().into(), now.into()],
+    )
+    .await?;
     Ok(())
 }
 
 pub async fn end_of(ptx: &PlatformTx, person: PersonId, now: DateTime<Utc>) -> Result<u64, DbError> {
-    ptx.run("UPDATE sign_in_session SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL", [person.into(), now.into()]).await
+    ptx.run(
+        "UPDATE sign_in_session SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL",
+        [person.into(), now.into()],
+    )
+    .await
 }

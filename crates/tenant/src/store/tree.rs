@@ -20,7 +20,12 @@ pub async fn lock(ptx: &PlatformTx) -> Result<(), DbError> {
 }
 
 /// True when `above` is an ancestor of `below` at any instant from `from` on.
-pub async fn is_above(ptx: &PlatformTx, above: TenantId, below: TenantId, from: DateTime<Utc>) -> Result<bool, DbError> {
+pub async fn is_above(
+    ptx: &PlatformTx,
+    above: TenantId,
+    below: TenantId,
+    from: DateTime<Utc>,
+) -> Result<bool, DbError> {
     let found: Option<bool> = ptx
         .value(
             "WITH RECURSIVE up(id) AS (
@@ -52,7 +57,13 @@ pub async fn close_range(ptx: &PlatformTx, child: TenantId, at: DateTime<Utc>) -
     Ok(())
 }
 
-pub async fn insert(ptx: &PlatformTx, child: TenantId, parent: TenantId, customer: CustomerId, from: DateTime<Utc>) -> Result<(), TenantError> {
+pub async fn insert(
+    ptx: &PlatformTx,
+    child: TenantId,
+    parent: TenantId,
+    customer: CustomerId,
+    from: DateTime<Utc>,
+) -> Result<(), TenantError> {
     let inserted = ptx
         .run(
             "INSERT INTO organisation_parent (organisation_id, parent_id, during, customer_id) VALUES ($1, $2, tstzrange($3, NULL), $4)",
@@ -88,7 +99,11 @@ pub async fn chain_at(ptx: &PlatformTx, tenant_id: TenantId, at: DateTime<Utc>) 
             [tenant_id.into(), at.into()],
         )
         .await?;
-    let step = |row: Row| Upward { child: row.organisation_id.into(), book: row.parent_id.into(), customer_id: row.customer_id.into() };
+    let step = |row: Row| Upward {
+        child: row.organisation_id.into(),
+        book: row.parent_id.into(),
+        customer_id: row.customer_id.into(),
+    };
     Ok(rows.into_iter().map(step).collect())
 }
 
@@ -108,7 +123,10 @@ pub async fn children_at(ptx: &PlatformTx, parent: TenantId, at: DateTime<Utc>) 
         .await?;
     let mut children = Vec::with_capacity(rows.len());
     for row in rows {
-        let found = organisation::Entity::find_by_id(row.organisation_id).one(ptx).await?.ok_or(TenantError::OrganisationMustExist)?;
+        let found = organisation::Entity::find_by_id(row.organisation_id)
+            .one(ptx)
+            .await?
+            .ok_or(TenantError::OrganisationMustExist)?;
         let organisation = super::organisation::read(found)?;
         children.push(Child { organisation, customer_id: row.customer_id.into(), since: row.since });
     }

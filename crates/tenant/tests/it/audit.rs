@@ -6,7 +6,9 @@ async fn told(world: &World, acme: db::TenantId, deeds: usize) {
     for n in 0..deeds {
         let tx = world.tx(acme).await;
         let payload = json!({"number": n, "amount": "1.50", "nested": {"z": 1.50, "a": [1, 2.0, null]}});
-        record_audit(&tx, "ana", "invoice.finalised", &format!("doc_{n}"), payload, at("2026-03-02T08:00:00Z")).await.unwrap();
+        record_audit(&tx, "ana", "invoice.finalised", &format!("doc_{n}"), payload, at("2026-03-02T08:00:00Z"))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
     let tx = world.tx(acme).await;
@@ -32,7 +34,12 @@ async fn the_chain_verifies_and_names_what_was_changed() {
     assert!(found[0].ends_with("does not have the hash that the chain holds"), "{found:?}");
     world.database.as_owner("UPDATE audit_entry SET actor = 'ana' WHERE subject = 'doc_3'").await;
     world.database.as_owner("UPDATE audit_entry SET payload = payload || '{\"amount\": \"9.50\"}' WHERE subject = 'doc_1' AND payload->>'number' = '1'").await;
-    assert!(faults().await.iter().all(|fault| fault.starts_with("the payload of audit entry") && fault.ends_with("was changed")));
+    assert!(
+        faults()
+            .await
+            .iter()
+            .all(|fault| fault.starts_with("the payload of audit entry") && fault.ends_with("was changed"))
+    );
     assert!(!faults().await.is_empty());
 }
 
@@ -69,7 +76,12 @@ async fn the_log_only_grows() {
     let world = World::new().await;
     let acme = world.organisation("acme", OrganisationKind::Tenant).await;
     told(&world, acme, 1).await;
-    for statement in ["UPDATE audit_entry SET actor = 'ben'", "DELETE FROM audit_entry", "UPDATE audit_link SET position = 9", "DELETE FROM audit_link"] {
+    for statement in [
+        "UPDATE audit_entry SET actor = 'ben'",
+        "DELETE FROM audit_entry",
+        "UPDATE audit_link SET position = 9",
+        "DELETE FROM audit_link",
+    ] {
         let tx = world.tx(acme).await;
         let refused = tx.run(statement, []).await.unwrap_err();
         assert_eq!(db::sqlstate_of(&refused).as_deref(), Some("42501"), "{statement}");

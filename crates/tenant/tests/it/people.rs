@@ -1,7 +1,10 @@
 use crate::world::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
-use tenant::{OrganisationKind, Role, Session, SignInRefused, TenantError, check_password, end_session, end_sessions_of, open_session, session};
+use tenant::{
+    OrganisationKind, Role, Session, SignInRefused, TenantError, check_password, end_session, end_sessions_of,
+    open_session, session,
+};
 use tokio::task::JoinSet;
 
 /// `ok`, `wrong`, or the seconds to wait; committed as a caller must.
@@ -30,11 +33,11 @@ async fn tries_are_slowed_down_alike_for_everybody_and_nobody_and_never_locked_o
             (0, "wrong"),
             (0, "wrong"),
             (0, "wrong"),
-            (0, "2"),       // five were free; the sixth waits a second (and is told one more, to be safe)
-            (1, "wrong"),   // waited
-            (2, "2"),       // now two seconds since the last counted try
+            (0, "2"),     // five were free; the sixth waits a second (and is told one more, to be safe)
+            (1, "wrong"), // waited
+            (2, "2"),     // now two seconds since the last counted try
             (3, "wrong"),
-            (3, "5"),       // now four
+            (3, "5"), // now four
             (7, "wrong"),
         ] {
             let answer = try_sign_in(&world, email, "guess", start + TimeDelta::seconds(after_seconds)).await;
@@ -54,7 +57,10 @@ async fn an_attacker_of_a_day_cannot_make_the_owner_wait_longer_than_a_minute() 
     let world = World::new().await;
     let acme = world.organisation("acme", OrganisationKind::Tenant).await;
     world.member(acme, "ana@acme.example", Role::Admin).await;
-    world.database.as_owner("INSERT INTO sign_in_attempt VALUES (sha256('ana@acme.example'), 999999, '2026-03-02T08:00:00Z')").await;
+    world
+        .database
+        .as_owner("INSERT INTO sign_in_attempt VALUES (sha256('ana@acme.example'), 999999, '2026-03-02T08:00:00Z')")
+        .await;
     assert_eq!(try_sign_in(&world, "ana@acme.example", PASSWORD, at("2026-03-02T08:00:59Z")).await, "2");
     assert_eq!(try_sign_in(&world, "ana@acme.example", PASSWORD, at("2026-03-02T08:01:00Z")).await, "ok");
 }
@@ -65,7 +71,9 @@ async fn tries_at_once_cannot_slip_past_together() {
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
         let world = world.clone();
-        tasks.spawn(async move { try_sign_in(&world, "nobody@acme.example", "guess", at("2026-03-02T08:00:00Z")).await });
+        tasks.spawn(
+            async move { try_sign_in(&world, "nobody@acme.example", "guess", at("2026-03-02T08:00:00Z")).await },
+        );
     }
     let answers = tasks.join_all().await;
     assert_eq!(answers.iter().filter(|answer| *answer == "wrong").count(), 5);
@@ -78,7 +86,11 @@ async fn counted_tries_are_forgotten_after_a_day() {
     try_sign_in(&world, "nobody@acme.example", "guess", start).await;
     for (hours, forgotten) in [(24, 0), (25, 1), (26, 0)] {
         let ptx = world.platform().await;
-        assert_eq!(tenant::forget_old_attempts(&ptx, start + TimeDelta::hours(hours)).await.unwrap(), forgotten, "{hours}");
+        assert_eq!(
+            tenant::forget_old_attempts(&ptx, start + TimeDelta::hours(hours)).await.unwrap(),
+            forgotten,
+            "{hours}"
+        );
         ptx.commit().await.unwrap();
     }
 }
@@ -184,15 +196,29 @@ async fn one_person_may_belong_to_several_places() {
     let (person, _) = world.member(acme, "ana@acme.example", Role::Admin).await;
     world.member(other, "ana@acme.example", Role::Customer).await;
     let memberships = tenant::memberships(&world.platform().await, person).await.unwrap();
-    let places: Vec<_> = memberships.iter().map(|place| (place.organisation_name.as_str(), place.organisation_kind, place.role)).collect();
-    assert_eq!(places, [("ACME", OrganisationKind::Tenant, Role::Admin), ("OTHER", OrganisationKind::Reseller, Role::Customer)]);
+    let places: Vec<_> = memberships
+        .iter()
+        .map(|place| (place.organisation_name.as_str(), place.organisation_kind, place.role))
+        .collect();
+    assert_eq!(
+        places,
+        [("ACME", OrganisationKind::Tenant, Role::Admin), ("OTHER", OrganisationKind::Reseller, Role::Customer)]
+    );
     let tx = world.tx(acme).await;
     let members: Vec<_> = tenant::members(&tx).await.unwrap().into_iter().map(|member| member.role).collect();
     assert_eq!(members, [Role::Admin]); // acme does not see the other place
-    let no_customer =
-        tenant::NewMember { person_id: person, name: "Ana".into(), email: "ana@acme.example".into(), role: Role::Customer, customer_id: None };
+    let no_customer = tenant::NewMember {
+        person_id: person,
+        name: "Ana".into(),
+        email: "ana@acme.example".into(),
+        role: Role::Customer,
+        customer_id: None,
+    };
     let now = at("2026-03-02T08:00:00Z");
-    assert!(matches!(tenant::add_member(&tx, no_customer.clone(), now).await, Err(TenantError::CustomerRoleNamesItsCustomer)));
+    assert!(matches!(
+        tenant::add_member(&tx, no_customer.clone(), now).await,
+        Err(TenantError::CustomerRoleNamesItsCustomer)
+    ));
     let again = tenant::NewMember { role: Role::Admin, ..no_customer };
     assert!(matches!(tenant::add_member(&tx, again, now).await, Err(TenantError::MemberIsThere)));
 }

@@ -3,14 +3,16 @@ use chrono::TimeDelta;
 use db::{AgentId, TenantId};
 use std::sync::Arc;
 use tenant::{
-    AgentState, OrganisationKind, Role, SeatClosedBy, TenantError, add_agent, agent_states, close_missed_seats, close_seat, heartbeat, open_seat,
-    phone_secret, ready_agents, seat_sessions, seats_used, set_agent_state, set_phone_password,
+    AgentState, OrganisationKind, Role, SeatClosedBy, TenantError, add_agent, agent_states, close_missed_seats,
+    close_seat, heartbeat, open_seat, phone_secret, ready_agents, seat_sessions, seats_used, set_agent_state,
+    set_phone_password,
 };
 
 async fn agent(world: &World, tenant_id: TenantId, name: &str) -> AgentId {
     let (_, membership) = world.member(tenant_id, &format!("{name}@acme.example"), Role::Agent).await;
     let tx = world.tx(tenant_id).await;
-    let id = add_agent(&tx, membership.member_id, name, &format!("acme.{name}"), at("2026-01-01T00:00:00Z")).await.unwrap();
+    let id =
+        add_agent(&tx, membership.member_id, name, &format!("acme.{name}"), at("2026-01-01T00:00:00Z")).await.unwrap();
     tx.commit().await.unwrap();
     id
 }
@@ -34,9 +36,13 @@ async fn an_agent_sits_on_one_seat_until_it_signs_out_or_falls_silent() {
     close_seat(&tx, ana, SeatClosedBy::SignOut, start + TimeDelta::hours(1)).await.unwrap();
     close_seat(&tx, ana, SeatClosedBy::Admin, start + TimeDelta::hours(2)).await.unwrap(); // closed already: nothing changes
     let stays = seat_sessions(&tx, start, start + TimeDelta::days(1)).await.unwrap();
-    let mut ends: Vec<_> = stays.iter().map(|stay| (stay.agent_id, stay.closed_at.unwrap() - start, stay.closed_by.unwrap())).collect();
+    let mut ends: Vec<_> =
+        stays.iter().map(|stay| (stay.agent_id, stay.closed_at.unwrap() - start, stay.closed_by.unwrap())).collect();
     ends.sort_by_key(|end| end.1);
-    let expected = [(ben, TimeDelta::minutes(1), SeatClosedBy::MissedHeartbeat), (ana, TimeDelta::hours(1), SeatClosedBy::SignOut)];
+    let expected = [
+        (ben, TimeDelta::minutes(1), SeatClosedBy::MissedHeartbeat),
+        (ana, TimeDelta::hours(1), SeatClosedBy::SignOut),
+    ];
     assert_eq!(ends, expected);
     let used = seats_used(&tx, start, start + TimeDelta::days(1), "Europe/Berlin").await.unwrap();
     assert_eq!((used.active, used.peak, used.daily), (2, 2, 2));
@@ -61,11 +67,13 @@ async fn an_open_stay_counts_as_far_as_it_is_known() {
 async fn the_longest_idle_agent_on_a_seat_is_rung_first() {
     let world = World::new().await;
     let acme = world.organisation("acme", OrganisationKind::Tenant).await;
-    let (ana, ben, cem) = (agent(&world, acme, "ana").await, agent(&world, acme, "ben").await, agent(&world, acme, "cem").await);
+    let (ana, ben, cem) =
+        (agent(&world, acme, "ana").await, agent(&world, acme, "ben").await, agent(&world, acme, "cem").await);
     let start = at("2026-03-02T08:00:00Z");
     let minute = |n| start + TimeDelta::minutes(n);
     let tx = world.tx(acme).await;
-    let ready = async || -> Vec<String> { ready_agents(&tx).await.unwrap().into_iter().map(|agent| agent.name).collect() };
+    let ready =
+        async || -> Vec<String> { ready_agents(&tx).await.unwrap().into_iter().map(|agent| agent.name).collect() };
     for (agent, n) in [(ana, 0), (ben, 1), (cem, 2)] {
         open_seat(&tx, agent, minute(n)).await.unwrap();
     }
@@ -84,7 +92,12 @@ async fn the_longest_idle_agent_on_a_seat_is_rung_first() {
     assert_eq!(ready().await, ["ben", "cem", "ana"]); // lunch is no call
     close_seat(&tx, cem, SeatClosedBy::SignOut, minute(9)).await.unwrap();
     assert_eq!(ready().await, ["ben", "ana"]);
-    let states: Vec<_> = agent_states(&tx).await.unwrap().into_iter().map(|status| (status.name, status.state, status.seat_opened_at)).collect();
+    let states: Vec<_> = agent_states(&tx)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|status| (status.name, status.state, status.seat_opened_at))
+        .collect();
     assert_eq!(states[2], ("cem".to_owned(), AgentState::NotReady, None));
     assert_eq!(states[0], ("ana".to_owned(), AgentState::Ready, Some(minute(0))));
 }

@@ -1,8 +1,8 @@
 use crate::world::*;
 use db::CustomerId;
 use tenant::{
-    NewOrganisation, OrganisationKind, TenantError, Upward, add_domain, chain_at, children_at, create_organisation, host_owner, set_parent,
-    suspend_organisation, suspended_at_or_above,
+    NewOrganisation, OrganisationKind, TenantError, Upward, add_domain, chain_at, children_at, create_organisation,
+    host_owner, set_parent, suspend_organisation, suspended_at_or_above,
 };
 
 #[tokio::test]
@@ -13,7 +13,10 @@ async fn an_organisation_reads_itself_back_and_nobody_else() {
     let tx = world.tx(acme).await;
     let found = tenant::organisation(&tx).await.unwrap();
     let new = new_organisation("acme", OrganisationKind::Tenant);
-    assert_eq!((found.id, &found.slug, found.currency, found.round_calls_to), (acme, &new.slug, new.currency, new.round_calls_to));
+    assert_eq!(
+        (found.id, &found.slug, found.currency, found.round_calls_to),
+        (acme, &new.slug, new.currency, new.round_calls_to)
+    );
     assert_eq!((found.bank, found.address_lines, found.tax_percent), (new.bank, new.address_lines, new.tax_percent));
     let ptx = world.platform().await;
     assert_eq!(tenant::organisation_by_id(&ptx, other).await.unwrap().unwrap().name, "OTHER");
@@ -31,8 +34,14 @@ async fn an_organisation_is_refused_by_the_rule_it_breaks() {
         (NewOrganisation { slug: "taken".into(), ..good() }, "the slug \"taken\" is taken"),
         (NewOrganisation { time_zone: "Mars/Olympus".into(), ..good() }, "no time zone is called \"Mars/Olympus\""),
         (NewOrganisation { country: "de".into(), ..good() }, "a country is two capital letters, not \"de\""),
-        (NewOrganisation { series_prefix: "TOOLONGPREFIX".into(), ..good() }, "a series prefix is 1 to 8 of A-Z and 0-9, not \"TOOLONGPREFIX\""),
-        (NewOrganisation { tax_percent: "-1".parse().unwrap(), ..good() }, "a tax rate is between 0 and 100 percent, not -1"),
+        (
+            NewOrganisation { series_prefix: "TOOLONGPREFIX".into(), ..good() },
+            "a series prefix is 1 to 8 of A-Z and 0-9, not \"TOOLONGPREFIX\"",
+        ),
+        (
+            NewOrganisation { tax_percent: "-1".parse().unwrap(), ..good() },
+            "a tax rate is between 0 and 100 percent, not -1",
+        ),
     ] {
         let ptx = world.platform().await;
         let refused = create_organisation(&ptx, &new, at("2026-01-01T00:00:00Z")).await.unwrap_err();
@@ -47,7 +56,8 @@ async fn the_chain_is_that_of_the_asked_instant() {
     let north = world.organisation("north", OrganisationKind::Reseller).await;
     let south = world.organisation("south", OrganisationKind::Reseller).await;
     let acme = world.organisation("acme", OrganisationKind::Tenant).await;
-    let (in_north, in_south, north_in_root, south_in_root) = (CustomerId::new(), CustomerId::new(), CustomerId::new(), CustomerId::new());
+    let (in_north, in_south, north_in_root, south_in_root) =
+        (CustomerId::new(), CustomerId::new(), CustomerId::new(), CustomerId::new());
     let (january, march) = (at("2026-01-01T00:00:00Z"), at("2026-03-01T00:00:00Z"));
     let ptx = world.platform().await;
     set_parent(&ptx, north, operator, north_in_root, january).await.unwrap();
@@ -67,7 +77,8 @@ async fn the_chain_is_that_of_the_asked_instant() {
         assert_eq!(chain_at(&ptx, acme, at(instant)).await.unwrap(), expected, "{instant}");
     }
     assert_eq!(chain_at(&ptx, operator, march).await.unwrap(), []);
-    let children: Vec<_> = children_at(&ptx, operator, march).await.unwrap().into_iter().map(|child| child.organisation.slug).collect();
+    let children: Vec<_> =
+        children_at(&ptx, operator, march).await.unwrap().into_iter().map(|child| child.organisation.slug).collect();
     assert_eq!(children, ["north", "south"]);
     assert!(children_at(&ptx, north, march).await.unwrap().is_empty());
 }
@@ -151,12 +162,20 @@ async fn a_brand_is_read_back_and_a_hostile_one_refused() {
         logo_height: 24,
     };
     let svg = "<svg viewBox=\"0 0 1 1\"><path d=\"M0 0h1\"/></svg>";
-    let brand = tenant::Brand { name: "Voxhouse".into(), logo_svg: Some(svg.into()), colours, support_email: Some("help@vox.example".into()) };
+    let brand = tenant::Brand {
+        name: "Voxhouse".into(),
+        logo_svg: Some(svg.into()),
+        colours,
+        support_email: Some("help@vox.example".into()),
+    };
     for name in ["Voxhouse", "Voxhouse again"] {
         let brand = tenant::Brand { name: name.into(), ..brand.clone() };
         tenant::set_brand(&tx, &brand, at("2026-03-01T00:00:00Z")).await.unwrap();
         assert_eq!(tenant::brand(&tx).await.unwrap(), Some(brand));
     }
     let hostile = tenant::Brand { logo_svg: Some("<svg onload=x()></svg>".into()), ..brand };
-    assert!(matches!(tenant::set_brand(&tx, &hostile, at("2026-03-01T00:00:00Z")).await, Err(TenantError::LogoMustBePlain(_))));
+    assert!(matches!(
+        tenant::set_brand(&tx, &hostile, at("2026-03-01T00:00:00Z")).await,
+        Err(TenantError::LogoMustBePlain(_))
+    ));
 }

@@ -27,7 +27,8 @@ impl World {
 
     pub async fn organisation(&self, slug: &str, kind: OrganisationKind) -> TenantId {
         let ptx = self.platform().await;
-        let id = tenant::create_organisation(&ptx, &new_organisation(slug, kind), at("2026-01-01T00:00:00Z")).await.unwrap();
+        let id =
+            tenant::create_organisation(&ptx, &new_organisation(slug, kind), at("2026-01-01T00:00:00Z")).await.unwrap();
         ptx.commit().await.unwrap();
         id
     }
@@ -47,7 +48,11 @@ impl World {
         let member = tenant::add_member(&tx, new, now).await.unwrap();
         tx.commit().await.unwrap();
         let ptx = self.platform().await;
-        let membership = tenant::memberships(&ptx, person).await.unwrap().into_iter().find(|membership| membership.member_id == member);
+        let membership = tenant::memberships(&ptx, person)
+            .await
+            .unwrap()
+            .into_iter()
+            .find(|membership| membership.member_id == member);
         (person, membership.unwrap())
     }
 }

@@ -130,7 +130,12 @@ pub async fn put_suspense(bulk: &mut BulkTx, rows: &[NewSuspense], now: DateTime
     }
     let mut copy = Copy::with_capacity(rows.len() * 400);
     for row in rows {
-        copy.row(5).uuid(row.id.uuid()).text(row.cause.as_str()).text(&row.detail).json(&row.payload.to_string()).at(now);
+        copy.row(5)
+            .uuid(row.id.uuid())
+            .text(row.cause.as_str())
+            .text(&row.detail)
+            .json(&row.payload.to_string())
+            .at(now);
     }
     bulk.copy("COPY staged_suspense FROM STDIN (FORMAT binary)", &copy.finish()).await?;
     bulk.run(

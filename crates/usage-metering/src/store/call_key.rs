@@ -4,7 +4,12 @@ use db::{CallId, DbError, TenantTx};
 use sea_orm::FromQueryResult;
 use std::collections::{HashMap, HashSet};
 
-pub async fn claim(tx: &TenantTx, call_id: CallId, events: &[(String, i32, [u8; 32])], now: DateTime<Utc>) -> Result<Vec<Claim>, DbError> {
+pub async fn claim(
+    tx: &TenantTx,
+    call_id: CallId,
+    events: &[(String, i32, [u8; 32])],
+    now: DateTime<Utc>,
+) -> Result<Vec<Claim>, DbError> {
     #[derive(FromQueryResult)]
     struct New {
         kind: String,

@@ -74,13 +74,21 @@ pub async fn put(tx: &TenantTx, rows: &[Row<'_>], batch_id: BatchId, now: DateTi
             [tx.tenant_id().into(), sources.into(), ids.into(), hashes.into()],
         )
         .await?;
-    let known: HashMap<usize, bool> =
-        stored.into_iter().filter(|row| !new.contains(&row.place)).map(|row| ((row.place - 1).unsigned_abs() as usize, row.is_same)).collect();
+    let known: HashMap<usize, bool> = stored
+        .into_iter()
+        .filter(|row| !new.contains(&row.place))
+        .map(|row| ((row.place - 1).unsigned_abs() as usize, row.is_same))
+        .collect();
     Ok(Keyed { known: Some(known) })
 }
 
 /// An event whose key is there already.
-pub async fn put_without_key(tx: &TenantTx, row: &Row<'_>, batch_id: BatchId, now: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn put_without_key(
+    tx: &TenantTx,
+    row: &Row<'_>,
+    batch_id: BatchId,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let event = row.event;
     tx.run(
         "INSERT INTO usage_event (tenant_id, occurred_at, id, source, source_id, customer_id, subscription_id, meter, quantity, dimensions, batch_id, received_at)

@@ -33,7 +33,10 @@ pub async fn all(tx: &TenantTx) -> Result<Vec<Meter>, UsageError> {
         dimensions: Vec<String>,
     }
     let rows: Vec<Row> = tx
-        .rows("SELECT code, name, unit, aggregation, dimensions FROM meter WHERE tenant_id = $1 ORDER BY code", [tx.tenant_id().into()])
+        .rows(
+            "SELECT code, name, unit, aggregation, dimensions FROM meter WHERE tenant_id = $1 ORDER BY code",
+            [tx.tenant_id().into()],
+        )
         .await?;
     let meter = |row: Row| {
         let aggregation = Aggregation::read(&row.aggregation)?;
@@ -43,6 +46,7 @@ pub async fn all(tx: &TenantTx) -> Result<Vec<Meter>, UsageError> {
 }
 
 pub async fn ensure_partitions(ptx: &PlatformTx, from_on: chrono::NaiveDate, months: u32) -> Result<u32, DbError> {
-    let made: Option<i32> = ptx.value("SELECT ensure_usage_partitions($1, $2) AS v", [from_on.into(), (months as i32).into()]).await?;
+    let made: Option<i32> =
+        ptx.value("SELECT ensure_usage_partitions($1, $2) AS v", [from_on.into(), (months as i32).into()]).await?;
     Ok(made.unwrap_or(0).unsigned_abs())
 }

@@ -84,7 +84,10 @@ pub async fn by_hour(
             [tx.tenant_id().into(), meter.into(), from.into(), to.into(), serde_json::json!(filter).into()],
         )
         .await?;
-    Ok(rows.into_iter().map(|row| HourSum { hour: row.hour, quantity: row.quantity.normalize(), events: row.events }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| HourSum { hour: row.hour, quantity: row.quantity.normalize(), events: row.events })
+        .collect())
 }
 
 pub async fn by_dimension(
@@ -122,7 +125,8 @@ pub async fn by_dimension(
         .await?;
     let line = |row: Row| {
         let found = row.dimensions.to_string();
-        let dimensions = serde_json::from_value(row.dimensions).map_err(|_| UsageError::StoredValueMustBeKnown { what: "dimensions", found })?;
+        let dimensions = serde_json::from_value(row.dimensions)
+            .map_err(|_| UsageError::StoredValueMustBeKnown { what: "dimensions", found })?;
         Ok(DimensionSum { dimensions, quantity: row.quantity.normalize(), events: row.events })
     };
     rows.into_iter().map(line).collect()

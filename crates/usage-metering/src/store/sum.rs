@@ -19,7 +19,8 @@ pub async fn insert(tx: &TenantTx, batch_id: BatchId, sums: &[NewSum]) -> Result
     if sums.is_empty() {
         return Ok(());
     }
-    let subscriptions: Vec<Uuid> = sums.iter().map(|sum| sum.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect();
+    let subscriptions: Vec<Uuid> =
+        sums.iter().map(|sum| sum.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect();
     tx.run(
         "INSERT INTO usage_sum (tenant_id, batch_id, position, customer_id, subscription_id, meter, hour, dimensions, quantity, events)
          SELECT $1, $2, u.position, u.customer_id, nullif(u.subscription_id, '00000000-0000-0000-0000-000000000000'), u.meter, u.hour,

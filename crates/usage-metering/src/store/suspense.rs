@@ -67,8 +67,13 @@ pub async fn summary(tx: &TenantTx) -> Result<Vec<SuspenseSummary>, UsageError> 
             [tx.tenant_id().into()],
         )
         .await?;
-    let summary =
-        |row: Count| Ok(SuspenseSummary { cause: SuspenseCause::read(&row.cause)?, waiting: row.waiting.unsigned_abs(), oldest_at: row.oldest_at });
+    let summary = |row: Count| {
+        Ok(SuspenseSummary {
+            cause: SuspenseCause::read(&row.cause)?,
+            waiting: row.waiting.unsigned_abs(),
+            oldest_at: row.oldest_at,
+        })
+    };
     rows.into_iter().map(summary).collect()
 }
 

@@ -57,7 +57,12 @@ async fn a_key_knows_no_time() {
 async fn within_one_batch_the_first_of_a_key_stands() {
     through_both_doors(async |world, is_bulk| {
         let customer = world.customer("C-1", "UTC").await;
-        let events = [event("z", customer, "1"), event("a", customer, "2"), event("z", customer, "1"), event("z", customer, "5")];
+        let events = [
+            event("z", customer, "1"),
+            event("a", customer, "2"),
+            event("z", customer, "1"),
+            event("z", customer, "5"),
+        ];
         assert_eq!(take(world, is_bulk, &events).await, [Accepted, Accepted, Duplicate, Conflict]);
         assert_eq!(world.used(customer, "minutes").await, "3"); // 1 + 2
         assert_eq!(world.suspense().await, ["conflict"]);
@@ -146,12 +151,18 @@ async fn an_event_goes_to_the_subscription_it_names_else_to_the_only_one_that_ch
     let stranger = world.customer("C-2", "UTC").await;
     let law = world.subscribe(customer, "law", &[("topic", "law")]).await;
     let tax = world.subscribe(customer, "tax", &[("topic", "tax")]).await;
-    let with = |id: &str, topic: &str| UsageEvent { dimensions: dimensions(&[("topic", topic)]), ..event(id, customer, "1") };
-    let named = |id: &str, subscription: SubscriptionId| UsageEvent { subscription_id: Some(subscription), ..event(id, customer, "10") };
+    let with =
+        |id: &str, topic: &str| UsageEvent { dimensions: dimensions(&[("topic", topic)]), ..event(id, customer, "1") };
+    let named = |id: &str, subscription: SubscriptionId| UsageEvent {
+        subscription_id: Some(subscription),
+        ..event(id, customer, "10")
+    };
     let before = UsageEvent { occurred_at: at("2026-02-28T23:59:59Z"), ..with("before", "law") };
     let events = [with("law", "law"), with("tax", "tax"), with("music", "music"), named("named", tax), before];
     assert_eq!(world.ingest(&events).await, [Accepted; 5]);
-    let used = async |subscription| world.used_of(customer, "minutes", &[], subscription, usage_metering::Aggregate::Sum).await;
+    let used = async |subscription| {
+        world.used_of(customer, "minutes", &[], subscription, usage_metering::Aggregate::Sum).await
+    };
     assert_eq!(used(Some(law)).await, "1");
     assert_eq!(used(Some(tax)).await, "11"); // 1 by its topic, 10 by its name
     assert_eq!(used(None).await, "13"); // and one of music, which nobody charges for; February's is not in March
@@ -171,7 +182,8 @@ async fn two_edges_that_tell_the_same_call_count_it_once() {
     let tx = world.tx().await;
     let first = claim_call_events(&tx, call, &[told("answered", 1, 1), told("ended", 2, 2)], now).await.unwrap();
     assert_eq!(first, [Claim::New, Claim::New]);
-    let events = [told("answered", 1, 1), told("ended", 2, 9), told("ended", 3, 3), told("ended", 3, 3), told("ended", 3, 4)];
+    let events =
+        [told("answered", 1, 1), told("ended", 2, 9), told("ended", 3, 3), told("ended", 3, 3), told("ended", 3, 4)];
     let second = claim_call_events(&tx, call, &events, now).await.unwrap();
     assert_eq!(second, [Claim::Known, Claim::Conflict, Claim::New, Claim::Known, Claim::Conflict]);
     let other = claim_call_events(&tx, CallId::new(), &[told("answered", 1, 1)], now).await.unwrap();

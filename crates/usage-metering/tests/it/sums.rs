@@ -12,7 +12,10 @@ async fn folding_changes_no_answer_however_often_and_between_whatever() {
     let mut expected = 0;
     for round in 0..4 {
         let events: Vec<UsageEvent> = (0..50)
-            .map(|n| UsageEvent { occurred_at: at("2026-03-02T10:00:00Z") + TimeDelta::minutes(n), ..event(&format!("{round}-{n}"), customer, "2") })
+            .map(|n| UsageEvent {
+                occurred_at: at("2026-03-02T10:00:00Z") + TimeDelta::minutes(n),
+                ..event(&format!("{round}-{n}"), customer, "2")
+            })
             .collect();
         world.ingest(&events).await;
         expected += 100; // 50 * 2
@@ -34,7 +37,8 @@ async fn folders_and_writers_at_once_lose_nothing_and_count_nothing_twice() {
         let world = world.clone();
         tasks.spawn(async move {
             for round in 0..10 {
-                let events: Vec<UsageEvent> = (0..20).map(|n| event(&format!("{writer}-{round}-{n}"), customer, "0.5")).collect();
+                let events: Vec<UsageEvent> =
+                    (0..20).map(|n| event(&format!("{writer}-{round}-{n}"), customer, "0.5")).collect();
                 assert_eq!(world.ingest(&events).await, [Outcome::Accepted; 20]);
             }
         });
@@ -131,7 +135,9 @@ async fn quantities_add_up_peak_and_tell_apart_by_dimension() {
     // A second batch with a lower peak in the same hour: a peak is no sum, folded or not.
     world.ingest(&[on("13", "seat_peak", nine, &[], "5")]).await;
     for folded in [false, true] {
-        let of = async |meter, filter: &[(&str, &str)], aggregate| world.used_of(customer, meter, filter, None, aggregate).await;
+        let of = async |meter, filter: &[(&str, &str)], aggregate| {
+            world.used_of(customer, meter, filter, None, aggregate).await
+        };
         assert_eq!(of("minutes", &[], Aggregate::Sum).await, "16", "folded: {folded}"); // 5 + 4 + 7
         assert_eq!(of("minutes", &[], Aggregate::Max).await, "9"); // nine: 5 + 4; ten: 7
         assert_eq!(of("minutes", &[("topic", "law")], Aggregate::Sum).await, "12"); // 5 + 7
@@ -142,12 +148,14 @@ async fn quantities_add_up_peak_and_tell_apart_by_dimension() {
         let tx = world.tx().await;
         let (from, to) = (at("2026-03-02T00:00:00Z"), at("2026-03-03T00:00:00Z"));
         let hours = by_hour(&tx, "minutes", &dimensions(&[]), from, to).await.unwrap();
-        let hours: Vec<(String, i64)> = hours.into_iter().map(|hour| (hour.quantity.to_string(), hour.events)).collect();
+        let hours: Vec<(String, i64)> =
+            hours.into_iter().map(|hour| (hour.quantity.to_string(), hour.events)).collect();
         assert_eq!(hours, [("9".to_owned(), 2), ("7".to_owned(), 1)]);
         let peaks = by_hour(&tx, "seat_peak", &dimensions(&[]), from, to).await.unwrap();
         assert_eq!(peaks.into_iter().map(|hour| hour.quantity.to_string()).collect::<Vec<_>>(), ["8", "6"]);
         let topics = by_dimension(&tx, Some(customer), "minutes", &["topic"], from, to).await.unwrap();
-        let topics: Vec<(String, String)> = topics.into_iter().map(|line| (line.dimensions["topic"].clone(), line.quantity.to_string())).collect();
+        let topics: Vec<(String, String)> =
+            topics.into_iter().map(|line| (line.dimensions["topic"].clone(), line.quantity.to_string())).collect();
         assert_eq!(topics, [("law".to_owned(), "12".to_owned()), ("tax".to_owned(), "4".to_owned())]);
         world.fold().await;
     }

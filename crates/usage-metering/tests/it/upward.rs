@@ -14,9 +14,12 @@ async fn a_batch_from_the_book_below_counts_once_by_its_key() {
         quantity: quantity.parse().unwrap(),
         events: 12,
     };
-    for (key, quantity, is_new, total) in
-        [("batch 1", "30", true, "30"), ("batch 1", "30", false, "30"), ("batch 1", "99", false, "30"), ("batch 2", "5", true, "35")]
-    {
+    for (key, quantity, is_new, total) in [
+        ("batch 1", "30", true, "30"),
+        ("batch 1", "30", false, "30"),
+        ("batch 1", "99", false, "30"),
+        ("batch 2", "5", true, "35"),
+    ] {
         let tx = world.tx().await;
         assert_eq!(take_batch(&tx, key, &[row(quantity)], at(NOW)).await.unwrap(), is_new, "{key}");
         tx.commit().await.unwrap();
@@ -39,8 +42,11 @@ async fn a_sum_of_an_unknown_customer_or_meter_waits_and_the_others_count() {
         quantity: "3".parse().unwrap(),
         events: 3,
     };
-    let rows =
-        [good.clone(), SumRow { customer_id: db::CustomerId::new(), ..good.clone() }, SumRow { meter: "parsecs".to_owned(), ..good.clone() }];
+    let rows = [
+        good.clone(),
+        SumRow { customer_id: db::CustomerId::new(), ..good.clone() },
+        SumRow { meter: "parsecs".to_owned(), ..good.clone() },
+    ];
     let tx = world.tx().await;
     assert!(take_batch(&tx, "b", &rows, at(NOW)).await.unwrap());
     tx.commit().await.unwrap();

@@ -1,8 +1,9 @@
 //! One box for everything: an id, a phone number, the number of an invoice, the beginning of a name. What is exact leads there.
 
 use super::shell;
+use crate::answer::see_other;
 use crate::error::PageResult;
-use crate::extract::{Member, see_other};
+use crate::extract::Member;
 use crate::format;
 use crate::shell::Section;
 use crate::urls::{Audience, with_query};

@@ -98,7 +98,8 @@ pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResp
 
 /// Where the customer sees the document: in the portal of a tenant. An organisation sees it on a host of its own.
 fn seen_at(member: &Member, id: DocumentId) -> Option<String> {
-    (member.audience == Audience::Tenant).then(|| format!("{}{}", member.site.origin(&member.app), urls::portal_invoice(id)))
+    (member.audience == Audience::Tenant)
+        .then(|| format!("{}{}", member.site.origin(&member.app), urls::portal_invoice(id)))
 }
 
 /// `GET /admin/drafts/{draft_id}`

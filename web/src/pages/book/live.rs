@@ -2,8 +2,9 @@
 
 use super::shell;
 use super::words::{agent_names, call_state, customer_names};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
-use crate::extract::{Member, SeeOther, SignedIn, see_other};
+use crate::extract::{Member, SignedIn};
 use crate::shell::{Section, Token};
 use crate::urls::Audience;
 use crate::views::book::{Live, LiveBoard, LiveCall as LiveRow};

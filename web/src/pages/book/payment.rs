@@ -2,8 +2,9 @@
 //! often the form is sent.
 
 use super::shell;
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
-use crate::extract::{Member, SeeOther, see_other};
+use crate::extract::Member;
 use crate::format;
 use crate::shell::{Section, Token};
 use crate::views::customers::{PaymentForm, PaymentPreview};

@@ -3,8 +3,9 @@
 use super::runs::badge;
 use super::shell;
 use super::words::{customer_names, day};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
-use crate::extract::{Member, SeeOther, SignedIn, see_other};
+use crate::extract::{Member, SignedIn};
 use crate::shell::Section;
 use crate::urls::{Audience, with_query};
 use crate::views::parts::{Heading, Item, Items, PagePath, SumRow, Sums};

@@ -2,8 +2,9 @@
 
 use super::shell;
 use super::words::{civil_day, day};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
-use crate::extract::{Member, SeeOther, see_other};
+use crate::extract::Member;
 use crate::format;
 use crate::shell::Section;
 use crate::urls::Audience;

@@ -60,7 +60,12 @@ pub async fn account(who: PortalCustomer) -> PageResult<Portal> {
     })
 }
 
-fn in_advance(who: &PortalCustomer, customer: &Customer, wallet: &Wallet, first: Option<(&Topic, &StoredTariff)>) -> PageResult<Balance> {
+fn in_advance(
+    who: &PortalCustomer,
+    customer: &Customer,
+    wallet: &Wallet,
+    first: Option<(&Topic, &StoredTariff)>,
+) -> PageResult<Balance> {
     let name = customer.name.split_whitespace().next().unwrap_or(&customer.name);
     let free = wallet.available()?;
     let note = match first {
@@ -68,7 +73,11 @@ fn in_advance(who: &PortalCustomer, customer: &Customer, wallet: &Wallet, first:
             let tariff = CompiledTariff::compile(&stored.tariff, stored.currency, &who.session.organisation.time_zone)?;
             match tariff.talk_time(free, who.now)? {
                 Some(0) => format!("Not enough for a call on {}.", topic.name),
-                Some(seconds) => format!("Enough for about {} on {}.", format::counted(i64::from(seconds / 60), "minute", "minutes"), topic.name),
+                Some(seconds) => format!(
+                    "Enough for about {} on {}.",
+                    format::counted(i64::from(seconds / 60), "minute", "minutes"),
+                    topic.name
+                ),
                 None => String::new(),
             }
         }
@@ -78,7 +87,11 @@ fn in_advance(who: &PortalCustomer, customer: &Customer, wallet: &Wallet, first:
         label: format!("Your balance, {name}"),
         amount: wallet.balance.human_balance(),
         note,
-        reserved: if wallet.reserved.is_zero() { String::new() } else { format!("{} of it is held for a call that runs.", wallet.reserved.human()) },
+        reserved: if wallet.reserved.is_zero() {
+            String::new()
+        } else {
+            format!("{} of it is held for a call that runs.", wallet.reserved.human())
+        },
     })
 }
 
@@ -89,23 +102,34 @@ async fn on_account(who: &PortalCustomer, tx: &CustomerTx, customer: &Customer) 
         n => format!("{} to pay.", format::counted(i64::try_from(n).unwrap_or(i64::MAX), "invoice", "invoices")),
     };
     let late = if open.overdue.is_zero() { String::new() } else { format!(" {} of it is late.", open.overdue.human()) };
-    let credit = if open.credit.is_zero() { String::new() } else { format!("{} is paid in advance.", open.credit.human()) };
+    let credit =
+        if open.credit.is_zero() { String::new() } else { format!("{} is paid in advance.", open.credit.human()) };
     Ok(Balance { label: "To pay".into(), amount: open.open.human(), note: format!("{note}{late}"), reserved: credit })
 }
 
 /// How money gets to the seller: to its bank, with the number that names this customer.
 fn top_up(who: &PortalCustomer, customer: &Customer) -> Vec<Item> {
     let bank = &who.session.organisation.bank;
-    let mut items: Vec<Item> = bank.iter().map(|(word, value)| Item::new("building-bank", Tone::Plain, value).note(word.clone())).collect();
-    let reference = Item::new("hash", Tone::Plain, customer.customer_no.clone()).note("Reference; it shows here when the money arrives");
+    let mut items: Vec<Item> =
+        bank.iter().map(|(word, value)| Item::new("building-bank", Tone::Plain, value).note(word.clone())).collect();
+    let reference = Item::new("hash", Tone::Plain, customer.customer_no.clone())
+        .note("Reference; it shows here when the money arrives");
     items.push(reference);
     items
 }
 
-async fn of_wallet(who: &PortalCustomer, tx: &CustomerTx, customer: &Customer, wallet: &Wallet, zone: &TimeZone) -> PageResult<Vec<Movement>> {
+async fn of_wallet(
+    who: &PortalCustomer,
+    tx: &CustomerTx,
+    customer: &Customer,
+    wallet: &Wallet,
+    zone: &TimeZone,
+) -> PageResult<Vec<Movement>> {
     let account = AccountRef::Customer(AccountKind::Wallet, customer.id);
     let until = who.now + TimeDelta::seconds(1);
-    let lines = ledger::statement(tx, account, wallet.balance.currency(), who.now - TimeDelta::days(DAYS), until, SHOWN).await?;
+    let lines =
+        ledger::statement(tx, account, wallet.balance.currency(), who.now - TimeDelta::days(DAYS), until, SHOWN)
+            .await?;
     let to_movement = |line: ledger::StatementLine| Movement {
         title: line.memo,
         note: format::short(line.at, zone).text,
@@ -122,7 +146,11 @@ async fn of_calls(who: &PortalCustomer, tx: &CustomerTx, zone: &TimeZone) -> Pag
     let found = call_control::calls(tx, &filter).await?;
     let to_movement = |call: &call_control::Call| Movement {
         title: call.topic_name.clone().unwrap_or_else(|| "Call".into()),
-        note: format!("{} · {}", format::short(call.started_at, zone).text, format::duration_words(call.metered_seconds.into())),
+        note: format!(
+            "{} · {}",
+            format::short(call.started_at, zone).text,
+            format::duration_words(call.metered_seconds.into())
+        ),
         href: urls::portal_call(call.id),
         amount: call.charge.map_or_else(|| "in your plan".to_owned(), |charge: Money| charge.human()),
         is_in: false,

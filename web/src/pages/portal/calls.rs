@@ -40,8 +40,13 @@ pub async fn calls(who: PortalCustomer, query: web::Query<Place>) -> PageResult<
     let minutes = format::minutes(i64::try_from(found.totals.metered_seconds).unwrap_or(i64::MAX));
     Ok(TopList {
         shell: who.shell("Calls", Section::Calls),
-        heading: Heading::new(format!("{counted}, {minutes} minutes")).facts(format!("Times are {}", format::zone_name(&zone, who.now))),
-        cards: vec![TableCard { title: "Newest first".into(), all: None, table: table(&found.calls, customer.currency.code(), &zone) }],
+        heading: Heading::new(format!("{counted}, {minutes} minutes"))
+            .facts(format!("Times are {}", format::zone_name(&zone, who.now))),
+        cards: vec![TableCard {
+            title: "Newest first".into(),
+            all: None,
+            table: table(&found.calls, customer.currency.code(), &zone),
+        }],
         pager: Some(Pager {
             shown: format!("{} shown", found.calls.len()),
             first: after.map(|_| urls::PORTAL_CALLS.to_owned()),
@@ -52,8 +57,16 @@ pub async fn calls(who: PortalCustomer, query: web::Query<Place>) -> PageResult<
 
 /// Calls as their customer sees them.
 pub fn table(calls: &[Call], currency: &str, zone: &TimeZone) -> Table {
-    let columns = vec![Column::text("Call"), Column::figures("Time").label("Time"), Column::figures(format!("Charge, {currency}")).label("Charge")];
-    let mut table = Table::new("Calls", columns, Empty::new("phone", "No calls yet", "Each call shows here with its price a few seconds after it ends."));
+    let columns = vec![
+        Column::text("Call"),
+        Column::figures("Time").label("Time"),
+        Column::figures(format!("Charge, {currency}")).label("Charge"),
+    ];
+    let mut table = Table::new(
+        "Calls",
+        columns,
+        Empty::new("phone", "No calls yet", "Each call shows here with its price a few seconds after it ends."),
+    );
     for call in calls {
         table.row(vec![
             Cell::name(call.topic_name.clone().unwrap_or_else(|| "Call".into()))
@@ -82,7 +95,10 @@ pub async fn call(who: PortalCustomer, path: web::Path<String>) -> PageResult<Po
         return Err(PageError::NotFound);
     }
     let ran = Ran { from: call.meter_started_at, until: call.ended_at };
-    let why = detail.explanation.as_ref().map(|explanation| why::why(explanation, call.charge, &ran, &Links { plans: None }, &zone));
+    let why = detail
+        .explanation
+        .as_ref()
+        .map(|explanation| why::why(explanation, call.charge, &ran, &Links { plans: None }, &zone));
     let mut facts = vec![
         Fact::new("Number", format::phone(&call.called)),
         Fact::new("Started", format::stamp(call.started_at, &zone).text),
@@ -94,7 +110,11 @@ pub async fn call(who: PortalCustomer, path: web::Path<String>) -> PageResult<Po
     let priced_by = detail.explanation.as_ref().map(|explanation| &explanation.priced_by);
     Ok(PortalCall {
         shell: who.shell("Call", Section::Calls),
-        heading: Heading::new(answer(call, priced_by)).path(PagePath::under("Calls", urls::PORTAL_CALLS, format::stamp(call.started_at, &zone).text)),
+        heading: Heading::new(answer(call, priced_by)).path(PagePath::under(
+            "Calls",
+            urls::PORTAL_CALLS,
+            format::stamp(call.started_at, &zone).text,
+        )),
         facts: Facts(facts),
         why: why.unwrap_or_else(|| Why(Vec::new())),
     })

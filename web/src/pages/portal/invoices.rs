@@ -30,20 +30,37 @@ pub async fn invoices(who: PortalCustomer) -> PageResult<TopList> {
     let tx = who.tx().await?;
     let (customer, _) = customer_of(&who, &tx).await?;
     let found = documents(&who, &tx, LISTED).await?;
-    let status = payments::status_of(&tx, &found.iter().map(|document| document.id).collect::<Vec<_>>(), who.now).await?;
-    let columns = vec![Column::text("Document"), Column::figures(format!("Total, {}", customer.currency.code())).label("Total"), Column::text("State")];
-    let mut table = Table::new("Receipts", columns, Empty::new("receipt", "No receipts yet", "The first one comes after the month in which you call."));
+    let status =
+        payments::status_of(&tx, &found.iter().map(|document| document.id).collect::<Vec<_>>(), who.now).await?;
+    let columns = vec![
+        Column::text("Document"),
+        Column::figures(format!("Total, {}", customer.currency.code())).label("Total"),
+        Column::text("State"),
+    ];
+    let mut table = Table::new(
+        "Receipts",
+        columns,
+        Empty::new("receipt", "No receipts yet", "The first one comes after the month in which you call."),
+    );
     for document in &found {
         let state = status.get(&document.id).copied().unwrap_or(payments::PaymentStatus::Paid);
         table.row(vec![
-            Cell::name(title(document)).to(urls::portal_invoice(document.id)).sub(format!("{}, {}", document.number, day(document.issued_on))),
+            Cell::name(title(document)).to(urls::portal_invoice(document.id)).sub(format!(
+                "{}, {}",
+                document.number,
+                day(document.issued_on)
+            )),
             Cell::figure(document.totals.gross.human_bare()),
             Cell { badge: Some(payment_status(state)), ..Cell::none() },
         ]);
     }
     Ok(TopList {
         shell: who.shell("Receipts", Section::Invoices),
-        heading: Heading::new("Receipts").facts(format::counted(i64::try_from(found.len()).unwrap_or(i64::MAX), "document", "documents")),
+        heading: Heading::new("Receipts").facts(format::counted(
+            i64::try_from(found.len()).unwrap_or(i64::MAX),
+            "document",
+            "documents",
+        )),
         cards: vec![TableCard { title: "Newest first".into(), all: None, table }],
         pager: None,
     })
@@ -82,7 +99,11 @@ pub struct Opened {
 }
 
 /// `GET /portal/invoices/{document_id}`; `?open=line` opens a line for a browser without scripts.
-pub async fn invoice(who: PortalCustomer, path: web::Path<String>, query: web::Query<Opened>) -> PageResult<PortalInvoice> {
+pub async fn invoice(
+    who: PortalCustomer,
+    path: web::Path<String>,
+    query: web::Query<Opened>,
+) -> PageResult<PortalInvoice> {
     let tx = who.tx().await?;
     let (_, zone) = customer_of(&who, &tx).await?;
     let view = own(&who, &tx, path.parse()?).await?;
@@ -100,8 +121,12 @@ pub async fn invoice(who: PortalCustomer, path: web::Path<String>, query: web::Q
         groups.push(LineGroup { name: line_group(group.group).into(), lines });
     }
     let (to_pay, payments, badge) = paid(&who, &tx, &view, &zone).await?;
-    let mut heading = Heading::new(format!("{} for {}", document.totals.gross.human(), period(document.period_starts_on, document.period_ends_on)))
-        .path(PagePath::under("Receipts", urls::PORTAL_INVOICES, document.number.clone()));
+    let mut heading = Heading::new(format!(
+        "{} for {}",
+        document.totals.gross.human(),
+        period(document.period_starts_on, document.period_ends_on)
+    ))
+    .path(PagePath::under("Receipts", urls::PORTAL_INVOICES, document.number.clone()));
     heading.badge = Some(badge);
     Ok(PortalInvoice {
         shell: who.shell("Invoice", Section::Invoices),
@@ -110,7 +135,11 @@ pub async fn invoice(who: PortalCustomer, path: web::Path<String>, query: web::Q
         groups,
         net: document.totals.net.human_bare(),
         tax: tax(&view),
-        due: if document.totals.due.is_zero() { "nothing is due".into() } else { format!("due {}", day(document.due_on)) },
+        due: if document.totals.due.is_zero() {
+            "nothing is due".into()
+        } else {
+            format!("due {}", day(document.due_on))
+        },
         to_pay,
         payments,
         pdf_href: Some(urls::portal_invoice_pdf(document.id)),
@@ -132,7 +161,11 @@ fn shown(document: DocumentId, line: &Line, opened: Option<LineCalls>) -> Invoic
     InvoiceLine {
         id: line.id.to_string(),
         text: line.text.clone(),
-        sub: if line.detail.is_empty() { period(line.service.starts_on, line.service.ends_on) } else { line.detail.clone() },
+        sub: if line.detail.is_empty() {
+            period(line.service.starts_on, line.service.ends_on)
+        } else {
+            line.detail.clone()
+        },
         mark: if line.tax_percent.is_zero() { "no tax".into() } else { String::new() },
         quantity,
         price: match line.unit_price {
@@ -153,10 +186,14 @@ fn shown(document: DocumentId, line: &Line, opened: Option<LineCalls>) -> Invoic
 /// The calls that a line sums, where it sums calls.
 fn line_of(line: &Line) -> Option<(call_control::Line, chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> {
     match &line.source {
-        LineSource::TariffCalls { topic_id, from, to } => Some((call_control::Line::TariffCalls { topic_id: *topic_id }, *from, *to)),
-        LineSource::Usage { subscription_id, component_key, from, to, .. } => {
-            Some((call_control::Line::Component { subscription_id: *subscription_id, key: component_key.clone() }, *from, *to))
+        LineSource::TariffCalls { topic_id, from, to } => {
+            Some((call_control::Line::TariffCalls { topic_id: *topic_id }, *from, *to))
         }
+        LineSource::Usage { subscription_id, component_key, from, to, .. } => Some((
+            call_control::Line::Component { subscription_id: *subscription_id, key: component_key.clone() },
+            *from,
+            *to,
+        )),
         LineSource::Seats { .. } | LineSource::None => None,
     }
 }
@@ -180,14 +217,19 @@ pub async fn line(who: PortalCustomer, path: web::Path<(String, String)>) -> Pag
     let tx = who.tx().await?;
     let (_, zone) = customer_of(&who, &tx).await?;
     let view = own(&who, &tx, document).await?;
-    let line = view.groups.iter().flat_map(|group| &group.lines).find(|known| known.id == line).ok_or(PageError::NotFound)?;
+    let line =
+        view.groups.iter().flat_map(|group| &group.lines).find(|known| known.id == line).ok_or(PageError::NotFound)?;
     beneath(&who, &tx, line, &zone).await?.ok_or(PageError::NotFound)
 }
 
 fn tax(view: &DocumentView) -> Table {
     let currency = view.document.currency();
     let code = currency.code();
-    let columns = vec![Column::text("Rate"), Column::figures(format!("Net, {code}")).label("Net"), Column::figures(format!("Tax, {code}")).label("Tax")];
+    let columns = vec![
+        Column::text("Rate"),
+        Column::figures(format!("Net, {code}")).label("Net"),
+        Column::figures(format!("Tax, {code}")).label("Tax"),
+    ];
     let mut table = Table::new("Tax", columns, Empty::new("receipt", "No tax", "Nothing here is taxed."));
     for row in &view.taxes {
         table.row(vec![
@@ -199,7 +241,12 @@ fn tax(view: &DocumentView) -> Table {
     table
 }
 
-async fn paid(who: &PortalCustomer, tx: &CustomerTx, view: &DocumentView, zone: &TimeZone) -> PageResult<(Sums, Items, crate::views::ui::Badge)> {
+async fn paid(
+    who: &PortalCustomer,
+    tx: &CustomerTx,
+    view: &DocumentView,
+    zone: &TimeZone,
+) -> PageResult<(Sums, Items, crate::views::ui::Badge)> {
     let document = &view.document;
     let totals = &document.totals;
     let status = payments::status_of(tx, &[document.id], who.now).await?;
@@ -221,7 +268,9 @@ async fn paid(who: &PortalCustomer, tx: &CustomerTx, view: &DocumentView, zone: 
     rows.push(SumRow::sum("To pay", left.human()));
     let received = payments::payments_of(tx, who.customer_id).await?;
     let item = |payment: &payments::Payment| {
-        Item::new("building-bank", Tone::Good, method(payment.method)).note(format::stamp(payment.received_at, zone).text).amount(payment.amount.human())
+        Item::new("building-bank", Tone::Good, method(payment.method))
+            .note(format::stamp(payment.received_at, zone).text)
+            .amount(payment.amount.human())
     };
     let items = if paid.is_some() { received.iter().take(6).map(item).collect() } else { Vec::new() };
     Ok((Sums(rows), Items(items), badge))

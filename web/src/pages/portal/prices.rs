@@ -27,7 +27,8 @@ pub async fn prices(who: PortalCustomer) -> PageResult<Prices> {
 
 /// Every topic that can be called, with its number and its tariff.
 pub async fn sold_topics(tx: &CustomerTx, now: DateTime<Utc>) -> PageResult<Vec<(Number, Topic, StoredTariff)>> {
-    let tariffs: HashMap<_, _> = subscription::tariffs(tx).await?.into_iter().map(|tariff| (tariff.id, tariff)).collect();
+    let tariffs: HashMap<_, _> =
+        subscription::tariffs(tx).await?.into_iter().map(|tariff| (tariff.id, tariff)).collect();
     let mut sold = Vec::new();
     for number in subscription::numbers(tx, now).await? {
         for topic in &number.topics {
@@ -71,7 +72,11 @@ fn steps_in_words(steps: &[RateStep], tariff: &Tariff, currency: Currency) -> Ve
     let word = |step: &RateStep| match step.from_second {
         0 if step.rate.is_zero() && steps.len() == 1 => None,
         0 => Some(format!("{} {}", currency.human_rate(step.rate), tariff.per.each())),
-        from if from % 60 == 0 => Some(format!("{} after {}", currency.human_rate(step.rate), format::counted(i64::from(from / 60), "minute", "minutes"))),
+        from if from % 60 == 0 => Some(format!(
+            "{} after {}",
+            currency.human_rate(step.rate),
+            format::counted(i64::from(from / 60), "minute", "minutes")
+        )),
         from => Some(format!("{} after {}", currency.human_rate(step.rate), format::duration_words(from.into()))),
     };
     steps.iter().filter_map(word).collect()

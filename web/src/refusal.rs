@@ -1,0 +1,163 @@
+//! The page of a refusal: what happened, what was not done, what to do. A fault of ours names the request and nothing else.
+
+use crate::error::PageError;
+use crate::extract::theme_of;
+use crate::host::Site;
+use crate::shell::Shell;
+use crate::urls;
+use crate::views::{door::Message, ui};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use askama::Template;
+use rand::RngCore;
+use std::sync::Arc;
+
+/// Names one request in the log and on the page of a fault.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Gives every request its id and every refusal its page. For `middleware::from_fn`, inside [`crate::host::know_the_host`].
+pub async fn dress(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let id = RequestId(random_id());
+    request.extensions_mut().insert(id.clone());
+    let response = next.call(request).await?.map_into_boxed_body();
+    let status = response.status();
+    let is_refusal = status.is_client_error() || status.is_server_error();
+    let is_bare = response.response().error().is_some() || response.response().body().size().is_eof();
+    let is_ours = response.response().error().is_some_and(|error| error.as_error::<PageError>().is_some());
+    if !is_ours && !(is_refusal && is_bare) {
+        return Ok(response);
+    }
+    let (request, response) = response.into_parts();
+    let error = response.error().and_then(|error| error.as_error::<PageError>());
+    let (path, method) = (request.match_pattern().unwrap_or_default(), request.method().clone());
+    match error {
+        Some(PageError::Failed(cause)) => {
+            tracing::error!(request.id = %id.0, %method, path, %cause, "A request failed")
+        }
+        None if status.is_server_error() => tracing::error!(request.id = %id.0, %method, path, "A request failed"),
+        _ => {}
+    }
+    let page = page_of(&request, error, status, &id);
+    Ok(ServiceResponse::new(request, page))
+}
+
+fn random_id() -> String {
+    let mut bytes = [0u8; 8];
+    rand::rng().fill_bytes(&mut bytes);
+    hex::encode(bytes)
+}
+
+/// The answer to a request that got no page.
+pub(crate) fn page_of(
+    request: &HttpRequest,
+    error: Option<&PageError>,
+    status: StatusCode,
+    id: &RequestId,
+) -> HttpResponse {
+    if matches!(error, Some(PageError::SignIn)) {
+        return to_sign_in(request);
+    }
+    let words = Words::of(error, status);
+    let site = request.extensions().get::<Arc<Site>>().cloned();
+    let brand = site.map_or_else(crate::host::nobodys_brand, |site| site.brand.clone());
+    let page = Message {
+        shell: Shell::outside(words.title.clone(), brand, theme_of(request)),
+        icon: words.icon,
+        title: words.title,
+        text: words.text,
+        request_id: status.is_server_error().then(|| id.0.clone()),
+        action: words.action,
+    };
+    let mut answer = HttpResponse::build(status);
+    answer.content_type("text/html; charset=utf-8").insert_header(("x-request-id", id.0.as_str()));
+    if let Some(PageError::TooMany { retry_after_seconds }) = error {
+        answer.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
+    }
+    match page.render() {
+        Ok(html) => answer.body(html),
+        Err(_) => answer.body("Something went wrong on our side. Nothing was changed.\n"),
+    }
+}
+
+/// A person is sent to the sign-in page and afterwards back to where it was; a part of a page or a stream cannot show that
+/// page, so it is told (htmx follows `HX-Redirect`).
+fn to_sign_in(request: &HttpRequest) -> HttpResponse {
+    let is_part = request.headers().contains_key("hx-request")
+        || request
+            .headers()
+            .get(header::ACCEPT)
+            .is_some_and(|accept| accept.as_bytes().starts_with(b"text/event-stream"));
+    if is_part {
+        return HttpResponse::Unauthorized().insert_header(("hx-redirect", urls::SIGN_IN)).finish();
+    }
+    let back = request.uri().path_and_query().map_or("", |path| path.as_str());
+    let back = if request.method().is_safe() && back != "/" { back } else { "" };
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, urls::with_query(urls::SIGN_IN, &[("next", back)])))
+        .finish()
+}
+
+struct Words {
+    icon: &'static str,
+    title: String,
+    text: String,
+    action: Option<ui::Link>,
+}
+
+impl Words {
+    fn of(error: Option<&PageError>, status: StatusCode) -> Words {
+        let words =
+            |icon, title: &str, text: &str| Words { icon, title: title.into(), text: text.into(), action: None };
+        let to_start = Some(ui::Link::new("To the first page", "/"));
+        match error {
+            Some(PageError::Conflict(text)) => words("alert-circle", "That was not done", text),
+            Some(PageError::Refused(text)) => words("alert-circle", "That cannot be done", text),
+            Some(PageError::TooMany { retry_after_seconds }) => {
+                words("clock-exclamation", "Too many tries", &format!("Wait {retry_after_seconds} s, then try again."))
+            }
+            _ => match status {
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Words {
+                    action: to_start,
+                    ..words("search", "Nothing here", "This page does not exist, or not for you.")
+                },
+                StatusCode::FORBIDDEN => words(
+                    "alert-circle",
+                    "This form came from another page",
+                    "Nothing was changed. Go back, load the page again and send the form from there.",
+                ),
+                StatusCode::MISDIRECTED_REQUEST => {
+                    words("search", "No such address", "Nobody is served under this host name here.")
+                }
+                StatusCode::BAD_REQUEST => {
+                    words("alert-circle", "That cannot be read", "A value has the wrong form. Nothing was changed.")
+                }
+                StatusCode::PAYLOAD_TOO_LARGE => words("alert-circle", "That is too large", "Nothing was changed."),
+                _ if status.is_server_error() => words(
+                    "alert-circle",
+                    "Something went wrong on our side",
+                    "Nothing was changed. Try again; if it stays, tell support this request.",
+                ),
+                _ => words("alert-circle", "That was not done", "Nothing was changed."),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_ours_says_nothing_of_its_cause() {
+        let words =
+            Words::of(Some(&PageError::failed("relation \"call\" does not exist")), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!words.text.contains("relation") && !words.title.contains("relation"));
+    }
+}

@@ -46,7 +46,7 @@ fn free_port() -> String {
     loop {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("the loopback has a free port");
         let port = socket.local_addr().expect("a bound socket has an address").port();
-        if port % 2 == 0 {
+        if port.is_multiple_of(2) {
             return port.to_string();
         }
     }

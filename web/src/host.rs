@@ -111,7 +111,10 @@ pub(crate) fn nobodys_brand() -> Brand {
 
 /// Sites looked up lately. Unknown hosts are not remembered: anybody can make up any number of them.
 #[derive(Default)]
-pub struct Sites(Mutex<HashMap<String, (DateTime<Utc>, Arc<Site>)>>);
+pub struct Sites(Mutex<HashMap<String, Seen>>);
+
+/// When a site was looked up, and what it is.
+type Seen = (DateTime<Utc>, Arc<Site>);
 
 impl Sites {
     async fn find(&self, app: &App, host: &str) -> Result<Option<Arc<Site>>, PageError> {

@@ -31,7 +31,8 @@ pub async fn dress(
     let is_refusal = status.is_client_error() || status.is_server_error();
     let is_bare = response.response().error().is_some() || response.response().body().size().is_eof();
     let is_ours = response.response().error().is_some_and(|error| error.as_error::<PageError>().is_some());
-    if !is_ours && !(is_refusal && is_bare) {
+    let needs_page = is_ours || is_refusal && is_bare;
+    if !needs_page {
         return Ok(response);
     }
     let (request, response) = response.into_parts();

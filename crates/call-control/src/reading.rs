@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use db::{AgentId, CallId, CustomerId, NumberId, SubscriptionId, TariffId, TenantTx, TopicId};
 use money::{Currency, Decimal, Money};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Most calls on one page.
 pub(crate) const CALLS_PER_PAGE_MAX: u64 = 1000;
@@ -340,10 +341,11 @@ pub async fn live_calls(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<LiveCal
             call,
         };
         if let Some(tariff_id) = found.call.tariff_id {
-            if !prices.contains_key(&tariff_id) {
-                prices.insert(tariff_id, grant::price_of(tx, tariff_id, &book).await?.1);
-            }
-            with_money(tx, &prices[&tariff_id], &mut found, now).await?;
+            let price = match prices.entry(tariff_id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(grant::price_of(tx, tariff_id, &book).await?.1),
+            };
+            with_money(tx, price, &mut found, now).await?;
         }
         live.push(found);
     }

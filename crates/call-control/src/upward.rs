@@ -269,8 +269,12 @@ async fn debit(tx: &TenantTx, child: &Customer, calls: &[Climbing], now: DateTim
 /// Sums by the child's local hour and dimensions: no row per call reaches a book above.
 struct Sums<'a> {
     child: &'a Customer,
-    rows: BTreeMap<(String, DateTime<Utc>, BTreeMap<String, String>), (Decimal, i64)>,
+    /// Quantity and calls.
+    rows: BTreeMap<SumKey, (Decimal, i64)>,
 }
+
+/// Meter, local hour, dimensions.
+type SumKey = (String, DateTime<Utc>, BTreeMap<String, String>);
 
 impl<'a> Sums<'a> {
     fn new(child: &'a Customer) -> Self {

@@ -181,6 +181,7 @@ fn refusal(response: &Response) -> Rung {
 }
 
 impl Shared {
+    #[allow(clippy::result_large_err, reason = "the error is the signalling library's own")]
     pub(crate) fn contact(&self, over_tcp: bool) -> rsipstack::Result<sip::Uri> {
         let transport = if over_tcp { ";transport=tcp" } else { "" };
         let host = std::net::SocketAddr::new(self.config.advertised_ip, self.address.port());

@@ -6,6 +6,7 @@ use rsipstack::sip::prelude::*;
 use rsipstack::sip::{self, Header};
 
 /// Reads the INVITE; an error when it lacks From or Call-ID.
+#[allow(clippy::result_large_err, reason = "the error is the signalling library's own")]
 pub(crate) fn incoming(
     call_id: CallId,
     request: &sip::Request,

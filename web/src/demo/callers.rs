@@ -54,6 +54,7 @@ pub struct Cast {
 
 use Centre::{Brightline, Nordlicht};
 
+#[allow(clippy::too_many_arguments, reason = "a row of the table below")]
 const fn caller(
     centre: Centre,
     customer_no: &'static str,

@@ -99,6 +99,7 @@ impl Cell {
     pub fn none() -> Self {
         Self::default()
     }
+    #[allow(clippy::should_implement_trait, reason = "the second line of a cell; nobody subtracts cells")]
     pub fn sub(mut self, text: impl Into<String>) -> Self {
         self.sub = text.into();
         self

@@ -168,10 +168,10 @@ fn check_global(table: &Table, say: &mut impl FnMut(String)) {
         say("row level security is not enabled and forced".to_owned());
     }
     for (grantee, privilege) in &table.grants {
-        let is_allowed = match (grantee.as_str(), privilege.as_str()) {
-            (TENANT, "SELECT") | (PLATFORM, "SELECT" | "INSERT" | "UPDATE" | "DELETE") => true,
-            _ => false,
-        };
+        let is_allowed = matches!(
+            (grantee.as_str(), privilege.as_str()),
+            (TENANT, "SELECT") | (PLATFORM, "SELECT" | "INSERT" | "UPDATE" | "DELETE")
+        );
         if !is_allowed {
             say(format!("{privilege} is granted to {grantee}"));
         }

@@ -28,7 +28,8 @@ fn story(customers: &[CustomerId], calls: &[CallId]) -> (Vec<Reserve>, Vec<Settl
 
 #[tokio::test]
 async fn a_batch_comes_to_the_same_as_its_calls_one_by_one() {
-    let mut outcomes: Vec<(Vec<Reserved>, Vec<(bool, Money)>, Vec<String>)> = Vec::new();
+    type Outcome = (Vec<Reserved>, Vec<(bool, Money)>, Vec<String>);
+    let mut outcomes: Vec<Outcome> = Vec::new();
     for in_batches in [false, true] {
         let stage = Stage::set().await;
         let mut customers = Vec::new();

@@ -87,7 +87,8 @@ async fn a_version_is_refused_whole_with_field_rule_and_value() {
     let by_language = Price::from_json(&serde_json::json!(
         {"model": "by", "dimension": "language", "cases": {"en": {"model": "per_unit", "unit": "0.40"}}}
     ));
-    let cases: Vec<(Vec<Component>, (&str, &str, &str))> = vec![
+    type Case<'a> = (Vec<Component>, (&'a str, &'a str, &'a str));
+    let cases: Vec<Case> = vec![
         (vec![flat("", "1")], ("components/0/key", "must_be_key", "")),
         (vec![flat("a", "1"), flat("a", "2")], ("components/a/key", "must_be_unique", "a")),
         (vec![Component { name: "".into(), ..flat("a", "1") }], ("components/a/name", "must_not_be_empty", "")),

@@ -99,7 +99,8 @@ impl CompiledTariff {
         if seconds == 0 {
             return Ok(Charged { charge: 0, connection: 0, billed: 0 });
         }
-        let connection = self.connection_at(start);
+        let mut held = self.held_at(start, 0);
+        let connection = self.schedules[held.schedule].connection;
         let mut charged = Charged { charge: connection, connection, billed: 0 };
         if seconds <= self.free_seconds {
             return Ok(charged);
@@ -107,9 +108,12 @@ impl CompiledTariff {
         let needed = (seconds - self.free_seconds).max(self.minimum_seconds);
         while charged.billed < needed {
             let at = self.free_seconds + charged.billed;
-            let piece = self.piece_at(start, at);
+            if at >= held.until {
+                held = self.held_at(start, at);
+            }
+            let piece = self.piece_in(held, at);
             let length = self.length_of(&piece, at, charged.billed, needed);
-            let amount = piece.rate.checked_mul(i128::from(length)).ok_or(too_large())?;
+            let amount = product(piece.rate, length).ok_or(too_large())?;
             charged.charge = charged.charge.checked_add(amount).ok_or(too_large())?;
             charged.billed += length;
             visit(&piece, at, length);
@@ -122,9 +126,12 @@ impl CompiledTariff {
         if let (0, Some(first)) = (billed, self.first_increment) {
             return first;
         }
-        let begin_within = (piece.until - at).div_ceil(piece.increment);
         let wanted = (needed - billed).div_ceil(piece.increment);
-        begin_within.min(wanted) * piece.increment
+        // Most calls end in the piece in which they are: then all of its increments begin within.
+        if at + (wanted - 1) * piece.increment < piece.until {
+            return wanted * piece.increment;
+        }
+        (piece.until - at).div_ceil(piece.increment) * piece.increment
     }
 
     fn capped(&self, charge: i128) -> i128 {
@@ -168,6 +175,14 @@ impl CompiledTariff {
         };
         let increments = format!("increments {first}/{}", self.tariff.increment);
         format!("{seconds} s metered, {billed} s billed, {increments}, rounded to {rounded}")
+    }
+}
+
+/// Rates are seldom beyond 64 bits, where a product takes one step and cannot overflow.
+fn product(rate: i128, seconds: u64) -> Option<i128> {
+    match (i64::try_from(rate), i64::try_from(seconds)) {
+        (Ok(rate), Ok(seconds)) => Some(i128::from(rate) * i128::from(seconds)),
+        _ => rate.checked_mul(i128::from(seconds)),
     }
 }
 

@@ -3,11 +3,15 @@
 //! change. How much is included in a stretch is the same sum as on the document: included x days of the stretch / days of the
 //! period.
 
-use crate::error::{CallError, Result};
+use crate::covering::covering;
+use crate::entity::call::Model;
+use crate::error::Result;
+use crate::grant;
+use crate::reading::{Call, IncludedLeft};
 use crate::settlement::minutes;
 use chrono::{DateTime, Utc};
-use db::{CallId, CustomerId, SubscriptionId, TenantTx};
-use ledger::{Allowance, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceWish, Units};
+use db::{CallId, SubscriptionId, TenantTx};
+use ledger::{Allowance, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceUsed, AllowanceWish, Leg, Units};
 use money::Decimal;
 use pricing::{DateRange, Exact, civil_date};
 use std::collections::BTreeMap;
@@ -38,6 +42,31 @@ impl Subscriber {
         let own = self.histories.iter().find(|history| history.subscription.id == self.covering);
         let unknown = || SubscriptionError::NotFound { kind: "subscription", id: self.covering.to_string() };
         Ok(own.ok_or_else(unknown)?)
+    }
+
+    /// The components that charge a call with these dimensions: one for its minutes, one for itself, or both.
+    pub(crate) fn charging(&self, dimensions: &BTreeMap<String, String>, at: DateTime<Utc>) -> Result<Vec<&Component>> {
+        let is_of_calls = |component: &&Component| {
+            component.kind == ComponentKind::Usage && matches!(component.measure.as_deref(), Some("minutes" | "calls"))
+        };
+        let components = self.history()?.components_at(at).filter(is_of_calls);
+        Ok(components.filter(|component| component.matches(dimensions)).collect())
+    }
+
+    /// The allowances of components that a call uses which began at an instant, in the order in which they are locked.
+    pub(crate) fn allowances(&self, components: &[Component], at: DateTime<Utc>) -> Result<Vec<Included>> {
+        let history = self.history()?;
+        let (subscription_id, customer_id) = (history.subscription.id, history.subscription.customer_id);
+        let mut found = Vec::new();
+        for component in components.iter().filter(|component| component.included > Decimal::ZERO) {
+            let Some((starts_at, ends_at, included)) = stretch(history, component, at)? else { continue };
+            let key = AllowanceKey { subscription_id, component_key: component.key.clone(), starts_at };
+            let meter = component.measure.clone().unwrap_or_default();
+            let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
+            found.push(Included { component: component.clone(), terms });
+        }
+        found.sort_by(|a, b| a.terms.key.cmp(&b.terms.key));
+        Ok(found)
     }
 
     /// Usage that names no subscription belongs to the only one that measures it; with several, only what names them counts.
@@ -71,36 +100,6 @@ pub(crate) fn quantity(component: &Component, seconds: u32) -> Decimal {
     if component.measure.as_deref() == Some("calls") { Decimal::ONE } else { minutes(seconds) }
 }
 
-/// The components of a subscription that charge a call with these dimensions: one for its minutes, one for itself, or both.
-pub(crate) fn charging<'a>(
-    history: &'a History,
-    dimensions: &BTreeMap<String, String>,
-    at: DateTime<Utc>,
-) -> Vec<&'a Component> {
-    let is_call_meter = |component: &&Component| matches!(component.measure.as_deref(), Some("minutes" | "calls"));
-    let of_calls = |component: &&Component| component.kind == ComponentKind::Usage && component.matches(dimensions);
-    history.components_at(at).filter(is_call_meter).filter(of_calls).collect()
-}
-
-/// The allowances that a call uses which began at an instant, in the order in which they are locked.
-pub(crate) fn allowances(history: &History, components: &[&Component], at: DateTime<Utc>) -> Result<Vec<Included>> {
-    let mut found = Vec::new();
-    for component in components.iter().filter(|component| component.included > Decimal::ZERO) {
-        let Some((starts_at, ends_at, included)) = stretch(history, component, at)? else { continue };
-        let key = AllowanceKey {
-            subscription_id: history.subscription.id,
-            component_key: component.key.clone(),
-            starts_at,
-        };
-        let meter = component.measure.clone().unwrap_or_default();
-        let customer_id = history.subscription.customer_id;
-        let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
-        found.push(Included { component: (*component).clone(), terms });
-    }
-    found.sort_by(|a, b| a.terms.key.cmp(&b.terms.key));
-    Ok(found)
-}
-
 /// The stretch of time around an instant in which a component's terms do not change, and what it includes in it.
 fn stretch(
     history: &History,
@@ -120,31 +119,26 @@ fn stretch(
             from = from.max(until);
         }
     }
+    // The day of a change is the first of the new terms.
     let zone = &history.subscription.time_zone;
     let whole = DateRange { from: period.starts_on, to: period.ends_on };
-    let part = DateRange { from: civil_date(from, zone)?, to: day_after(to, &period, zone)? };
-    let share = whole.share(&part)?;
+    let share = whole.share(&DateRange { from: civil_date(from, zone)?, to: civil_date(to, zone)? })?;
     let included = share.of(&Exact::from(component.included))?.to_decimal_places(6)?;
     Ok((from < to).then_some((from, to, included)))
 }
 
-/// Opens a call's allowances, tells them what was used of them already, and holds what the call needs first. Call rows are
-/// locked before; wallets, where one is needed, too.
-pub(crate) async fn hold_first(
-    tx: &TenantTx,
-    call_id: CallId,
-    subscriber: &Subscriber,
-    allowances: &[Included],
-    lease_until: DateTime<Utc>,
-    at: DateTime<Utc>,
-) -> Result<()> {
-    for included in allowances {
-        open(tx, subscriber, included, at).await?;
-        let amount = included.quantity(AHEAD_SECONDS)?;
+/// Opens the allowances of a covered call, tells them what was used of them already, and holds what the call needs first. Its
+/// row is locked before.
+pub(crate) async fn hold_first(tx: &TenantTx, call: &Model, customer: &Customer, at: DateTime<Utc>) -> Result<()> {
+    let Some(subscription_id) = call.subscription_id else { return Ok(()) };
+    let subscriber = Subscriber::read(tx, customer, subscription_id.into()).await?;
+    let call_id = CallId::from_uuid(call.id);
+    for included in covering(call, &subscriber)?.allowances {
+        open(tx, &subscriber, &included, at).await?;
         let held = ledger::held_of_allowance(tx, call_id, &included.component.key).await?;
-        let missing = amount.less(held.amount);
+        let missing = included.quantity(AHEAD_SECONDS)?.less(held.amount);
         if missing.is_positive() {
-            hold(tx, call_id, &included.terms.key, held.last_seq + 1, missing, lease_until, at).await?;
+            hold(tx, call_id, &included.terms.key, held.last_seq + 1, missing, at).await?;
         }
     }
     Ok(())
@@ -156,27 +150,21 @@ async fn hold(
     key: &AllowanceKey,
     seq: u32,
     amount: Units,
-    lease_until: DateTime<Utc>,
     at: DateTime<Utc>,
 ) -> Result<Units> {
+    let lease_until = grant::lease(None, 0, at);
     let wish = AllowanceWish { key: key.clone(), call_id, seq, amount, lease_until };
     Ok(ledger::reserve_allowance(tx, &wish, at).await?)
 }
 
 /// Holds more for a call that talks on, before what it holds runs out. Only minutes grow.
-pub(crate) async fn hold_on(
-    tx: &TenantTx,
-    call_id: CallId,
-    metered: u32,
-    lease_until: DateTime<Utc>,
-    at: DateTime<Utc>,
-) -> Result<()> {
+pub(crate) async fn hold_on(tx: &TenantTx, call_id: CallId, metered: u32, at: DateTime<Utc>) -> Result<()> {
     for held in ledger::holds_of_call(tx, call_id).await? {
         if held.meter != "minutes" || held.amount >= units_of(metered.saturating_add(AGAIN_SECONDS))? {
             continue;
         }
         let missing = units_of(metered.saturating_add(AHEAD_SECONDS))?.less(held.amount);
-        hold(tx, call_id, &held.key, held.last_seq + 1, missing, lease_until, at).await?;
+        hold(tx, call_id, &held.key, held.last_seq + 1, missing, at).await?;
     }
     Ok(())
 }
@@ -187,7 +175,12 @@ fn units_of(seconds: u32) -> Result<Units> {
 
 /// Opens an allowance or brings it to its terms, and counts what the meter's sums know of it: usage that came by another way
 /// than a call uses it up, too.
-pub(crate) async fn open(tx: &TenantTx, subscriber: &Subscriber, included: &Included, at: DateTime<Utc>) -> Result<Allowance> {
+pub(crate) async fn open(
+    tx: &TenantTx,
+    subscriber: &Subscriber,
+    included: &Included,
+    at: DateTime<Utc>,
+) -> Result<Allowance> {
     let mut allowance = ledger::agree_allowance(tx, &included.terms, at).await?;
     // Its row is locked: what a call that settles at this moment adds to the sums is seen either in both or in neither.
     let used = used_so_far(tx, subscriber, included).await?;
@@ -210,4 +203,45 @@ async fn used_so_far(tx: &TenantTx, subscriber: &Subscriber, included: &Included
     by_tariff.filter.insert("charged_by".to_owned(), "tariff".to_owned());
     let sums = usage_metering::quantities(tx, &[(all, Aggregate::Sum), (by_tariff, Aggregate::Sum)]).await?;
     Ok(Units::of(sums[0] - sums[1])?)
+}
+
+/// Settles what a call used of its allowances, in the order in which they are locked.
+pub(crate) async fn settle(
+    tx: &TenantTx,
+    subscriber: &Subscriber,
+    call_id: CallId,
+    allowances: &[Included],
+    seconds: u32,
+    now: DateTime<Utc>,
+) -> Result<Vec<AllowanceUsed>> {
+    let mut uses = Vec::with_capacity(allowances.len());
+    for included in allowances {
+        open(tx, subscriber, included, now).await?;
+        uses.push(AllowanceUse { key: included.terms.key.clone(), call_id, quantity: included.quantity(seconds)? });
+    }
+    let used = ledger::use_allowances(tx, &uses, now).await?;
+    // A caller who chose another topic first may hold of what he did not use.
+    ledger::release(tx, call_id, Leg::Caller, now).await?;
+    Ok(used)
+}
+
+/// What is left of the allowances of a running call's subscription, its own use so far taken off.
+pub(crate) async fn left_for(tx: &TenantTx, call: &Call, metered: u32) -> Result<Vec<IncludedLeft>> {
+    let (Some(subscription_id), Some(customer_id)) = (call.subscription_id, call.customer_id) else {
+        return Ok(Vec::new());
+    };
+    let held = ledger::holds_of_call(tx, call.id).await?;
+    let mut left = Vec::new();
+    for allowance in ledger::allowances_of(tx, customer_id, call.started_at).await? {
+        if allowance.key.subscription_id != subscription_id {
+            continue;
+        }
+        let held = held.iter().find(|held| held.key == allowance.key).map_or(Units::ZERO, |held| held.amount);
+        // A call counts as one from the moment that it holds one; minutes pass.
+        let used = if allowance.meter == "minutes" { units_of(metered)? } else { held };
+        let still = allowance.available().plus(held).less(used).or_zero();
+        let (included, left_over) = (allowance.included.as_decimal(), still.as_decimal());
+        left.push(IncludedLeft { unit: allowance.meter, included, left: left_over });
+    }
+    Ok(left)
 }

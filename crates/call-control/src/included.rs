@@ -13,9 +13,9 @@ use chrono::{DateTime, Utc};
 use db::{CallId, SubscriptionId, TenantTx};
 use ledger::{Allowance, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceUsed, AllowanceWish, Leg, Units};
 use money::Decimal;
-use pricing::{DateRange, Exact, civil_date};
+use pricing::Exact;
 use std::collections::BTreeMap;
-use subscription::{Component, ComponentKind, Customer, History, SubscriptionError};
+use subscription::{Component, ComponentKind, Customer, History, Stretch, SubscriptionError};
 use usage_metering::{Aggregate, UsageQuery};
 
 /// A running call holds included minutes this far ahead.
@@ -100,31 +100,20 @@ pub(crate) fn quantity(component: &Component, seconds: u32) -> Decimal {
     if component.measure.as_deref() == Some("calls") { Decimal::ONE } else { minutes(seconds) }
 }
 
-/// The stretch of time around an instant in which a component's terms do not change, and what it includes in it.
+/// The stretch of time around an instant in which a component's terms do not change, and what it includes in it: the same
+/// stretch and the same share as on the document.
 fn stretch(
     history: &History,
     component: &Component,
     at: DateTime<Utc>,
 ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>, Decimal)>> {
-    let period = history.period_at(at)?;
-    let served = history.attached_at(at).find(|attached| attached.version.components.contains(component));
-    let Some(attached) = served else { return Ok(None) };
-    let mut from = period.starts_at.max(attached.from);
-    let mut to = attached.until.map_or(period.ends_at, |until| until.min(period.ends_at));
-    for pause in &history.pauses {
-        if pause.from > at {
-            to = to.min(pause.from);
-        }
-        if let Some(until) = pause.until.filter(|until| *until <= at) {
-            from = from.max(until);
-        }
-    }
-    // The day of a change is the first of the new terms.
-    let zone = &history.subscription.time_zone;
-    let whole = DateRange { from: period.starts_on, to: period.ends_on };
-    let share = whole.share(&DateRange { from: civil_date(from, zone)?, to: civil_date(to, zone)? })?;
-    let included = share.of(&Exact::from(component.included))?.to_decimal_places(6)?;
-    Ok((from < to).then_some((from, to, included)))
+    let holds = |stretch: &Stretch| {
+        let components = &history.attached[stretch.attached].version.components;
+        stretch.from <= at && at < stretch.to && components.iter().any(|other| other.key == component.key)
+    };
+    let Some(found) = history.stretches(&history.period_at(at)?)?.into_iter().find(holds) else { return Ok(None) };
+    let included = found.share_of_usage().of(&Exact::from(component.included))?.to_decimal_places(6)?;
+    Ok(Some((found.from, found.to, included)))
 }
 
 /// Opens the allowances of a covered call, tells them what was used of them already, and holds what the call needs first. Its

@@ -1,11 +1,14 @@
 use crate::edge::{EdgeCall, place};
-use crate::plans::{sell, sell_minutes};
+use crate::finished::finished;
+use crate::plans::{publish, sell, sell_minutes};
 use crate::world::{ANNA, FIRM, PLAIN, World, at, dec, eur};
-use call_control::{CallDetail, deliver_upward};
+use call_control::{CallDetail, FinishedCall, deliver_upward};
+use chrono::{DateTime, TimeDelta, Utc};
 use db::SubscriptionId;
 use ledger::{Allowance, Units};
 use money::Decimal;
 use sip_media::CallEventKind;
+use subscription::{Change, When};
 
 /// How the only allowance of Firm stands.
 async fn stands(world: &World) -> Allowance {
@@ -135,7 +138,7 @@ async fn included_calls_and_included_minutes_are_two_allowances_of_one_call() {
 async fn finished_calls_use_included_minutes_as_live_ones_do() {
     let world = World::set().await;
     sell(&world, "support", world.firm, "2").await;
-    let call = |seconds: i64| crate::finished::finished(world.firm, FIRM, PLAIN, seconds);
+    let call = |seconds: i64| finished(world.firm, FIRM, PLAIN, seconds);
     let (first, second) = (call(90), call(90));
     for _ in 0..2 {
         let tx = world.tx().await;
@@ -184,4 +187,47 @@ async fn a_prepaid_caller_s_plan_is_used_up_before_anything_else() {
     let call = place(&world, ANNA, PLAIN, 60).await;
     assert_eq!(split(&detail(&world, &call).await), (dec("1"), dec("1"), dec("0")));
     assert_eq!(world.wallet().await, (eur("20.00"), eur("0")));
+}
+
+/// Calls are told as finished on days of their own.
+async fn talk(world: &World, day: &str, seconds: i64) -> (Decimal, Decimal, Decimal) {
+    let began: DateTime<Utc> = format!("{day}T12:00:00Z").parse().unwrap();
+    let call = FinishedCall {
+        started_at: began,
+        answered_at: Some(began),
+        meter_started_at: Some(began),
+        ended_at: began + TimeDelta::seconds(seconds),
+        ..finished(world.firm, FIRM, PLAIN, seconds)
+    };
+    let tx = world.tx().await;
+    call_control::settle_finished(&tx, std::slice::from_ref(&call), call.ended_at).await.unwrap();
+    tx.commit().await.unwrap();
+    split(&call_control::call(&world.tx().await, call.call_id).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_plan_changed_in_mid_period_includes_by_the_day_and_the_next_period_begins_anew() {
+    let world = World::set().await;
+    let subscription_id = sell(&world, "support", world.firm, "93").await;
+    // March has 31 days: 93 minutes are 3 a day
+    assert_eq!(talk(&world, "2026-03-03", 40 * 60).await, (dec("40"), dec("40"), dec("0")));
+    let tx = world.tx().await;
+    let bigger = publish(&tx, "bigger", "186").await; // 6 a day
+    let change = Change::Plan { version: bigger, seats: None };
+    let on = "2026-03-11T09:00:00Z".parse().unwrap();
+    subscription::change(&tx, subscription_id, &change, When::Now, "Firm", on).await.unwrap();
+    tx.commit().await.unwrap();
+    // 11 March is of the new terms: 21 days x 6 = 126 minutes, and what the old ones left is gone
+    assert_eq!(talk(&world, "2026-03-12", 120 * 60).await, (dec("120"), dec("120"), dec("0")));
+    assert_eq!(talk(&world, "2026-03-13", 10 * 60).await, (dec("10"), dec("6"), dec("4")));
+    // 1 .. 10 March: 10 days x 3 = 30 minutes, of which 40 had been told to be free before anybody knew of the change
+    let before = ledger::allowances_of(&world.tx().await, world.firm, at(0)).await.unwrap();
+    assert_eq!(before[0].ends_at, "2026-03-31T22:00:00Z".parse::<DateTime<Utc>>().unwrap());
+    assert_eq!(talk(&world, "2026-03-04", 60).await, (dec("1"), dec("0"), dec("1"))); // told late
+    let before = ledger::allowances_of(&world.tx().await, world.firm, at(0)).await.unwrap();
+    assert_eq!((before[0].ends_at, before[0].included.to_string()), (on, "30".into()));
+    assert_eq!((before[0].overdrawn.to_string(), before[0].beyond().to_string()), ("10".into(), "11".into()));
+    // April: all 186
+    assert_eq!(talk(&world, "2026-04-02", 190 * 60).await, (dec("190"), dec("186"), dec("4")));
+    world.audit("2026-04-03T00:00:00Z".parse().unwrap()).await;
 }

@@ -2,8 +2,8 @@ use crate::edge::{EdgeCall, place};
 use crate::world::{ANNA, PLAIN, World, at, dec, eur};
 use call_control::{ChargedBy, PricedBy};
 use chrono::NaiveDate;
-use db::{CustomerId, SubscriptionId};
-use money::Currency;
+use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
+use money::{Currency, Decimal};
 use pricing::Price;
 use std::collections::BTreeMap;
 use subscription::{Billed, Component, ComponentKind, NewPlanVersion, NewSubscription};
@@ -22,18 +22,7 @@ pub async fn sell_minutes(
     calls: Option<(&str, &str)>,
 ) -> SubscriptionId {
     let tx = world.tx().await;
-    let plan = subscription::create_plan(&tx, code, code, "", false).await.unwrap();
-    let minutes = Component {
-        key: "minutes".into(),
-        kind: ComponentKind::Usage,
-        name: "Minutes".into(),
-        measure: Some("minutes".into()),
-        filter: BTreeMap::new(),
-        included: dec(included),
-        minimum_quantity: dec("0"),
-        price: Price::per_unit(dec("0.10")),
-        billed: Billed::InArrears,
-    };
+    let minutes = minutes(included);
     let calls = calls.map(|(included, price)| Component {
         key: "calls".into(),
         name: "Calls".into(),
@@ -42,20 +31,42 @@ pub async fn sell_minutes(
         price: Price::per_unit(dec(price)),
         ..minutes.clone()
     });
-    let components = std::iter::once(minutes).chain(calls).collect();
-    let version = NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, components) };
-    let version = subscription::publish_version(&tx, plan, &version, at(0)).await.unwrap();
     let new = NewSubscription {
         customer_id,
-        plan_version_id: version,
+        plan_version_id: publish_components(&tx, code, std::iter::once(minutes).chain(calls).collect()).await,
         seats: 0,
         anchor_on: NaiveDate::from_ymd_opt(2026, 3, 1).unwrap(),
-        starts_at: at(-35 * 3600),
+        starts_at: at(-35 * 3600), // 1 March, 00:00 in Berlin
         trial: false,
     };
     let id = subscription::subscribe(&tx, &new, at(0)).await.unwrap();
     tx.commit().await.unwrap();
     id
+}
+
+fn minutes(included: &str) -> Component {
+    Component {
+        key: "minutes".into(),
+        kind: ComponentKind::Usage,
+        name: "Minutes".into(),
+        measure: Some("minutes".into()),
+        filter: BTreeMap::new(),
+        included: dec(included),
+        minimum_quantity: Decimal::ZERO,
+        price: Price::per_unit(dec("0.10")),
+        billed: Billed::InArrears,
+    }
+}
+
+/// A plan of 0.10 a minute beyond so many.
+pub async fn publish(tx: &TenantTx, code: &str, included: &str) -> PlanVersionId {
+    publish_components(tx, code, vec![minutes(included)]).await
+}
+
+async fn publish_components(tx: &TenantTx, code: &str, components: Vec<Component>) -> PlanVersionId {
+    let plan = subscription::create_plan(tx, code, code, "", false).await.unwrap();
+    let version = NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, components) };
+    subscription::publish_version(tx, plan, &version, at(0)).await.unwrap()
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::settlement::{Rated, dimensions, place};
 use db::{PlanId, SubscriptionId};
 use ledger::AllowanceUsed;
 use money::Decimal;
-use pricing::{Exact, Explanation, Model as PriceModel, Price, RoundTo, Step};
+use pricing::{Exact, Explanation, Model as PriceModel, Price, RoundTo, Rule, Step};
 use std::collections::BTreeMap;
 use subscription::{Component, Customer, SubscriptionError, TrialUsage};
 
@@ -78,21 +78,22 @@ pub(crate) fn by_component(
             continue;
         };
         let amount = Exact::from(unit).times(&Exact::from(beyond));
-        let title = if beyond.is_sign_negative() { "Included after all" } else { &component.name };
-        let calculation = format!("{} × {}", beyond.normalize(), unit.normalize());
-        steps.push(Step::new(title, amount.to_decimal_places(10)?.normalize()).calculated(calculation));
+        // Below zero: what was left of the allowance came back to this call.
+        let rule = Rule::Units { quantity: beyond.normalize(), rate: unit.normalize() };
+        let amount_shown = amount.to_decimal_places(10)?.normalize();
+        steps.push(Step { part: component.name.clone(), ..Step::new(rule, amount_shown) });
         exact = exact.map(|sum| sum.plus(&amount));
     }
     let net = exact.as_ref().map(|exact| exact.to_money(customer.currency, RoundTo::Micros)).transpose()?;
     if let Some(exact) = exact {
-        steps.push(Step::new("Total", exact.to_decimal_places(10)?.normalize()));
+        steps.push(Step::new(Rule::TOTAL, exact.to_decimal_places(10)?.normalize()));
     }
     let explanation = CallExplanation {
         priced_by: priced_by(call, covering, plan),
         metered_seconds: seconds,
         billed_seconds: seconds,
         included,
-        sum: Explanation { steps },
+        sum: Explanation::of(steps),
         rounded_to: "micros".to_owned(),
         discounts: Vec::new(),
         tax: None,
@@ -102,9 +103,8 @@ pub(crate) fn by_component(
 }
 
 fn step_included(allowance: &Included, used: &AllowanceUsed) -> Step {
-    let unit = &allowance.terms.meter;
-    let detail = format!("{} used, {} of {} left", used.quantity, used.available, allowance.terms.included);
-    Step::new(format!("Included {unit}"), used.free.as_decimal()).because(detail)
+    let rule = Rule::Included { used: used.quantity.as_decimal() };
+    Step { part: allowance.terms.meter.clone(), ..Step::new(rule, used.free.as_decimal()) }
 }
 
 fn told(allowance: &Included, used: &AllowanceUsed) -> IncludedUnits {

@@ -15,7 +15,7 @@ ALTER TABLE plan_version
   ADD COLUMN late_usage text NOT NULL DEFAULT 'bill' CHECK (late_usage IN ('bill', 'absorb')),
   -- after how many terms it expires; null = it renews
   ADD COLUMN fixed_terms int CHECK (fixed_terms > 0),
-  -- [{"after_months": 12, "percent_off": "5"}, ..]
+  -- [{"after_months":12,"percent_off":"5"}, ..]
   ADD COLUMN loyalty jsonb NOT NULL DEFAULT '[]',
   -- {"recording_storage": {"amount": "100", "meter": "gb_days"}}
   ADD COLUMN limits jsonb NOT NULL DEFAULT '{}',

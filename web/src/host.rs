@@ -216,7 +216,8 @@ fn refused(request: ServiceRequest, status: StatusCode) -> ServiceResponse<BoxBo
     request.into_response(page)
 }
 
-async fn site_of(request: &ServiceRequest) -> Result<Option<Arc<Site>>, PageError> {
+/// The site that a request came to, looked up; `None` when nobody is served there.
+pub(crate) async fn site_of(request: &ServiceRequest) -> Result<Option<Arc<Site>>, PageError> {
     let (Some(app), Some(sites)) = (request.app_data::<web::Data<App>>(), request.app_data::<web::Data<Sites>>())
     else {
         return Err(PageError::failed("the application is not configured"));

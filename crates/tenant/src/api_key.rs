@@ -133,6 +133,11 @@ impl ApiKey {
     pub fn is_good_at(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
+
+    /// Has the last use that was noted been a minute ago, or longer?
+    pub fn is_use_to_note(&self, now: DateTime<Utc>) -> bool {
+        self.last_used_at.is_none_or(|last| now - last >= TimeDelta::minutes(1))
+    }
 }
 
 /// Whose key a request carries.
@@ -218,11 +223,9 @@ pub async fn api_client(
     Ok(Some(ApiClient { tenant_id, key, organisation }))
 }
 
-/// Notes that a key was used, at most once a minute.
-pub async fn touch_api_key(tx: &TenantTx, key: &ApiKey, now: DateTime<Utc>) -> Result<(), TenantError> {
-    if key.last_used_at.is_none_or(|last| now - last >= TimeDelta::minutes(1)) {
-        store::api_key::touch(tx, key.id, now).await?;
-    }
+/// Notes that a key was used; see [`ApiKey::is_use_to_note`].
+pub async fn touch_api_key(tx: &TenantTx, id: ApiKeyId, now: DateTime<Utc>) -> Result<(), TenantError> {
+    store::api_key::touch(tx, id, now).await?;
     Ok(())
 }
 

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 24] = [
+const EVERY_BOOK: [(&str, &str); 27] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -42,6 +42,9 @@ const EVERY_BOOK: [(&str, &str); 24] = [
     ("POST", "/runs/{run_id}/retry"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
+    ("GET", "/settings/api-keys"),
+    ("POST", "/settings/api-keys"),
+    ("POST", "/settings/api-keys/{key_id}/revocation"),
 ];
 
 /// What an organisation sees of its own seller.

@@ -152,6 +152,7 @@ pub enum Section {
     Ledger,
     Account,
     Prices,
+    ApiKeys,
     Elsewhere,
 }
 
@@ -312,6 +313,7 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
     let (customers, plans, numbers, invoices) =
         (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
     let (agents, runs, ledger, account) = (audience.agents(), audience.runs(), audience.ledger(), audience.account());
+    let keys = audience.api_keys();
     let first = group("", section, &[(Section::Home, "home", "Today", &home)]);
     let watch = group(
         "",
@@ -343,9 +345,12 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
         &[(Section::Runs, "player-play", "Invoice runs", &runs), (Section::Ledger, "scale", "Ledger", &ledger)],
     );
     let people = group("Run", section, &[(Section::Agents, "headset", "Agents", &agents)]);
-    let own = group("Account", section, &[(Section::Account, "file-invoice", "Plan and bills", &account)]);
+    let keys = (Section::ApiKeys, "key", "API keys", keys.as_str());
+    let own =
+        group("Account", section, &[(Section::Account, "file-invoice", "Plan and bills", account.as_str()), keys]);
+    let settings = group("Settings", section, &[keys]);
     let mut nav = match audience {
-        Audience::Operator => vec![first, sell, money],
+        Audience::Operator => vec![first, sell, money, settings],
         Audience::Reseller => vec![first, sell, money, own],
         Audience::Tenant => vec![watch, sell, people, money, own],
     };

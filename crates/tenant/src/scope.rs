@@ -14,6 +14,11 @@ macro_rules! scopes {
             /// All of them, in the order of a list.
             pub const ALL: &[ScopeGroup] = &[$(ScopeGroup::$group),*];
 
+            /// As it stands in a scope.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$group => $word),* }
+            }
+
             /// What is in it, for people.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$group => $what),* }

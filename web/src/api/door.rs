@@ -49,16 +49,11 @@ pub fn refuse(request: &HttpRequest, problem: &Problem, id: &str) -> HttpRespons
     problem.response(request.path(), id)
 }
 
-async fn serve(
-    route: &Route,
-    request: &HttpRequest,
-    payload: web::Payload,
-    id: &str,
-) -> ApiResult<(Written, bool)> {
+async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: &str) -> ApiResult<(Written, bool)> {
     let app = crate::extract::app_of(request)?;
     let site = host::of(request)?;
     let now = app.clock.now();
-    let client = client_of(request.headers(), &app, &site, now).await?;
+    let client = client_of(request.headers(), &app, &site, route.changes(), now).await?;
     app.limits.take(client.key.id, now).map_err(too_many)?;
     must_have_scope(&client, route.scope)?;
     let once = idempotency_key(route, request.headers())?;
@@ -109,7 +104,13 @@ pub fn key_mode(site: &Site) -> KeyMode {
 }
 
 /// Whose key it is. A key that is good on another host only opens nothing here, like a cookie carried over.
-async fn client_of(headers: &HeaderMap, app: &App, site: &Arc<Site>, now: DateTime<Utc>) -> ApiResult<ApiClient> {
+async fn client_of(
+    headers: &HeaderMap,
+    app: &App,
+    site: &Arc<Site>,
+    changes: bool,
+    now: DateTime<Utc>,
+) -> ApiResult<ApiClient> {
     let given = text(headers, header::AUTHORIZATION).and_then(|value| value.split_once(' '));
     let token = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     let secret = token.and_then(|token| ApiKeySecret::parse(token, key_mode(site)));
@@ -118,6 +119,10 @@ async fn client_of(headers: &HeaderMap, app: &App, site: &Arc<Site>, now: DateTi
     let client = tenant::api_client(&ptx, &secret, now).await?.ok_or_else(Problem::unauthorized)?;
     if !site.shows(&ptx, client.tenant_id, now).await? {
         return Err(Problem::unauthorized());
+    }
+    if changes && tenant::suspended_at_or_above(&ptx, client.tenant_id, now).await? {
+        let detail = "The organisation is suspended: nothing can be changed. Reading goes on.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "organisation_suspended", detail));
     }
     ptx.commit().await?;
     if client.key.is_use_to_note(now) {
@@ -146,7 +151,8 @@ fn idempotency_key(route: &Route, headers: &HeaderMap) -> ApiResult<Option<Strin
         return Ok(None);
     }
     let Some(given) = headers.get("idempotency-key") else {
-        let detail = "Send a new `Idempotency-Key` with each POST that changes something, and the same one when you try again.";
+        let detail =
+            "Send a new `Idempotency-Key` with each POST that changes something, and the same one when you try again.";
         return Err(Problem::bad("idempotency_key_required", detail));
     };
     let given = given.to_str().map(str::trim).unwrap_or_default();

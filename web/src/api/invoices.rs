@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DocumentId};
 use invoicing::{Document, DocumentFilter, DocumentView};
 use serde::{Deserialize, Serialize};
-use tenant::ScopeGroup;
+use tenant::{OrganisationKind, ScopeGroup};
 use utoipa::{IntoParams, ToSchema};
 
 pub fn routes() -> Vec<Route> {
@@ -194,11 +194,7 @@ async fn invoice(ask: &Ask, _: Nothing) -> ApiResult<One<OpenedInvoice>> {
         base: row.base.into(),
         tax: row.tax.into(),
     });
-    Ok(One(OpenedInvoice {
-        invoice,
-        taxes: taxes.collect(),
-        credited_by: view.credited_by.map(|id| id.to_string()),
-    }))
+    Ok(One(OpenedInvoice { invoice, taxes: taxes.collect(), credited_by: view.credited_by.map(|id| id.to_string()) }))
 }
 
 async fn lines(ask: &Ask, _: Nothing) -> ApiResult<List<Line>> {
@@ -230,8 +226,10 @@ async fn lines(ask: &Ask, _: Nothing) -> ApiResult<List<Line>> {
 
 async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {
     let id: DocumentId = ask.id("document_id")?;
-    let seen_at = format!("{}{}", ask.site.origin(&ask.app), urls::portal_invoice(id));
-    let bytes = invoicing::pdf(&ask.tx, id, Some(&seen_at), ask.now).await?;
-    let name = invoicing::document(&ask.tx, id).await?.document.number;
+    let name = view(ask).await?.document.number;
+    // Where the customer sees it: in the portal of a tenant. An organisation sees it on a host of its own.
+    let has_portal = ask.client.organisation.kind == OrganisationKind::Tenant;
+    let seen_at = has_portal.then(|| format!("{}{}", ask.site.origin(&ask.app), urls::portal_invoice(id)));
+    let bytes = invoicing::pdf(&ask.tx, id, seen_at.as_deref(), ask.now).await?;
     Ok(Pdf { name, bytes })
 }

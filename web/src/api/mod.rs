@@ -17,6 +17,7 @@ mod problem;
 mod route;
 mod shapes;
 mod subscriptions;
+mod terms;
 mod usage;
 mod wallets;
 
@@ -52,6 +53,18 @@ pub fn table() -> Vec<Route> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The first list that a group has: an address to try a new key at.
+pub fn first_list(group: tenant::ScopeGroup) -> Option<&'static str> {
+    let is_list = |route: &Route| route.method == Method::GET && route.names().next().is_none();
+    let needs_nothing = |route: &Route| (route.takes)().parameters.iter().all(|parameter| !is_required(parameter));
+    let mut routes = table().into_iter();
+    routes.find(|route| route.scope.group == group && is_list(route) && needs_nothing(route)).map(|route| route.path)
+}
+
+fn is_required(parameter: &utoipa::openapi::path::Parameter) -> bool {
+    matches!(parameter.required, utoipa::openapi::Required::True)
 }
 
 /// All addresses, with what stands round every request: from the outside in, headers, id, host.

@@ -194,10 +194,7 @@ impl From<subscription::SubscriptionError> for Problem {
                 let pointer = format!("/{}", refusal.field);
                 Self::invalid(pointer, refusal.rule.code(), refusal.rule.to_string()).with_value(refusal.value)
             }
-            E::NotFound { kind, .. } => Self {
-                detail: format!("There is no such {kind} here."),
-                ..Self::not_found()
-            },
+            E::NotFound { kind, .. } => Self { detail: format!("There is no such {kind} here."), ..Self::not_found() },
             other => PageError::from(other).into(),
         }
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tenant::{ApiClient, Scope, ScopeGroup};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, Schema};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{IntoParams, ToSchema};
 
 /// What a handler works with: one transaction in the book of the key, and the time.
 pub struct Ask {
@@ -50,9 +50,8 @@ impl Ask {
         let Some(wanted) = &self.if_match else { return Ok(()) };
         let now = entity_tag(&to_json(shown)?);
         let holds = wanted == "*" || wanted.split(',').any(|tag| tag.trim() == now);
-        let changed = || {
-            Problem::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", "It has changed since you read it.")
-        };
+        let changed =
+            || Problem::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", "It has changed since you read it.");
         if holds { Ok(()) } else { Err(changed()) }
     }
 }

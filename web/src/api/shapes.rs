@@ -66,6 +66,11 @@ words! {
     tax_treatment = subscription::TaxTreatment::ALL.iter().map(|word| word.as_str());
     component_kind = subscription::ComponentKind::ALL.iter().map(|word| word.as_str());
     billed = subscription::Billed::ALL.iter().map(|word| word.as_str());
+    trial_end = subscription::TrialEnd::ALL.iter().map(|word| word.as_str());
+    late_usage = subscription::LateUsage::ALL.iter().map(|word| word.as_str());
+    subscription_status = subscription::SubscriptionStatus::ALL.iter().map(|word| word.as_str());
+    ended_by = subscription::EndedBy::ALL.iter().map(|word| word.as_str());
+    change_kind = subscription::ChangeKind::ALL.iter().map(|word| word.as_str());
     document_kind = DOCUMENT_KINDS.map(|kind| kind.as_str());
     payment_status = ["paid", "part_paid", "open", "overdue"];
     call_state = ["menu", "queued", "talking", "held", "ended"];

@@ -144,7 +144,8 @@ async fn hours(ask: &Ask, Asked(asked): Asked<HoursAsked>) -> ApiResult<List<Usa
 async fn must_be_meter(ask: &Ask, code: &str) -> ApiResult<Defined> {
     let meters = usage_metering::meters(&ask.tx).await?;
     let known = meters.iter().map(|meter| meter.code.as_str()).collect::<Vec<_>>().join(", ");
-    let unknown = || Problem::invalid("/meter", "must_be_known_measure", format!("must be one of: {known}")).with_value(code);
+    let unknown =
+        || Problem::invalid("/meter", "must_be_known_measure", format!("must be one of: {known}")).with_value(code);
     meters.iter().find(|meter| meter.code == code).cloned().ok_or_else(unknown)
 }
 

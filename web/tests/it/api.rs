@@ -45,7 +45,7 @@ impl Reply {
 
 pub struct Machine<'a, S> {
     service: &'a S,
-    pub host: &'static str,
+    host: &'static str,
     pub key: String,
 }
 
@@ -54,7 +54,11 @@ where
     S: Service<Request, Response = ServiceResponse, Error = Error>,
 {
     pub fn new(service: &'a S, key: impl Into<String>) -> Self {
-        Self { service, host: MAIN, key: key.into() }
+        Self::at(service, MAIN, key)
+    }
+
+    pub fn at(service: &'a S, host: &'static str, key: impl Into<String>) -> Self {
+        Self { service, host, key: key.into() }
     }
 
     /// As it is, with host and key.

@@ -76,7 +76,7 @@ async fn who_has_no_good_key_gets_one_answer_everywhere() {
         }
     }
     assert_eq!(told.len(), 1, "nobody learns which keys there are");
-    let at_home = Machine { host: VOSS, ..Machine::new(&pages, under_the_brand) };
+    let at_home = Machine::at(&pages, VOSS, under_the_brand);
     assert_eq!(at_home.get("/v1/plans").await.status, 200);
     assert_eq!(Machine::new(&pages, good).get("/v1/plans").await.status, 200);
 }
@@ -255,7 +255,7 @@ async fn what_cannot_be_read_is_refused_before_anything_is_done() {
     assert_eq!(unknown.refusal(), (404, "no_such_address".into()));
     let wrong = nord.send(TestRequest::delete().uri("/v1/customers")).await;
     assert_eq!((wrong.refusal(), wrong.header("allow")), ((405, "method_not_allowed".into()), "GET, POST"));
-    let nowhere = Machine { host: "evil.example", ..Machine::new(&pages, nord.key.clone()) };
+    let nowhere = Machine::at(&pages, "evil.example", nord.key.clone());
     assert_eq!(nowhere.get("/v1/plans").await.refusal(), (421, "unknown_host".into()));
 }
 
@@ -302,7 +302,7 @@ async fn a_suspended_organisation_reads_and_changes_nothing() {
 async fn the_document_is_open_to_everybody_and_tells_every_address() {
     let world = World::new().await;
     let pages = pages(&world).await;
-    let document = Machine { host: VOSS, ..Machine::new(&pages, "") }.get("/v1/openapi.json").await;
+    let document = Machine::at(&pages, VOSS, "").get("/v1/openapi.json").await;
     assert_eq!(document.status, 200);
     let document = document.json();
     assert_eq!(document["openapi"], "3.1.0");

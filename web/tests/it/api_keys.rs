@@ -32,7 +32,7 @@ async fn a_key_is_shown_once_works_at_once_and_ends_at_once() {
         assert!(secret.starts_with("rt_live_"), "{secret}");
         let again = browser.get(&list).await;
         assert!(!again.body.contains(&secret) && again.body.contains("customers:read, invoices:write"));
-        let machine = Machine { host, ..Machine::new(&pages, secret) };
+        let machine = Machine::at(&pages, host, secret);
         assert_eq!(machine.get("/v1/customers").await.status, 200);
         assert_eq!(machine.get("/v1/invoices").await.status, 200);
         assert_eq!(machine.get("/v1/calls").await.status, 403);

@@ -233,9 +233,17 @@ async fn terms_that_break_a_rule_are_refused_whole_and_point_to_the_place() {
     let nord = Machine::new(&pages, world.mighty_key(world.nord).await);
     let plan = nord.post("/v1/plans", "p-1", &json!({"code": "per-event", "name": "Per event"})).await.json();
     let versions = format!("/v1/plans/{}/versions", plan["id"].as_str().unwrap());
+    let tier = |up_to: Value| json!({"up_to": up_to, "unit": "1"});
+    let falling = json!([tier(json!("1000")), tier(json!("500")), tier(Value::Null)]);
     for (place, value, pointer, code) in [
         ("/components/1/price/tiers/0/up_to", json!("-1"), "/components/1/price/tiers/0/up_to", "must_not_be_negative"),
-        ("/components/1/price/tiers/1/up_to", json!("1000"), "/components/1/price/tiers/1/up_to", "tiers_must_rise"),
+        (
+            "/components/1/price/tiers/1/up_to",
+            json!("1000"),
+            "/components/1/price/tiers/1/up_to",
+            "last_tier_must_be_open",
+        ),
+        ("/components/1/price/tiers", falling, "/components/1/price/tiers/1/up_to", "tiers_must_rise"),
         ("/components/1/price/colour", json!("red"), "/components/1/price/colour", "unknown_field"),
         ("/components/1/measure", json!("miles"), "/components/1/measure", "must_be_known_measure"),
         ("/components/1/key", json!("base"), "/components/1/key", "must_be_unique"),

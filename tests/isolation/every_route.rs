@@ -91,6 +91,39 @@ const ALONE: [(&str, &str, For); 36] = [
     ("GET", "/portal/prices", For::Customer),
 ];
 
+/// The API: every address that asks for a key.
+pub const API: [(&str, &str); 29] = [
+    ("GET", "/v1/plans"),
+    ("POST", "/v1/plans"),
+    ("GET", "/v1/add-ons"),
+    ("POST", "/v1/add-ons"),
+    ("GET", "/v1/plans/{plan_id}"),
+    ("GET", "/v1/plans/{plan_id}/versions"),
+    ("POST", "/v1/plans/{plan_id}/versions"),
+    ("POST", "/v1/plans/{plan_id}/archival"),
+    ("GET", "/v1/customers"),
+    ("POST", "/v1/customers"),
+    ("GET", "/v1/customers/{customer_id}"),
+    ("PATCH", "/v1/customers/{customer_id}"),
+    ("GET", "/v1/customers/{customer_id}/wallet"),
+    ("GET", "/v1/subscriptions"),
+    ("POST", "/v1/subscriptions"),
+    ("GET", "/v1/subscriptions/{subscription_id}"),
+    ("GET", "/v1/subscriptions/{subscription_id}/changes"),
+    ("POST", "/v1/subscriptions/{subscription_id}/changes"),
+    ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
+    ("GET", "/v1/meters"),
+    ("GET", "/v1/usage"),
+    ("GET", "/v1/usage/hours"),
+    ("GET", "/v1/invoices"),
+    ("GET", "/v1/invoices/{document_id}"),
+    ("GET", "/v1/invoices/{document_id}/lines"),
+    ("GET", "/v1/invoices/{document_id}/pdf"),
+    ("GET", "/v1/calls"),
+    ("GET", "/v1/calls/{call_id}"),
+    ("GET", "/v1/openapi.json"),
+];
+
 /// Method, path and for whom.
 pub fn all() -> BTreeSet<(String, String, For)> {
     let row = |method: &str, path: String, whom| (method.to_owned(), path, whom);

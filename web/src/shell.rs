@@ -314,16 +314,12 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
         (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
     let (agents, runs, ledger, account) = (audience.agents(), audience.runs(), audience.ledger(), audience.account());
     let keys = audience.api_keys();
-    let first = group("", section, &[(Section::Home, "home", "Today", &home)]);
-    let watch = group(
-        "",
-        section,
-        &[
-            (Section::Home, "home", "Today", &home),
-            (Section::Live, "phone-call", "Live", &live),
-            (Section::Calls, "list-details", "Calls", &calls),
-        ],
-    );
+    let watch = [
+        (Section::Home, "home", "Today", home.as_str()),
+        (Section::Live, "phone-call", "Live", live.as_str()),
+        (Section::Calls, "list-details", "Calls", calls.as_str()),
+    ];
+    let watch = group("", section, if audience == Audience::Tenant { &watch } else { &watch[..1] });
     let sell = group(
         "Sell",
         section,
@@ -345,13 +341,14 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
         &[(Section::Runs, "player-play", "Invoice runs", &runs), (Section::Ledger, "scale", "Ledger", &ledger)],
     );
     let people = group("Run", section, &[(Section::Agents, "headset", "Agents", &agents)]);
-    let keys = (Section::ApiKeys, "key", "API keys", keys.as_str());
-    let own =
-        group("Account", section, &[(Section::Account, "file-invoice", "Plan and bills", account.as_str()), keys]);
-    let settings = group("Settings", section, &[keys]);
+    let own = [
+        (Section::Account, "file-invoice", "Plan and bills", account.as_str()),
+        (Section::ApiKeys, "key", "API keys", keys.as_str()),
+    ];
+    // The operator has no seller, hence no bills.
+    let own = group("Account", section, if audience == Audience::Operator { &own[1..] } else { &own });
     let mut nav = match audience {
-        Audience::Operator => vec![first, sell, money, settings],
-        Audience::Reseller => vec![first, sell, money, own],
+        Audience::Operator | Audience::Reseller => vec![watch, sell, money, own],
         Audience::Tenant => vec![watch, sell, people, money, own],
     };
     if live_calls > 0 {

@@ -40,7 +40,7 @@ pub async fn create(member: Member, given: web::Form<Vec<(String, String)>>) -> 
     };
     let new = NewApiKey {
         name: field("name").to_owned(),
-        mode: api::key_mode(&member.site),
+        mode: api::key_mode(&member.site.host),
         scopes: scopes(field)?,
         expires_at,
         by: member.actor(),

@@ -92,7 +92,7 @@ const ALONE: [(&str, &str, For); 36] = [
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 29] = [
+pub const API: [(&str, &str); 31] = [
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -121,6 +121,8 @@ pub const API: [(&str, &str); 29] = [
     ("GET", "/v1/invoices/{document_id}/pdf"),
     ("GET", "/v1/calls"),
     ("GET", "/v1/calls/{call_id}"),
+    ("POST", "/v1/calculators/estimate"),
+    ("POST", "/v1/calculators/return"),
     ("GET", "/v1/openapi.json"),
 ];
 

@@ -37,6 +37,14 @@ pub fn from_query<T: DeserializeOwned>(query: &str) -> ApiResult<T> {
     serde_path_to_error::deserialize(serde_json::Value::Object(given)).map_err(refused)
 }
 
+/// Refuses an address with parameters where none are taken.
+pub fn must_have_no_query(query: &str) -> ApiResult<()> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Empty {}
+    from_query::<Empty>(query).map(|_| ())
+}
+
 fn refused(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     if error.inner().classify() != Category::Data {
         return malformed(error.inner());

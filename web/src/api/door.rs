@@ -62,28 +62,49 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
         content_type: text(request.headers(), header::CONTENT_TYPE).unwrap_or_default().to_owned(),
         body: read(request.headers(), payload).await?,
     };
-    let tx = app.db.tenant(client.tenant_id).await?;
     let once = once.map(|key| (key, RequestHash::of(route.method.as_str(), request.path(), &raw.body)));
+    let tx = app.db.tenant(client.tenant_id).await?;
+    let names = request.match_info().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let if_match = text(request.headers(), header::IF_MATCH).map(str::to_owned);
+    let ask = Ask { tx, client, app, site, now, names, if_match };
+    match within(route, &ask, &raw, once, id).await {
+        Ok(answer) => {
+            ask.tx.commit().await?;
+            Ok(answer)
+        }
+        // Given up at once, and not some time after the answer: whoever mends the request and tries again finds the key free.
+        Err(problem) => {
+            ask.tx.rollback().await?;
+            Err(problem)
+        }
+    }
+}
+
+/// What is done in the transaction: the claim of the key, the effect, the audit log, the kept answer. True with an answer that
+/// was kept before.
+async fn within(
+    route: &Route,
+    ask: &Ask,
+    raw: &Raw,
+    once: Option<(String, RequestHash)>,
+    id: &str,
+) -> ApiResult<(Written, bool)> {
     if let Some((key, hash)) = &once {
-        match tenant::claim_api_reply(&tx, key, hash, now).await? {
+        match tenant::claim_api_reply(&ask.tx, key, hash, ask.now).await? {
             Once::First => {}
             Once::Again(reply) => return Ok((again(reply), true)),
             Once::OtherRequest => return Err(other_request()),
             Once::InFlight => return Err(in_flight()),
         }
     }
-    let names = request.match_info().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let if_match = text(request.headers(), header::IF_MATCH).map(str::to_owned);
-    let ask = Ask { tx, client, app, site, now, names, if_match };
-    let written = (route.run)(&ask, &raw).await?;
+    let written = (route.run)(ask, raw).await?;
     if route.changes() {
-        write_down(route, &ask, &written, id).await?;
+        write_down(route, ask, &written, id).await?;
     }
     if let Some((key, hash)) = &once {
         let body = String::from_utf8(written.body.clone()).map_err(Problem::failed)?;
-        tenant::keep_api_reply(&ask.tx, key, hash, &ApiReply { status: written.status, body }, now).await?;
+        tenant::keep_api_reply(&ask.tx, key, hash, &ApiReply { status: written.status, body }, ask.now).await?;
     }
-    ask.tx.commit().await?;
     Ok((written, false))
 }
 

@@ -5,8 +5,10 @@
 //! Start at `route.rs`, then `door.rs`; the nouns stand beside them.
 
 mod body;
+mod calculators;
 mod calls;
 mod customers;
+mod documents;
 mod door;
 mod invoices;
 pub mod limit;
@@ -49,6 +51,7 @@ pub fn table() -> Vec<Route> {
         invoices::routes(),
         calls::routes(),
         wallets::routes(),
+        calculators::routes(),
     ]
     .into_iter()
     .flatten()

@@ -202,7 +202,8 @@ impl From<subscription::SubscriptionError> for Problem {
 
 impl From<pricing::DocumentError> for Problem {
     fn from(error: pricing::DocumentError) -> Self {
-        Self::invalid(error.pointer, error.rule.code(), error.rule.to_string())
+        let problem = Self::invalid(error.pointer, error.rule.code(), error.rule.to_string());
+        if error.found.is_empty() { problem } else { problem.with_value(error.found) }
     }
 }
 

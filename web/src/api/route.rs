@@ -93,7 +93,7 @@ pub struct Nothing;
 
 impl Input for Nothing {
     fn read(raw: &Raw) -> ApiResult<Self> {
-        must_have_no_query(raw)?;
+        body::must_have_no_query(&raw.query)?;
         // An empty object is what many clients send for nothing.
         if raw.body.iter().all(u8::is_ascii_whitespace) || raw.body[..] == b"{}"[..] {
             return Ok(Nothing);
@@ -125,7 +125,7 @@ pub struct Given<T>(pub T);
 
 impl<T: DeserializeOwned + ToSchema> Input for Given<T> {
     fn read(raw: &Raw) -> ApiResult<Self> {
-        must_have_no_query(raw)?;
+        body::must_have_no_query(&raw.query)?;
         body::must_be_json(&raw.content_type)?;
         body::from_json(&raw.body).map(Given)
     }
@@ -133,13 +133,6 @@ impl<T: DeserializeOwned + ToSchema> Input for Given<T> {
         let (body, schemas) = schema_of::<T>();
         Takes { body: Some(body), schemas, ..Takes::default() }
     }
-}
-
-fn must_have_no_query(raw: &Raw) -> ApiResult<()> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Empty {}
-    body::from_query::<Empty>(&raw.query).map(|_| ())
 }
 
 /// A reference to the type's schema, and every schema that it needs.

@@ -41,9 +41,9 @@ pub struct Term {
 /// The terms of a derivation, in the order of the sum.
 pub fn terms(explanation: &Explanation) -> Vec<Term> {
     let term = |step: &pricing::Step| Term {
-        title: step.title.clone(),
-        detail: step.detail.clone(),
-        calculation: step.calculation.clone(),
+        title: step.title(),
+        detail: step.detail(),
+        calculation: step.calculation(),
         amount: Number(step.amount),
     };
     explanation.steps.iter().map(term).collect()

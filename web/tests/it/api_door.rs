@@ -202,6 +202,10 @@ async fn a_refusal_stores_nothing_and_leaves_its_key_free() {
     assert_eq!(refused.field(), (422, "/name".into(), "must_not_be_empty".into()));
     let mended = nord.post("/v1/customers", "k-3", &json!({"name": "Dora", "billing": "prepaid"})).await;
     assert_eq!(mended.status, 201);
+    for turn in 0..20 {
+        let refused = nord.post("/v1/customers", "k-4", &json!({"name": turn, "billing": "prepaid"})).await;
+        assert_eq!(refused.status, 422, "at once, as often as one likes: {}", refused.text());
+    }
     let without = TestRequest::post().uri("/v1/customers").insert_header(("content-type", "application/json"));
     let without = nord.send(without.set_payload("{}")).await;
     assert_eq!(without.refusal(), (400, "idempotency_key_required".into()));

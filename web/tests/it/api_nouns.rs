@@ -175,6 +175,39 @@ async fn a_call_tells_its_price_and_its_invoice_the_same_sum() {
     }
 }
 
+#[actix_web::test]
+async fn calculators_answer_without_storing_anything() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    let nord = Machine::new(&pages, world.key(world.nord, &["quotes:read"]).await);
+    let question = |occupancy: &str, shrinkage: &str| {
+        json!({"currency": "EUR", "days": "21", "hours_per_day": "8", "margin_per_minute": "0.10", "calls_at_once": "10",
+               "occupancy": occupancy, "shrinkage": shrinkage})
+    };
+    // 21 x 8 x 60 x 0.10 x 10 = 10,080; x 0.714286 x 0.7 = 5,040
+    for (occupancy, shrinkage, margin) in [("1", "0", "10080.00"), ("0.714286", "0.3", "5040.00")] {
+        let found = nord.post("/v1/calculators/return", "", &question(occupancy, shrinkage)).await.json();
+        assert_eq!(found["margin"], json!({"amount": margin, "currency": "EUR"}));
+    }
+    let refused = nord.post("/v1/calculators/return", "", &question("1.2", "0")).await;
+    assert_eq!(refused.field(), (422, "/occupancy".into(), "must_be_share".into()));
+    assert_eq!(refused.json()["errors"][0]["value"], "1.2");
+    let mut arrivals = vec![json!(0); 168];
+    arrivals[9] = json!(200);
+    let mut forecast = json!({
+        "currency": "EUR", "time_zone": "Europe/Berlin", "week_of": "2026-03-02",
+        "hours": [{"days": ["mon"], "from": "09:00", "to": "10:00"}],
+        "channels": [{"channel": "phone", "per_hour_of_week": arrivals, "talk_seconds": "180", "target": "0.8", "within_seconds": "20"}],
+        "maximum_occupancy": "0.85", "shrinkage": "0.3", "cost_per_agent_hour": "18", "margin_percent": "30",
+    });
+    let found = nord.post("/v1/calculators/estimate", "", &forecast).await.json();
+    // 10 Erlang: 14 agents, 14 / 0.7 = 20 scheduled
+    assert_eq!((&found["week"][9]["agents"], &found["week"][9]["scheduled"]), (&json!(14), &json!(20)));
+    forecast["channels"][0]["target"] = json!("2");
+    let refused = nord.post("/v1/calculators/estimate", "", &forecast).await;
+    assert_eq!(refused.field(), (422, "/channels/0/target".into(), "must_be_share".into()));
+}
+
 fn terms() -> Value {
     json!({
         "currency": "EUR", "trial_days": 0,

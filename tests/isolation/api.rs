@@ -59,6 +59,8 @@ fn body(method: &str, path: &str) -> Option<Value> {
             Some(json!({"customer": "{customer_id}", "plan_version": "{plan_version_id}"}))
         }
         ("POST", "/v1/subscriptions/{subscription_id}/changes") => Some(json!({"kind": "seats", "seats": 7})),
+        ("POST", "/v1/coupons") => Some(json!({"code": "STRANGER", "name": "A stranger", "percent_off": "100"})),
+        ("POST", "/v1/subscriptions/{subscription_id}/coupons") => Some(json!({"code": "STRANGER"})),
         _ => Some(json!({})),
     }
 }
@@ -94,6 +96,7 @@ async fn ids_of(machine: &Machine) -> Ids {
     }
     // Nothing was changed in the demo world: an id of nobody's, of the right kind.
     ids.insert("change_id", db::ChangeId::new().to_string());
+    ids.insert("coupon_id", db::CouponId::new().to_string());
     ids
 }
 
@@ -112,7 +115,7 @@ async fn world() -> World {
         books.push((slug, machine, ids));
     }
     let kinds: BTreeSet<_> = books.iter().flat_map(|(_, _, ids)| ids.keys()).collect();
-    assert_eq!(kinds.len(), 7, "the demo world has rows of every kind: {kinds:?}");
+    assert_eq!(kinds.len(), 8, "the demo world has rows of every kind: {kinds:?}");
     World { program, books }
 }
 

@@ -92,12 +92,23 @@ const ALONE: [(&str, &str, For); 36] = [
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 31] = [
+pub const API: [(&str, &str); 42] = [
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
     ("POST", "/v1/add-ons"),
     ("GET", "/v1/plans/{plan_id}"),
+    ("PATCH", "/v1/plans/{plan_id}"),
+    ("GET", "/v1/plans/{plan_id}/draft"),
+    ("PUT", "/v1/plans/{plan_id}/draft"),
+    ("DELETE", "/v1/plans/{plan_id}/draft"),
+    ("POST", "/v1/plans/{plan_id}/publication"),
+    ("GET", "/v1/coupons"),
+    ("POST", "/v1/coupons"),
+    ("GET", "/v1/coupons/{coupon_id}"),
+    ("POST", "/v1/coupons/{coupon_id}/archival"),
+    ("POST", "/v1/subscriptions/{subscription_id}/coupons"),
+    ("DELETE", "/v1/subscriptions/{subscription_id}/coupons/{coupon_id}"),
     ("GET", "/v1/plans/{plan_id}/versions"),
     ("POST", "/v1/plans/{plan_id}/versions"),
     ("POST", "/v1/plans/{plan_id}/archival"),

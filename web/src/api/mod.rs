@@ -7,9 +7,11 @@
 mod body;
 mod calculators;
 mod calls;
+mod coupons;
 mod customers;
 mod documents;
 mod door;
+mod drafts;
 mod invoices;
 pub mod limit;
 mod list;
@@ -45,6 +47,8 @@ pub const DOCUMENT: &str = "/v1/openapi.json";
 pub fn table() -> Vec<Route> {
     [
         plans::routes(),
+        drafts::routes(),
+        coupons::routes(),
         customers::routes(),
         subscriptions::routes(),
         usage::routes(),

@@ -1,13 +1,14 @@
 //! Plans and add-ons: what is sold by subscription, and the terms of each version. A version never changes.
 
+use super::documents::Document;
 use super::list::List;
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Created, Given, Nothing, One, Route, Shown, get, post};
-use super::terms::{Terms, terms_pointer};
+use super::route::{Ask, Created, Given, Nothing, One, Route, Shown, get, patch, post};
+use super::shapes;
+use super::terms::{Terms, checked, own_meters, written};
 use chrono::{DateTime, Utc};
-use db::PlanId;
+use db::{PlanId, PlanVersionId};
 use serde::{Deserialize, Serialize};
-use subscription::Measure;
 use tenant::ScopeGroup;
 use utoipa::ToSchema;
 
@@ -19,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/add-ons", group, "List add-ons by code", add_ons),
         post("/v1/add-ons", group, "Put an add-on into the catalogue", create_add_on),
         get("/v1/plans/{plan_id}", group, "Read a plan or an add-on with its newest version", plan),
+        patch("/v1/plans/{plan_id}", group, "Give it another name or description", rename),
         get("/v1/plans/{plan_id}/versions", group, "List its versions, the newest first", versions),
         post("/v1/plans/{plan_id}/versions", group, "Publish its next version", publish),
         post("/v1/plans/{plan_id}/archival", group, "Sell it no longer; who has it keeps it", archive),
@@ -36,7 +38,11 @@ struct Plan {
     code: String,
     name: String,
     description: String,
+    #[schema(schema_with = shapes::plan_state)]
+    state: &'static str,
     archived_at: Option<DateTime<Utc>>,
+    /// Since when its unpublished next version is as it is.
+    draft_edited_at: Option<DateTime<Utc>>,
     /// Null until a version is published.
     newest_version: Option<PlanVersion>,
 }
@@ -50,7 +56,7 @@ impl Shown for Plan {
 /// The terms of a plan as they were published.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PlanVersion)]
-struct PlanVersion {
+pub struct PlanVersion {
     #[schema(example = "plan_version")]
     object: &'static str,
     id: String,
@@ -75,20 +81,23 @@ impl From<subscription::PlanVersion> for PlanVersion {
             plan: of.plan_id.to_string(),
             version: of.version,
             published_at: of.published_at,
-            terms: of.into(),
+            terms: written(&of),
         }
     }
 }
 
 impl From<subscription::Plan> for Plan {
     fn from(of: subscription::Plan) -> Self {
+        let state = of.state().as_str();
         Self {
             object: if of.is_add_on { "add_on" } else { "plan" },
             id: of.id.to_string(),
             code: of.code,
             name: of.name,
             description: of.description,
+            state,
             archived_at: of.archived_at,
+            draft_edited_at: of.draft_edited_at,
             newest_version: of.newest.map(PlanVersion::from),
         }
     }
@@ -147,24 +156,35 @@ async fn create(ask: &Ask, given: Creation, is_add_on: bool) -> ApiResult<Create
     Ok(Created(find(ask, id).await?))
 }
 
-async fn publish(ask: &Ask, Given(terms): Given<Terms>) -> ApiResult<Created<PlanVersion>> {
+async fn publish(ask: &Ask, Document(terms): Document<Terms>) -> ApiResult<Created<PlanVersion>> {
     let id = ask.id("plan_id")?;
     find(ask, id).await?;
-    let keys = terms.keys();
-    let new = terms.read()?;
-    let own_meters = own_meters(ask).await?;
-    let published = subscription::publish_version_measuring(&ask.tx, id, &new, &own_meters, ask.now).await;
-    let version = published.map_err(|error| terms_pointer(error.into(), &keys))?;
-    let version = subscription::plan_version(&ask.tx, version).await?.ok_or_else(Problem::not_found)?;
-    Ok(Created(version.into()))
+    let new = checked(ask, &terms).await?;
+    let published =
+        subscription::publish_version_measuring(&ask.tx, id, &new, &own_meters(ask).await?, ask.now).await?;
+    Ok(Created(version(ask, published).await?))
 }
 
-/// The book's meters, by which components may charge.
-async fn own_meters(ask: &Ask) -> ApiResult<Vec<Measure>> {
-    let meters = usage_metering::meters(&ask.tx).await?;
-    let measure =
-        |meter: usage_metering::Meter| Measure { code: meter.code, dimensions: meter.dimensions.into_iter().collect() };
-    Ok(meters.into_iter().map(measure).collect())
+/// A published version.
+pub async fn version(ask: &Ask, id: PlanVersionId) -> ApiResult<PlanVersion> {
+    Ok(subscription::plan_version(&ask.tx, id).await?.ok_or_else(Problem::not_found)?.into())
+}
+
+/// What is to be another; what is left out stays. The code never changes, and terms by another version.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PlanChange {
+    name: Option<String>,
+    description: Option<String>,
+}
+
+async fn rename(ask: &Ask, Given(given): Given<PlanChange>) -> ApiResult<One<Plan>> {
+    let id = ask.id("plan_id")?;
+    let is = find(ask, id).await?;
+    ask.must_match(&is)?;
+    let (name, description) = (given.name.unwrap_or(is.name), given.description.unwrap_or(is.description));
+    subscription::rename_plan(&ask.tx, id, &name, &description).await?;
+    Ok(One(find(ask, id).await?))
 }
 
 async fn archive(ask: &Ask, _: Nothing) -> ApiResult<One<Plan>> {

@@ -64,10 +64,7 @@ macro_rules! words {
 words! {
     billing = subscription::Billing::ALL.iter().map(|word| word.as_str());
     tax_treatment = subscription::TaxTreatment::ALL.iter().map(|word| word.as_str());
-    component_kind = subscription::ComponentKind::ALL.iter().map(|word| word.as_str());
-    billed = subscription::Billed::ALL.iter().map(|word| word.as_str());
-    trial_end = subscription::TrialEnd::ALL.iter().map(|word| word.as_str());
-    late_usage = subscription::LateUsage::ALL.iter().map(|word| word.as_str());
+    plan_state = subscription::PlanState::ALL.iter().map(|word| word.as_str());
     subscription_status = subscription::SubscriptionStatus::ALL.iter().map(|word| word.as_str());
     ended_by = subscription::EndedBy::ALL.iter().map(|word| word.as_str());
     change_kind = subscription::ChangeKind::ALL.iter().map(|word| word.as_str());

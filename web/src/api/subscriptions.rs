@@ -157,7 +157,8 @@ async fn subscriptions(ask: &Ask, Asked(asked): Asked<ListAsked>) -> ApiResult<L
     Ok(List::whole(shown.collect::<ApiResult<_>>()?))
 }
 
-async fn find(ask: &Ask, id: SubscriptionId) -> ApiResult<History> {
+/// The subscription, or 404.
+pub async fn find(ask: &Ask, id: SubscriptionId) -> ApiResult<History> {
     subscription::history(&ask.tx, id).await?.ok_or_else(Problem::not_found)
 }
 

@@ -20,6 +20,7 @@ fn filled(route: &Route) -> String {
         let text = match name {
             "call_id" => db::CallId::from_uuid(id).to_string(),
             "change_id" => db::ChangeId::from_uuid(id).to_string(),
+            "coupon_id" => db::CouponId::from_uuid(id).to_string(),
             "customer_id" => db::CustomerId::from_uuid(id).to_string(),
             "document_id" => db::DocumentId::from_uuid(id).to_string(),
             "plan_id" => db::PlanId::from_uuid(id).to_string(),

@@ -286,7 +286,7 @@ async fn terms_that_break_a_rule_are_refused_whole_and_point_to_the_place() {
         ("/commitment", json!({"amount": "5", "currency": "USD"}), "/commitment", "currency_must_match"),
         ("/term_discount_percent", json!("-1"), "/term_discount_percent", "must_not_be_negative"),
         ("/term_discount_percent", json!("101"), "/term_discount_percent", "must_not_exceed_whole"),
-        ("/loyalty", json!([{"after_months": 12}]), "/loyalty/0", "one_reward"),
+        ("/loyalty", json!([{"after_months": 12}]), "/loyalty/0/reward", "must_be_written"),
     ] {
         let mut body = terms();
         let (parent, name) = place.rsplit_once('/').unwrap();

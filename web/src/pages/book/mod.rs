@@ -21,7 +21,7 @@ mod numbers;
 mod payment;
 mod plan;
 mod plans;
-mod prices;
+pub(super) mod prices;
 mod run;
 mod runs;
 mod subscribed;

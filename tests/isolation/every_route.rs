@@ -17,10 +17,12 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 24] = [
+const EVERY_BOOK: [(&str, &str); 26] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
+    ("GET", "/customers/new"),
+    ("POST", "/customers"),
     ("GET", "/customers/{customer_id}"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),

@@ -18,6 +18,7 @@ pub mod extract;
 pub mod format;
 pub mod host;
 pub mod pages;
+pub mod read;
 pub mod refusal;
 pub mod security;
 pub mod server;

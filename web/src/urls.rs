@@ -58,6 +58,10 @@ impl Audience {
     pub fn customer(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}"))
     }
+    /// The form of a customer to be; POST goes to the list.
+    pub fn customer_new(self) -> String {
+        self.at("customers/new")
+    }
     /// GET shows the form and its preview, POST records.
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))

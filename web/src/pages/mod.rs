@@ -7,6 +7,7 @@ pub mod assets;
 pub mod book;
 pub mod desk;
 pub mod door;
+pub mod form;
 pub mod health;
 pub mod phone;
 pub mod portal;

@@ -7,6 +7,8 @@ pub mod catalogue;
 pub mod customers;
 pub mod desk;
 pub mod door;
+pub mod fields;
+pub mod form;
 pub mod invoices;
 pub mod parts;
 pub mod portal;

@@ -2,6 +2,7 @@
 
 mod book;
 mod browser;
+mod customers;
 mod desk;
 mod door;
 mod forgery;

@@ -16,6 +16,7 @@ mod ledger;
 mod lines;
 mod live;
 mod needs;
+mod new_customer;
 mod numbers;
 mod payment;
 mod plan;
@@ -49,6 +50,8 @@ pub fn routes() -> Vec<Entry> {
         book_get(tenant, "calls/{call_id}", call::call),
         book_post(tenant, "calls/{call_id}/end", live::end),
         book_get(all, "customers", customers::customers),
+        book_get(all, "customers/new", new_customer::form),
+        book_post(all, "customers", new_customer::create),
         book_get(all, "customers/{customer_id}", customer::customer),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),

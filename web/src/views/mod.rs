@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod customers;
 pub mod desk;
 pub mod door;
+pub mod fields;
 pub mod invoices;
 pub mod parts;
 pub mod portal;

@@ -22,6 +22,7 @@ pub mod read;
 pub mod refusal;
 pub mod security;
 pub mod server;
+pub mod sheet;
 pub mod shell;
 pub mod sse;
 pub mod urls;

@@ -20,6 +20,7 @@ pub mod host;
 pub mod pages;
 pub mod read;
 pub mod refusal;
+pub mod rules;
 pub mod security;
 pub mod server;
 pub mod sheet;

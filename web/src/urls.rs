@@ -147,6 +147,12 @@ impl Audience {
     }
 }
 
+/// The rate estimator; its query holds the figures.
+pub const ESTIMATE: &str = "/estimate";
+pub const ESTIMATE_CSV: &str = "/estimate/csv";
+/// The return calculator.
+pub const RETURN: &str = "/roi";
+
 pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";
 pub const THEME_CHOICE: &str = "/preferences/theme";

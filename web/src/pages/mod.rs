@@ -11,6 +11,7 @@ pub mod form;
 pub mod health;
 pub mod phone;
 pub mod portal;
+pub mod public;
 
 use crate::error::PageError;
 use crate::host::Sites;
@@ -106,6 +107,7 @@ pub fn table() -> Vec<Entry> {
         assets::routes(),
         phone::routes(),
         door::routes(),
+        public::routes(),
         desk::routes(),
         portal::routes(),
         book::routes(),

@@ -12,6 +12,7 @@ pub mod form;
 pub mod invoices;
 pub mod parts;
 pub mod portal;
+pub mod public;
 pub mod runs;
 pub mod table;
 pub mod ui;

@@ -62,8 +62,8 @@
       twist.setAttribute("aria-expanded", String(!row.hidden));
       twist.closest("tr")?.classList.toggle("open", !row.hidden);
     }
-    const copy = e.target.closest("[data-copy]");
-    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => {
+    const copy = e.target.closest("[data-copy], [data-copy-address]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy ?? new URL(copy.dataset.copyAddress, location.href).href).then(() => {
       const label = copy.getAttribute("aria-label");
       copy.setAttribute("aria-label", "Copied");
       copy.classList.add("done");

@@ -8,12 +8,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{PlanId, TenantTx};
 use money::Decimal;
 use std::collections::{BTreeMap, HashMap};
-use subscription::{Attached, Component, ComponentKind, Subscription};
+use subscription::{Component, ComponentKind, History, PlanVersion, Subscription, SubscriptionStatus};
 use usage_metering::{Aggregate, UsageQuery};
 
 /// A subscription as it stands.
 pub struct Subscribed {
     pub subscription: Subscription,
+    pub status: SubscriptionStatus,
     /// The plan, then its add-ons that hold now.
     pub names: Vec<(PlanId, String, u32)>,
     /// The running period, `[starts, ends)`; `None` before it begins and after it ended.
@@ -27,23 +28,23 @@ pub async fn subscribed(tx: &TenantTx, customer_id: db::CustomerId, now: DateTim
     let subscriptions = subscription::subscriptions_of(tx, customer_id).await?;
     let plans: HashMap<PlanId, String> =
         subscription::plans(tx).await?.into_iter().map(|plan| (plan.id, plan.name)).collect();
-    let attached = subscription::attached_to_many(tx, &subscriptions).await?;
     let mut all = Vec::with_capacity(subscriptions.len());
-    for (subscription, attached) in subscriptions.into_iter().zip(attached) {
-        let holding: Vec<Attached> =
-            attached.into_iter().enumerate().filter(|(at, a)| *at == 0 || a.holds(now)).map(|(_, a)| a).collect();
-        let name = |version: &subscription::PlanVersion| {
-            plans.get(&version.plan_id).cloned().unwrap_or_else(|| "A plan".into())
-        };
-        let names = holding.iter().map(|a| (a.version.plan_id, name(&a.version), a.version.version)).collect();
-        let running = if subscription.in_service_at(now) { Some(running(&subscription, now)?) } else { None };
-        let components: Vec<&Component> = holding.iter().flat_map(|a| &a.version.components).collect();
+    for history in subscription::histories(tx, &subscriptions).await? {
+        let plan = history.plan_at(now);
+        let add_ons = history.attached.iter().filter(|a| a.is_add_on && a.holds(now)).map(|a| &a.version);
+        let holding: Vec<&PlanVersion> = std::iter::once(plan).chain(add_ons).collect();
+        let name = |version: &PlanVersion| plans.get(&version.plan_id).cloned().unwrap_or_else(|| "A plan".into());
+        let names = holding.iter().map(|version| (version.plan_id, name(version), version.version)).collect();
+        let subscription = &history.subscription;
+        let running = if subscription.in_service_at(now) { Some(running(subscription, now)?) } else { None };
+        let components: Vec<&Component> = holding.iter().flat_map(|version| &version.components).collect();
         let so_far = match running {
-            Some((from, _, _)) => used(tx, &subscription, &components, from, now).await?,
+            Some((from, _, _)) => used(tx, &history, &components, from, now).await?,
             None => Vec::new(),
         };
         all.push(Subscribed {
-            subscription,
+            status: history.status_at(now),
+            subscription: history.subscription,
             names,
             period_on: running.map(|(_, from_on, until_on)| (from_on, until_on)),
             so_far,
@@ -64,7 +65,7 @@ fn running(subscription: &Subscription, now: DateTime<Utc>) -> PageResult<(DateT
 
 async fn used(
     tx: &TenantTx,
-    subscription: &Subscription,
+    history: &History,
     components: &[&Component],
     from: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -75,7 +76,7 @@ async fn used(
         match counted(component) {
             Some((meter, aggregate, _)) => {
                 let filter = component.filter.clone();
-                let customer_id = subscription.customer_id;
+                let customer_id = history.subscription.customer_id;
                 queries.push((
                     UsageQuery { customer_id, subscription_id: None, meter: meter.to_owned(), filter, from, to: now },
                     aggregate,
@@ -83,7 +84,7 @@ async fn used(
                 words.push(None);
             }
             None if component.kind == ComponentKind::Seat => {
-                words.push(Some(format::counted(subscription.seats.into(), "seat", "seats")));
+                words.push(Some(format::counted(history.seats_at(now).into(), "seat", "seats")));
             }
             None => {}
         }
@@ -129,7 +130,7 @@ fn told(component: &Component, quantity: Decimal) -> String {
 }
 
 /// The subscriptions as rows; `plan_href` leads to a plan where the reader may see it.
-pub fn table(subscribed: &[Subscribed], plan_href: impl Fn(PlanId) -> Option<String>, now: DateTime<Utc>) -> Table {
+pub fn table(subscribed: &[Subscribed], plan_href: impl Fn(PlanId) -> Option<String>) -> Table {
     let columns = vec![
         Column::text("Plan"),
         Column::text("Running period").full(),
@@ -157,7 +158,7 @@ pub fn table(subscribed: &[Subscribed], plan_href: impl Fn(PlanId) -> Option<Str
             Cell::text(subscribed.period_on.map_or_else(|| "none".to_owned(), |(from, until)| period(from, until)))
                 .sub(until.unwrap_or_default()),
             Cell::text(subscribed.so_far.join(", ")),
-            Cell::none().with(words::subscription_status(subscribed.subscription.status_at(now))),
+            Cell::none().with(words::subscription_status(subscribed.status)),
         ]);
     }
     table

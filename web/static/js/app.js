@@ -64,10 +64,13 @@
     }
     const copy = e.target.closest("[data-copy], [data-copy-address]");
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy ?? new URL(copy.dataset.copyAddress, location.href).href).then(() => {
-      const label = copy.getAttribute("aria-label");
-      copy.setAttribute("aria-label", "Copied");
+      // A button with a word says it in the word, one with a drawing to the ear.
+      const word = copy.querySelector("[data-said]");
+      const label = word ? word.textContent : copy.getAttribute("aria-label");
+      const say = (text) => (word ? (word.textContent = text) : copy.setAttribute("aria-label", text));
+      say(word?.dataset.said || "Copied");
       copy.classList.add("done");
-      setTimeout(() => { copy.setAttribute("aria-label", label); copy.classList.remove("done"); }, 2000);
+      setTimeout(() => { say(label); copy.classList.remove("done"); }, 2000);
     });
     const why = e.target.closest("[data-why]");
     if (why) {

@@ -297,17 +297,18 @@ fn first_sentence(estimate: &Estimate) -> String {
     )
 }
 
-/// Where models change places within twice the volume; the nearest first ones.
+/// Where the drawn models change places within twice the volume.
 fn break_evens(estimate: &Estimate) -> Vec<String> {
     let most = estimate.curve.last().map_or(Decimal::MAX, |point| point.events);
+    let is_drawn = |model: ModelKind| DRAWN.iter().any(|(drawn, _)| *drawn == model);
     estimate
         .break_evens
         .iter()
-        .filter(|meeting| meeting.events <= most)
+        .filter(|meeting| meeting.events <= most && is_drawn(meeting.below) && is_drawn(meeting.above))
         .take(6)
         .map(|meeting| {
             format!(
-                "{}: {} below, {} above",
+                "At about {} events: below it {} is cheaper for the client, above it {}.",
                 whole(meeting.events),
                 model_name(meeting.below),
                 model_name(meeting.above)

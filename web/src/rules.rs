@@ -23,7 +23,7 @@ pub fn of_pricing(rule: &PricingError) -> String {
         E::TiersMustRise => "Must be above the end of the tier before.",
         E::LastTierMustBeOpen => "The last tier must have no end.",
         E::OnlyLastTierIsOpen => "Must not be empty: only the last tier has no end.",
-        E::MinimumMustNotExceedMaximum => "Must not be above what is charged at most.",
+        E::MinimumMustNotExceedMaximum => "Must not be below what is charged at least.",
         other => return sentence(&other.to_string()),
     };
     words.to_owned()

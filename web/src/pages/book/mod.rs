@@ -20,6 +20,7 @@ mod new_customer;
 mod numbers;
 mod payment;
 mod plan;
+mod plan_edit;
 mod plans;
 mod prices;
 mod run;

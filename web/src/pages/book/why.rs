@@ -104,9 +104,9 @@ fn what_it_costs(explanation: &CallExplanation, charge: Option<Money>, currency:
     let steps = &explanation.sum.steps;
     let last = steps.len().saturating_sub(1);
     let reason = |(index, step): (usize, &Step)| {
-        let reason = Reason::new(&step.title, bare(step.amount, Some(currency)))
-            .calculation(&step.calculation)
-            .note(&step.detail);
+        let reason = Reason::new(step.title(), bare(step.amount, Some(currency)))
+            .calculation(step.calculation())
+            .note(step.detail());
         if index == last && last > 0 { reason.sum() } else { reason }
     };
     let reasons = steps.iter().enumerate().map(reason).collect();
@@ -142,17 +142,17 @@ fn bare(amount: Decimal, currency: Option<Currency>) -> String {
 mod tests {
     use super::*;
     use db::TariffId;
-    use pricing::Explanation;
+    use pricing::{Explanation, Per, Rule};
 
     #[test]
     fn the_steps_of_a_tariff_call_end_in_its_charge_and_its_tax() {
-        let step = |title: &str, calculation: &str, amount: &str| {
-            Step::new(title, amount.parse().unwrap()).calculated(calculation)
-        };
+        let half: Decimal = "0.50".parse().unwrap();
+        let minutes =
+            Rule::Stretch { from_second: 0, seconds: 1200, times: 1, rate: half, per: Per::Minute, band: None };
         let steps = vec![
-            step("Connection", "1 × 5.00", "5"),
-            step("First 20 minutes", "20.0 × 0.50", "10"),
-            step("Total", "", "15"),
+            Step::new(Rule::Connection, Decimal::from(5)),
+            Step::new(minutes, Decimal::from(10)),
+            Step::new(Rule::TOTAL, Decimal::from(15)),
         ];
         let charge = Money::parse("15", Currency::EUR).unwrap();
         let explanation = CallExplanation {
@@ -166,7 +166,7 @@ mod tests {
             },
             metered_seconds: 1195,
             billed_seconds: 1200,
-            sum: Explanation { steps },
+            sum: Explanation::of(steps),
             rounded_to: "micros".into(),
             discounts: Vec::new(),
             tax: None,

@@ -72,6 +72,10 @@ impl Audience {
     pub fn plan(self, id: impl Display) -> String {
         self.at(format_args!("plans/{id}"))
     }
+    /// The next version while it is written.
+    pub fn plan_draft(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft"))
+    }
     pub fn numbers(self) -> String {
         self.at("numbers")
     }

@@ -5,7 +5,7 @@ use crate::content::LineGroup;
 use crate::error::Result;
 use crate::rate::{Factor, Quantities, Rateable, rate};
 use money::{Currency, Decimal, Money};
-use pricing::{Explanation, Model, Price, Segment, Step, discount, true_up};
+use pricing::{Discount, Explanation, Model, Price, Rule, Segment, Step, discount, true_up};
 use std::collections::BTreeMap;
 use subscription::{Component, ComponentKind, NewPlanVersion};
 
@@ -125,10 +125,12 @@ fn below_minimum(component: &Component, line: &SampleLine, currency: Currency) -
         return Ok(None);
     }
     let steps = vec![
-        Step::new("Agreed minimum", promised.as_decimal())
-            .because(format!("{} units", component.minimum_quantity.normalize())),
-        Step::new("Used", -line.amount.as_decimal()).because(format!("{} units", line.quantity.normalize())),
-        Step::new("Total", amount.as_decimal()),
+        Step {
+            part: format!("{} units", component.minimum_quantity.normalize()),
+            ..Step::new(Rule::Commitment { days: 1, of_days: 1 }, promised.as_decimal())
+        },
+        Step::new(Rule::Usage, -line.amount.as_decimal()),
+        Step::new(Rule::TOTAL, amount.as_decimal()),
     ];
     Ok(Some(added(format!("Minimum of {}", component.name), LineGroup::Commitment, amount, steps)))
 }
@@ -156,9 +158,9 @@ fn committed(terms: &NewPlanVersion, lines: &[SampleLine]) -> Result<Option<Samp
         return Ok(None);
     }
     let steps = vec![
-        Step::new("Agreed minimum", terms.commitment.as_decimal()),
-        Step::new("Usage", -usage.as_decimal()),
-        Step::new("Total", missing.as_decimal()),
+        Step::new(Rule::Commitment { days: 1, of_days: 1 }, terms.commitment.as_decimal()),
+        Step::new(Rule::Usage, -usage.as_decimal()),
+        Step::new(Rule::TrueUp, missing.as_decimal()),
     ];
     Ok(Some(added("Up to the agreed minimum".into(), LineGroup::Commitment, missing, steps)))
 }
@@ -172,9 +174,8 @@ fn capped(terms: &NewPlanVersion, lines: &[SampleLine]) -> Result<Option<SampleL
     }
     let off = cap.checked_sub(whole)?;
     let steps = vec![
-        Step::new("At most", cap.as_decimal()),
-        Step::new("Before", -whole.as_decimal()),
-        Step::new("Total", off.as_decimal()),
+        Step::new(Rule::FeeCap { instead_of: whole.as_decimal() }, cap.as_decimal()),
+        Step::new(Rule::Difference, off.as_decimal()),
     ];
     Ok(Some(added("Above the cap".into(), LineGroup::Discounts, off, steps)))
 }
@@ -187,15 +188,13 @@ fn discounted(terms: &NewPlanVersion, recurring: &[Money]) -> Result<Option<Samp
     }
     let base = Money::sum(terms.currency, recurring.iter().copied())?;
     let off = discount(recurring, &[percent], &[], Money::zero(terms.currency))?.discount.checked_neg()?;
-    let steps = vec![
-        Step::new("Recurring", off.as_decimal()).calculated(format!("{} × −{percent}", base.format_plain())),
-        Step::new("Total", off.as_decimal()),
-    ];
+    let rule = Rule::PercentOff { kind: Discount::Term, percent, of: base.as_decimal() };
+    let steps = vec![Step::new(rule, off.as_decimal()), Step::new(Rule::TOTAL, off.as_decimal())];
     Ok(Some(added("Term discount".into(), LineGroup::Discounts, off, steps)))
 }
 
 fn added(name: String, group: LineGroup, amount: Money, steps: Vec<Step>) -> SampleLine {
-    let (key, quantity, explanation) = (String::new(), Decimal::ONE, Explanation { steps });
+    let (key, quantity, explanation) = (String::new(), Decimal::ONE, Explanation::of(steps));
     SampleLine { key, name, group, quantity, amount, explanation }
 }
 

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod form;
 pub mod invoices;
 pub mod parts;
+pub mod plan_edit;
 pub mod portal;
 pub mod public;
 pub mod runs;

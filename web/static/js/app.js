@@ -41,6 +41,23 @@
     document.addEventListener(failed, (e) => { if (e.target.matches?.("a.rt-twist")) location.href = e.target.href; });
   }
 
+  // ---- Forms that are asked for again: a choice presses the button that does it without a script; what stood open stays open.
+  document.addEventListener("change", (e) => {
+    const deed = e.target.dataset?.refreshes;
+    if (!deed || !e.target.form) return;
+    let button = [...e.target.form.querySelectorAll("button[name=do]")].find((b) => b.value === deed);
+    if (!button) {
+      button = e.target.form.querySelector("button[name=do][data-any]");
+      if (button) button.value = deed;
+    }
+    button?.click();
+  });
+  let open = null;
+  document.addEventListener("htmx:beforeSwap", (e) => { open = new Map([...e.detail.target.querySelectorAll("details[id]")].map((d) => [d.id, d.open])); });
+  document.addEventListener("htmx:load", (e) => {
+    for (const d of e.target.querySelectorAll?.("details[id]") || []) if (open?.get(d.id)) d.open = true;
+  });
+
   // ---- Theme
   document.addEventListener("submit", (e) => {
     if (!e.target.matches("form[data-theme-switch]")) return;

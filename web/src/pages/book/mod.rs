@@ -58,6 +58,8 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "customers/{customer_id}/payments", payment::record),
         book_get(all, "plans", plans::plans),
         book_get(all, "plans/{plan_id}", plan::plan),
+        book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
+        book_post(all, "plans/{plan_id}/draft", plan_edit::act),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
         book_get(all, "invoices", invoices::invoices),

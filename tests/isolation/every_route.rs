@@ -21,6 +21,8 @@ const EVERY_BOOK: [(&str, &str); 27] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
+    ("GET", "/customers/new"),
+    ("POST", "/customers"),
     ("GET", "/customers/{customer_id}"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),

@@ -215,7 +215,7 @@ impl From<payments::PaymentError> for PageError {
 }
 
 /// A rule as a sentence of a page: it begins large and ends with a full stop.
-fn sentence(rule: impl fmt::Display) -> String {
+pub(crate) fn sentence(rule: impl fmt::Display) -> String {
     let text = rule.to_string();
     let mut letters = text.chars();
     match letters.next() {

@@ -58,6 +58,10 @@ impl Audience {
     pub fn customer(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}"))
     }
+    /// The form of a customer to be; POST goes to the list.
+    pub fn customer_new(self) -> String {
+        self.at("customers/new")
+    }
     /// GET shows the form and its preview, POST records.
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
@@ -67,6 +71,10 @@ impl Audience {
     }
     pub fn plan(self, id: impl Display) -> String {
         self.at(format_args!("plans/{id}"))
+    }
+    /// The next version while it is written.
+    pub fn plan_draft(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft"))
     }
     pub fn numbers(self) -> String {
         self.at("numbers")
@@ -153,6 +161,11 @@ impl Audience {
 
 /// Where keys are made, as its pages call it.
 pub const API_KEYS_PLACE: &str = "API keys";
+/// The rate estimator; its query holds the figures.
+pub const ESTIMATE: &str = "/estimate";
+pub const ESTIMATE_CSV: &str = "/estimate/csv";
+/// The return calculator.
+pub const RETURN: &str = "/roi";
 
 pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";

@@ -6,6 +6,7 @@ mod api_keys;
 mod api_nouns;
 mod book;
 mod browser;
+mod customers;
 mod desk;
 mod door;
 mod forgery;

@@ -17,9 +17,11 @@ mod ledger;
 mod lines;
 mod live;
 mod needs;
+mod new_customer;
 mod numbers;
 mod payment;
 mod plan;
+mod plan_edit;
 mod plans;
 pub(super) mod prices;
 mod run;
@@ -50,11 +52,15 @@ pub fn routes() -> Vec<Entry> {
         book_get(tenant, "calls/{call_id}", call::call),
         book_post(tenant, "calls/{call_id}/end", live::end),
         book_get(all, "customers", customers::customers),
+        book_get(all, "customers/new", new_customer::form),
+        book_post(all, "customers", new_customer::create),
         book_get(all, "customers/{customer_id}", customer::customer),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
         book_get(all, "plans", plans::plans),
         book_get(all, "plans/{plan_id}", plan::plan),
+        book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
+        book_post(all, "plans/{plan_id}/draft", plan_edit::act),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
         book_get(all, "invoices", invoices::invoices),

@@ -66,6 +66,7 @@ async fn subscribed(world: &World) -> Result<Vec<CustomerId>> {
         measure: Some("minutes".to_owned()),
         filter: BTreeMap::new(),
         included: Decimal::ZERO,
+        minimum_quantity: Decimal::ZERO,
         price: pricing::Price::per_unit(Decimal::new(45, 2)),
         billed: Billed::InArrears,
     };

@@ -107,6 +107,7 @@ fn components() -> Vec<Component> {
         measure: measure.map(str::to_owned),
         filter: BTreeMap::new(),
         included: Decimal::ZERO,
+        minimum_quantity: Decimal::ZERO,
         price,
         billed: Billed::InArrears,
     };

@@ -218,10 +218,7 @@ pub(crate) struct Covering {
 pub(crate) async fn covering(tx: &TenantTx, call: &Model) -> Result<Covering> {
     let subscription_id = db::SubscriptionId::from_uuid(call.subscription_id.unwrap_or_default());
     let key = call.component_key.clone().unwrap_or_default();
-    let attached = match subscription::subscription(tx, subscription_id).await? {
-        Some(subscription) => subscription::attached(tx, &subscription).await?,
-        None => Vec::new(),
-    };
+    let attached = subscription::history(tx, subscription_id).await?.map_or_else(Vec::new, |history| history.attached);
     for attached in attached.into_iter().filter(|attached| attached.holds(call.started_at)) {
         let version = attached.version;
         let Some(component) = version.components.iter().find(|component| component.key == key) else { continue };

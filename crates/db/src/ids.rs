@@ -101,6 +101,14 @@ ids! {
     PlanVersionId = "pv";
     /// A customer on a plan version.
     SubscriptionId = "sub";
+    /// A change of a subscription.
+    ChangeId = "chg";
+    /// A coupon.
+    CouponId = "cpn";
+    /// A quote.
+    QuoteId = "quo";
+    /// A saved estimate.
+    EstimateId = "est";
     /// A wallet.
     WalletId = "wal";
     /// A ledger transaction.

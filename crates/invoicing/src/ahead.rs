@@ -40,7 +40,7 @@ impl Billing<'_> {
         let service = self.service_ahead(advance)?;
         // Wholly in the trial: nothing to bill, but billed.
         let factor = if component.is_recurring() { self.months_paid(advance)? } else { Factor::whole() };
-        let quantities = vec![(BTreeMap::new(), fixed_quantity(component, contract.subscription.seats))];
+        let quantities = vec![(BTreeMap::new(), fixed_quantity(component, contract.seats))];
         let segment = Segment::WHOLE;
         let rateable = Rateable {
             price: &component.price,

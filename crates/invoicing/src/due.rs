@@ -27,6 +27,8 @@ pub(crate) const TERM_DISCOUNT_ADVANCE: &str = "*term_discount_advance";
 /// A plan version that a subscription has or had, with the periods to look at.
 pub(crate) struct Contract {
     pub subscription: Subscription,
+    /// Assigned seats.
+    pub seats: u32,
     pub attached: Attached,
     /// All that have begun, in order.
     pub periods: Vec<ServicePeriod>,

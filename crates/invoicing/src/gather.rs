@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, TenantTx};
 use pricing::start_of_day;
 use std::collections::HashMap;
-use subscription::{Customer, attached_to_many, open_periods_of_many, subscriptions_of_many, topics_ever};
+use subscription::{Customer, histories, open_periods_of_many, subscriptions_of_many, topics_ever};
 
 /// One customer's part.
 pub(crate) struct Gathered {
@@ -84,17 +84,19 @@ async fn contracts(
     now: DateTime<Utc>,
 ) -> Result<HashMap<CustomerId, Vec<Contract>>> {
     let subscriptions = subscriptions_of_many(tx, ids).await?;
-    let attached = attached_to_many(tx, &subscriptions).await?;
+    let histories = histories(tx, &subscriptions).await?;
     let latest = untils.values().max().copied().unwrap_or(now);
     let periods = open_periods_of_many(tx, &subscriptions, latest, now).await?;
     let mut contracts: HashMap<CustomerId, Vec<Contract>> = HashMap::new();
-    for ((subscription, attached), periods) in subscriptions.into_iter().zip(attached).zip(periods) {
+    for (history, periods) in histories.into_iter().zip(periods) {
+        let subscription = &history.subscription;
         let until = untils[&subscription.customer_id];
         let periods: Vec<_> = periods.into_iter().filter(|period| period.starts_at < until).collect();
         let own = contracts.entry(subscription.customer_id).or_default();
-        own.extend(attached.into_iter().map(|attached| Contract {
+        own.extend(history.attached.iter().map(|attached| Contract {
             subscription: subscription.clone(),
-            attached,
+            seats: history.seats_at(attached.from),
+            attached: attached.clone(),
             periods: periods.clone(),
         }));
     }

@@ -70,7 +70,7 @@ impl Billing<'_> {
         }
         let quantities = match month.reads[index] {
             Some(read) => self.quantities[read].clone(),
-            None => vec![(BTreeMap::new(), fixed_quantity(component, contract.subscription.seats))],
+            None => vec![(BTreeMap::new(), fixed_quantity(component, contract.seats))],
         };
         let rateable = Rateable {
             price: &component.price,

@@ -1,9 +1,10 @@
 //! Customers of a book: callers, client companies, and child organisations.
 
 use crate::error::{Result, Rule, SubscriptionError, must, same_currency};
+use crate::life::{ServicePeriod, containing};
+use crate::rules;
 use crate::store::customers as store;
 use crate::words::{Billing, TaxTreatment};
-use crate::{period, rules};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, TenantId, TenantTx};
 use money::{Currency, Money};
@@ -251,6 +252,6 @@ pub async fn customer_events(tx: &TenantTx, customer_id: CustomerId, limit: u64)
 /// The monthly period of the customer's tariff calls that holds an instant: from its anchor day, in its zone.
 ///
 /// Position 0 begins on the anchor; an instant before it is refused by [`Rule::MustNotPrecedeStart`].
-pub fn billing_period_of_customer(customer: &Customer, at: DateTime<Utc>) -> Result<period::ServicePeriod> {
-    period::containing(customer.anchor_on, &customer.time_zone, at)
+pub fn billing_period_of_customer(customer: &Customer, at: DateTime<Utc>) -> Result<ServicePeriod> {
+    containing(customer.anchor_on, &customer.time_zone, at)
 }

@@ -119,6 +119,16 @@ entity! { plan_version = "plan_version" {
     pub commitment_micros: i64,
     pub features: Vec<String>,
     pub published_at: DateTimeUtc,
+    pub fee_cap_micros: Option<i64>,
+    pub trial_usage: String,
+    pub trial_usage_cap_micros: Option<i64>,
+    pub trial_end: String,
+    pub late_usage: String,
+    pub fixed_terms: Option<i32>,
+    pub loyalty: Json,
+    pub limits: Json,
+    pub seat_limit: Option<i32>,
+    pub sells_extra_seats: bool,
 }}
 
 entity! { component = "component" {
@@ -136,6 +146,7 @@ entity! { component = "component" {
     pub included: Decimal,
     pub price: Json,
     pub billed: String,
+    pub minimum_quantity: Decimal,
 }}
 
 entity! { subscription = "subscription" {
@@ -152,18 +163,56 @@ entity! { subscription = "subscription" {
     pub started_at: DateTimeUtc,
     pub trial_ends_at: Option<DateTimeUtc>,
     pub cancelled_at: Option<DateTimeUtc>,
+    pub ended_by: Option<String>,
+    pub past_due_since: Option<DateTimeUtc>,
 }}
 
-entity! { subscription_add_on = "subscription_add_on" {
+entity! { subscription_change = "subscription_change" {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
     pub subscription_id: Uuid,
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub plan_version_id: Uuid,
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub started_at: DateTimeUtc,
     pub customer_id: Uuid,
+    pub kind: String,
+    pub plan_version_id: Option<Uuid>,
+    pub seats: Option<i32>,
+    pub with_credit: Option<bool>,
+    pub effective_at: DateTimeUtc,
+    pub asked_at: DateTimeUtc,
+    pub asked_by: String,
+    pub billed_at: Option<DateTimeUtc>,
+    pub undone_at: Option<DateTimeUtc>,
+    pub undone_by: Option<String>,
+}}
+
+entity! { coupon = "coupon" {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub code: String,
+    pub name: String,
+    pub percent_off: Option<Decimal>,
+    pub amount_off_micros: Option<i64>,
+    pub currency: Option<String>,
+    pub periods: Option<i32>,
+    pub redemptions_max: Option<i32>,
+    pub redemptions: i32,
+    pub valid_until: Option<DateTimeUtc>,
+    pub created_at: DateTimeUtc,
+    pub archived_at: Option<DateTimeUtc>,
+}}
+
+entity! { coupon_redemption = "coupon_redemption" {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub coupon_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub subscription_id: Uuid,
+    pub customer_id: Uuid,
+    pub redeemed_at: DateTimeUtc,
     pub ended_at: Option<DateTimeUtc>,
 }}
 

@@ -1,5 +1,6 @@
 //! What can be refused here, and how it is named.
 
+use crate::words::SubscriptionStatus;
 use db::DbError;
 use money::{Currency, MoneyError};
 use pricing::PricingError;
@@ -152,6 +153,24 @@ pub enum Rule {
     CustomerMustBeOpen,
     #[error("must not be cancelled")]
     MustNotBeCancelled,
+    #[error("must not be below the commitment")]
+    CapMustReachCommitment,
+    #[error("must be one of the version's features")]
+    MustBeFeatureOfPlan,
+    #[error("needs a component that charges for seats")]
+    ExtraSeatsNeedSeatComponent,
+    #[error("must be possible for a subscription that is {0}")]
+    MustBePossibleIn(SubscriptionStatus),
+    #[error("must not exceed the {0} seats of the plan, which sells no more")]
+    MustNotExceedSeatLimit(u32),
+    #[error("must be another one than now")]
+    MustDiffer,
+    #[error("must be an add-on that the subscription has at that instant")]
+    MustBeAttached,
+    #[error("must not be billed already: it is reversed by another change")]
+    MustNotBeBilled,
+    #[error("must not be undone already")]
+    MustNotBeUndone,
     #[error("{0}")]
     Document(PricingError),
 }
@@ -198,6 +217,15 @@ impl Rule {
             Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
             Rule::CustomerMustBeOpen => "customer_must_be_open",
             Rule::MustNotBeCancelled => "must_not_be_cancelled",
+            Rule::CapMustReachCommitment => "cap_must_reach_commitment",
+            Rule::MustBeFeatureOfPlan => "must_be_feature_of_plan",
+            Rule::ExtraSeatsNeedSeatComponent => "extra_seats_need_seat_component",
+            Rule::MustBePossibleIn(_) => "must_be_possible_in_status",
+            Rule::MustNotExceedSeatLimit(_) => "must_not_exceed_seat_limit",
+            Rule::MustDiffer => "must_differ",
+            Rule::MustBeAttached => "must_be_attached",
+            Rule::MustNotBeBilled => "must_not_be_billed",
+            Rule::MustNotBeUndone => "must_not_be_undone",
             Rule::Document(rule) => rule.code(),
         }
     }

@@ -2,23 +2,21 @@
 //! Never: charges anything, reads usage or an invoice, changes a published version.
 //! Invariants: a number has one owner at any instant; a plan version is published whole or not at all and never changes; keys of
 //! components are unique in a subscription, its add-ons included, and no usage is charged by two of its components; bounds of a
-//! service period are frozen when it opens. Start at `subscription.rs`; what is charged is in `component.rs`, who charges in `coverage.rs`.
+//! service period are frozen when it opens; a subscription is its beginning and its dated changes, and undoing one is leaving
+//! it out. Start at `life/history.rs`: everything dated, worked out from `change/`; what is sold is in `catalogue/`.
 
 pub mod audit;
 mod caller;
+mod catalogue;
 mod change;
-mod component;
-mod coverage;
 mod customer;
 mod entity;
 mod error;
+mod life;
 mod number;
-mod period;
 mod pin;
-mod plan;
 mod rules;
 mod store;
-mod subscription;
 mod topic;
 mod words;
 
@@ -27,9 +25,12 @@ pub use caller::{
     PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone, customer_by_phone,
     customer_by_pin, phones_of, remove_phone, set_pin,
 };
-pub use change::{Changed, change_plan_at_term_end};
-pub use component::{Component, Measure, SEAT_MEASURES, standard_measures};
-pub use coverage::{Coverage, coverage};
+pub use catalogue::{
+    Component, Coupon, CouponOff, Limit, LoyaltyReward, LoyaltyRule, Measure, NewPlanVersion, Plan, PlanVersion,
+    Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_plan, create_plan, plan, plan_version,
+    plan_versions, plans, publish_version, publish_version_measuring, standard_measures, versions_of,
+};
+pub use change::{Asked, Change, When, change, changes_billed, changes_of, undo_change, what_if};
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
     add_customer_events, billing_period_of_customer, change_customer, close_customer, create_customer, customer,
@@ -37,24 +38,20 @@ pub use customer::{
     lock_customer, next_customer_no,
 };
 pub use error::{Refusal, Rule, SubscriptionError};
+pub use life::{
+    Attached, Coverage, Dated, Ended, History, NewSubscription, Pause, SeatCount, ServicePeriod, Subscription,
+    all_active, coverage, features, features_of_customer, histories, history, open_periods, open_periods_of_many,
+    periods, plan_versions_at, subscribe, subscription, subscriptions_of, subscriptions_of_many,
+};
 pub use number::{
     Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner,
     number_terms, numbers, set_number, set_terms, unassign_number,
-};
-pub use period::ServicePeriod;
-pub use plan::{
-    NewPlanVersion, Plan, PlanVersion, TRIAL_DAYS_DEFAULT, archive_plan, create_plan, plan, plan_version,
-    plan_versions, plans, publish_version, publish_version_measuring, versions_of,
-};
-pub use subscription::{
-    Attached, NewSubscription, Subscription, add_add_on, all_active, attached, attached_to_many, cancel, components_at,
-    end_add_on, features, features_of_customer, open_periods, open_periods_of_many, periods, set_seats, subscribe,
-    subscription, subscriptions_of, subscriptions_of_many,
 };
 pub use topic::{
     NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,
     topics, topics_ever,
 };
 pub use words::{
-    Billed, Billing, ComponentKind, MeterStarts, NumberKind, SubscriptionStatus, TaxTreatment, UnknownCallers,
+    Billed, Billing, ChangeKind, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, SubscriptionStatus,
+    TaxTreatment, TrialEnd, UnknownCallers,
 };

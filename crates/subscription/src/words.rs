@@ -107,11 +107,52 @@ words! {
         InAdvance = "in_advance",
         InArrears = "in_arrears",
     }
+    /// What becomes of a trial whose customer has no means of payment on file when it ends.
+    TrialEnd {
+        /// It goes on, and is paid by invoice.
+        Convert = "convert",
+        /// It is over.
+        Cancel = "cancel",
+    }
+    /// What becomes of usage that arrives after its period was billed.
+    LateUsage {
+        /// The difference goes on the next document.
+        Bill = "bill",
+        /// The seller bears it.
+        Absorb = "absorb",
+    }
     /// What a subscription is at an instant.
     SubscriptionStatus {
+        /// It begins later.
+        Scheduled = "scheduled",
         /// Recurring components cost nothing yet.
         Trial = "trial",
         Active = "active",
+        /// In service, but an invoice is overdue.
+        PastDue = "past_due",
+        /// Neither served nor charged for a while.
+        Paused = "paused",
         Cancelled = "cancelled",
+        /// Its fixed term is over.
+        Expired = "expired",
+    }
+    /// Why a subscription is over.
+    EndedBy {
+        Cancellation = "cancellation",
+        /// Its last fixed term has ended.
+        Expiry = "expiry",
+    }
+    /// What a change changes.
+    ChangeKind {
+        Plan = "plan",
+        Seats = "seats",
+        AddOn = "add_on",
+        FreeAddOn = "free_add_on",
+        RemoveAddOn = "remove_add_on",
+        Pause = "pause",
+        Resume = "resume",
+        Cancel = "cancel",
+        Reactivate = "reactivate",
+        EndTrial = "end_trial",
     }
 }

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use subscription::{Attached, Component, ComponentKind};
+use subscription::{Component, ComponentKind, History};
 
 const AHEAD_HOURS_MAX: i64 = 24;
 const AGE_MONTHS_MAX: u32 = 13;
@@ -23,14 +23,8 @@ pub(crate) struct Book {
     zones: HashMap<CustomerId, TimeZone>,
     /// Of customers whose events come from outside: their subscriptions, and what charges by a meter.
     subscriptions: HashMap<CustomerId, HashSet<SubscriptionId>>,
-    charging: HashMap<CustomerId, Vec<Charging>>,
+    charging: HashMap<CustomerId, Vec<History>>,
     is_from_outside: bool,
-}
-
-/// A component that charges usage for some time.
-struct Charging {
-    subscription_id: SubscriptionId,
-    attached: Attached,
 }
 
 /// One event, ready to be stored.
@@ -83,11 +77,10 @@ impl Book {
 
     async fn read_subscriptions(&mut self, tx: &TenantTx, ids: &[CustomerId]) -> Result<(), UsageError> {
         let subscriptions = subscription::subscriptions_of_many(tx, ids).await?;
-        let attached = subscription::attached_to_many(tx, &subscriptions).await?;
-        for (subscription, attached) in subscriptions.into_iter().zip(attached) {
-            self.subscriptions.entry(subscription.customer_id).or_default().insert(subscription.id);
-            let charging = attached.into_iter().map(|attached| Charging { subscription_id: subscription.id, attached });
-            self.charging.entry(subscription.customer_id).or_default().extend(charging);
+        for history in subscription::histories(tx, &subscriptions).await? {
+            let customer_id = history.subscription.customer_id;
+            self.subscriptions.entry(customer_id).or_default().insert(history.subscription.id);
+            self.charging.entry(customer_id).or_default().push(history);
         }
         Ok(())
     }
@@ -196,13 +189,13 @@ impl Book {
     /// The same question as `subscription::coverage`, asked of what was read once for the whole batch.
     fn charging_subscriptions(&self, event: &UsageEvent) -> impl Iterator<Item = SubscriptionId> {
         let of_customer = self.charging.get(&event.customer_id).into_iter().flatten();
-        of_customer.filter(|charging| charging.attached.holds(event.occurred_at)).flat_map(move |charging| {
+        of_customer.flat_map(move |history| {
             let charges = |component: &&Component| {
                 matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours)
                     && component.measure.as_deref() == Some(event.meter.as_str())
                     && component.matches(&event.dimensions)
             };
-            charging.attached.version.components.iter().filter(charges).map(|_| charging.subscription_id)
+            history.components_at(event.occurred_at).filter(charges).map(|_| history.subscription.id)
         })
     }
 

@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use std::collections::BTreeMap;
 use subscription::{
-    Billed, Component, ComponentKind, MeterStarts, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
-    NumberSetting, UnknownCallers,
+    Billed, Change, Component, ComponentKind, MeterStarts, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
+    NumberSetting, UnknownCallers, When,
 };
 
 /// The plans, by the code that they have in each book that sells them.
@@ -140,6 +140,7 @@ fn part(key: &str, kind: ComponentKind, name: &str, measure: Option<&str>, unit:
         measure: measure.map(Into::into),
         filter: BTreeMap::new(),
         included: Decimal::ZERO,
+        minimum_quantity: Decimal::ZERO,
         price: price(json!({"model": "per_unit", "unit": unit})),
         billed,
     }
@@ -242,8 +243,8 @@ async fn subscribe(
     };
     let id = subscription::subscribe(&tx, &wish, began).await?;
     for add_on in add_ons {
-        let version = version_of(&tx, *add_on).await?;
-        subscription::add_add_on(&tx, id, version, began, began).await?;
+        let add_on = Change::AddOn { version: version_of(&tx, *add_on).await? };
+        subscription::change(&tx, id, &add_on, When::Now, "demo", began).await?;
     }
     tx.commit().await?;
     Ok(())

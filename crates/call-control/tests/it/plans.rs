@@ -19,6 +19,7 @@ async fn sell(world: &World, code: &str, customer_id: CustomerId, included: &str
         measure: Some("minutes".into()),
         filter: BTreeMap::new(),
         included: dec(included),
+        minimum_quantity: dec("0"),
         price: Price::per_unit(dec("0.10")),
         billed: Billed::InArrears,
     };

@@ -256,9 +256,9 @@ async fn a_cancelled_subscription_pays_its_last_days_and_no_more() {
         .await;
     let tx = world.tx().await;
     // The end of 10 April in Berlin.
-    subscription::cancel(&tx, id, crate::world::at("2026-04-10T22:00:00Z"), crate::world::at("2026-04-05T08:00:00Z"))
-        .await
-        .unwrap();
+    let end = subscription::When::At(crate::world::at("2026-04-10T22:00:00Z"));
+    let cancel = subscription::Change::Cancel { credit: false };
+    subscription::change(&tx, id, &cancel, end, "test", crate::world::at("2026-04-05T08:00:00Z")).await.unwrap();
     tx.commit().await.unwrap();
     world.billed("2026-04-11").await;
     assert_eq!(lines(&world.invoice(customer).await), ["platform | 1 | 20.00"]); // 60 x 10 / 30

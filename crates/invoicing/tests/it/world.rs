@@ -310,6 +310,7 @@ pub fn component(key: &str, kind: ComponentKind, measure: Option<&str>, price: P
         measure: measure.map(str::to_owned),
         filter: BTreeMap::new(),
         included: Decimal::ZERO,
+        minimum_quantity: Decimal::ZERO,
         price,
         billed: Billed::InArrears,
     }

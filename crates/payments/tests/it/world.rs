@@ -111,6 +111,7 @@ fn retainer() -> Component {
         measure: None,
         filter: BTreeMap::new(),
         included: Decimal::ZERO,
+        minimum_quantity: Decimal::ZERO,
         price: Price::per_unit(Decimal::ONE_HUNDRED),
         billed: Billed::InAdvance,
     }

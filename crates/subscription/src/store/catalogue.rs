@@ -1,9 +1,8 @@
-use crate::component::Component;
+use crate::catalogue::{Component, NewPlanVersion, Plan, PlanVersion, TrialUsage};
 use crate::entity::{component, plan, plan_version, tariff, topic};
 use crate::error::{Result, SubscriptionError, taken};
-use crate::plan::{NewPlanVersion, Plan, PlanVersion};
 use crate::topic::{NewTopic, StoredTariff, Topic};
-use crate::words::{Billed, ComponentKind, MeterStarts};
+use crate::words::{Billed, ComponentKind, LateUsage, MeterStarts, TrialEnd};
 use chrono::{DateTime, Utc};
 use db::{NumberId, PlanId, PlanVersionId, TariffId, TenantTx, TopicId};
 use money::{Currency, Money, Percent};
@@ -189,22 +188,39 @@ pub(crate) async fn insert_version(
     now: DateTime<Utc>,
 ) -> Result<PlanVersionId> {
     let id = PlanVersionId::new();
+    let whole = |number: u32, kind| i32::try_from(number).map_err(|error| unreadable(kind, error));
+    let free_up_to = match new.trial_usage {
+        TrialUsage::Charged => None,
+        TrialUsage::FreeUpTo(cap) => Some(cap.micros()),
+    };
     tx.run(
         "INSERT INTO plan_version (tenant_id, id, plan_id, version, currency, term_months, trial_days, term_discount_percent,
-           commitment_micros, features, published_at)
-         SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6, $7, $8, $9, $10
+           commitment_micros, features, published_at, fee_cap_micros, trial_usage, trial_usage_cap_micros, trial_end,
+           late_usage, fixed_terms, loyalty, limits, seat_limit, sells_extra_seats)
+         SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+           $19, $20
          FROM plan_version WHERE tenant_id = $1 AND plan_id = $3",
         [
             tx.tenant_id().into(),
             id.into(),
             plan.into(),
             new.currency.code().into(),
-            i32::try_from(new.term_months).map_err(|error| unreadable("term", error))?.into(),
-            i32::try_from(new.trial_days).map_err(|error| unreadable("trial", error))?.into(),
+            whole(new.term_months, "term")?.into(),
+            whole(new.trial_days, "trial")?.into(),
             new.term_discount_percent.as_decimal().into(),
             new.commitment.micros().into(),
             new.features.clone().into(),
             now.into(),
+            new.fee_cap.map(|cap| cap.micros()).into(),
+            if free_up_to.is_some() { "free" } else { "charged" }.into(),
+            free_up_to.into(),
+            new.trial_end.as_str().into(),
+            new.late_usage.as_str().into(),
+            new.fixed_terms.map(|terms| whole(terms, "terms")).transpose()?.into(),
+            serde_json::to_value(&new.loyalty).map_err(|error| unreadable("loyalty", error))?.into(),
+            serde_json::to_value(&new.limits).map_err(|error| unreadable("limits", error))?.into(),
+            new.seat_limit.map(|seats| whole(seats, "seat limit")).transpose()?.into(),
+            new.sells_extra_seats.into(),
         ],
     )
     .await?;
@@ -234,6 +250,7 @@ fn component_row(
         included: Set(part.included),
         price: Set(serde_json::to_value(&part.price).map_err(|error| unreadable("price", error))?),
         billed: Set(part.billed.as_str().to_owned()),
+        minimum_quantity: Set(part.minimum_quantity),
     })
 }
 
@@ -245,6 +262,7 @@ pub(crate) fn component_of(row: component::Model) -> Result<Component> {
         measure: row.measure,
         filter: serde_json::from_value(row.filter).map_err(|error| unreadable("filter", error))?,
         included: row.included.normalize(),
+        minimum_quantity: row.minimum_quantity.normalize(),
         price: Price::from_json(&row.price).map_err(|error| unreadable("price", error))?,
         billed: Billed::stored(&row.billed)?,
     })
@@ -320,6 +338,7 @@ async fn with_components(tx: &TenantTx, rows: Vec<plan_version::Model>) -> Resul
 
 fn version_of(row: plan_version::Model, components: &mut HashMap<Uuid, Vec<Component>>) -> Result<PlanVersion> {
     let currency: Currency = row.currency.parse()?;
+    let amount = |micros| Money::from_micros(micros, currency);
     Ok(PlanVersion {
         components: components.remove(&row.id).unwrap_or_default(),
         id: row.id.into(),
@@ -329,8 +348,19 @@ fn version_of(row: plan_version::Model, components: &mut HashMap<Uuid, Vec<Compo
         term_months: count(row.term_months),
         trial_days: count(row.trial_days),
         term_discount_percent: Percent::new(row.term_discount_percent)?,
-        commitment: Money::from_micros(row.commitment_micros, currency),
+        commitment: amount(row.commitment_micros),
         features: row.features,
+        fee_cap: row.fee_cap_micros.map(amount),
+        trial_usage: row
+            .trial_usage_cap_micros
+            .map_or(TrialUsage::Charged, |micros| TrialUsage::FreeUpTo(amount(micros))),
+        trial_end: TrialEnd::stored(&row.trial_end)?,
+        late_usage: LateUsage::stored(&row.late_usage)?,
+        fixed_terms: row.fixed_terms.map(count),
+        loyalty: serde_json::from_value(row.loyalty).map_err(|error| unreadable("loyalty", error))?,
+        limits: serde_json::from_value(row.limits).map_err(|error| unreadable("limits", error))?,
+        seat_limit: row.seat_limit.map(count),
+        sells_extra_seats: row.sells_extra_seats,
         published_at: row.published_at,
     })
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod callers;
 pub(crate) mod catalogue;
+pub(crate) mod changes;
+pub(crate) mod coupons;
 pub(crate) mod customers;
 pub(crate) mod numbers;
 pub(crate) mod subscriptions;

@@ -1,49 +1,72 @@
 use super::catalogue::component_of;
-use crate::component::Component;
-use crate::entity::{component, service_period, subscription, subscription_add_on};
+use crate::catalogue::Component;
+use crate::entity::{component, service_period, subscription};
 use crate::error::{Result, SubscriptionError};
-use crate::period::ServicePeriod;
-use crate::subscription::Subscription;
+use crate::life::{History, ServicePeriod, Subscription};
+use crate::words::EndedBy;
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
+use db::{CustomerId, SubscriptionId, TenantTx};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-fn fits<T: TryInto<i32>>(value: T) -> Result<i32> {
+pub(super) fn fits<T: TryInto<i32>>(value: T) -> Result<i32> {
     value.try_into().map_err(|_| pricing::PricingError::TooLarge.into())
 }
 
-pub(crate) async fn insert(tx: &TenantTx, new: &Subscription) -> Result<()> {
+pub(crate) async fn insert(tx: &TenantTx, new: &History) -> Result<()> {
+    let begun = &new.subscription;
     let row = subscription::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
-        id: Set(new.id.uuid()),
-        customer_id: Set(new.customer_id.uuid()),
-        plan_version_id: Set(new.plan_version_id.uuid()),
-        status: Set(new.status_at(new.started_at).as_str().to_owned()),
-        anchor_on: Set(new.anchor_on),
-        time_zone: Set(new.time_zone.clone()),
-        seats: Set(fits(new.seats)?),
-        started_at: Set(new.started_at),
-        trial_ends_at: Set(new.trial_ends_at),
-        cancelled_at: Set(new.cancelled_at),
+        id: Set(begun.id.uuid()),
+        customer_id: Set(begun.customer_id.uuid()),
+        plan_version_id: Set(begun.first_plan_version_id.uuid()),
+        // Told once at the beginning; what it is later is worked out and never read from here.
+        status: Set(if begun.trial_ends_at.is_some() { "trial" } else { "active" }.to_owned()),
+        anchor_on: Set(begun.anchor_on),
+        time_zone: Set(begun.time_zone.clone()),
+        seats: Set(fits(begun.first_seats)?),
+        started_at: Set(begun.started_at),
+        trial_ends_at: Set(begun.trial_ends_at),
+        cancelled_at: Set(begun.cancelled_at),
+        ended_by: Set(begun.ended_by.map(|by| by.as_str().to_owned())),
+        past_due_since: Set(None),
     };
     subscription::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-fn domain(row: subscription::Model) -> Subscription {
-    Subscription {
+/// Keeps what the changes come to where reads look for who is in service.
+pub(crate) async fn save(tx: &TenantTx, history: &History) -> Result<()> {
+    let after = &history.subscription;
+    tx.run(
+        "UPDATE subscription SET trial_ends_at = $3, cancelled_at = $4, ended_by = $5 WHERE tenant_id = $1 AND id = $2",
+        [
+            tx.tenant_id().into(),
+            after.id.into(),
+            after.trial_ends_at.into(),
+            after.cancelled_at.into(),
+            after.ended_by.map(|by| by.as_str().to_owned()).into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+fn domain(row: subscription::Model) -> Result<Subscription> {
+    Ok(Subscription {
         id: row.id.into(),
         customer_id: row.customer_id.into(),
-        plan_version_id: row.plan_version_id.into(),
+        first_plan_version_id: row.plan_version_id.into(),
         anchor_on: row.anchor_on,
         time_zone: row.time_zone,
-        seats: row.seats.unsigned_abs(),
+        first_seats: row.seats.unsigned_abs(),
         started_at: row.started_at,
         trial_ends_at: row.trial_ends_at,
         cancelled_at: row.cancelled_at,
-    }
+        ended_by: row.ended_by.as_deref().map(EndedBy::stored).transpose()?,
+        past_due_since: row.past_due_since,
+    })
 }
 
 pub(crate) async fn by_id(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Subscription>> {
@@ -52,7 +75,7 @@ pub(crate) async fn by_id(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Su
         .filter(subscription::Column::Id.eq(id.uuid()))
         .one(tx)
         .await?;
-    Ok(row.map(domain))
+    row.map(domain).transpose()
 }
 
 pub(crate) async fn lock(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Subscription>> {
@@ -62,7 +85,7 @@ pub(crate) async fn lock(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Sub
             [tx.tenant_id().into(), id.into()],
         )
         .await?;
-    Ok(row.map(domain))
+    row.map(domain).transpose()
 }
 
 pub(crate) async fn of_customers(tx: &TenantTx, customer_ids: &[CustomerId]) -> Result<Vec<Subscription>> {
@@ -73,7 +96,7 @@ pub(crate) async fn of_customers(tx: &TenantTx, customer_ids: &[CustomerId]) -> 
             [tx.tenant_id().into(), ids.into()],
         )
         .await?;
-    Ok(rows.into_iter().map(domain).collect())
+    rows.into_iter().map(domain).collect()
 }
 
 pub(crate) async fn in_service(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Subscription>> {
@@ -84,86 +107,11 @@ pub(crate) async fn in_service(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<S
             [tx.tenant_id().into(), at.into()],
         )
         .await?;
-    Ok(rows.into_iter().map(domain).collect())
+    rows.into_iter().map(domain).collect()
 }
 
-pub(crate) async fn set_seats(tx: &TenantTx, id: SubscriptionId, seats: u32) -> Result<()> {
-    tx.run(
-        "UPDATE subscription SET seats = $3 WHERE tenant_id = $1 AND id = $2",
-        [tx.tenant_id().into(), id.into(), fits(seats)?.into()],
-    )
-    .await?;
-    Ok(())
-}
-
-pub(crate) async fn cancel(tx: &TenantTx, id: SubscriptionId, at: DateTime<Utc>) -> Result<()> {
-    tx.run(
-        "UPDATE subscription SET status = 'cancelled', cancelled_at = $3 WHERE tenant_id = $1 AND id = $2",
-        [tx.tenant_id().into(), id.into(), at.into()],
-    )
-    .await?;
-    Ok(())
-}
-
-pub(crate) async fn attach(
-    tx: &TenantTx,
-    to: &Subscription,
-    version: PlanVersionId,
-    from: DateTime<Utc>,
-) -> Result<()> {
-    let row = subscription_add_on::ActiveModel {
-        tenant_id: Set(tx.tenant_id().uuid()),
-        subscription_id: Set(to.id.uuid()),
-        plan_version_id: Set(version.uuid()),
-        started_at: Set(from),
-        customer_id: Set(to.customer_id.uuid()),
-        ended_at: Set(None),
-    };
-    subscription_add_on::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
-}
-
-/// Ends the attachment that has no end yet; `false` when there is none.
-pub(crate) async fn detach(
-    tx: &TenantTx,
-    id: SubscriptionId,
-    version: PlanVersionId,
-    at: DateTime<Utc>,
-) -> Result<bool> {
-    let ended = tx
-        .run(
-            "UPDATE subscription_add_on SET ended_at = $4
-             WHERE tenant_id = $1 AND subscription_id = $2 AND plan_version_id = $3 AND ended_at IS NULL",
-            [tx.tenant_id().into(), id.into(), version.into(), at.into()],
-        )
-        .await?;
-    Ok(ended > 0)
-}
-
-/// An add-on and how long it is there.
-pub(crate) struct AddOn {
-    pub(crate) plan_version_id: PlanVersionId,
-    pub(crate) from: DateTime<Utc>,
-    pub(crate) until: Option<DateTime<Utc>>,
-}
-
-fn ids_of(subscriptions: &[Subscription]) -> Vec<Uuid> {
+pub(super) fn ids_of(subscriptions: &[Subscription]) -> Vec<Uuid> {
     subscriptions.iter().map(|subscription| subscription.id.uuid()).collect()
-}
-
-pub(crate) async fn add_ons(tx: &TenantTx, to: &[Subscription]) -> Result<HashMap<SubscriptionId, Vec<AddOn>>> {
-    let rows: Vec<subscription_add_on::Model> = tx
-        .rows(
-            "SELECT * FROM subscription_add_on WHERE tenant_id = $1 AND subscription_id = ANY($2) ORDER BY started_at, plan_version_id",
-            [tx.tenant_id().into(), ids_of(to).into()],
-        )
-        .await?;
-    let mut all: HashMap<SubscriptionId, Vec<AddOn>> = HashMap::new();
-    for row in rows {
-        let add_on = AddOn { plan_version_id: row.plan_version_id.into(), from: row.started_at, until: row.ended_at };
-        all.entry(row.subscription_id.into()).or_default().push(add_on);
-    }
-    Ok(all)
 }
 
 #[derive(FromQueryResult)]
@@ -180,14 +128,29 @@ pub(crate) async fn measuring(
 ) -> Result<Vec<(SubscriptionId, Component)>> {
     use sea_orm::ConnectionTrait;
     let statement = db::sql(
-        "WITH held AS (
-           SELECT s.tenant_id, s.id AS subscription_id, s.plan_version_id FROM subscription s
+        "WITH served AS (
+           SELECT s.tenant_id, s.id AS subscription_id, coalesce(
+             (SELECT c.plan_version_id FROM subscription_change c
+              WHERE c.tenant_id = s.tenant_id AND c.subscription_id = s.id AND c.kind = 'plan' AND c.effective_at <= $4
+                AND c.undone_at IS NULL ORDER BY c.effective_at DESC, c.asked_at DESC, c.id DESC LIMIT 1), s.plan_version_id) AS plan_version_id
+           FROM subscription s
            WHERE s.tenant_id = $1 AND s.customer_id = $2 AND s.started_at <= $4 AND (s.cancelled_at IS NULL OR s.cancelled_at > $4)
+             AND coalesce(
+               (SELECT c.kind FROM subscription_change c
+                WHERE c.tenant_id = s.tenant_id AND c.subscription_id = s.id AND c.kind IN ('pause', 'resume', 'cancel', 'reactivate')
+                  AND c.effective_at <= $4 AND c.undone_at IS NULL
+                ORDER BY c.effective_at DESC, c.asked_at DESC, c.id DESC LIMIT 1), 'resume') IN ('resume', 'reactivate')),
+         held AS (
+           SELECT * FROM served
            UNION ALL
-           SELECT a.tenant_id, a.subscription_id, a.plan_version_id FROM subscription s
-           JOIN subscription_add_on a ON a.tenant_id = s.tenant_id AND a.subscription_id = s.id
-           WHERE s.tenant_id = $1 AND s.customer_id = $2 AND s.started_at <= $4 AND (s.cancelled_at IS NULL OR s.cancelled_at > $4)
-             AND a.started_at <= $4 AND (a.ended_at IS NULL OR a.ended_at > $4))
+           SELECT tenant_id, subscription_id, plan_version_id FROM (
+             SELECT DISTINCT ON (c.subscription_id, v.plan_id) c.tenant_id, c.subscription_id, c.plan_version_id, c.kind
+             FROM served s
+             JOIN subscription_change c ON c.tenant_id = s.tenant_id AND c.subscription_id = s.subscription_id
+             JOIN plan_version v ON v.tenant_id = c.tenant_id AND v.id = c.plan_version_id
+             WHERE c.kind IN ('add_on', 'free_add_on', 'remove_add_on') AND c.effective_at <= $4 AND c.undone_at IS NULL
+             ORDER BY c.subscription_id, v.plan_id, c.effective_at DESC, c.asked_at DESC, c.id DESC) newest
+           WHERE kind <> 'remove_add_on')
          SELECT held.subscription_id, c.* FROM held
          JOIN component c ON c.tenant_id = held.tenant_id AND c.plan_version_id = held.plan_version_id
          WHERE c.measure = $3 AND c.kind IN ('usage', 'hours')

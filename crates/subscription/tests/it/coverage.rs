@@ -41,7 +41,8 @@ async fn usage_is_covered_by_the_component_whose_meter_and_filter_it_has_while_t
     let stranger = world.customer("C-2", "Europe/Berlin").await;
     let id = put_on(&world, customer, version).await;
     let tx = world.tx().await;
-    cancel(&tx, id, at("2026-06-01T00:00:00Z"), at("2026-03-02T00:00:00Z")).await.unwrap();
+    let (end, cancel) = (When::At(at("2026-06-01T00:00:00Z")), Change::Cancel { credit: false });
+    change(&tx, id, &cancel, end, "Ann", at("2026-03-02T00:00:00Z")).await.unwrap();
     tx.commit().await.unwrap();
     let overflow: &[(&str, &str)] = &[("handled_by", "overflow"), ("topic", "x")];
     for (who, meter, dimensions, instant, expected) in [
@@ -88,9 +89,10 @@ async fn an_add_on_covers_like_the_plan_and_only_while_it_is_there() {
     let id = put_on(&world, customer, plan).await;
     let tx = world.tx().await;
     let now = at("2026-03-02T00:00:00Z");
-    add_add_on(&tx, id, add_on, at("2026-03-10T00:00:00Z"), now).await.unwrap();
-    end_add_on(&tx, id, add_on, at("2026-03-20T00:00:00Z"), now).await.unwrap();
-    let refusal = refused(add_add_on(&tx, id, twice, at("2026-03-10T00:00:00Z"), now).await);
+    let ask = async |asked: Change, instant| change(&tx, id, &asked, When::At(at(instant)), "Ann", now).await;
+    ask(Change::AddOn { version: add_on }, "2026-03-10T00:00:00Z").await.unwrap();
+    ask(Change::RemoveAddOn { version: add_on }, "2026-03-20T00:00:00Z").await.unwrap();
+    let refusal = refused(ask(Change::AddOn { version: twice }, "2026-03-10T00:00:00Z").await);
     assert_eq!(refusal, is("components/again/filter", "filters_must_not_overlap", "again"));
     tx.commit().await.unwrap();
     for (instant, expected) in

@@ -126,15 +126,20 @@ async fn no_period_opens_after_the_end() {
     let id = start(&tx, &new(customer, version, "2026-03-01", "2026-03-10T12:00:00Z")).await;
     let now = at("2026-03-20T00:00:00Z");
     // the end of April in Berlin is 30 April 22:00 UTC: the period from there on never opens
-    cancel(&tx, id, at("2026-04-30T22:00:00Z"), now).await.unwrap();
+    let end = |instant: &str| When::At(at(instant));
+    let cancel = Change::Cancel { credit: false };
+    change(&tx, id, &cancel, end("2026-04-30T22:00:00Z"), "Ann", now).await.unwrap();
     let periods = open_periods(&tx, id, at("2026-09-01T00:00:00Z"), now).await.unwrap();
     assert_eq!(periods.iter().map(|period| period.ends_on).collect::<Vec<_>>(), [on("2026-04-01"), on("2026-05-01")]);
-    let stored = subscription(&tx, id).await.unwrap().unwrap();
+    let stored = history(&tx, id).await.unwrap().unwrap();
     assert_eq!(stored.status_at(now), SubscriptionStatus::Active);
     assert_eq!(stored.status_at(at("2026-04-30T22:00:00Z")), SubscriptionStatus::Cancelled);
-    assert_eq!(refused(cancel(&tx, id, at("2026-03-19T00:00:00Z"), now).await).1, "must_not_lie_in_the_past");
+    assert_eq!(
+        refused(change(&tx, id, &cancel, end("2026-03-19T00:00:00Z"), "Ann", now).await).1,
+        "must_not_lie_in_the_past"
+    );
     let late = at("2026-06-01T00:00:00Z");
-    assert_eq!(refused(cancel(&tx, id, late, late).await).1, "must_not_be_cancelled");
+    assert_eq!(refused(change(&tx, id, &cancel, When::Now, "Ann", late).await).1, "must_be_possible_in_status");
 }
 
 #[tokio::test]
@@ -146,10 +151,10 @@ async fn a_trial_ends_by_the_clock_after_its_civil_days() {
     let id =
         start(&tx, &NewSubscription { trial: true, ..new(customer, version, "2026-03-20", "2026-03-20T15:00:00Z") })
             .await;
-    let stored = subscription(&tx, id).await.unwrap().unwrap();
+    let stored = history(&tx, id).await.unwrap().unwrap();
     // 20 March and 13 more days; 3 April 00:00 in Berlin is 2 April 22:00 UTC
     let ends = at("2026-04-02T22:00:00Z");
-    assert_eq!(stored.trial_ends_at, Some(ends));
+    assert_eq!(stored.subscription.trial_ends_at, Some(ends));
     assert_eq!(stored.status_at(ends - chrono::TimeDelta::microseconds(1)), SubscriptionStatus::Trial);
     assert_eq!(stored.status_at(ends), SubscriptionStatus::Active);
 }
@@ -208,8 +213,9 @@ async fn an_add_on_brings_its_features_and_components_for_as_long_as_it_is_there
     let tx = world.tx().await;
     let id = start(&tx, &new(customer, plan, "2026-03-01", "2026-03-01T12:00:00Z")).await;
     let (from, until) = (at("2026-03-10T00:00:00Z"), at("2026-03-20T00:00:00Z"));
-    add_add_on(&tx, id, crm, from, from).await.unwrap();
-    end_add_on(&tx, id, crm, until, from).await.unwrap();
+    let add = |version| Change::AddOn { version };
+    change(&tx, id, &add(crm), When::Now, "Ann", from).await.unwrap();
+    change(&tx, id, &Change::RemoveAddOn { version: crm }, When::At(until), "Ann", from).await.unwrap();
     let granted =
         async |instant: &str| features(&tx, id, at(instant)).await.unwrap().into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(granted("2026-03-01T11:59:59Z").await, "");
@@ -217,20 +223,26 @@ async fn an_add_on_brings_its_features_and_components_for_as_long_as_it_is_there
     assert_eq!(granted("2026-03-10T00:00:00Z").await, "analytics crm.zoho");
     assert_eq!(granted("2026-03-20T00:00:00Z").await, "analytics");
     assert_eq!(features_of_customer(&tx, customer, from).await.unwrap().len(), 2);
-    let own = subscription(&tx, id).await.unwrap().unwrap();
-    let keys = |components: Vec<Component>| components.into_iter().map(|component| component.key).collect::<Vec<_>>();
-    assert_eq!(keys(components_at(&tx, &own, from).await.unwrap()), ["platform", "crm"]);
-    assert_eq!(keys(components_at(&tx, &own, until).await.unwrap()), ["platform"]);
+    let own = history(&tx, id).await.unwrap().unwrap();
+    let keys = |at| own.components_at(at).map(|component| component.key.as_str()).collect::<Vec<_>>();
+    assert_eq!(keys(from), ["platform", "crm"]);
+    assert_eq!(keys(until), ["platform"]);
 
     assert_eq!(
-        refused(add_add_on(&tx, id, clash, until, from).await),
+        refused(change(&tx, id, &add(clash), When::At(until), "Ann", from).await),
         is("components/platform/key", "must_be_unique", "platform")
     );
-    assert_eq!(refused(add_add_on(&tx, id, plan, until, from).await), is("plan_version_id", "must_be_add_on", "basic"));
-    assert_eq!(refused(add_add_on(&tx, id, crm, at("2026-02-01T00:00:00Z"), from).await).1, "must_not_precede_start");
+    assert_eq!(
+        refused(change(&tx, id, &add(plan), When::At(until), "Ann", from).await),
+        is("plan_version_id", "must_be_add_on", "basic")
+    );
+    assert_eq!(
+        refused(change(&tx, id, &add(crm), When::At(at("2026-02-01T00:00:00Z")), "Ann", from).await).1,
+        "must_not_lie_in_the_past"
+    );
     // attached again after it ended, and then not a second time
-    add_add_on(&tx, id, crm, until, from).await.unwrap();
-    assert_eq!(refused(add_add_on(&tx, id, crm, until, from).await).1, "must_be_unique");
+    change(&tx, id, &add(crm), When::At(until), "Ann", from).await.unwrap();
+    assert_eq!(refused(change(&tx, id, &add(crm), When::At(until), "Ann", from).await).1, "must_be_unique");
 }
 
 #[tokio::test]
@@ -246,30 +258,20 @@ async fn a_customer_changes_its_plan_at_the_end_of_the_term_that_is_running() {
     let tx = world.tx().await;
     let id = start(&tx, &new(customer, quarterly, "2026-01-01", "2026-01-01T12:00:00Z")).await;
     let now = at("2026-04-02T12:00:00Z");
-    add_add_on(&tx, id, crm, now, now).await.unwrap();
-    tx.commit().await.unwrap();
-    let tx = world.tx().await;
+    change(&tx, id, &Change::AddOn { version: crm }, When::Now, "Ann", now).await.unwrap();
+    let to = |version, seats| Change::Plan { version, seats: Some(seats) };
     assert_eq!(
-        refused(change_plan_at_term_end(&tx, id, clash, 0, now).await),
+        refused(change(&tx, id, &to(clash, 0), When::TermEnd, "Ann", now).await),
         is("components/crm/key", "must_be_unique", "crm")
     );
-    drop(tx);
-    let tx = world.tx().await;
-    let changed = change_plan_at_term_end(&tx, id, hourly, 7, now).await.unwrap();
+    change(&tx, id, &to(hourly, 7), When::TermEnd, "Ann", now).await.unwrap();
     // terms begin on 1 January, 1 April and 1 July; 1 July 00:00 in Berlin is 30 June 22:00 UTC
     let end = at("2026-06-30T22:00:00Z");
-    assert_eq!(changed.at, end);
-    let before = subscription(&tx, id).await.unwrap().unwrap();
-    let after = subscription(&tx, changed.subscription_id).await.unwrap().unwrap();
-    assert_eq!(
-        (before.cancelled_at, after.started_at, after.anchor_on, after.seats),
-        (Some(end), end, on("2026-07-01"), 7)
-    );
-    assert_eq!(
-        attached(&tx, &after).await.unwrap().iter().map(|part| part.version.id).collect::<Vec<_>>(),
-        [hourly, crm]
-    );
-    assert_eq!(refused(change_plan_at_term_end(&tx, id, hourly, 7, now).await).1, "must_not_be_cancelled");
+    let after = history(&tx, id).await.unwrap().unwrap();
+    let spans: Vec<_> = after.attached.iter().map(|part| (part.version.id, part.from, part.until)).collect();
+    let start = at("2026-01-01T12:00:00Z");
+    assert_eq!(spans, [(quarterly, start, Some(end)), (hourly, end, None), (crm, now, None)]);
+    assert_eq!((after.seats_at(now), after.seats_at(end)), (0, 7));
 }
 
 #[tokio::test]

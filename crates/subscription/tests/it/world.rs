@@ -101,6 +101,7 @@ pub fn flat(key: &str, unit: &str) -> Component {
         measure: None,
         filter: BTreeMap::new(),
         included: Decimal::ZERO,
+        minimum_quantity: Decimal::ZERO,
         price: Price::per_unit(unit.parse().unwrap()),
         billed: Billed::InAdvance,
     }

@@ -71,6 +71,7 @@ impl World {
             measure: Some("minutes".to_owned()),
             filter: dimensions(filter),
             included: Decimal::ZERO,
+            minimum_quantity: Decimal::ZERO,
             price: Price::per_unit(Decimal::ONE),
             billed: Billed::InArrears,
         };

@@ -42,7 +42,7 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         heading: heading(&record, &seller.name),
         facts,
         wallet: customer::wallet_card(&record, &member.zone)?,
-        subscriptions: subscribed::table(&record.subscribed, |_| None, member.now),
+        subscriptions: subscribed::table(&record.subscribed, |_| None),
         invoices: customer::invoices(&record, |id| audience.account_invoice(id)),
         payments: customer::payments_table(&record, &member.zone),
         calls: None,

@@ -103,7 +103,7 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
         heading,
         facts,
         wallet: wallet_card(&record, &member.zone)?,
-        subscriptions: subscribed::table(&record.subscribed, |plan| Some(audience.plan(plan)), member.now),
+        subscriptions: subscribed::table(&record.subscribed, |plan| Some(audience.plan(plan))),
         invoices: invoices(&record, |id| audience.invoice(id)),
         payments: payments_table(&record, &member.zone),
         calls,

@@ -23,11 +23,11 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
     let tx = member.tx().await?;
     let plan = subscription::plan(&tx, id).await?.ok_or(PageError::NotFound)?;
     let versions = subscription::versions_of(&tx, id).await?;
-    let subscriptions: Vec<Subscription> = subscription::all_active(&tx, member.now)
-        .await?
-        .into_iter()
-        .filter(|subscription| versions.iter().any(|version| version.id == subscription.plan_version_id))
-        .collect();
+    let mut subscriptions = subscription::all_active(&tx, member.now).await?;
+    let on = subscription::plan_versions_at(&tx, &subscriptions, member.now).await?;
+    let version_of =
+        |subscription: &Subscription| versions.iter().find(|version| on.get(&subscription.id) == Some(&version.id));
+    subscriptions.retain(|subscription| version_of(subscription).is_some());
     let names = customer_names(&tx, subscriptions.iter().map(|subscription| subscription.customer_id)).await?;
     let add_ons: Vec<Plan> =
         subscription::plans(&tx).await?.into_iter().filter(|other| other.is_add_on && other.id != id).collect();
@@ -54,7 +54,7 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
         tariffs: None,
         add_ons: add_on_table(member.audience, &add_ons),
         versions: version_table(&versions, &member.zone),
-        subscriptions: subscription_table(member.audience, &subscriptions, &names, &versions),
+        subscriptions: subscription_table(member.audience, &subscriptions, &names, version_of),
     })
 }
 
@@ -123,11 +123,11 @@ fn version_table(versions: &[PlanVersion], zone: &TimeZone) -> Table {
     table
 }
 
-fn subscription_table(
+fn subscription_table<'a>(
     audience: Audience,
     subscriptions: &[Subscription],
     names: &HashMap<CustomerId, String>,
-    versions: &[PlanVersion],
+    version_of: impl Fn(&Subscription) -> Option<&'a PlanVersion>,
 ) -> Table {
     let columns = vec![Column::text("Customer"), Column::text("Version"), Column::text("Since").hidden()];
     let mut table =
@@ -135,10 +135,7 @@ fn subscription_table(
             .dense();
     for subscription in subscriptions {
         let name = names.get(&subscription.customer_id).cloned().unwrap_or_else(|| "A customer".into());
-        let version = versions
-            .iter()
-            .find(|version| version.id == subscription.plan_version_id)
-            .map(|version| version.version.to_string());
+        let version = version_of(subscription).map(|version| version.version.to_string());
         table.row(vec![
             Cell::name(name).to(audience.customer(subscription.customer_id)),
             Cell::text(version.unwrap_or_default()),

@@ -28,8 +28,9 @@ pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List>
     let tx = member.tx().await?;
     let plans = subscription::plans(&tx).await?;
     let mut in_use: HashMap<PlanVersionId, i64> = HashMap::new();
-    for subscription in subscription::all_active(&tx, member.now).await? {
-        *in_use.entry(subscription.plan_version_id).or_default() += 1;
+    let active = subscription::all_active(&tx, member.now).await?;
+    for version in subscription::plan_versions_at(&tx, &active, member.now).await?.into_values() {
+        *in_use.entry(version).or_default() += 1;
     }
     let mut sold: HashMap<db::PlanId, i64> = HashMap::new();
     for plan in &plans {

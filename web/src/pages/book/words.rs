@@ -51,8 +51,12 @@ pub fn payment_status(status: PaymentStatus) -> Badge {
 
 pub fn subscription_status(status: SubscriptionStatus) -> Badge {
     match status {
+        SubscriptionStatus::Scheduled => Badge::new("Begins later", Tone::Soon),
         SubscriptionStatus::Trial => Badge::new("Trial", Tone::On),
         SubscriptionStatus::Active => Badge::new("Active", Tone::Good),
+        SubscriptionStatus::PastDue => Badge::new("Past due", Tone::Wrong),
+        SubscriptionStatus::Paused => Badge::new("Paused", Tone::Soon),
+        SubscriptionStatus::Expired => Badge::new("Expired", Tone::Plain),
         SubscriptionStatus::Cancelled => Badge::new("Ended", Tone::Plain),
     }
 }

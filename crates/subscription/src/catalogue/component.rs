@@ -30,6 +30,9 @@ pub struct Component {
     /// Units of each period that come before the price.
     #[serde(default)]
     pub included: Decimal,
+    /// At least so many units are priced in each period, used or not; 0 = as many as were used.
+    #[serde(default)]
+    pub minimum_quantity: Decimal,
     pub price: Price,
     pub billed: Billed,
 }
@@ -199,6 +202,9 @@ fn check_amounts(place: &str, component: &Component) -> Result<()> {
     let included = format!("{place}/included");
     must(component.included >= Decimal::ZERO, included.clone(), Rule::MustNotBeNegative, component.included)?;
     must(measures || component.included.is_zero(), included, Rule::NothingIncluded, component.included)?;
+    let (least, field) = (component.minimum_quantity, format!("{place}/minimum_quantity"));
+    must(least >= Decimal::ZERO, field.clone(), Rule::MustNotBeNegative, least)?;
+    must(measures || least.is_zero(), field, Rule::NothingIncluded, least)?;
     let known_before = match component.kind {
         ComponentKind::Flat | ComponentKind::OneOff => true,
         ComponentKind::Seat => component.measure.as_deref() == Some("assigned"),

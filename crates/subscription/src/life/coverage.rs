@@ -1,6 +1,6 @@
 //! Who charges usage: the one component that covers it, or nobody, or (a mistake of the catalogue) several.
 
-use crate::component::Component;
+use crate::catalogue::Component;
 use crate::error::Result;
 use crate::store::subscriptions as store;
 use chrono::{DateTime, Utc};

@@ -1,15 +1,12 @@
 //! Plans, add-ons and their versions. A version is published whole or refused whole, and never changes.
 
-use crate::component::{Component, Measure, check_components, standard_measures};
-use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
+use super::component::{Measure, standard_measures};
+use super::terms::{NewPlanVersion, PlanVersion};
+use crate::error::{Result, Rule, SubscriptionError, refuse};
 use crate::rules;
 use crate::store::catalogue as store;
 use chrono::{DateTime, Utc};
 use db::{PlanId, PlanVersionId, TenantTx};
-use money::{Currency, Money, Percent};
-
-/// Days of a trial when nothing else is said.
-pub const TRIAL_DAYS_DEFAULT: u32 = 14;
 
 /// Something that is sold by subscription.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,70 +21,6 @@ pub struct Plan {
     pub archived_at: Option<DateTime<Utc>>,
     /// Its newest version, if any has been published.
     pub newest: Option<PlanVersion>,
-}
-
-/// The terms of a plan as they were published.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlanVersion {
-    pub id: PlanVersionId,
-    pub plan_id: PlanId,
-    /// Counts from 1 within the plan.
-    pub version: u32,
-    pub currency: Currency,
-    pub term_months: u32,
-    pub trial_days: u32,
-    /// Off recurring components.
-    pub term_discount_percent: Percent,
-    /// The least that usage components come to in a period; zero = none.
-    pub commitment: Money,
-    /// What a subscriber may use.
-    pub features: Vec<String>,
-    /// In the order of the lines.
-    pub components: Vec<Component>,
-    pub published_at: DateTime<Utc>,
-}
-
-/// A version to be.
-#[derive(Clone, Debug)]
-pub struct NewPlanVersion {
-    pub currency: Currency,
-    /// 1, 3, 6, 12 or any other number of months.
-    pub term_months: u32,
-    pub trial_days: u32,
-    pub term_discount_percent: Percent,
-    pub commitment: Money,
-    pub features: Vec<String>,
-    pub components: Vec<Component>,
-}
-
-impl NewPlanVersion {
-    /// Month by month, with the usual trial, no discount and no commitment; change the fields that differ.
-    pub fn monthly(currency: Currency, components: Vec<Component>) -> NewPlanVersion {
-        NewPlanVersion {
-            currency,
-            term_months: 1,
-            trial_days: TRIAL_DAYS_DEFAULT,
-            term_discount_percent: Percent::ZERO,
-            commitment: Money::zero(currency),
-            features: Vec::new(),
-            components,
-        }
-    }
-
-    fn check(&self, measures: &[Measure]) -> Result<()> {
-        rules::between("term_months", self.term_months.into(), 1, 120)?;
-        rules::between("trial_days", self.trial_days.into(), 0, 365)?;
-        let discount = self.term_discount_percent;
-        must(discount <= Percent::WHOLE, "term_discount_percent", Rule::MustNotExceedWhole, discount.as_decimal())?;
-        same_currency("commitment", self.currency, self.commitment.currency())?;
-        must(!self.commitment.is_negative(), "commitment", Rule::MustNotBeNegative, self.commitment)?;
-        for (index, feature) in self.features.iter().enumerate() {
-            let field = format!("features/{index}");
-            rules::feature(&field, feature)?;
-            must(!self.features[..index].contains(feature), field, Rule::MustBeUnique, feature)?;
-        }
-        check_components(&self.components, measures)
-    }
 }
 
 /// Puts a plan or an add-on into the catalogue; it is sold from its first version on.

@@ -1,0 +1,45 @@
+//! What staying brings: after n months a percentage off, an add-on for nothing, or a feature.
+
+use crate::error::{Result, Rule, must};
+use crate::rules;
+use db::PlanVersionId;
+use money::Percent;
+use serde::{Deserialize, Serialize};
+
+/// What a subscriber gets for staying.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoyaltyReward {
+    /// Off recurring components, beside the term discount. Of several rules the one reached last holds.
+    PercentOff(Percent),
+    /// An add-on that costs nothing; who pays for it pays no longer.
+    FreeAddOn(PlanVersionId),
+    /// A feature such as `premium_support`.
+    Feature(String),
+}
+
+/// After so many months since the subscription's anchor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoyaltyRule {
+    /// It holds from the service period at this position on.
+    pub after_months: u32,
+    pub reward: LoyaltyReward,
+}
+
+pub(crate) fn check(loyalty: &[LoyaltyRule]) -> Result<()> {
+    for (index, rule) in loyalty.iter().enumerate() {
+        let field = format!("loyalty/{index}");
+        rules::between(&format!("{field}/after_months"), rule.after_months.into(), 1, 600)?;
+        match &rule.reward {
+            LoyaltyReward::PercentOff(percent) => {
+                must(*percent <= Percent::WHOLE, format!("{field}/percent_off"), Rule::MustNotExceedWhole, percent)?;
+            }
+            LoyaltyReward::Feature(feature) => rules::feature(&format!("{field}/feature"), feature)?,
+            LoyaltyReward::FreeAddOn(_) => {}
+        }
+        let repeated = loyalty[..index].iter().any(|earlier| earlier == rule);
+        must(!repeated, field, Rule::MustBeUnique, rule.after_months)?;
+    }
+    Ok(())
+}

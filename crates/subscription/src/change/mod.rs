@@ -1,0 +1,114 @@
+//! Anything may change on any day: asked now, in effect now, at the end of the period or of the term, and undone until billed.
+
+mod ask;
+mod undo;
+
+pub use ask::{change, what_if};
+pub use undo::{Asked, changes_billed, changes_of, undo_change};
+
+use crate::error::Result;
+use crate::life::{Dated, History};
+use crate::words::ChangeKind;
+use chrono::{DateTime, Utc};
+use db::PlanVersionId;
+
+/// What may be asked of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Another version, another plan or another term; with other seats, if any are named.
+    Plan {
+        version: PlanVersionId,
+        seats: Option<u32>,
+    },
+    /// Assigned seats.
+    Seats(u32),
+    AddOn {
+        version: PlanVersionId,
+    },
+    /// What a loyalty rule gives: a paid attachment of the same add-on ends.
+    FreeAddOn {
+        version: PlanVersionId,
+    },
+    RemoveAddOn {
+        version: PlanVersionId,
+    },
+    /// Neither served nor charged until it is resumed.
+    Pause,
+    Resume,
+    /// It ends; with `credit`, what was billed in advance beyond the end is credited.
+    Cancel {
+        credit: bool,
+    },
+    /// What was over goes on; nothing is charged for the time between.
+    Reactivate,
+    /// The trial ends before its days are over.
+    EndTrial,
+}
+
+impl Change {
+    /// Its kind, as stored and sent.
+    pub fn kind(&self) -> ChangeKind {
+        match self {
+            Change::Plan { .. } => ChangeKind::Plan,
+            Change::Seats(_) => ChangeKind::Seats,
+            Change::AddOn { .. } => ChangeKind::AddOn,
+            Change::FreeAddOn { .. } => ChangeKind::FreeAddOn,
+            Change::RemoveAddOn { .. } => ChangeKind::RemoveAddOn,
+            Change::Pause => ChangeKind::Pause,
+            Change::Resume => ChangeKind::Resume,
+            Change::Cancel { .. } => ChangeKind::Cancel,
+            Change::Reactivate => ChangeKind::Reactivate,
+            Change::EndTrial => ChangeKind::EndTrial,
+        }
+    }
+
+    /// The version that it names.
+    pub fn version(&self) -> Option<PlanVersionId> {
+        match self {
+            Change::Plan { version, .. }
+            | Change::AddOn { version }
+            | Change::FreeAddOn { version }
+            | Change::RemoveAddOn { version } => Some(*version),
+            _ => None,
+        }
+    }
+
+    /// Does this one, at an instant, stand in for an earlier one? The same thing asked again for the same instant does, and
+    /// so does another end for one that still lies ahead.
+    pub(crate) fn replaces(&self, other: &Dated, at: DateTime<Utc>) -> bool {
+        if other.billed_at.is_some() || self.kind() != other.change.kind() {
+            return false;
+        }
+        match self {
+            Change::Plan { .. } | Change::Seats(_) => other.at == at,
+            Change::Cancel { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// When a change takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At once; before the start, with the start.
+    Now,
+    /// With the next service period.
+    PeriodEnd,
+    /// With the next term.
+    TermEnd,
+    /// At an instant that does not lie in the past.
+    At(DateTime<Utc>),
+}
+
+impl When {
+    /// The instant at which a change of this subscription takes effect.
+    pub fn instant(self, history: &History, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+        let now = now.max(history.subscription.started_at);
+        match self {
+            When::Now => Ok(now),
+            When::PeriodEnd => Ok(history.period_at(now)?.ends_at),
+            When::TermEnd => history.term_end(now),
+            When::At(instant) => Ok(instant),
+        }
+    }
+}

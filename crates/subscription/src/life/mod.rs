@@ -1,0 +1,21 @@
+//! The life of a subscription: how it began, what its changes make of it, its periods, and who charges what it uses.
+
+mod coverage;
+mod features;
+mod fold;
+mod history;
+mod period;
+mod subscription;
+mod transition;
+
+pub use coverage::{Coverage, coverage};
+pub use features::{features, features_of_customer};
+pub use history::{Attached, Dated, Ended, History, Pause, SeatCount, histories, history};
+pub use period::ServicePeriod;
+pub(crate) use period::containing;
+pub(crate) use subscription::must_lock;
+pub use subscription::{
+    NewSubscription, Subscription, all_active, open_periods, open_periods_of_many, periods, plan_versions_at,
+    subscribe, subscription, subscriptions_of, subscriptions_of_many,
+};
+pub(crate) use transition::check_result;

@@ -1,0 +1,120 @@
+//! Which change is possible in which state: one match. And what must hold of the subscription that comes out.
+
+use super::fold::has_add_on;
+use super::history::{Attached, History};
+use crate::catalogue::PlanVersion;
+use crate::change::Change;
+use crate::error::{Result, Rule, must, refuse, same_currency};
+use crate::words::SubscriptionStatus;
+use SubscriptionStatus::{Active, Cancelled, Expired, PastDue, Paused, Scheduled, Trial};
+use chrono::{DateTime, Utc};
+
+/// What a subscription is after a change; `None`: not possible in this state.
+pub(crate) fn after(status: SubscriptionStatus, change: &Change) -> Option<SubscriptionStatus> {
+    match (status, change) {
+        // Nothing is asked of what is over, except to go on.
+        (Cancelled | Expired, Change::Reactivate) => Some(Active),
+        (Cancelled | Expired, _) | (_, Change::Reactivate) => None,
+
+        (_, Change::Cancel { .. }) => Some(Cancelled),
+        (Trial, Change::EndTrial) => Some(Active),
+        (_, Change::EndTrial) => None,
+
+        (Trial | Active | PastDue, Change::Pause) => Some(Paused),
+        (Paused | Scheduled, Change::Pause) => None,
+        (Paused, Change::Resume) => Some(Active),
+        (_, Change::Resume) => None,
+
+        (Scheduled | Trial | Active | PastDue | Paused, terms) => match terms {
+            Change::Plan { .. }
+            | Change::Seats(_)
+            | Change::AddOn { .. }
+            | Change::FreeAddOn { .. }
+            | Change::RemoveAddOn { .. } => Some(status),
+            Change::Pause | Change::Resume | Change::Cancel { .. } | Change::Reactivate | Change::EndTrial => None,
+        },
+    }
+}
+
+/// Refuses a change that is not possible at that instant.
+pub(super) fn check(
+    history: &History,
+    change: &Change,
+    version: Option<&PlanVersion>,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    must(at >= history.subscription.started_at, "at", Rule::MustNotPrecedeStart, at)?;
+    let status = history.status_at(at);
+    must(after(status, change).is_some(), "change", Rule::MustBePossibleIn(status), change.kind())?;
+    if let Some(version) = version {
+        same_currency("plan_version_id", history.plan_at(at).currency, version.currency)?;
+    }
+    match (change, version) {
+        (Change::Plan { version: id, seats }, _) => {
+            let same_seats = seats.is_none_or(|seats| seats == history.seats_at(at));
+            let same_plan = history.plan_at(at).id == *id;
+            must(!(same_plan && same_seats), "plan_version_id", Rule::MustDiffer, id)
+        }
+        (Change::Seats(seats), _) => must(*seats != history.seats_at(at), "seats", Rule::MustDiffer, seats),
+        (Change::AddOn { version: id }, Some(version)) => {
+            must(!has_add_on(&history.attached, version.plan_id, at), "plan_version_id", Rule::MustBeUnique, id)
+        }
+        (Change::RemoveAddOn { version: id }, _) => {
+            let is_there = |attached: &Attached| attached.is_add_on && attached.version.id == *id && attached.holds(at);
+            must(history.attached.iter().any(is_there), "plan_version_id", Rule::MustBeAttached, id)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a result in which, from an instant on, something would be charged twice or a seat would have no place.
+pub(crate) fn check_result(history: &History, from: DateTime<Utc>) -> Result<()> {
+    let later = || history.attached.iter().filter(|attached| attached.until.is_none_or(|until| until > from));
+    for add_on in later().filter(|attached| attached.is_add_on) {
+        for other in later().filter(|other| overlap(add_on, other)) {
+            let is_self = std::ptr::eq(add_on, other);
+            if !is_self {
+                apart(add_on, other)?;
+            }
+        }
+    }
+    for plan in later().filter(|attached| !attached.is_add_on) {
+        let counts = history.seats.iter().map(|count| (count.from.max(from), count.seats));
+        let within = counts.filter(|(at, _)| plan.holds(*at)).map(|(_, seats)| seats);
+        for seats in within.chain([history.seats_at(plan.from.max(from))]) {
+            seats_fit(&plan.version, seats)?;
+        }
+    }
+    Ok(())
+}
+
+fn overlap(a: &Attached, b: &Attached) -> bool {
+    let begins_before_end = |a: &Attached, b: &Attached| b.until.is_none_or(|until| a.from < until) || a.from == b.from;
+    begins_before_end(a, b) && begins_before_end(b, a)
+}
+
+/// No key twice, and no usage charged by two components.
+fn apart(add_on: &Attached, other: &Attached) -> Result<()> {
+    for part in &add_on.version.components {
+        for known in &other.version.components {
+            let field = format!("components/{}", part.key);
+            must(part.key != known.key, format!("{field}/key"), Rule::MustBeUnique, &part.key)?;
+            if part.overlaps(known) {
+                let rule = Rule::FiltersMustNotOverlap(known.key.clone());
+                return refuse(format!("{field}/filter"), rule, &part.key);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No seat beyond the plan's limit, unless the plan sells more.
+pub(crate) fn seats_fit(version: &PlanVersion, seats: u32) -> Result<()> {
+    must(i32::try_from(seats).is_ok(), "seats", Rule::MustLieBetween(0, i32::MAX.into()), seats)?;
+    match version.seat_limit {
+        Some(limit) if seats > limit && !version.sells_extra_seats => {
+            refuse("seats", Rule::MustNotExceedSeatLimit(limit), seats)
+        }
+        _ => Ok(()),
+    }
+}

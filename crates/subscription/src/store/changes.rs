@@ -1,0 +1,178 @@
+use super::subscriptions::{fits, ids_of};
+use crate::change::{Asked, Change};
+use crate::entity::subscription_change;
+use crate::error::{Result, SubscriptionError};
+use crate::life::{Dated, Subscription};
+use crate::words::ChangeKind;
+use chrono::{DateTime, Utc};
+use db::{ChangeId, PlanVersionId, SubscriptionId, TenantTx};
+use sea_orm::{ActiveValue::Set, EntityTrait, FromQueryResult};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+pub(crate) async fn insert(
+    tx: &TenantTx,
+    of: &Subscription,
+    change: &Change,
+    at: DateTime<Utc>,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<ChangeId> {
+    let id = ChangeId::new();
+    let seats = match change {
+        Change::Seats(seats) => Some(*seats),
+        Change::Plan { seats, .. } => *seats,
+        _ => None,
+    };
+    let with_credit = match change {
+        Change::Cancel { credit } => Some(*credit),
+        _ => None,
+    };
+    let row = subscription_change::ActiveModel {
+        tenant_id: Set(tx.tenant_id().uuid()),
+        id: Set(id.uuid()),
+        subscription_id: Set(of.id.uuid()),
+        customer_id: Set(of.customer_id.uuid()),
+        kind: Set(change.kind().as_str().to_owned()),
+        plan_version_id: Set(change.version().map(PlanVersionId::uuid)),
+        seats: Set(seats.map(fits).transpose()?),
+        with_credit: Set(with_credit),
+        effective_at: Set(at),
+        asked_at: Set(now),
+        asked_by: Set(by.to_owned()),
+        billed_at: Set(None),
+        undone_at: Set(None),
+        undone_by: Set(None),
+    };
+    subscription_change::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(id)
+}
+
+/// The changes of many subscriptions that are not undone; the versions that they name are not filled in.
+pub(crate) async fn of(tx: &TenantTx, subscriptions: &[Subscription]) -> Result<HashMap<SubscriptionId, Vec<Dated>>> {
+    let rows: Vec<subscription_change::Model> = tx
+        .rows(
+            "SELECT * FROM subscription_change WHERE tenant_id = $1 AND subscription_id = ANY($2) AND undone_at IS NULL
+             ORDER BY subscription_id, effective_at, asked_at, id",
+            [tx.tenant_id().into(), ids_of(subscriptions).into()],
+        )
+        .await?;
+    let mut all: HashMap<SubscriptionId, Vec<Dated>> = HashMap::new();
+    for row in rows {
+        let dated = Dated {
+            id: Some(row.id.into()),
+            change: change_of(&row)?,
+            version: None,
+            at: row.effective_at,
+            asked_at: row.asked_at,
+            asked_by: row.asked_by,
+            billed_at: row.billed_at,
+        };
+        all.entry(row.subscription_id.into()).or_default().push(dated);
+    }
+    Ok(all)
+}
+
+fn change_of(row: &subscription_change::Model) -> Result<Change> {
+    let version = || {
+        row.plan_version_id.map(PlanVersionId::from_uuid).ok_or(SubscriptionError::StoredDocumentUnreadable {
+            kind: "change",
+            reason: format!("{} names no version", row.kind),
+        })
+    };
+    let seats = row.seats.map(i32::unsigned_abs);
+    Ok(match ChangeKind::stored(&row.kind)? {
+        ChangeKind::Plan => Change::Plan { version: version()?, seats },
+        ChangeKind::Seats => Change::Seats(seats.unwrap_or_default()),
+        ChangeKind::AddOn => Change::AddOn { version: version()? },
+        ChangeKind::FreeAddOn => Change::FreeAddOn { version: version()? },
+        ChangeKind::RemoveAddOn => Change::RemoveAddOn { version: version()? },
+        ChangeKind::Pause => Change::Pause,
+        ChangeKind::Resume => Change::Resume,
+        ChangeKind::Cancel => Change::Cancel { credit: row.with_credit.unwrap_or_default() },
+        ChangeKind::Reactivate => Change::Reactivate,
+        ChangeKind::EndTrial => Change::EndTrial,
+    })
+}
+
+fn asked_of(row: subscription_change::Model) -> Result<Asked> {
+    Ok(Asked {
+        change: change_of(&row)?,
+        id: row.id.into(),
+        subscription_id: row.subscription_id.into(),
+        at: row.effective_at,
+        asked_at: row.asked_at,
+        asked_by: row.asked_by,
+        billed_at: row.billed_at,
+        undone_at: row.undone_at,
+        undone_by: row.undone_by,
+    })
+}
+
+pub(crate) async fn asked(tx: &TenantTx, id: SubscriptionId) -> Result<Vec<Asked>> {
+    let rows: Vec<subscription_change::Model> = tx
+        .rows(
+            "SELECT * FROM subscription_change WHERE tenant_id = $1 AND subscription_id = $2 ORDER BY asked_at DESC, id DESC",
+            [tx.tenant_id().into(), id.into()],
+        )
+        .await?;
+    rows.into_iter().map(asked_of).collect()
+}
+
+pub(crate) async fn by_id(tx: &TenantTx, id: ChangeId) -> Result<Option<Asked>> {
+    let row: Option<subscription_change::Model> = tx
+        .row("SELECT * FROM subscription_change WHERE tenant_id = $1 AND id = $2", [tx.tenant_id().into(), id.into()])
+        .await?;
+    row.map(asked_of).transpose()
+}
+
+pub(crate) async fn undo(tx: &TenantTx, ids: &[ChangeId], by: &str, now: DateTime<Utc>) -> Result<()> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tx.run(
+        "UPDATE subscription_change SET undone_at = $3, undone_by = $4
+         WHERE tenant_id = $1 AND id = ANY($2) AND undone_at IS NULL AND billed_at IS NULL",
+        [tx.tenant_id().into(), ids.into(), now.into(), by.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn billed(tx: &TenantTx, of: &[(SubscriptionId, DateTime<Utc>)], now: DateTime<Utc>) -> Result<()> {
+    let subscriptions: Vec<Uuid> = of.iter().map(|(id, _)| id.uuid()).collect();
+    let untils: Vec<DateTime<Utc>> = of.iter().map(|(_, until)| *until).collect();
+    tx.run(
+        "UPDATE subscription_change c SET billed_at = $4
+         FROM unnest($2::uuid[], $3::timestamptz[]) AS billed (subscription_id, until)
+         WHERE c.tenant_id = $1 AND c.subscription_id = billed.subscription_id AND c.effective_at < billed.until
+           AND c.billed_at IS NULL AND c.undone_at IS NULL",
+        [tx.tenant_id().into(), subscriptions.into(), untils.into(), now.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct MovedRow {
+    subscription_id: Uuid,
+    plan_version_id: Uuid,
+}
+
+/// The version that each subscription moved to last before or at an instant; none for those that never moved.
+pub(crate) async fn moved_to(
+    tx: &TenantTx,
+    subscriptions: &[Subscription],
+    at: DateTime<Utc>,
+) -> Result<HashMap<SubscriptionId, PlanVersionId>> {
+    let rows: Vec<MovedRow> = tx
+        .rows(
+            "SELECT DISTINCT ON (subscription_id) subscription_id, plan_version_id FROM subscription_change
+             WHERE tenant_id = $1 AND subscription_id = ANY($2) AND kind = 'plan' AND effective_at <= $3 AND undone_at IS NULL
+             ORDER BY subscription_id, effective_at DESC, asked_at DESC, id DESC",
+            [tx.tenant_id().into(), ids_of(subscriptions).into(), at.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.subscription_id.into(), row.plan_version_id.into())).collect())
+}

@@ -17,13 +17,18 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 26] = [
+const EVERY_BOOK: [(&str, &str); 31] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
     ("GET", "/customers/new"),
     ("POST", "/customers"),
     ("GET", "/customers/{customer_id}"),
+    ("GET", "/customers/{customer_id}/subscriptions/new"),
+    ("POST", "/customers/{customer_id}/subscriptions"),
+    ("GET", "/subscriptions/{subscription_id}/change"),
+    ("POST", "/subscriptions/{subscription_id}/changes"),
+    ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
     ("GET", "/plans"),

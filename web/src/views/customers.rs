@@ -5,6 +5,7 @@ use askama_web::WebTemplate;
 
 use super::{
     parts::{Facts, Heading, Stats, Sums, Timeline},
+    subscriptions::SubscriptionCard,
     table::Table,
     ui,
 };
@@ -27,7 +28,9 @@ pub struct Customer {
     pub facts: Facts,
     /// `None` for a customer on account.
     pub wallet: Option<WalletCard>,
-    pub subscriptions: Table,
+    pub subscriptions: Vec<SubscriptionCard>,
+    /// Where a subscription begins; `None` for a reader.
+    pub subscribe_href: Option<String>,
     pub invoices: Table,
     pub payments: Table,
     /// `None` where a book holds no calls of its own.

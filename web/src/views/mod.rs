@@ -13,6 +13,7 @@ pub mod invoices;
 pub mod parts;
 pub mod portal;
 pub mod runs;
+pub mod subscriptions;
 pub mod table;
 pub mod ui;
 

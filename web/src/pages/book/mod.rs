@@ -24,7 +24,7 @@ mod plans;
 mod prices;
 mod run;
 mod runs;
-mod subscribed;
+pub(super) mod subscription;
 pub(super) mod why;
 pub(super) mod words;
 
@@ -53,6 +53,11 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "customers/new", new_customer::form),
         book_post(all, "customers", new_customer::create),
         book_get(all, "customers/{customer_id}", customer::customer),
+        book_get(all, "customers/{customer_id}/subscriptions/new", subscription::start),
+        book_post(all, "customers/{customer_id}/subscriptions", subscription::begin),
+        book_get(all, "subscriptions/{subscription_id}/change", subscription::decide),
+        book_post(all, "subscriptions/{subscription_id}/changes", subscription::ask),
+        book_post(all, "subscriptions/{subscription_id}/changes/{change_id}/undo", subscription::undo),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
         book_get(all, "plans", plans::plans),

@@ -1,14 +1,14 @@
 //! A subscription as its card shows it: what it has, until when, what staying brings, and what was asked of it.
 
 use super::Subscribed;
-use super::names::{Names, seats_word};
+use super::names::Names;
 use crate::error::PageResult;
 use crate::format;
 use crate::pages::book::words::{self, day, period};
 use crate::shell::Token;
 use crate::views::parts::{Fact, Facts, Happening};
 use crate::views::subscriptions::{Move, Progress, SubscriptionCard};
-use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::table::{Empty, Table};
 use crate::views::ui::{Badge, Link, Tone};
 use chrono::{DateTime, Utc};
 use db::ChangeId;
@@ -42,7 +42,7 @@ pub fn card(
         state: words::subscription_status(status),
         facts: facts(subscribed, now)?,
         loyalty: loyalty(history, names, now)?,
-        entitlements: entitlements(subscribed),
+        entitlements: Table::new("What it may use", Vec::new(), Empty::new("key", "", "")),
         moves: moves.collect(),
         actions: leads.actions,
         csrf,
@@ -125,9 +125,11 @@ fn until(history: &History, now: DateTime<Utc>) -> PageResult<Fact> {
     })
 }
 
-fn counts_seats(history: &History, now: DateTime<Utc>) -> bool {
+pub fn counts_seats(history: &History, now: DateTime<Utc>) -> bool {
     let plan = history.plan_at(now);
-    let assigned = |part: &subscription::Component| part.kind == ComponentKind::Seat && part.measure.as_deref() == Some("assigned");
+    let assigned = |part: &subscription::Component| {
+        part.kind == ComponentKind::Seat && part.measure.as_deref() == Some("assigned")
+    };
     plan.seat_limit.is_some() || history.components_at(now).any(assigned) || plan.components.iter().any(assigned)
 }
 
@@ -160,7 +162,10 @@ fn loyalty(history: &History, names: &Names, now: DateTime<Utc>) -> PageResult<V
         return Ok(Vec::new());
     }
     let months = history.period_at(now)?.position;
-    let best = plan.loyalty.iter().filter(|rule| rule.after_months <= months && matches!(rule.reward, LoyaltyReward::PercentOff(_)));
+    let best = plan
+        .loyalty
+        .iter()
+        .filter(|rule| rule.after_months <= months && matches!(rule.reward, LoyaltyReward::PercentOff(_)));
     let best = best.map(|rule| rule.after_months).max();
     let is_passed = |rule: &subscription::LoyaltyRule| {
         matches!(rule.reward, LoyaltyReward::PercentOff(_)) && Some(rule.after_months) < best
@@ -178,30 +183,6 @@ fn loyalty(history: &History, names: &Names, now: DateTime<Utc>) -> PageResult<V
         }
     };
     Ok(plan.loyalty.iter().filter(|rule| !is_passed(rule)).map(step).collect())
-}
-
-fn entitlements(subscribed: &Subscribed) -> Table {
-    let columns = vec![
-        Column::text("May use"),
-        Column::figures("Limit").label("Limit"),
-        Column::figures("Used").label("Used"),
-        Column::figures("Remaining").label("Remaining"),
-    ];
-    let mut table = Table::new("What it may use", columns, Empty::new("key", "", "")).dense();
-    for entitled in &subscribed.entitled {
-        let figure = |value: Option<money::Decimal>| value.map_or_else(Cell::none, |value| Cell::figure(format::quantity(value)));
-        let remaining = match entitled.remaining {
-            Some(left) if left.is_zero() => Cell::badge("used up", Tone::Soon),
-            left => figure(left),
-        };
-        table.row(vec![
-            Cell::name(words::spoken(&entitled.feature)),
-            entitled.limit.map_or_else(|| Cell::text("no limit").class("quiet"), |limit| Cell::figure(format::quantity(limit))),
-            figure(entitled.used),
-            remaining,
-        ]);
-    }
-    table
 }
 
 fn shown(asked: &Asked, names: &Names, leads: &Leads<'_>, zone: &TimeZone, now: DateTime<Utc>) -> Move {
@@ -222,7 +203,12 @@ fn shown(asked: &Asked, names: &Names, leads: &Leads<'_>, zone: &TimeZone, now: 
 }
 
 /// What comes: changes that were asked for, the end of the trial, what loyalty brings, the next term. The farthest first.
-pub fn upcoming(subscribed: &Subscribed, names: &Names, zone: &TimeZone, now: DateTime<Utc>) -> PageResult<Vec<(DateTime<Utc>, Happening)>> {
+pub fn upcoming(
+    subscribed: &Subscribed,
+    names: &Names,
+    zone: &TimeZone,
+    now: DateTime<Utc>,
+) -> PageResult<Vec<(DateTime<Utc>, Happening)>> {
     let history = &subscribed.history;
     let mut coming: Vec<(DateTime<Utc>, String, String)> = Vec::new();
     for asked in subscribed.asked.iter().filter(|asked| asked.at > now && asked.undone_at.is_none()) {
@@ -235,9 +221,13 @@ pub fn upcoming(subscribed: &Subscribed, names: &Names, zone: &TimeZone, now: Da
     let goes_on = |at: DateTime<Utc>| history.ended.is_none_or(|ended| at < ended.at);
     let months = history.period_at(now)?.position;
     for rule in history.plan_at(now).loyalty.iter().filter(|rule| rule.after_months > months && !is_over) {
-        let at = history.period_at_position(rule.after_months)?.starts_at;
+        let at = at_position(history, rule.after_months)?;
         if goes_on(at) {
-            coming.push((at, names.reward(&rule.reward), format!("for staying {}", format::counted(rule.after_months.into(), "month", "months"))));
+            coming.push((
+                at,
+                names.reward(&rule.reward),
+                format!("for staying {}", format::counted(rule.after_months.into(), "month", "months")),
+            ));
         }
     }
     let renewal = history.term_end(now)?;
@@ -247,16 +237,20 @@ pub fn upcoming(subscribed: &Subscribed, names: &Names, zone: &TimeZone, now: Da
         coming.push((renewal, format!("{} renews for {term}", names.plan(next.plan_id)), String::new()));
     }
     coming.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
-    let shown = |(at, title, note): (DateTime<Utc>, String, String)| (at, Happening::new(format::date_in(at, zone), title, Tone::On).note(note));
+    let shown = |(at, title, note): (DateTime<Utc>, String, String)| {
+        (at, Happening::new(format::day_of(at, zone), title, Tone::On).note(note))
+    };
     Ok(coming.into_iter().map(shown).collect())
+}
+
+/// The first instant of the month at a position.
+fn at_position(history: &History, position: u32) -> PageResult<DateTime<Utc>> {
+    let subscription = &history.subscription;
+    let periods = pricing::Periods::new(subscription.anchor_on, 1, &subscription.time_zone)?;
+    Ok(periods.bound_at(position.into())?)
 }
 
 /// The add-ons that hold at an instant.
 pub fn add_ons(history: &History, now: DateTime<Utc>) -> impl Iterator<Item = &Attached> {
     history.attached.iter().filter(move |attached| attached.is_add_on && attached.holds(now))
-}
-
-/// "5 seats": what a change of seats begins with.
-pub fn seats_now(history: &History, now: DateTime<Utc>) -> String {
-    seats_word(history.seats_at(now))
 }

@@ -1,23 +1,23 @@
 //! What a customer has subscribed to: read once for the customer's page, the account page and the portal, and changed here.
 //! A change is asked for on one page: its form, then what it would do and cost, then the confirmation.
 
-pub mod card;
+mod card;
 mod change;
 mod names;
 mod preview;
 mod so_far;
 mod start;
 
+pub use card::{Leads, card, upcoming};
 pub use change::{ask, decide, undo};
 pub use names::Names;
-pub use preview::{bill, next_bill};
 pub use so_far::quantity_of;
 pub use start::{begin, start};
 
 use crate::error::PageResult;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, TenantTx};
-use subscription::{Asked, Entitlement, History, ServicePeriod};
+use subscription::{Asked, History, ServicePeriod};
 
 /// A subscription as it stands.
 pub struct Subscribed {
@@ -28,8 +28,6 @@ pub struct Subscribed {
     pub so_far: Vec<String>,
     /// What was asked of it, the newest first.
     pub asked: Vec<Asked>,
-    /// What it may use.
-    pub entitled: Vec<Entitlement>,
 }
 
 /// Everything that a customer has subscribed to, the oldest first, and what it is called.
@@ -42,7 +40,6 @@ impl Subscriptions {
     pub async fn read(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> PageResult<Subscriptions> {
         let subscriptions = subscription::subscriptions_of(tx, customer_id).await?;
         let histories = subscription::histories(tx, &subscriptions).await?;
-        let mut entitled = subscription::entitlements(tx, customer_id, now).await?;
         let mut all = Vec::with_capacity(histories.len());
         for history in histories {
             let is_served = history.subscription.in_service_at(now);
@@ -52,8 +49,7 @@ impl Subscriptions {
                 None => Vec::new(),
             };
             let asked = subscription::changes_of(tx, history.subscription.id).await?;
-            let entitled = entitled.of(history.subscription.id);
-            all.push(Subscribed { history, period, so_far, asked, entitled });
+            all.push(Subscribed { history, period, so_far, asked });
         }
         let histories: Vec<&History> = all.iter().map(|subscribed| &subscribed.history).collect();
         let asked: Vec<Asked> = all.iter().flat_map(|subscribed| subscribed.asked.iter().cloned()).collect();

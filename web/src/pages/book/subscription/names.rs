@@ -22,9 +22,12 @@ impl Names {
             let dated = history.changes.iter().filter_map(|dated| dated.version.as_ref());
             versions.extend(attached.chain(dated).map(|version| (version.id, version.clone())));
         }
-        let rewards = histories.iter().flat_map(|history| &history.attached).flat_map(|attached| &attached.version.loyalty);
-        let given = rewards.filter_map(|rule| if let LoyaltyReward::FreeAddOn(id) = rule.reward { Some(id) } else { None });
-        let wanted: BTreeSet<PlanVersionId> = asked.iter().filter_map(|asked| asked.change.version()).chain(given).collect();
+        let rewards =
+            histories.iter().flat_map(|history| &history.attached).flat_map(|attached| &attached.version.loyalty);
+        let given =
+            rewards.filter_map(|rule| if let LoyaltyReward::FreeAddOn(id) = rule.reward { Some(id) } else { None });
+        let wanted: BTreeSet<PlanVersionId> =
+            asked.iter().filter_map(|asked| asked.change.version()).chain(given).collect();
         let missing: Vec<PlanVersionId> = wanted.into_iter().filter(|id| !versions.contains_key(id)).collect();
         if !missing.is_empty() {
             let found = subscription::plan_versions(tx, &missing).await?;
@@ -73,7 +76,9 @@ impl Names {
     /// What a loyalty rule gives.
     pub fn reward(&self, reward: &LoyaltyReward) -> String {
         match reward {
-            LoyaltyReward::PercentOff(percent) => format!("{}% off what recurs", format::quantity(percent.as_decimal())),
+            LoyaltyReward::PercentOff(percent) => {
+                format!("{}% off what recurs", format::quantity(percent.as_decimal()))
+            }
             LoyaltyReward::FreeAddOn(version) => format!("{} free of charge", self.of(*version)),
             LoyaltyReward::Feature(feature) => super::super::words::spoken(feature),
         }

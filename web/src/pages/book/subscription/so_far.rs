@@ -10,7 +10,12 @@ use subscription::{Component, ComponentKind, History};
 use usage_metering::{Aggregate, UsageQuery};
 
 /// "1,254 minutes", "5 seats": one for each component that counts something.
-pub async fn so_far(tx: &TenantTx, history: &History, from: DateTime<Utc>, now: DateTime<Utc>) -> PageResult<Vec<String>> {
+pub async fn so_far(
+    tx: &TenantTx,
+    history: &History,
+    from: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> PageResult<Vec<String>> {
     let components: Vec<&Component> = history.components_at(now).collect();
     let mut words: Vec<Option<String>> = Vec::new();
     let mut queries = Vec::new();

@@ -28,13 +28,19 @@ pub fn parts(
     let any = &[("now", When::Now), ("period_end", When::PeriodEnd), ("term_end", When::TermEnd)];
     Ok(match kind {
         Kind::Plan => vec![
-            part("Another plan", "Another model, another term, or the newest version.", plan_fields(given, history, sold, faults, now)),
+            part(
+                "Another plan",
+                "Another model, another term, or the newest version.",
+                plan_fields(given, history, sold, faults, now),
+            ),
             part("When", "", Fields::new().choices(when(any)?)),
         ],
         Kind::Seats => {
             let seats = Field::figure("seats", "Seats", given.or("seats", &history.seats_at(now).to_string()));
             let hint = match (history.plan_at(now).seat_limit, history.plan_at(now).sells_extra_seats) {
-                (Some(limit), true) => format!("{} now; {limit} belong to the plan, more are charged", seats_word(history.seats_at(now))),
+                (Some(limit), true) => {
+                    format!("{} now; {limit} belong to the plan, more are charged", seats_word(history.seats_at(now)))
+                }
                 (Some(limit), false) => format!("{} now, {limit} at most", seats_word(history.seats_at(now))),
                 (None, _) => format!("{} now", seats_word(history.seats_at(now))),
             };
@@ -45,11 +51,16 @@ pub fn parts(
             ]
         }
         Kind::AddOns => vec![
-            part("Add-ons", "Ticked ones are there, the others are not.", add_on_fields(given, history, sold, faults, now)),
+            part(
+                "Add-ons",
+                "Ticked ones are there, the others are not.",
+                add_on_fields(given, history, sold, faults, now),
+            ),
             part("When", "", Fields::new().choices(when(soon)?)),
         ],
         Kind::Pause => {
-            let until = Field::text("until", "Until", given.get("until")).control(Control::Date).error(faults.at("until"));
+            let until =
+                Field::text("until", "Until", given.get("until")).control(Control::Date).error(faults.at("until"));
             vec![
                 part("Pause", "Neither served nor charged until it is resumed.", Fields::new().choices(when(soon)?)),
                 part("Resume", "", Fields::new().half(until.hint("Empty: until somebody resumes it"))),
@@ -57,16 +68,28 @@ pub fn parts(
         }
         Kind::Resume => vec![part("Resume", "Served and charged again.", Fields::new().choices(when(soon)?))],
         Kind::End => {
-            let credit = Field::tick("credit", "Credit what was billed in advance and is not used", given.get("credit") == "yes");
+            let credit = Field::tick(
+                "credit",
+                "Credit what was billed in advance and is not used",
+                given.get("credit") == "yes",
+            );
             vec![
                 part("End", "What is billed stays billed.", Fields::new().choices(when(any)?)),
                 part("Credit", "For the time after the end.", Fields::new().whole(credit)),
             ]
         }
         Kind::Reactivate => {
-            vec![part("Reactivate", "It goes on as it was; the time between is not charged.", Fields::new().choices(when(&soon[..1])?))]
+            vec![part(
+                "Reactivate",
+                "It goes on as it was; the time between is not charged.",
+                Fields::new().choices(when(&soon[..1])?),
+            )]
         }
-        Kind::EndTrial => vec![part("End the trial", "What recurs is charged from then on.", Fields::new().choices(when(&soon[..1])?))],
+        Kind::EndTrial => vec![part(
+            "End the trial",
+            "What recurs is charged from then on.",
+            Fields::new().choices(when(&soon[..1])?),
+        )],
     })
 }
 
@@ -100,10 +123,15 @@ fn when_field(
 fn plan_fields(given: &Given, history: &History, sold: &[Plan], faults: &Faults, now: DateTime<Utc>) -> Fields {
     let held = history.plan_at(now);
     let offered = sold.iter().filter(|plan| !plan.is_add_on).filter_map(|plan| Some((plan, plan.newest.as_ref()?)));
-    let choices = offered.filter(|(_, newest)| newest.id != held.id && newest.currency == held.currency).map(|(plan, newest)| {
-        let same = if newest.plan_id == held.plan_id { format!(" (version {}, you have {})", newest.version, held.version) } else { String::new() };
-        Choice::new(newest.id.to_string(), format!("{}{same}", plan.name)).note(prices_in_short(newest))
-    });
+    let choices =
+        offered.filter(|(_, newest)| newest.id != held.id && newest.currency == held.currency).map(|(plan, newest)| {
+            let same = if newest.plan_id == held.plan_id {
+                format!(" (version {}, you have {})", newest.version, held.version)
+            } else {
+                String::new()
+            };
+            Choice::new(newest.id.to_string(), format!("{}{same}", plan.name)).note(prices_in_short(newest))
+        });
     let seats = Field::figure("seats", "Seats", given.get("seats")).error(faults.at("seats"));
     Fields::new()
         .choices(Choices::one("version", "Plan", given.get("version"), choices.collect()).error(faults.at("version")))
@@ -125,14 +153,16 @@ fn add_on_fields(given: &Given, history: &History, sold: &[Plan], faults: &Fault
     };
     let choices = offered.iter().map(choice).collect();
     let now_held: Vec<String> = held.iter().map(|version| version.plan_id.to_string()).collect();
-    let chosen: Vec<&str> = if given.has("sent") { given.all("add_on").collect() } else { now_held.iter().map(String::as_str).collect() };
+    let chosen: Vec<&str> =
+        if given.has("sent") { given.all("add_on").collect() } else { now_held.iter().map(String::as_str).collect() };
     let group = Choices::any("add_on", "Add-ons", chosen.into_iter(), choices).error(faults.at("add_on"));
     Fields::new().choices(if offered.is_empty() { group.hint("No add-on is sold in this currency.") } else { group })
 }
 
 /// "€29.00 Platform, €49.00 for each of Active agents, 12 months"
 pub fn prices_in_short(version: &PlanVersion) -> String {
-    let mut words: Vec<String> = version.components.iter().take(4).map(|part| component_in_short(part, version.currency)).collect();
+    let mut words: Vec<String> =
+        version.components.iter().take(4).map(|part| component_in_short(part, version.currency)).collect();
     if version.components.len() > 4 {
         words.push(format!("{} more", version.components.len() - 4));
     }
@@ -148,7 +178,9 @@ fn component_in_short(part: &Component, currency: Currency) -> String {
         _ => None,
     };
     match (part.kind, unit) {
-        (ComponentKind::Flat | ComponentKind::OneOff, Some(unit)) => format!("{} {}", part.name, currency.human_rate(unit)),
+        (ComponentKind::Flat | ComponentKind::OneOff, Some(unit)) => {
+            format!("{} {}", part.name, currency.human_rate(unit))
+        }
         (_, Some(unit)) if unit == Decimal::ZERO => format!("{} included", part.name),
         (_, Some(unit)) => format!("{} {} each", part.name, currency.human_rate(unit)),
         (_, None) => part.name.clone(),

@@ -1,5 +1,6 @@
 //! The moves that a page offers: which of them are possible now, and what they are called.
 
+use crate::pages::book::subscription::card::counts_seats;
 use chrono::{DateTime, Utc};
 use subscription::{History, SubscriptionStatus};
 
@@ -60,7 +61,8 @@ impl Kind {
             (status, Kind::EndTrial) => status == S::Trial,
             (status, Kind::Pause) => matches!(status, S::Trial | S::Active | S::PastDue),
             (status, Kind::Resume) => status == S::Paused,
-            (_, Kind::Plan | Kind::Seats | Kind::AddOns | Kind::End) => true,
+            (_, Kind::Seats) => counts_seats(history, now),
+            (_, Kind::Plan | Kind::AddOns | Kind::End) => true,
         };
         Kind::ALL.into_iter().filter(possible).collect()
     }

@@ -53,12 +53,17 @@ pub async fn decide(member: Member, path: web::Path<String>, given: web::Query<G
     let facts = facts(&tx, path.parse()?).await?;
     let kind = kind_of(&facts.before, &given, member.now)?;
     let mut faults = Faults::default();
-    let outcome = if given.has("sent") { outcome(&member, &tx, &facts, kind, &given, &mut faults).await? } else { None };
+    let outcome =
+        if given.has("sent") { outcome(&member, &tx, &facts, kind, &given, &mut faults).await? } else { None };
     page(&member, &tx, &facts, kind, &given, &faults, None, outcome.map(|(outcome, _)| outcome)).await
 }
 
 /// `POST /admin/subscriptions/{subscription_id}/changes`
-pub async fn ask(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<Answer<SeeOther, Decide>> {
+pub async fn ask(
+    member: Member,
+    path: web::Path<String>,
+    given: web::Form<Given>,
+) -> PageResult<Answer<SeeOther, Decide>> {
     member.must(Role::Billing)?;
     let tx = member.tx().await?;
     let facts = facts(&tx, path.parse()?).await?;
@@ -68,7 +73,10 @@ pub async fn ask(member: Member, path: web::Path<String>, given: web::Form<Given
         return Ok(again(page(&member, &tx, &facts, kind, &given, &faults, None, None).await?));
     };
     if figures.print() != given.get("figures") {
-        let note = Note::wrong("Nothing was changed.", "The figures are others than those that were shown. Look at them again.");
+        let note = Note::wrong(
+            "Nothing was changed.",
+            "The figures are others than those that were shown. Look at them again.",
+        );
         return Ok(again(page(&member, &tx, &facts, kind, &given, &faults, Some(note), Some(shown)).await?));
     }
     let Some(wish) = Wish::read(kind, &given, &facts.before, &facts.sold, &mut faults, member.now)? else {
@@ -86,7 +94,11 @@ pub async fn ask(member: Member, path: web::Path<String>, given: web::Form<Given
     tenant::record_audit(&tx, &member.actor(), "subscription.change", &id.to_string(), payload, member.now).await?;
     tx.commit().await?;
     let at = wish.begins_at(&facts.before, member.now)?;
-    let when = if at > member.now { format!(" from {}", words::day(words::civil_day(at, &facts.before.subscription.time_zone)?)) } else { String::new() };
+    let when = if at > member.now {
+        format!(" from {}", words::day(words::civil_day(at, &facts.before.subscription.time_zone)?))
+    } else {
+        String::new()
+    };
     Ok(Either::Left(
         see_other(member.audience.customer(facts.customer.id)).notice(format!("{}{when}.", done.join(", "))),
     ))
@@ -102,7 +114,8 @@ pub async fn undo(member: Member, path: web::Path<(String, String)>) -> PageResu
     let asked = asked.into_iter().find(|asked| asked.id == change_id).ok_or(PageError::NotFound)?;
     subscription::undo_change(&tx, change_id, &member.actor(), member.now).await?;
     let payload = serde_json::json!({ "subscription": subscription_id.to_string() });
-    tenant::record_audit(&tx, &member.actor(), "subscription.undo", &change_id.to_string(), payload, member.now).await?;
+    tenant::record_audit(&tx, &member.actor(), "subscription.undo", &change_id.to_string(), payload, member.now)
+        .await?;
     tx.commit().await?;
     let text = format!("Undone: {}.", facts.names.change(&asked.change));
     Ok(see_other(member.audience.customer(facts.customer.id)).notice(text))
@@ -143,7 +156,7 @@ async fn outcome(
     Ok(Some((
         Outcome {
             changes: Some(differences(&facts.before, &after, &facts.names, now, at)),
-            bill: Some(bill),
+            bill,
             action: member.audience.subscription_changes(facts.before.subscription.id),
             kept: Kept(kept),
             confirm: format!("{}, {from}", words.join(", ")),
@@ -160,7 +173,8 @@ fn differences(before: &History, after: &History, names: &Names, now: DateTime<U
     let mut table = Table::new("What changes", columns, Empty::new("repeat", "Nothing changes", "")).dense();
     let told = |history: &History, at: DateTime<Utc>| -> Vec<(&'static str, String)> {
         let plan = history.plan_at(at);
-        let add_ons: Vec<&str> = super::card::add_ons(history, at).map(|attached| names.plan(attached.version.plan_id)).collect();
+        let add_ons: Vec<&str> =
+            super::card::add_ons(history, at).map(|attached| names.plan(attached.version.plan_id)).collect();
         let none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
         vec![
             ("State", words::subscription_status(history.status_at(at)).word),
@@ -168,9 +182,29 @@ fn differences(before: &History, after: &History, names: &Names, now: DateTime<U
             ("Term", format::counted(plan.term_months.into(), "month", "months")),
             ("Seats", seats_word(history.seats_at(at))),
             ("Add-ons", none(add_ons.join(", "))),
-            ("At least, a month", none(Some(plan.commitment).filter(|least| least.is_positive()).map_or_else(String::new, |least| least.human()))),
-            ("Features", none(plan.features.iter().map(|feature| words::spoken(feature)).collect::<Vec<_>>().join(", "))),
-            ("Coupons", none(history.redeemed.iter().map(|redeemed| coupon_off(&redeemed.coupon.off)).collect::<Vec<_>>().join(", "))),
+            (
+                "At least, a month",
+                none(
+                    Some(plan.commitment)
+                        .filter(|least| least.is_positive())
+                        .map_or_else(String::new, |least| least.human()),
+                ),
+            ),
+            (
+                "Features",
+                none(plan.features.iter().map(|feature| words::spoken(feature)).collect::<Vec<_>>().join(", ")),
+            ),
+            (
+                "Coupons",
+                none(
+                    history
+                        .redeemed
+                        .iter()
+                        .map(|redeemed| coupon_off(&redeemed.coupon.off))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                ),
+            ),
         ]
     };
     for ((word, old), (_, new)) in told(before, now).into_iter().zip(told(after, at)) {
@@ -194,14 +228,18 @@ async fn page(
 ) -> PageResult<Decide> {
     let (now, id) = (member.now, facts.before.subscription.id);
     let address = member.audience.subscription_change(id);
-    let tab = |offered: &Kind| (offered.title().to_owned(), with_query(&address, &[("do", offered.word())]), *offered == kind);
+    let tab = |offered: &Kind| {
+        (offered.title().to_owned(), with_query(&address, &[("do", offered.word())]), *offered == kind)
+    };
     let plan = facts.names.plan(facts.before.plan_at(now).plan_id);
     let customer_href = member.audience.customer(facts.customer.id);
     let path = PagePath::under(&facts.customer.name, &customer_href, format!("Change {plan}"));
     let state = words::subscription_status(facts.before.status_at(now));
     Ok(Decide {
         shell: shell(member, tx, format!("Change {plan}"), Section::Customers).await?,
-        heading: Heading::new(format!("Change {plan} of {}", facts.customer.name)).path(path).badge(state.word, state.tone),
+        heading: Heading::new(format!("Change {plan} of {}", facts.customer.name))
+            .path(path)
+            .badge(state.word, state.tone),
         tabs: Kind::offered(&facts.before, now).iter().map(tab).collect(),
         note,
         action: address.clone(),

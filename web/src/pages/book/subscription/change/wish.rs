@@ -37,7 +37,8 @@ impl Wish {
         faults: &mut Faults,
         now: DateTime<Utc>,
     ) -> PageResult<Option<Wish>> {
-        let version = |id: PlanVersionId| sold.iter().filter_map(|plan| plan.newest.clone()).find(|newest| newest.id == id);
+        let version =
+            |id: PlanVersionId| sold.iter().filter_map(|plan| plan.newest.clone()).find(|newest| newest.id == id);
         let when = faults.keep("when", when_of(given.or("when", "now")));
         let one = |change: Change, version: Option<PlanVersion>| when.map(|when| Wish(vec![(change, version, when)]));
         Ok(match kind {
@@ -99,7 +100,13 @@ impl Wish {
     }
 
     /// Asks for every change.
-    pub async fn ask(&self, tx: &TenantTx, before: &History, by: &str, now: DateTime<Utc>) -> Result<(), SubscriptionError> {
+    pub async fn ask(
+        &self,
+        tx: &TenantTx,
+        before: &History,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), SubscriptionError> {
         for (change, _, when) in &self.0 {
             subscription::change(tx, before.subscription.id, change, *when, by, now).await?;
         }
@@ -126,7 +133,14 @@ fn seats_of(given: &str, now: u32) -> Result<u32, String> {
 }
 
 /// The ticked ones are wanted, the others are not: what differs from what is there is added or taken off.
-fn of_add_ons(given: &Given, before: &History, sold: &[Plan], when: When, faults: &mut Faults, now: DateTime<Utc>) -> Option<Wish> {
+fn of_add_ons(
+    given: &Given,
+    before: &History,
+    sold: &[Plan],
+    when: When,
+    faults: &mut Faults,
+    now: DateTime<Utc>,
+) -> Option<Wish> {
     let wanted: Vec<&str> = given.all("add_on").collect();
     let held: Vec<&PlanVersion> = add_ons(before, now).map(|attached| &attached.version).collect();
     let mut changes = Vec::new();

@@ -1,6 +1,7 @@
 // Walks the pages of some audiences in the demo world.
 // RINGTILL_WALK is JSON: [{ "name", "origin", "email", "password", "start", "looks": 4 or 2, "paths": ["/admin/calls", ..] }].
-// A page is opened as named in `paths`; "/admin/calls/*" is the first that the list "/admin/calls" links to. `start` is where
+// A page is opened as named in `paths`; "/admin/calls/*" is the first that the list "/admin/calls" links to, and
+// "/admin/account>/admin/account/invoices/*" the first of its kind that the page before the arrow links to. `start` is where
 // signing in should lead. Two looks are the desk by day and the telephone by night.
 import { Visit, looks, report, startBrowser } from './harness.mjs'
 
@@ -9,16 +10,17 @@ const browser = await startBrowser()
 const faults = []
 let counted = 0
 
-const nameOf = (audience, path) => `${audience.name}${path.replace(/[?=&].*$/, '').replace('*', 'one').replaceAll('/', '-')}`
+const nameOf = (audience, path) => `${audience.name}${path.replace(/^.*>/, '').replace(/[?=&].*$/, (query) => (audience.queries ? query.replaceAll(/[?=&#]/g, '-') : '')).replace('*', 'one').replaceAll('/', '-')}`
 
 /** The address that a path of the list means. */
 async function addressOf(visit, audience, path) {
   if (!path.endsWith('/*')) return new URL(path, audience.origin).href
-  const start = path.slice(0, -1)
-  await visit.goTo(new URL(start.slice(0, -1), audience.origin).href)
+  const [list, wanted] = path.includes('>') ? path.split('>') : [path.slice(0, -2), path]
+  const start = wanted.slice(0, -1)
+  await visit.goTo(new URL(list, audience.origin).href)
   const links = await visit.page.locator(`main a[href^="${start}"]`).evaluateAll((found) => found.map((link) => link.getAttribute('href')))
   const link = links.find((href) => !href.slice(start.length).includes('/'))
-  if (!link) throw new Error(`${audience.name}: ${start.slice(0, -1)} links to nothing`)
+  if (!link) throw new Error(`${audience.name}: ${list} links to nothing below ${start}`)
   return new URL(link, audience.origin).href
 }
 

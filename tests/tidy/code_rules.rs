@@ -80,7 +80,7 @@ const PLATFORM_CALLERS: [&str; 12] = [
     "web/src/sse.rs",
     "web/src/pages/door.rs",
     // A phone's secret is global: it is found by user name before a tenant is known.
-    "web/src/pages/desk.rs",
+    "web/src/pages/phone.rs",
     // Which books stand above, and whose the numbers below are.
     "web/src/pages/book/account.rs",
     "web/src/pages/book/numbers.rs",

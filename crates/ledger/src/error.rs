@@ -1,6 +1,7 @@
 use crate::account::AccountKind;
+use crate::allowance::AllowanceKey;
 use db::{CustomerId, DbError, TransactionId};
-use money::{Currency, Money, MoneyError};
+use money::{Currency, Decimal, Money, MoneyError};
 
 /// Every rule of this crate that a caller can break.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,21 @@ pub enum LedgerError {
     /// A transaction is reversed at most once.
     #[error("{0} is reversed already")]
     AlreadyReversed(TransactionId),
+    /// Units are millionths of a meter's unit.
+    #[error("{0} is more exact than a millionth, or too large")]
+    UnitsMustFit(Decimal),
+    /// What is used or included is not negative.
+    #[error("{0} units are below zero")]
+    UnitsMustNotBeNegative(Decimal),
+    /// What is held is more than nothing.
+    #[error("{0} units are not above zero")]
+    UnitsMustBePositive(Decimal),
+    /// An allowance is opened before it is used.
+    #[error("component {} of {} has no allowance from {}", .0.component_key, .0.subscription_id, .0.starts_at)]
+    NoAllowance(Box<AllowanceKey>),
+    /// What is free and what is promised would be more than is included.
+    #[error("more units would be free or promised than the allowance includes")]
+    AllowanceMustKeepItsFloor,
     #[error(transparent)]
     Money(#[from] MoneyError),
     #[error(transparent)]
@@ -54,6 +70,7 @@ impl From<DbError> for LedgerError {
     fn from(error: DbError) -> Self {
         match db::constraint_of(&error).as_deref() {
             Some("wallet_keeps_its_floor") => Self::WalletMustKeepItsFloor,
+            Some("allowance_keeps_its_floor") => Self::AllowanceMustKeepItsFloor,
             Some("entries_sum_to_zero") => Self::EntriesMustBalance,
             _ => Self::Db(error),
         }

@@ -1,11 +1,13 @@
-//! Double-entry ledger of a book: accounts, postings, wallets, and money promised to calls before it is used.
+//! Double-entry ledger of a book: accounts, postings, wallets, allowances, and what of both is promised to calls before it is used.
 //! Never: knows an invoice, a price, a payment or what a call is; edits or deletes an entry (a mistake is reversed).
 //! Invariants: the entries of a transaction sum to zero in each currency ([`Posting::new`], and a trigger); a wallet's balance is
 //! the sum of its entries and its reserved part the sum of its open reservations, kept by the same transaction; balance minus
-//! reserved never goes below the floor; the same (kind, key) is one transaction. Positive credits, negative debits.
-//! Start at `posting.rs`, then `reservation.rs` and `settlement.rs`.
+//! reserved never goes below the floor, and no more included units are free or promised than there are; the same (kind, key) is
+//! one transaction. Positive credits, negative debits.
+//! Start at `posting.rs`, then `reservation.rs` and `settlement.rs`; `allowance.rs` for included units.
 
 mod account;
+mod allowance;
 pub mod audit;
 mod batch;
 mod entity;
@@ -15,9 +17,14 @@ mod reading;
 mod reservation;
 mod settlement;
 mod store;
+mod units;
 mod wallet;
 
 pub use account::{AccountKind, AccountRef};
+pub use allowance::{
+    Allowance, AllowanceHeld, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceUsed, AllowanceWish,
+    agree_allowance, allowance, allowances_of, count_allowance, held_of_allowance, reserve_allowance, use_allowances,
+};
 pub use audit::{Violation, check, check as check_ledger};
 pub use batch::{reserve_batch, settle_batch};
 pub use error::LedgerError;
@@ -25,4 +32,5 @@ pub use posting::{Posted, Posting, accrual, accrue, post, post_many, reverse};
 pub use reading::{StatementLine, TrialBalanceLine, balance, statement, trial_balance};
 pub use reservation::{Held, Leg, Reserve, Reserved, expire_leases, extend_lease, held, release, reserve};
 pub use settlement::{Settle, Settled, settle};
+pub use units::Units;
 pub use wallet::{Wallet, open_wallet, set_floor, top_up, wallet_of, wallets_below};

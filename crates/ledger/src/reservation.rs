@@ -1,3 +1,4 @@
+use crate::allowance::{expire_holds, release_holds};
 use crate::error::LedgerError;
 use crate::store;
 use chrono::{DateTime, Utc};
@@ -58,7 +59,8 @@ pub async fn reserve(tx: &TenantTx, wish: &Reserve, now: DateTime<Utc>) -> Resul
     store::reservations::reserve(tx, wish, now).await
 }
 
-/// Keeps the open reservations of a leg until `until`, never shortening a lease; how many there are.
+/// Keeps the open reservations of a leg until `until`, never shortening a lease; how many there are. The caller's leg may hold
+/// included units, too: they have the same leases.
 pub async fn extend_lease(
     tx: &TenantTx,
     call_id: CallId,
@@ -66,17 +68,19 @@ pub async fn extend_lease(
     until: DateTime<Utc>,
     _now: DateTime<Utc>,
 ) -> Result<u64, LedgerError> {
-    store::reservations::extend_lease(tx, call_id, leg, until).await
+    let kept = store::reservations::extend_lease(tx, call_id, leg, until).await?;
+    Ok(if leg == Leg::Caller { kept + store::holds::extend_lease(tx, call_id, until).await? } else { kept })
 }
 
-/// Gives the open reservations of a leg back without a charge; how many there were.
+/// Gives the open reservations of a leg back without a charge, and the included units of the caller's; how many there were.
 pub async fn release(tx: &TenantTx, call_id: CallId, leg: Leg, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-    store::reservations::release(tx, call_id, leg, now).await
+    let released = store::reservations::release(tx, call_id, leg, now).await?;
+    Ok(if leg == Leg::Caller { released + release_holds(tx, call_id, now).await? } else { released })
 }
 
 /// Gives back what nobody has extended or settled in time (I14); how many reservations expired.
 pub async fn expire_leases(tx: &TenantTx, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-    store::reservations::expire(tx, now).await
+    Ok(store::reservations::expire(tx, now).await? + expire_holds(tx, now).await?)
 }
 
 /// What a leg holds.

@@ -159,12 +159,14 @@ impl Digester {
             DigestOffer::Sha256AndMd5 => &[Algorithm::Sha256, Algorithm::Md5],
             DigestOffer::Md5 => &[Algorithm::Md5],
         };
+        algorithms.iter().map(|algorithm| self.challenge(*algorithm, stale)).collect()
+    }
+
+    /// The value for one algorithm.
+    pub(crate) fn challenge(&self, algorithm: Algorithm, stale: bool) -> String {
+        let (realm, nonce, algorithm) = (&self.realm, self.nonce(), algorithm.name());
         let stale = if stale { ", stale=true" } else { "" };
-        let challenge = |algorithm: &Algorithm| {
-            let (realm, nonce) = (&self.realm, self.nonce());
-            format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}", algorithm.name())
-        };
-        algorithms.iter().map(challenge).collect()
+        format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}")
     }
 
     fn nonce(&self) -> String {

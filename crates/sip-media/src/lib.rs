@@ -34,6 +34,7 @@ mod segment;
 mod shared;
 mod signalling;
 mod spool;
+mod unanswered;
 mod voice;
 
 pub use config::*;

@@ -1,8 +1,9 @@
 //! Where agents' phones are: REGISTER with digest, bindings with an end, kept in memory (phones register again by themselves).
 
-use crate::digest::{Claim, Digester, Verdict};
+use crate::digest::{Algorithm, Claim, Digester, Verdict};
 use crate::limits::Failures;
 use crate::shared::Shared;
+use crate::unanswered::Unanswered;
 use rsipstack::sip::prelude::*;
 use rsipstack::sip::{self, Header, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
@@ -41,6 +42,7 @@ pub(crate) struct Binding {
 pub(crate) struct Registrar {
     digester: Digester,
     failures: Failures,
+    unanswered: Unanswered,
     bindings: Mutex<HashMap<String, Vec<Binding>>>,
 }
 
@@ -54,7 +56,7 @@ struct Wish {
 
 impl Registrar {
     pub(crate) fn new(digester: Digester, failures: Failures) -> Self {
-        Self { digester, failures, bindings: Mutex::default() }
+        Self { digester, failures, unanswered: Unanswered::default(), bindings: Mutex::default() }
     }
 
     fn bindings(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<Binding>>> {
@@ -136,13 +138,15 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
     let source = flow.as_ref().and_then(|flow| flow.get_socketaddr().ok());
     let source = source.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
     let username = tx.original.to_header()?.typed()?.uri.user().unwrap_or_default().to_owned();
-    let Some(claim) = claim_of(tx, &shared.config.realm) else {
-        return challenge(shared, tx, false).await;
-    };
     let now = Instant::now();
+    let Some(claim) = claim_of(tx, &shared.config.realm) else {
+        let known = registrar.unanswered.asks_again(&username, source, now).then_some(Algorithm::Md5);
+        return challenge(shared, tx, known, false).await;
+    };
+    let known = claim.algorithm();
     let fits = claim.username == username && names_host_of(&claim, &tx.original.uri);
     if !fits || registrar.failures.banned(&username, source, now) {
-        return challenge(shared, tx, false).await;
+        return challenge(shared, tx, known, false).await;
     }
     if !shared.registration_rate.allows(source, now) {
         return shared.reply_busy(tx).await;
@@ -155,10 +159,13 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
         Verdict::Wrong => {
             registrar.failures.failed(&username, source, now);
             warn!(source.address = %source, "Refused a registration");
-            return challenge(shared, tx, false).await;
+            return challenge(shared, tx, known, false).await;
         }
-        Verdict::Stale => return challenge(shared, tx, true).await,
+        Verdict::Stale => return challenge(shared, tx, known, true).await,
         Verdict::Right => registrar.failures.succeeded(&username, source),
+    }
+    if known == Some(Algorithm::Sha256) {
+        registrar.unanswered.knows_sha256(&username, source);
     }
     let wish = match read_wish(&tx.original, &shared.config.timing.registration) {
         Ok(wish) => wish,
@@ -176,8 +183,18 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
     tx.reply_with(StatusCode::OK, contacts, None).await
 }
 
-async fn challenge(shared: &Shared, tx: &mut Transaction, stale: bool) -> rsipstack::Result<()> {
-    let challenges = shared.registrar.digester.challenges(stale);
+/// A phone that is known to answer by MD5 is offered nothing that might confuse it.
+async fn challenge(
+    shared: &Shared,
+    tx: &mut Transaction,
+    known: Option<Algorithm>,
+    stale: bool,
+) -> rsipstack::Result<()> {
+    let digester = &shared.registrar.digester;
+    let challenges = match known {
+        Some(Algorithm::Md5) => vec![digester.challenge(Algorithm::Md5, stale)],
+        Some(Algorithm::Sha256) | None => digester.challenges(stale),
+    };
     let headers = challenges.into_iter().map(|value| Header::WwwAuthenticate(sip::WwwAuthenticate::new(value)));
     let headers = headers.collect();
     tx.reply_with(StatusCode::Unauthorized, headers, None).await

@@ -21,8 +21,9 @@ const GLOBAL: [&str; 9] = [
 ];
 
 /// What is written stays: no update, no delete.
-const APPEND: [&str; 26] = [
+const APPEND: [&str; 27] = [
     "account",
+    "allowance_use",
     "audit_entry",
     "audit_link",
     "billed_service",

@@ -1,5 +1,8 @@
-//! Every statement of this crate. Lock order within: wallets by id, then reservations.
+//! Every statement of this crate. Lock order within: wallets by id, then allowances by key, then
+//! reservations and holds.
 
+pub mod allowances;
+pub mod holds;
 pub mod postings;
 pub mod reading;
 pub mod reservations;

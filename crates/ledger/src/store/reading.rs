@@ -106,7 +106,7 @@ pub async fn statement(
 }
 
 /// Each check of [`crate::audit`] as a query of the rows that break it: (invariant, query with $1 tenant and $2 instant).
-const CHECKS: [(&str, &str); 5] = [
+const CHECKS: [(&str, &str); 9] = [
     (
         "I1",
         "SELECT format('transaction %s sums to %s micros of %s', transaction_id, sum(amount_micros), currency) AS v FROM ledger_entry
@@ -135,6 +135,34 @@ const CHECKS: [(&str, &str); 5] = [
         "I14",
         "SELECT format('reservation %s/%s/%s is open since its lease ended at %s', call_id, leg, seq, lease_until) AS v
          FROM reservation WHERE tenant_id = $1 AND state = 'open' AND lease_until < $2",
+    ),
+    (
+        "I2",
+        "SELECT format('allowance %s of subscription %s from %s has %s millionths promised, its open holds sum to %s',
+           a.component_key, a.subscription_id, a.starts_at, a.reserved_micros, coalesce(s.micros, 0)) AS v
+         FROM allowance a LEFT JOIN (SELECT h.subscription_id, h.component_key, h.starts_at, sum(h.amount_micros) AS micros FROM allowance_hold h
+           WHERE h.tenant_id = $1 AND h.state = 'open' GROUP BY 1, 2, 3) s USING (subscription_id, component_key, starts_at)
+         WHERE a.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND a.reserved_micros <> coalesce(s.micros, 0)",
+    ),
+    (
+        "I2",
+        "SELECT format('allowance %s of subscription %s from %s counts %s millionths used, its uses sum to %s and %s came by another way',
+           a.component_key, a.subscription_id, a.starts_at, a.used_micros, coalesce(s.micros, 0), a.other_micros) AS v
+         FROM allowance a LEFT JOIN (SELECT u.subscription_id, u.component_key, u.starts_at, sum(u.quantity_micros) AS micros FROM allowance_use u
+           WHERE u.tenant_id = $1 GROUP BY 1, 2, 3) s USING (subscription_id, component_key, starts_at)
+         WHERE a.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND a.used_micros <> coalesce(s.micros, 0) + a.other_micros",
+    ),
+    (
+        "I3",
+        "SELECT format('allowance %s of subscription %s from %s: %s free and %s promised of %s included and %s overdrawn, %s used',
+           component_key, subscription_id, starts_at, free_micros, reserved_micros, included_micros, overdrawn_micros, used_micros) AS v
+         FROM allowance WHERE tenant_id = $1 AND $2::timestamptz IS NOT NULL
+           AND (free_micros + reserved_micros > included_micros + overdrawn_micros OR free_micros > greatest(0, used_micros))",
+    ),
+    (
+        "I14",
+        "SELECT format('call %s holds %s millionths of %s since its lease ended at %s', call_id, amount_micros, component_key, lease_until) AS v
+         FROM allowance_hold WHERE tenant_id = $1 AND state = 'open' AND lease_until < $2",
     ),
 ];
 

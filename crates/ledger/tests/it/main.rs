@@ -1,5 +1,6 @@
 //! The ledger against a real PostgreSQL. Amounts are euros; every expected sum shows its arithmetic.
 
+mod allowances;
 mod batches;
 mod postings;
 mod racing;

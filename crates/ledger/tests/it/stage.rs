@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use db::testing::{TestDatabase, fresh_database};
-use db::{CallId, CustomerId, TenantId, TenantTx};
+use db::{CallId, CustomerId, PlanId, PlanVersionId, SubscriptionId, TenantId, TenantTx};
 use ledger::{Leg, Reserve, Settle, Wallet, open_wallet, top_up, wallet_of};
 use money::{Currency, Money};
 
@@ -60,6 +60,24 @@ impl Stage {
         }
         tx.commit().await.unwrap();
         customer_id
+    }
+
+    /// A subscription of a new customer. What it is to is of no concern here.
+    pub async fn subscription(&self) -> (SubscriptionId, CustomerId) {
+        let (id, customer_id) = (SubscriptionId::new(), self.customer().await);
+        let (tenant, plan, version) = (self.tenant_id.uuid(), PlanId::new().uuid(), PlanVersionId::new().uuid());
+        self.test
+            .as_owner(&format!(
+                "INSERT INTO plan (tenant_id, id, code, name) VALUES ('{tenant}', '{plan}', '{plan}', 'Support');
+                 INSERT INTO plan_version (tenant_id, id, plan_id, version, currency, term_months, published_at)
+                 VALUES ('{tenant}', '{version}', '{plan}', 1, 'EUR', 1, now());
+                 INSERT INTO subscription (tenant_id, id, customer_id, plan_version_id, status, anchor_on, time_zone, started_at)
+                 VALUES ('{tenant}', '{}', '{}', '{version}', 'active', '2026-03-01', 'Europe/Berlin', '2026-03-01')",
+                id.uuid(),
+                customer_id.uuid()
+            ))
+            .await;
+        (id, customer_id)
     }
 
     pub async fn wallet(&self, customer_id: CustomerId) -> Wallet {

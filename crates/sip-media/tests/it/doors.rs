@@ -125,6 +125,22 @@ async fn phones_register_by_either_algorithm() {
 }
 
 #[tokio::test]
+async fn a_phone_that_leaves_a_challenge_unanswered_is_offered_md5_alone() {
+    let world = World::new().await;
+    world.desk.employs("amy", "secret");
+    let mut client = Client { raw: Raw::new(world.address()).await, sequence: 0 };
+    let offered = |answer: &str| answer.matches("WWW-Authenticate").count();
+    assert_eq!(offered(&client.register("amy", "").await), 2, "SHA-256 first, then MD5");
+    let answer = client.register("amy", "").await;
+    assert!(offered(&answer) == 1 && challenge(&answer).contains("algorithm=MD5"), "{answer}");
+    let right = client.authorization("amy", "secret", &field(&challenge(&answer), "nonce"), 1);
+    assert_eq!(status_of(&client.register("amy", &right).await), 200);
+    let guess = client.authorization("amy", "guess", &field(&challenge(&answer), "nonce"), 2);
+    assert_eq!(offered(&client.register("amy", &guess).await), 1, "nor is it confused by a refusal");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_full_edge_and_a_source_that_calls_too_often_are_answered_503() {
     let world = World::with(|config| config.max_calls = 1).await;
     world.desk.serves(3, Service::Music, unlimited());

@@ -56,7 +56,7 @@ const WITH_A_SELLER: [(&str, &str); 3] =
     [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 36] = [
+const ALONE: [(&str, &str, For); 38] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -77,6 +77,8 @@ const ALONE: [(&str, &str, For); 36] = [
     ("GET", "/admin/calls/{call_id}", For::Tenant),
     ("POST", "/admin/calls/{call_id}/end", For::Tenant),
     ("GET", "/admin/agents", For::Tenant),
+    ("GET", "/admin/agents/new", For::Tenant),
+    ("POST", "/admin/agents", For::Tenant),
     ("GET", "/agent", For::Agent),
     ("GET", "/agent/events", For::Agent),
     ("POST", "/agent/state", For::Agent),

@@ -21,6 +21,7 @@ pub mod pages;
 pub mod read;
 pub mod refusal;
 pub mod security;
+pub mod seller;
 pub mod server;
 pub mod sheet;
 pub mod shell;

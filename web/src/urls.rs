@@ -100,6 +100,10 @@ impl Audience {
     pub fn agents(self) -> String {
         self.at("agents")
     }
+    /// The form of an agent to be; POST goes to the list.
+    pub fn agent_new(self) -> String {
+        self.at("agents/new")
+    }
     pub fn invoices(self) -> String {
         self.at("invoices")
     }

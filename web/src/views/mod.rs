@@ -24,4 +24,6 @@ mod sample_console;
 #[cfg(test)]
 mod sample_money;
 #[cfg(test)]
+mod sample_subscriptions;
+#[cfg(test)]
 mod tests;

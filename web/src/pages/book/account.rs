@@ -8,6 +8,7 @@ use super::pdf_answer;
 use super::subscription::{Leads, Subscribed, card, quantity_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
+use crate::seller;
 use crate::shell::{Section, Token};
 use crate::views::customers::Customer as CustomerView;
 use crate::views::invoices::Invoice as InvoiceView;
@@ -15,15 +16,11 @@ use crate::views::parts::{Fact, Heading, PagePath};
 use crate::views::subscriptions::SubscriptionCard;
 use crate::views::ui::Tone;
 use actix_web::{HttpResponse, web};
-use db::{CustomerTx, DocumentId, PlatformReason};
+use db::{CustomerTx, DocumentId};
 
-/// A transaction in the book of the seller at this time, narrowed to this organisation.
+/// A transaction in the book of the seller; an organisation without one has no such page.
 async fn seller_book(member: &Member) -> PageResult<CustomerTx> {
-    let ptx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
-    let chain = tenant::chain_at(&ptx, member.session.tenant_id, member.now).await?;
-    ptx.commit().await?;
-    let step = chain.first().ok_or(PageError::NotFound)?;
-    Ok(member.app.db.customer(step.book, step.customer_id).await?)
+    seller::seller_book(&member.app, member.session.tenant_id, member.now).await?.ok_or(PageError::NotFound)
 }
 
 /// `GET /admin/account`

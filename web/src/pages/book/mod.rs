@@ -16,6 +16,7 @@ mod ledger;
 mod lines;
 mod live;
 mod needs;
+mod new_agent;
 mod new_customer;
 mod numbers;
 mod payment;
@@ -64,6 +65,8 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "plans/{plan_id}", plan::plan),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
+        book_get(tenant, "agents/new", new_agent::form),
+        book_post(tenant, "agents", new_agent::create),
         book_get(all, "invoices", invoices::invoices),
         book_get(all, "invoices/{document_id}", invoice::invoice),
         book_get(all, "invoices/{document_id}/pdf", invoice::pdf),

@@ -4,6 +4,7 @@ use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::read_currency;
 use crate::grant;
+use crate::included;
 use crate::price::{CallPrice, started_seconds};
 use crate::store::reading as store;
 use chrono::{DateTime, Utc};
@@ -318,6 +319,17 @@ pub struct LiveCall {
     pub left: Option<Money>,
     /// Metered seconds from now until the money ends; `None`: no limit.
     pub runs_out_seconds: Option<u32>,
+    /// What the customer's plan still includes, its use by this call taken off; empty where no plan covers it, or includes nothing.
+    pub included: Vec<IncludedLeft>,
+}
+
+/// What is left of an allowance while a call uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncludedLeft {
+    /// `minutes`, `calls`.
+    pub unit: String,
+    pub included: Decimal,
+    pub left: Decimal,
 }
 
 /// The calls that run, oldest first.
@@ -338,6 +350,7 @@ pub async fn live_calls(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<LiveCal
             increment_seconds: 0,
             left: None,
             runs_out_seconds: None,
+            included: Vec::new(),
             call,
         };
         if let Some(tariff_id) = found.call.tariff_id {
@@ -347,6 +360,7 @@ pub async fn live_calls(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<LiveCal
             };
             with_money(tx, price, &mut found, now).await?;
         }
+        found.included = included::left_for(tx, &found.call, found.metered_seconds).await?;
         live.push(found);
     }
     Ok(live)

@@ -9,7 +9,7 @@ use crate::rate::{Factor, Rateable, days_counted, rate};
 use crate::target::{Target, derived, fixed_quantity};
 use crate::words;
 use money::{Decimal, Money};
-use pricing::{Commitment, Exact, RoundTo, Segment, Step, discount};
+use pricing::{Commitment, Discount, Exact, RoundTo, Rule, Segment, Step, discount};
 use std::collections::BTreeMap;
 use subscription::{Billed, ComponentKind};
 
@@ -150,9 +150,9 @@ impl Billing<'_> {
         let commitment = Commitment { share: Some(share), ..Commitment::of(minimum) };
         let missing = commitment.apply(usage, RoundTo::Minor)?.true_up;
         let steps = vec![
-            Step::new("Agreed minimum", minimum.as_decimal()).because(format!("{}/{} days", share.days, share.of_days)),
-            Step::new("Usage", usage.as_decimal()),
-            Step::new("Total", missing.as_decimal()),
+            Step::new(Rule::Commitment { days: share.days, of_days: share.of_days }, minimum.as_decimal()),
+            Step::new(Rule::Usage, usage.as_decimal()),
+            Step::new(Rule::TOTAL, missing.as_decimal()),
         ];
         let text = words::commitment(&self.seller.language, minimum);
         let key = format!("{COMMITMENT}{}", contract.scope());
@@ -177,9 +177,9 @@ impl Billing<'_> {
         let base = Money::sum(self.currency(), recurring.iter().copied())?;
         let off = discount(recurring, &[percent], &[], zero)?.discount.checked_neg()?;
         let steps = vec![
-            Step::new("Recurring", base.as_decimal()),
-            Step::new("Term discount", off.as_decimal()).calculated(format!("{} × −{percent}", base.format_plain())),
-            Step::new("Total", off.as_decimal()),
+            Step::new(Rule::Recurring, base.as_decimal()),
+            Step::new(Rule::PercentOff { kind: Discount::Term, percent, of: base.as_decimal() }, off.as_decimal()),
+            Step::new(Rule::TOTAL, off.as_decimal()),
         ];
         let text = words::term_discount(&self.seller.language, percent.as_decimal(), version.term_months);
         let mut target = derived(format!("{key}{}", contract.scope()), LineGroup::Discounts, text, service, off, steps);

@@ -7,7 +7,7 @@ use crate::rate::Rated;
 use crate::words;
 use chrono::{DateTime, Utc};
 use money::{Decimal, Money};
-use pricing::{Explanation, Step};
+use pricing::{Explanation, Rule, Step};
 use subscription::{Component, ComponentKind, ServicePeriod};
 
 /// What a key comes to in a period, priced whole.
@@ -66,16 +66,16 @@ pub(crate) fn claimed_from(contract: &Contract, target: &Target) -> DateTime<Utc
 
 /// The same line as a difference: priced whole now, less what was billed.
 pub(crate) fn late(target: Target, before: Money, quantity: Decimal, difference: Money, language: &str) -> Target {
-    let mut steps = target.explanation.steps;
-    steps.push(Step::new("Billed before", -before.as_decimal()));
-    steps.push(Step::new("Difference", difference.as_decimal()));
+    let mut explanation = target.explanation;
+    explanation.steps.push(Step::new(Rule::BilledBefore, -before.as_decimal()));
+    explanation.steps.push(Step::new(Rule::Difference, difference.as_decimal()));
     Target {
         group: LineGroup::Late,
         detail: words::late(language).to_owned(),
         quantity,
         unit_price: None,
         amount: difference,
-        explanation: Explanation { steps },
+        explanation,
         ..target
     }
 }
@@ -99,7 +99,7 @@ pub(crate) fn derived(
         unit: String::new(),
         unit_price: None,
         amount,
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
         source: LineSource::None,
         changes: true,
     }

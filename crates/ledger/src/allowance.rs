@@ -211,6 +211,20 @@ pub async fn held_of_allowance(
     store::held(tx, call_id, component_key).await
 }
 
+/// What a running call holds, allowance by allowance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldByCall {
+    pub key: AllowanceKey,
+    pub meter: String,
+    pub amount: Units,
+    pub last_seq: u32,
+}
+
+/// All that a call holds of any allowance now.
+pub async fn holds_of_call(tx: &TenantTx, call_id: CallId) -> Result<Vec<HeldByCall>, LedgerError> {
+    holds::of_call(tx, call_id).await
+}
+
 /// How an allowance stands, without taking it.
 pub async fn allowance(tx: &TenantTx, key: &AllowanceKey) -> Result<Option<Allowance>, LedgerError> {
     store::find(tx, key).await

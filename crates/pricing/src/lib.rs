@@ -17,6 +17,7 @@ mod error;
 mod estimate;
 mod exact;
 mod explain;
+mod explain_text;
 mod json;
 mod percent_price;
 mod period;
@@ -48,7 +49,7 @@ pub use estimate::{
     Volume, estimate,
 };
 pub use exact::{Exact, RoundTo};
-pub use explain::{Explanation, Step};
+pub use explain::{Discount, Explanation, PriceVersion, Rule, Step};
 pub use period::{Period, Periods, civil_date, days_between, days_in, start_of_day};
 pub use price::{Model, PercentPrice, PercentTier, Price, Segment, StairTier, Tier, Usage};
 pub use proration::{Change, DateRange, Proration, change, change_capped, prorate, prorate_to};

@@ -39,7 +39,7 @@ pub use customer::{
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{
-    Attached, Coverage, Dated, Ended, History, NewSubscription, Pause, SeatCount, ServicePeriod, Subscription,
+    Attached, Coverage, Dated, Ended, History, NewSubscription, Pause, SeatCount, ServicePeriod, Stretch, Subscription,
     all_active, coverage, features, features_of_customer, histories, history, open_periods, open_periods_of_many,
     periods, plan_versions_at, subscribe, subscription, subscriptions_of, subscriptions_of_many,
 };

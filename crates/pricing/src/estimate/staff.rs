@@ -113,7 +113,7 @@ impl Staffed {
     ) -> Result<(), PricingError> {
         let mut busiest: Option<Queue> = None;
         let mut last: Option<(Decimal, StaffingNeeded)> = None;
-        for hour in 0..HOURS {
+        for (hour, waiting) in waiting.iter_mut().enumerate() {
             let open = self.hours[hour].open_minutes;
             let Some(per_hour) = hourly(load.arrivals[hour], team.share, open)? else { continue };
             let busy = per_hour.times(&Exact::from(load.handling)).over(&Exact::integer(3_600))?;
@@ -134,7 +134,7 @@ impl Staffed {
             if load.channel.channel == ChannelKind::Phone {
                 let talk = Exact::from(load.channel.talk_seconds).plus(&Exact::from(needed.average_wait_seconds));
                 let erlangs = per_hour.times(&talk).over(&Exact::integer(3_600))?.to_decimal_places(12)?;
-                waiting[hour] = waiting[hour].plus(&Exact::from(erlangs));
+                *waiting = waiting.plus(&Exact::from(erlangs));
             }
             if busiest.as_ref().is_none_or(|busiest| busiest.needed.agents < needed.agents) {
                 let language = team.name.to_owned();

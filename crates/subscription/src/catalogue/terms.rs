@@ -115,6 +115,32 @@ impl NewPlanVersion {
         }
     }
 
+    /// The version that publishing would make: for dry runs, which price with terms that nobody has yet.
+    pub fn assumed(&self, plan_id: PlanId, now: DateTime<Utc>) -> PlanVersion {
+        PlanVersion {
+            id: PlanVersionId::new(),
+            plan_id,
+            version: 0,
+            currency: self.currency,
+            term_months: self.term_months,
+            fixed_terms: self.fixed_terms,
+            trial_days: self.trial_days,
+            trial_usage: self.trial_usage,
+            trial_end: self.trial_end,
+            term_discount_percent: self.term_discount_percent,
+            commitment: self.commitment,
+            fee_cap: self.fee_cap,
+            late_usage: self.late_usage,
+            loyalty: self.loyalty.clone(),
+            features: self.features.clone(),
+            limits: self.limits.clone(),
+            seat_limit: self.seat_limit,
+            sells_extra_seats: self.sells_extra_seats,
+            components: self.components.clone(),
+            published_at: now,
+        }
+    }
+
     pub(crate) fn check(&self, measures: &[Measure]) -> Result<()> {
         rules::between("term_months", self.term_months.into(), 1, 120)?;
         rules::between("trial_days", self.trial_days.into(), 0, 365)?;

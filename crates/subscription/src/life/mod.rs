@@ -5,6 +5,7 @@ mod features;
 mod fold;
 mod history;
 mod period;
+mod stretch;
 mod subscription;
 mod transition;
 
@@ -13,6 +14,7 @@ pub use features::{features, features_of_customer};
 pub use history::{Attached, Dated, Ended, History, Pause, SeatCount, histories, history};
 pub use period::ServicePeriod;
 pub(crate) use period::containing;
+pub use stretch::Stretch;
 pub(crate) use subscription::must_lock;
 pub use subscription::{
     NewSubscription, Subscription, all_active, open_periods, open_periods_of_many, periods, plan_versions_at,

@@ -39,7 +39,7 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         shell: member.shell("Plan and bills", Section::Account, 0),
         heading: heading(&record, &seller.name),
         facts,
-        wallet: customer::wallet_card(&record, &member.zone)?,
+        wallet: customer::wallet_card(&record, None, &member.zone)?,
         subscriptions: cards(&member, &record)?,
         subscribe_href: None,
         invoices: customer::invoices(&record, |id| audience.account_invoice(id)),

@@ -1,6 +1,7 @@
 //! What can be refused here, and how it is named.
 
 use crate::words::SubscriptionStatus;
+use chrono::{DateTime, Utc};
 use db::DbError;
 use money::{Currency, MoneyError};
 use pricing::PricingError;
@@ -171,6 +172,22 @@ pub enum Rule {
     MustNotBeBilled,
     #[error("must not be undone already")]
     MustNotBeUndone,
+    #[error("must consist of capital letters, digits and -, 2 to 40 of them")]
+    MustBeCouponCode,
+    #[error("must be above zero")]
+    MustBeAboveZero,
+    #[error("must lie ahead")]
+    MustLieAhead,
+    #[error("must be asked for before {0}")]
+    MustBeWithinValidity(DateTime<Utc>),
+    #[error("must have a redemption left")]
+    MustHaveRedemptionsLeft,
+    #[error("must be {0}")]
+    MustBeWritten(&'static str),
+    #[error("must be there")]
+    MustBeThere,
+    #[error("must be a field that is known here")]
+    MustBeKnownField,
     #[error("{0}")]
     Document(PricingError),
 }
@@ -226,6 +243,14 @@ impl Rule {
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",
             Rule::MustNotBeUndone => "must_not_be_undone",
+            Rule::MustBeCouponCode => "must_be_coupon_code",
+            Rule::MustBeAboveZero => "must_be_above_zero",
+            Rule::MustLieAhead => "must_lie_ahead",
+            Rule::MustBeWithinValidity(_) => "must_be_within_validity",
+            Rule::MustHaveRedemptionsLeft => "must_have_redemptions_left",
+            Rule::MustBeWritten(_) => "must_be_written",
+            Rule::MustBeThere => "must_be_there",
+            Rule::MustBeKnownField => "must_be_known_field",
             Rule::Document(rule) => rule.code(),
         }
     }

@@ -26,9 +26,11 @@ pub use caller::{
     customer_by_pin, phones_of, remove_phone, set_pin,
 };
 pub use catalogue::{
-    Component, Coupon, CouponOff, Limit, LoyaltyReward, LoyaltyRule, Measure, NewPlanVersion, Plan, PlanVersion,
-    Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_plan, create_plan, plan, plan_version,
-    plan_versions, plans, publish_version, publish_version_measuring, standard_measures, versions_of,
+    Cliff, Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion,
+    Plan, PlanVersion, Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_coupon, archive_plan, cliffs,
+    coupon_by_code, coupons, create_coupon, create_plan, discard_draft, draft, end_coupon, plan, plan_version,
+    plan_versions, plans, publish_draft, publish_version, publish_version_measuring, redeem_coupon, redemptions,
+    rename_plan, save_draft, standard_measures, versions_of,
 };
 pub use change::{Asked, Change, When, change, changes_billed, changes_of, undo_change, what_if};
 pub use customer::{
@@ -52,6 +54,6 @@ pub use topic::{
     topics, topics_ever,
 };
 pub use words::{
-    Billed, Billing, ChangeKind, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, SubscriptionStatus,
-    TaxTreatment, TrialEnd, UnknownCallers,
+    Billed, Billing, ChangeKind, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, PlanState,
+    SubscriptionStatus, TaxTreatment, TrialEnd, UnknownCallers,
 };

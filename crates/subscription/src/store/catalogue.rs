@@ -174,6 +174,16 @@ pub(crate) async fn archive_plan(tx: &TenantTx, id: PlanId, now: DateTime<Utc>) 
     Ok(touched > 0)
 }
 
+pub(crate) async fn rename_plan(tx: &TenantTx, id: PlanId, name: &str, description: &str) -> Result<bool> {
+    let touched = tx
+        .run(
+            "UPDATE plan SET name = $3, description = $4 WHERE tenant_id = $1 AND id = $2",
+            [tx.tenant_id().into(), id.into(), name.into(), description.into()],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
 /// The plan with its row locked: versions of one plan are numbered one after the other.
 pub(crate) async fn lock_plan(tx: &TenantTx, id: PlanId) -> Result<Option<plan::Model>> {
     Ok(tx
@@ -282,8 +292,10 @@ pub(crate) async fn plans(tx: &TenantTx) -> Result<Vec<Plan>> {
         .await?;
     let mut newest: HashMap<PlanId, PlanVersion> =
         with_components(tx, newest).await?.into_iter().map(|version| (version.plan_id, version)).collect();
+    let edited = super::drafts::edited(tx).await?;
     let plans = rows.into_iter().map(|row| Plan {
         newest: newest.remove(&row.id.into()),
+        draft_edited_at: edited.get(&row.id.into()).copied(),
         id: row.id.into(),
         code: row.code,
         name: row.name,

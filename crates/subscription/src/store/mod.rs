@@ -5,5 +5,6 @@ pub(crate) mod catalogue;
 pub(crate) mod changes;
 pub(crate) mod coupons;
 pub(crate) mod customers;
+pub(crate) mod drafts;
 pub(crate) mod numbers;
 pub(crate) mod subscriptions;

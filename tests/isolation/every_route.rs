@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 31] = [
+const EVERY_BOOK: [(&str, &str); 36] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -31,6 +31,11 @@ const EVERY_BOOK: [(&str, &str); 31] = [
     ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("GET", "/coupons"),
+    ("GET", "/coupons/new"),
+    ("POST", "/coupons"),
+    ("GET", "/coupons/{coupon_id}"),
+    ("POST", "/coupons/{coupon_id}/archiving"),
     ("GET", "/plans"),
     ("GET", "/plans/{plan_id}"),
     ("GET", "/numbers"),

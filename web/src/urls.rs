@@ -88,6 +88,20 @@ impl Audience {
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
     }
+    pub fn coupons(self) -> String {
+        self.at("coupons")
+    }
+    /// The form of a coupon to be; POST goes to the list.
+    pub fn coupon_new(self) -> String {
+        self.at("coupons/new")
+    }
+    pub fn coupon(self, id: impl Display) -> String {
+        self.at(format_args!("coupons/{id}"))
+    }
+    /// Archiving a coupon is a resource of its own: POST creates it.
+    pub fn coupon_archiving(self, id: impl Display) -> String {
+        self.at(format_args!("coupons/{id}/archiving"))
+    }
     pub fn plans(self) -> String {
         self.at("plans")
     }

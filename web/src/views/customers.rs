@@ -71,3 +71,21 @@ pub struct PaymentPreview {
     pub idempotency_key: String,
     pub back_href: String,
 }
+
+/// `GET /admin/coupons/{id}`: a coupon and who has redeemed it.
+#[derive(Template, WebTemplate)]
+#[template(path = "coupon.html")]
+pub struct CouponPage {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub facts: Facts,
+    pub redemptions: Table,
+    /// Where a POST takes it out of sale; `None` once it is.
+    pub archive_href: Option<String>,
+}
+
+impl CouponPage {
+    fn token(&self) -> Token {
+        self.shell.token()
+    }
+}

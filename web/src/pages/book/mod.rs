@@ -6,6 +6,7 @@ mod agents;
 mod beneath;
 pub(super) mod call;
 mod calls;
+mod coupons;
 mod customer;
 mod customers;
 mod find;
@@ -22,7 +23,7 @@ mod numbers;
 mod payment;
 mod plan;
 mod plans;
-mod prices;
+pub(super) mod prices;
 mod run;
 mod runs;
 pub(super) mod subscription;
@@ -61,6 +62,11 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "subscriptions/{subscription_id}/changes/{change_id}/undo", subscription::undo),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_get(all, "coupons", coupons::coupons),
+        book_get(all, "coupons/new", coupons::form),
+        book_post(all, "coupons", coupons::create),
+        book_get(all, "coupons/{coupon_id}", coupons::coupon),
+        book_post(all, "coupons/{coupon_id}/archiving", coupons::archive),
         book_get(all, "plans", plans::plans),
         book_get(all, "plans/{plan_id}", plan::plan),
         book_get(all, "numbers", numbers::numbers),

@@ -22,7 +22,9 @@ pub async fn prices(who: PortalCustomer) -> PageResult<Prices> {
         shell: who.shell("Prices", Section::Prices),
         heading: Heading::new("What a call costs").facts("Tax is inside every price."),
         lines: price_lines(&sold),
-        note: "Nothing is charged while the menu plays. A plan of yours may include calls; then they cost what it says.".into(),
+        note:
+            "Nothing is charged while the menu plays. A plan of yours may include calls; then they cost what it says."
+                .into(),
     })
 }
 

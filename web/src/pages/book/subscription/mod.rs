@@ -8,7 +8,7 @@ mod preview;
 mod so_far;
 mod start;
 
-pub use card::{Leads, card, upcoming};
+pub use card::{Leads, card, coupon_off, upcoming};
 pub use change::{ask, decide, undo};
 pub use names::Names;
 pub use so_far::quantity_of;

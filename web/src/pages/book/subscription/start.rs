@@ -97,7 +97,7 @@ async fn subscribe(tx: &TenantTx, wish: &Wish, member: &Member) -> Result<Subscr
         subscription::change(tx, id, &change, When::At(wish.new.starts_at), &member.actor(), member.now).await?;
     }
     if let Some(code) = &wish.coupon {
-        let _ = code;
+        subscription::redeem_coupon(tx, id, code, member.now).await?;
     }
     Ok(id)
 }

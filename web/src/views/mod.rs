@@ -16,6 +16,7 @@ pub mod plan_edit;
 pub mod portal;
 pub mod public;
 pub mod runs;
+pub mod subscriptions;
 pub mod table;
 pub mod ui;
 
@@ -27,5 +28,7 @@ mod sample_console;
 mod sample_keys;
 #[cfg(test)]
 mod sample_money;
+#[cfg(test)]
+mod sample_subscriptions;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod agents;
 mod beneath;
 pub(super) mod call;
 mod calls;
+mod coupons;
 mod customer;
 mod customers;
 mod find;
@@ -17,6 +18,7 @@ mod ledger;
 mod lines;
 mod live;
 mod needs;
+mod new_agent;
 mod new_customer;
 mod numbers;
 mod payment;
@@ -26,7 +28,7 @@ mod plans;
 pub(super) mod prices;
 mod run;
 mod runs;
-mod subscribed;
+pub(super) mod subscription;
 pub(super) mod why;
 pub(super) mod words;
 
@@ -55,14 +57,26 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "customers/new", new_customer::form),
         book_post(all, "customers", new_customer::create),
         book_get(all, "customers/{customer_id}", customer::customer),
+        book_get(all, "customers/{customer_id}/subscriptions/new", subscription::start),
+        book_post(all, "customers/{customer_id}/subscriptions", subscription::begin),
+        book_get(all, "subscriptions/{subscription_id}/change", subscription::decide),
+        book_post(all, "subscriptions/{subscription_id}/changes", subscription::ask),
+        book_post(all, "subscriptions/{subscription_id}/changes/{change_id}/undo", subscription::undo),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_get(all, "coupons", coupons::coupons),
+        book_get(all, "coupons/new", coupons::form),
+        book_post(all, "coupons", coupons::create),
+        book_get(all, "coupons/{coupon_id}", coupons::coupon),
+        book_post(all, "coupons/{coupon_id}/archiving", coupons::archive),
         book_get(all, "plans", plans::plans),
         book_get(all, "plans/{plan_id}", plan::plan),
         book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
         book_post(all, "plans/{plan_id}/draft", plan_edit::act),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
+        book_get(tenant, "agents/new", new_agent::form),
+        book_post(tenant, "agents", new_agent::create),
         book_get(all, "invoices", invoices::invoices),
         book_get(all, "invoices/{document_id}", invoice::invoice),
         book_get(all, "invoices/{document_id}/pdf", invoice::pdf),

@@ -8,6 +8,7 @@ pub(super) mod call;
 mod calls;
 mod customer;
 mod customers;
+mod dry_run;
 mod find;
 mod home;
 mod invoice;
@@ -21,6 +22,8 @@ mod numbers;
 mod payment;
 mod plan;
 mod plan_edit;
+mod plan_moves;
+mod plan_new;
 mod plans;
 mod prices;
 mod run;
@@ -57,9 +60,18 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
         book_get(all, "plans", plans::plans),
+        book_get(all, "plans/new", plan_new::form),
+        book_post(all, "plans", plan_new::create),
         book_get(all, "plans/{plan_id}", plan::plan),
         book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
         book_post(all, "plans/{plan_id}/draft", plan_edit::act),
+        book_post(all, "plans/{plan_id}/draft/discard", plan_edit::discard),
+        book_get(all, "plans/{plan_id}/draft/review", plan_edit::review),
+        book_post(all, "plans/{plan_id}/versions", plan_edit::publish),
+        book_post(all, "plans/{plan_id}/archive", plan_edit::archive),
+        book_get(all, "plans/{plan_id}/moves", plan_moves::page),
+        book_post(all, "plans/{plan_id}/moves", plan_moves::make),
+        book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
         book_get(all, "invoices", invoices::invoices),

@@ -1,5 +1,6 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
+use crate::seller::WhiteLabels;
 use crate::{clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
@@ -27,6 +28,8 @@ pub struct App {
     edge: Arc<RwLock<Option<Edge>>>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
+    /// Who may use a name of its own, as far as it was asked lately.
+    pub white_labels: Arc<WhiteLabels>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -48,6 +51,7 @@ impl App {
             tokens: Arc::new(TokenKeys::new(("1".into(), config.secret.clone()), Vec::new())?),
             edge: Arc::default(),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
+            white_labels: Arc::default(),
             closing: CancellationToken::new(),
         })
     }

@@ -22,6 +22,7 @@ pub mod read;
 pub mod refusal;
 pub mod rules;
 pub mod security;
+pub mod seller;
 pub mod server;
 pub mod sheet;
 pub mod shell;

@@ -66,6 +66,42 @@ impl Audience {
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
     }
+    /// The form of a subscription to be, with its preview; POST goes to the list.
+    pub fn customer_subscription_new(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/subscriptions/new"))
+    }
+    pub fn customer_subscriptions(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/subscriptions"))
+    }
+    /// What the next document will say.
+    pub fn customer_next_bill(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/next-bill"))
+    }
+    /// The form of a change, with its preview; POST goes to the list of changes.
+    pub fn subscription_change(self, id: impl Display) -> String {
+        self.at(format_args!("subscriptions/{id}/change"))
+    }
+    pub fn subscription_changes(self, id: impl Display) -> String {
+        self.at(format_args!("subscriptions/{id}/changes"))
+    }
+    /// Undoing a change is a resource of its own: POST creates it.
+    pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
+        self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
+    }
+    pub fn coupons(self) -> String {
+        self.at("coupons")
+    }
+    /// The form of a coupon to be; POST goes to the list.
+    pub fn coupon_new(self) -> String {
+        self.at("coupons/new")
+    }
+    pub fn coupon(self, id: impl Display) -> String {
+        self.at(format_args!("coupons/{id}"))
+    }
+    /// Archiving a coupon is a resource of its own: POST creates it.
+    pub fn coupon_archiving(self, id: impl Display) -> String {
+        self.at(format_args!("coupons/{id}/archiving"))
+    }
     pub fn plans(self) -> String {
         self.at("plans")
     }
@@ -105,6 +141,10 @@ impl Audience {
     }
     pub fn agents(self) -> String {
         self.at("agents")
+    }
+    /// The form of an agent to be; POST goes to the list.
+    pub fn agent_new(self) -> String {
+        self.at("agents/new")
     }
     pub fn invoices(self) -> String {
         self.at("invoices")

@@ -79,6 +79,10 @@ impl Faults {
     /// What a domain function refused stands at the field that it names: the first of `fields` that is the refusal's own or
     /// begins it. Everything else goes on as what it is.
     pub fn refused(&mut self, error: SubscriptionError, fields: &[(&str, &str)]) -> Result<(), PageError> {
+        if let SubscriptionError::NotFound { kind: "coupon", .. } = error {
+            self.say("coupon", "No coupon has this code.");
+            return Ok(());
+        }
         let Some(refusal) = error.refusal() else { return Err(error.into()) };
         let field = fields.iter().find(|(theirs, _)| refusal.field.starts_with(theirs)).map(|(_, ours)| *ours);
         match field {

@@ -70,6 +70,9 @@ impl Choices {
     fn id(&self) -> String {
         id_of(self.name)
     }
+    fn id_in(&self, choice: &Choice) -> String {
+        id_of(&format!("{}/{}", self.name, choice.value))
+    }
     fn is_chosen(&self, choice: &Choice) -> bool {
         self.chosen.contains(&choice.value)
     }

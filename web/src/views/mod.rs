@@ -15,6 +15,7 @@ pub mod plan_edit;
 pub mod portal;
 pub mod public;
 pub mod runs;
+pub mod subscriptions;
 pub mod table;
 pub mod ui;
 
@@ -24,5 +25,7 @@ mod sample;
 mod sample_console;
 #[cfg(test)]
 mod sample_money;
+#[cfg(test)]
+mod sample_subscriptions;
 #[cfg(test)]
 mod tests;

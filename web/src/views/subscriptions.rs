@@ -5,7 +5,7 @@ use askama::{Template, filters::HtmlSafe};
 use askama_web::WebTemplate;
 
 use super::{
-    form::{Fields, FormPart, Kept},
+    form::{FormPart, Kept},
     parts::{Facts, Heading, Note, Sums},
     table::Table,
     ui::{self, Badge, Link, Moment},
@@ -143,12 +143,4 @@ pub struct PortalPlan {
     pub heading: Heading,
     pub cards: Vec<SubscriptionCard>,
     pub bill: Option<BillPreview>,
-}
-
-/// A small form below a table or a card: one field and its button.
-#[derive(Clone, Debug)]
-pub struct SmallForm {
-    pub action: String,
-    pub fields: Fields,
-    pub button: String,
 }

@@ -5,6 +5,7 @@ mod browser;
 mod customers;
 mod desk;
 mod door;
+mod entitled;
 mod forgery;
 mod hosts;
 mod portal;

@@ -29,6 +29,14 @@ pub fn of_pricing(rule: &PricingError) -> String {
     words.to_owned()
 }
 
+/// A rule of the catalogue.
+pub fn of_subscription(rule: &subscription::Rule) -> String {
+    match rule {
+        subscription::Rule::Document(rule) => of_pricing(rule),
+        other => sentence(&other.to_string()),
+    }
+}
+
 /// A rule as a sentence: it begins large and ends with a full stop.
 pub fn sentence(rule: &str) -> String {
     let mut letters = rule.chars();

@@ -112,6 +112,30 @@ impl Audience {
     pub fn plan_draft(self, id: impl Display) -> String {
         self.at(format_args!("plans/{id}/draft"))
     }
+    pub fn plan_discard(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft/discard"))
+    }
+    /// What publishing the draft would do.
+    pub fn plan_review(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft/review"))
+    }
+    /// POST makes the draft a version.
+    pub fn plan_versions(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/versions"))
+    }
+    pub fn plan_archive(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/archive"))
+    }
+    pub fn plan_new(self) -> String {
+        self.at("plans/new")
+    }
+    /// Subscribers of older versions, and moving them.
+    pub fn plan_moves(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/moves"))
+    }
+    pub fn plan_move_undo(self, id: impl Display, change: impl Display) -> String {
+        self.at(format_args!("plans/{id}/moves/{change}/undo"))
+    }
     pub fn numbers(self) -> String {
         self.at("numbers")
     }

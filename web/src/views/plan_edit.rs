@@ -243,7 +243,8 @@ pub struct PlanMoves {
     pub empty: super::table::Empty,
     /// What the chosen moves would do; `None` before the preview.
     pub outcome: Option<MoveOutcome>,
-    pub moved: Table,
+    /// Moves that were asked for.
+    pub moved: Vec<MovedRow>,
 }
 
 /// One subscriber that may be moved.
@@ -254,11 +255,21 @@ pub struct MoveRow {
     pub customer: String,
     pub href: String,
     pub version: String,
-    pub renews: String,
     pub before: String,
     pub after: String,
     pub difference: String,
     pub change: Option<ui::Badge>,
+}
+
+/// A move that was asked for.
+#[derive(Clone, Debug)]
+pub struct MovedRow {
+    pub customer: String,
+    pub href: String,
+    pub text: String,
+    pub at: ui::Moment,
+    /// Until it is billed.
+    pub undo_href: Option<String>,
 }
 
 /// Before the moves are made: how many, when, what they come to.

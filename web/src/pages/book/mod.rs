@@ -9,6 +9,7 @@ mod calls;
 mod coupons;
 mod customer;
 mod customers;
+mod dry_run;
 mod find;
 mod home;
 mod invoice;
@@ -24,6 +25,8 @@ mod numbers;
 mod payment;
 mod plan;
 mod plan_edit;
+mod plan_moves;
+mod plan_new;
 mod plans;
 pub(super) mod prices;
 mod run;
@@ -70,9 +73,18 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "coupons/{coupon_id}", coupons::coupon),
         book_post(all, "coupons/{coupon_id}/archiving", coupons::archive),
         book_get(all, "plans", plans::plans),
+        book_get(all, "plans/new", plan_new::form),
+        book_post(all, "plans", plan_new::create),
         book_get(all, "plans/{plan_id}", plan::plan),
         book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
         book_post(all, "plans/{plan_id}/draft", plan_edit::act),
+        book_post(all, "plans/{plan_id}/draft/discard", plan_edit::discard),
+        book_get(all, "plans/{plan_id}/draft/review", plan_edit::review),
+        book_post(all, "plans/{plan_id}/versions", plan_edit::publish),
+        book_post(all, "plans/{plan_id}/archive", plan_edit::archive),
+        book_get(all, "plans/{plan_id}/moves", plan_moves::page),
+        book_post(all, "plans/{plan_id}/moves", plan_moves::make),
+        book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
         book_get(tenant, "agents/new", new_agent::form),

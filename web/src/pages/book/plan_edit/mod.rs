@@ -5,6 +5,7 @@ mod deed;
 mod preview;
 mod read;
 mod read_price;
+mod review;
 mod show;
 mod show_price;
 mod write;
@@ -12,12 +13,15 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use review::{archive, change_badge, publish, review};
+
 use super::shell;
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
 use crate::pages::form::{Faults, Given, Outcome, again};
+use crate::rules;
 use crate::sheet::Sheet;
 use crate::shell::Section;
 use crate::views::parts::{Heading, Note, PagePath};
@@ -27,7 +31,7 @@ use actix_web::{Either, Responder, web};
 use db::{PlanId, TenantTx};
 use preview::InUse;
 use show::Show;
-use subscription::{NewPlanVersion, Plan, PlanVersion};
+use subscription::{Draft, Measure, NewPlanVersion, Plan};
 use tenant::Role;
 use usage_metering::Meter;
 
@@ -35,7 +39,7 @@ use usage_metering::Meter;
 pub async fn edit(member: Member, path: web::Path<String>) -> PageResult<PlanEditor> {
     member.must(Role::Admin)?;
     let tx = member.tx().await?;
-    let desk = Desk::open(&member, &tx, &path).await?;
+    let desk = Desk::open(&tx, &path).await?;
     let sheet = desk.beginning(&member);
     desk.page(&member, &tx, &sheet, &Faults::default(), "", None).await
 }
@@ -48,13 +52,49 @@ pub async fn act(
 ) -> PageResult<Outcome<SeeOther, PlanEditor>> {
     member.must(Role::Admin)?;
     let tx = member.tx().await?;
-    let desk = Desk::open(&member, &tx, &path).await?;
+    let desk = Desk::open(&tx, &path).await?;
     let kept = given.kept();
     let fields = kept.iter().filter(|(name, _)| name != "do").map(|(name, text)| (name.as_str(), text.as_str()));
     let mut sheet = Sheet::of_fields(fields);
-    let touched = deed::act(&mut sheet, given.get("do"));
-    let page = desk.page(&member, &tx, &sheet, &Faults::default(), &touched, None).await?;
-    Ok(Either::Right(page.customize()))
+    let checked = match given.get("do") {
+        "save" => None,
+        "review" => Some(desk.checked(&sheet)),
+        deed => {
+            let touched = deed::act(&mut sheet, deed);
+            let page = desk.page(&member, &tx, &sheet, &Faults::default(), &touched, None).await?;
+            return Ok(Either::Right(page.customize()));
+        }
+    };
+    if let Some(Err(faults)) = &checked {
+        let note = Note::wrong("It cannot be published yet.", "What is wrong stands at its field. Nothing was saved.");
+        return Ok(again(desk.page(&member, &tx, &sheet, faults, "", Some(note)).await?));
+    }
+    subscription::save_draft(&tx, desk.plan.id, &stored(&sheet), &member.actor(), member.now).await?;
+    tx.commit().await?;
+    Ok(Either::Left(match checked {
+        Some(_) => see_other(member.audience.plan_review(desk.plan.id)),
+        None => see_other(member.audience.plan_draft(desk.plan.id)).notice("The draft is saved."),
+    }))
+}
+
+/// `POST /admin/plans/{plan_id}/draft/discard`
+pub async fn discard(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
+    member.must(Role::Admin)?;
+    let id: PlanId = path.parse()?;
+    let tx = member.tx().await?;
+    if !subscription::discard_draft(&tx, id).await? {
+        return Err(PageError::NotFound);
+    }
+    tx.commit().await?;
+    Ok(see_other(member.audience.plan(id)).notice("The draft is gone."))
+}
+
+/// A sheet as it is kept: the document of a version where it reads as one, else as it was typed.
+fn stored(sheet: &Sheet) -> serde_json::Value {
+    match read::version(sheet) {
+        Ok(version) => version.to_document(),
+        Err(_) => serde_json::json!({ "sheet": sheet.value() }),
+    }
 }
 
 /// The plan and what its editor needs to know of the book.
@@ -63,11 +103,11 @@ struct Desk {
     in_use: Option<InUse>,
     meters: Vec<Meter>,
     add_ons: Vec<(String, String)>,
+    draft: Option<Draft>,
 }
 
 impl Desk {
-    async fn open(member: &Member, tx: &TenantTx, path: &str) -> PageResult<Desk> {
-        let _ = member;
+    async fn open(tx: &TenantTx, path: &str) -> PageResult<Desk> {
         let id: PlanId = path.parse()?;
         let plans = subscription::plans(tx).await?;
         let plan = plans.iter().find(|plan| plan.id == id).cloned().ok_or(PageError::NotFound)?;
@@ -76,16 +116,45 @@ impl Desk {
             .filter(|other| other.is_add_on && other.archived_at.is_none())
             .filter_map(|other| other.newest.as_ref().map(|newest| (newest.id.to_string(), other.name.clone())))
             .collect();
-        let in_use = plan.newest.as_ref().map(|newest| InUse { number: newest.version, terms: terms_of(newest) });
-        Ok(Desk { plan, in_use, meters: usage_metering::meters(tx).await?, add_ons })
+        let in_use = plan.newest.as_ref().map(|newest| InUse { number: newest.version, terms: newest.terms() });
+        let (meters, draft) = (usage_metering::meters(tx).await?, subscription::draft(tx, id).await?);
+        Ok(Desk { plan, in_use, meters, add_ons, draft })
+    }
+
+    /// Meters that only this book has.
+    fn own_meters(&self) -> Vec<Measure> {
+        let standard = subscription::standard_measures();
+        let own = self.meters.iter().filter(|meter| !standard.iter().any(|known| known.code == meter.code));
+        own.map(|meter| Measure { code: meter.code.clone(), dimensions: meter.dimensions.iter().cloned().collect() })
+            .collect()
+    }
+
+    /// The terms on the sheet, by the rules that a version keeps.
+    fn checked(&self, sheet: &Sheet) -> Result<NewPlanVersion, Faults> {
+        let version = read::version(sheet)?;
+        let mut faults = Faults::default();
+        for refusal in version.refusals(&self.own_meters()) {
+            faults.say(&read::field_of(sheet, &refusal), rules::of_subscription(&refusal.rule));
+        }
+        if faults.none() { Ok(version) } else { Err(faults) }
     }
 
     /// What the form holds before anybody typed: the stored draft, else the newest version, else the usual beginning.
     fn beginning(&self, member: &Member) -> Sheet {
-        match &self.in_use {
-            Some(in_use) => write::sheet(&in_use.terms),
-            None => write::first(member.session.organisation.currency, self.plan.is_add_on),
+        match (&self.draft, &self.in_use) {
+            (Some(draft), _) => match (draft.document.get("sheet"), self.version_of(draft)) {
+                (Some(sheet), _) => Sheet::of_value(sheet.clone()),
+                (None, Some(version)) => write::sheet(&version),
+                (None, None) => write::adopted(&draft.document),
+            },
+            (None, Some(in_use)) => write::sheet(&in_use.terms),
+            (None, None) => write::first(member.session.organisation.currency, self.plan.is_add_on),
         }
+    }
+
+    /// The terms of a draft that breaks no rule.
+    fn version_of(&self, draft: &Draft) -> Option<NewPlanVersion> {
+        NewPlanVersion::from_document(&draft.document, &self.own_meters()).ok()
     }
 
     async fn page(
@@ -107,10 +176,13 @@ impl Desk {
             Err(faults) => (Vec::new(), preview::not_yet(&faults)),
         };
         let number = self.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
-        let facts = match &self.in_use {
+        let mut facts = match &self.in_use {
             Some(in_use) => format!("Version {} stays as it is for who has it.", in_use.number),
             None => "It is sold from its first version on.".into(),
         };
+        if let Some(draft) = &self.draft {
+            facts += &format!(" Saved by {}, {}.", draft.edited_by, format::stamp(draft.edited_at, &member.zone).text);
+        }
         let heading = Heading::new(format!("{}, version {number}", self.plan.name))
             .path(PagePath {
                 links: vec![
@@ -127,7 +199,7 @@ impl Desk {
             heading,
             note,
             back_href: member.audience.plan(self.plan.id),
-            discard_href: None,
+            discard_href: self.draft.as_ref().map(|_| member.audience.plan_discard(self.plan.id)),
             components: show.components(),
             kinds: show::KINDS.map(|(kind, word)| Deed::new(format!("component {}", kind.as_str()), word)).to_vec(),
             terms: show.terms(),
@@ -138,27 +210,5 @@ impl Desk {
             preview,
             action,
         })
-    }
-}
-
-/// A published version's terms, to begin the next one with.
-pub fn terms_of(version: &PlanVersion) -> NewPlanVersion {
-    NewPlanVersion {
-        currency: version.currency,
-        term_months: version.term_months,
-        fixed_terms: version.fixed_terms,
-        trial_days: version.trial_days,
-        trial_usage: version.trial_usage,
-        trial_end: version.trial_end,
-        term_discount_percent: version.term_discount_percent,
-        commitment: version.commitment,
-        fee_cap: version.fee_cap,
-        late_usage: version.late_usage,
-        loyalty: version.loyalty.clone(),
-        features: version.features.clone(),
-        limits: version.limits.clone(),
-        seat_limit: version.seat_limit,
-        sells_extra_seats: version.sells_extra_seats,
-        components: version.components.clone(),
     }
 }

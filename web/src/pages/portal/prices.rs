@@ -22,7 +22,9 @@ pub async fn prices(who: PortalCustomer) -> PageResult<Prices> {
         shell: who.shell("Prices", Section::Prices),
         heading: Heading::new("What a call costs").facts("Tax is inside every price."),
         lines: price_lines(&sold),
-        note: "Nothing is charged while the menu plays. A plan of yours may include calls; then they cost what it says.".into(),
+        note:
+            "Nothing is charged while the menu plays. A plan of yours may include calls; then they cost what it says."
+                .into(),
     })
 }
 
@@ -108,14 +110,11 @@ mod tests {
         tariff.steps.push(RateStep { from_second: 1200, rate: rate("0.25"), increment: None });
         assert_eq!(in_words(&tariff, Currency::EUR), "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes");
         assert_eq!(in_words(&Tariff::flat(rate("0"), Per::Minute), Currency::EUR), "Free");
-        let evening = Band {
-            days: vec![pricing::Day::Sat, pricing::Day::Sun],
-            from: "00:00".parse().expect("a time"),
-            to: "24:00".parse().expect("a time"),
-            connection: None,
-            steps: vec![RateStep { from_second: 0, rate: rate("0.29"), increment: None }],
-        };
-        let tariff = Tariff { bands: vec![evening], ..Tariff::flat(rate("0.49"), Per::Minute) };
+        let tariff: Tariff = serde_json::from_value(serde_json::json!({
+            "per": "minute", "rate": "0.49",
+            "bands": [{"days": ["sat", "sun"], "from": "00:00", "to": "24:00", "rate": "0.29"}],
+        }))
+        .expect("a tariff");
         assert_eq!(in_words(&tariff, Currency::EUR), "€0.49 a minute; Sat and Sun €0.29 a minute");
     }
 }

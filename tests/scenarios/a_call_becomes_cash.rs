@@ -13,13 +13,13 @@ use sip_media::Service;
 use tenant::{AgentState, SeatClosedBy};
 
 /// Prepaid.
-const JONAS: &str = "K-3001";
+pub(super) const JONAS: &str = "K-3001";
 /// Postpaid, without a plan: its calls are charged by tariff.
 const LAW_OFFICE: &str = "K-3008";
 const LAW_OFFICE_PHONE: &str = "+493088721540";
 const LENA: &str = "lena.nordlicht";
 /// 5.00 set-up, 0.50 a minute for 20 minutes, then 0.25; in steps of 6 seconds.
-const TENANCY_LAW: u8 = 2;
+pub(super) const TENANCY_LAW: u8 = 2;
 /// 50.00 an hour, by the second.
 const TAX_AND_ACCOUNTS: u8 = 4;
 
@@ -46,7 +46,7 @@ async fn a_call_becomes_cash() {
     story.assert_audit_is_clean().await;
 }
 
-async fn jonas_tops_up(story: &Story) {
+pub(super) async fn jonas_tops_up(story: &Story) {
     story.travel_to("2026-03-02T09:00:00Z");
     let jonas = story.customer(JONAS);
     let tx = story.book(story.world.nordlicht).await;
@@ -65,7 +65,7 @@ async fn jonas_tops_up(story: &Story) {
     assert_eq!(story.wallet(jonas).await, (eur("50.00"), eur("0")));
 }
 
-async fn lena_takes_her_seat(story: &Story) {
+pub(super) async fn lena_takes_her_seat(story: &Story) {
     story.travel_to("2026-03-03T08:00:00Z");
     let tx = story.book(story.world.nordlicht).await;
     let agents = tenant::agents(&tx).await.unwrap();
@@ -75,7 +75,7 @@ async fn lena_takes_her_seat(story: &Story) {
     tx.commit().await.unwrap();
 }
 
-async fn lena_leaves_her_seat(story: &Story, now: chrono::DateTime<chrono::Utc>) {
+pub(super) async fn lena_leaves_her_seat(story: &Story, now: chrono::DateTime<chrono::Utc>) {
     let tx = story.book(story.world.nordlicht).await;
     let agents = tenant::agents(&tx).await.unwrap();
     let lena = agents.iter().find(|agent| agent.sip_username == LENA).unwrap();
@@ -84,7 +84,7 @@ async fn lena_leaves_her_seat(story: &Story, now: chrono::DateTime<chrono::Utc>)
 }
 
 /// A call that Lena takes: 4 s for the menu, 6 s of ringing, then `talk_seconds`.
-async fn a_call_to_lena(story: &Story, caller: &str, digit: u8, talk_seconds: u32) -> (EdgeCall, u32) {
+pub(super) async fn a_call_to_lena(story: &Story, caller: &str, digit: u8, talk_seconds: u32) -> (EdgeCall, u32) {
     let mut call = EdgeCall::arrives(story, NORDLICHT_ADVICE, caller).await;
     call.pass_ms(4_000);
     let (service, _) = call.presses(digit).await;
@@ -95,7 +95,7 @@ async fn a_call_to_lena(story: &Story, caller: &str, digit: u8, talk_seconds: u3
     (call, renewals)
 }
 
-async fn opened(story: &Story, call: &EdgeCall) -> CallDetail {
+pub(super) async fn opened(story: &Story, call: &EdgeCall) -> CallDetail {
     call_control::call(&story.book(story.world.nordlicht).await, call.id()).await.unwrap()
 }
 

@@ -1,4 +1,8 @@
 //! Dated stories: the whole product under a clock that a test moves, from the first top-up to the paid invoice.
 
 mod a_call_becomes_cash;
+mod call_centre_software;
+mod consultations_by_number;
+mod outsourced_support;
+mod shop;
 mod story;

@@ -125,8 +125,19 @@ impl AgentDesk {
 }
 
 impl PortalCustomer {
+    /// A customer deals with its seller: that name is on the page, in the colours of the host.
     pub fn shell(&self, title: impl Into<String>, section: Section) -> Shell {
-        self.outline(title).portal(section)
+        let mut shell = self.outline(title);
+        if self.site.owner != Some(self.session.tenant_id) {
+            let brand = shell.brand;
+            shell.brand = shell::Brand {
+                name: self.session.organisation.name.clone(),
+                logo_href: None,
+                is_operator: false,
+                ..brand
+            };
+        }
+        shell.portal(section)
     }
 
     /// A transaction that sees this customer's rows and the seller's catalogue, and nothing else.

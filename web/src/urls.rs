@@ -128,6 +128,14 @@ impl Audience {
     pub fn ledger_account(self, code: &str) -> String {
         self.at(format_args!("ledger/{code}"))
     }
+    /// GET lists keys, POST makes one.
+    pub fn api_keys(self) -> String {
+        self.at("settings/api-keys")
+    }
+    /// POST ends a key.
+    pub fn api_key_revocation(self, id: impl Display) -> String {
+        self.at(format_args!("settings/api-keys/{id}/revocation"))
+    }
     pub fn account(self) -> String {
         self.at("account")
     }
@@ -142,6 +150,9 @@ impl Audience {
         format!("{}/{rest}", self.prefix())
     }
 }
+
+/// Where keys are made, as its pages call it.
+pub const API_KEYS_PLACE: &str = "API keys";
 
 pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";

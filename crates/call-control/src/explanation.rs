@@ -1,6 +1,7 @@
 //! Why a call cost what it cost, as data: which price and why, how long, what it came to, the rounding and the tax inside.
 
 use crate::error::{CallError, Result};
+use chrono::{DateTime, Utc};
 use db::{SubscriptionId, TariffId};
 use money::{Currency, Decimal, Money};
 use pricing::Explanation;
@@ -14,6 +15,9 @@ pub struct CallExplanation {
     pub metered_seconds: u32,
     /// Seconds charged, after increments.
     pub billed_seconds: u32,
+    /// What of it the customer's plan included; empty where it includes nothing, or does not cover the call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub included: Vec<IncludedUnits>,
     /// The sum, term by term; empty where no amount is known before the period ends.
     pub sum: Explanation,
     /// `micros` or `minor`: what the charge is rounded to, once, half away from zero.
@@ -47,6 +51,27 @@ pub enum PricedBy {
     },
     /// Nobody's: several subscriptions would charge it, or it never came to a topic.
     Nothing { reason: String },
+}
+
+/// What a call used of an allowance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncludedUnits {
+    /// The component that includes them, as people know it.
+    pub component: String,
+    /// `minutes`, `calls`.
+    pub unit: String,
+    /// How many are included from when to when.
+    pub included: Decimal,
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    /// What this call used.
+    pub used: Decimal,
+    /// What came free by it; more than it used where units that it held, and left, make an earlier call free after all.
+    pub free: Decimal,
+    /// What its price applies to: used less free.
+    pub beyond: Decimal,
+    /// What was left for other calls when it was settled.
+    pub left: Decimal,
 }
 
 /// Tax inside a charge: gross = net + tax.

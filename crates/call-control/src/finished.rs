@@ -1,19 +1,20 @@
 //! Calls that are over when they are first heard of: imports, history, load tests. The same rules as for one call at its end,
 //! in a handful of set-based statements.
 
+use crate::covering::{Covering, by_component, covering};
 use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::TaxInside;
 use crate::grant;
+use crate::included::{self, Included, Subscriber};
 use crate::price::{CallPrice, started_seconds};
-use crate::settlement::{self, Covering, Rated};
+use crate::settlement::{self, Rated};
 use crate::store::legs;
 use crate::store::many;
-use crate::topic::covered;
-use crate::upward;
+use crate::{topic, upward};
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{AgentId, CallId, CustomerId, SubscriptionId, TariffId, TenantTx};
-use ledger::Posting;
+use db::{AgentId, CallId, CustomerId, PlanId, SubscriptionId, TariffId, TenantTx};
+use ledger::{AllowanceKey, AllowanceUse, Posting};
 use sip_media::EndCause;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use subscription::{Billing, Coverage, Customer, Number, StoredTariff, Topic};
@@ -77,7 +78,18 @@ struct Book {
     customers: HashMap<CustomerId, Customer>,
     /// Customers with any subscription: only they can be covered.
     subscribed: HashSet<CustomerId>,
-    covering: HashMap<(SubscriptionId, String), Covering>,
+    /// Who has which plan, read when a call of theirs is covered.
+    subscribers: HashMap<SubscriptionId, Subscriber>,
+    plans: HashMap<PlanId, String>,
+}
+
+/// What a call of a batch comes to.
+enum Outcome {
+    /// It was never metered.
+    Nothing,
+    Rated(Box<Rated>),
+    /// A plan covers it: what it includes is settled after the wallets, as everybody locks them.
+    Covered(Box<Covering>),
 }
 
 /// Settles whole calls at once: rows, legs, ledger, usage, and the batch that goes upward. Calls that the book has already are
@@ -90,13 +102,22 @@ pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTim
         return Ok(0);
     }
     let mut book = Book::read(tx, &fresh, now).await?;
-    let mut rows = Vec::with_capacity(fresh.len());
+    let mut rows: Vec<(Model, Option<Rated>)> = Vec::with_capacity(fresh.len());
+    let mut covered = Vec::new();
     for call in fresh {
         let mut row = row(tx, &book, call)?;
-        let rated = book.rate(tx, &mut row, call, now).await?;
+        let rated = match book.rate(tx, &mut row, call, now).await? {
+            Outcome::Nothing => None,
+            Outcome::Rated(rated) => Some(*rated),
+            Outcome::Covered(covering) => {
+                covered.push((rows.len(), *covering));
+                None
+            }
+        };
         rows.push((row, rated));
     }
     post(tx, &book, &mut rows, now).await?;
+    include(tx, &book, &mut rows, &covered, now).await?;
     let mut usage: Vec<UsageEvent> = Vec::with_capacity(rows.len() * 3);
     let mut caller_legs = Vec::with_capacity(rows.len());
     let mut upward_ids = Vec::with_capacity(rows.len());
@@ -150,7 +171,8 @@ impl Book {
             tariffs,
             customers: customers.into_iter().map(|customer| (customer.id, customer)).collect(),
             subscribed: subscriptions.into_iter().map(|subscription| subscription.customer_id).collect(),
-            covering: HashMap::new(),
+            subscribers: HashMap::new(),
+            plans: subscription::plans(tx).await?.into_iter().map(|plan| (plan.id, plan.name)).collect(),
         })
     }
 
@@ -159,19 +181,19 @@ impl Book {
         Ok(self.customers.get(&id).ok_or_else(unknown)?)
     }
 
-    /// Decides who charges a call, and what; `None`: it was never metered.
+    /// Decides who charges a call, and what.
     async fn rate(
         &mut self,
         tx: &TenantTx,
         row: &mut Model,
         call: &FinishedCall,
         now: DateTime<Utc>,
-    ) -> Result<Option<Rated>> {
+    ) -> Result<Outcome> {
         let seconds = started_seconds(call.metered_ms);
-        let Some(start) = call.meter_started_at.filter(|_| seconds > 0) else { return Ok(None) };
+        let Some(start) = call.meter_started_at.filter(|_| seconds > 0) else { return Ok(Outcome::Nothing) };
         let customer = self.customer(call.customer_id)?.clone();
         let coverage = if self.subscribed.contains(&customer.id) {
-            covered(tx, customer.id, &dimensions(row), call.started_at).await?
+            topic::covered(tx, customer.id, &dimensions(row), call.started_at).await?
         } else {
             Coverage::Uncovered
         };
@@ -186,18 +208,18 @@ impl Book {
                 row.charged_by = Some("tariff".to_owned());
                 row.tariff_id = Some(tariff_id.uuid());
                 let percent = grant::tax_percent(&customer, &self.organisation);
-                Ok(Some(settlement::by_tariff(row, stored, price, start, seconds, percent)?))
+                let rated = settlement::by_tariff(row, stored, price, start, seconds, percent)?;
+                Ok(Outcome::Rated(Box::new(rated)))
             }
             Coverage::Component { subscription_id, component } => {
                 row.charged_by = Some("component".to_owned());
                 row.subscription_id = Some(subscription_id.uuid());
-                row.component_key = Some(component.key.clone());
-                let key = (subscription_id, component.key);
-                if !self.covering.contains_key(&key) {
-                    let covering = settlement::covering(tx, row).await?;
-                    self.covering.insert(key.clone(), covering);
+                row.component_key = Some(component.key);
+                if !self.subscribers.contains_key(&subscription_id) {
+                    let subscriber = Subscriber::read(tx, &customer, subscription_id).await?;
+                    self.subscribers.insert(subscription_id, subscriber);
                 }
-                Ok(Some(settlement::by_component(row, &self.covering[&key], &customer, seconds)?))
+                Ok(Outcome::Covered(Box::new(covering(row, &self.subscribers[&subscription_id])?)))
             }
             Coverage::Several => {
                 row.charged_by = Some("nothing".to_owned());
@@ -206,7 +228,7 @@ impl Book {
                 let payload = serde_json::json!({ "call_id": call.call_id, "seconds": seconds });
                 usage_metering::suspend(tx, SuspenseCause::SeveralSubscriptions, &text, &payload, now).await?;
                 let why = "several subscriptions of the customer cover it; it waits in suspense";
-                Ok(Some(settlement::nothing(seconds, why)))
+                Ok(Outcome::Rated(Box::new(settlement::nothing(seconds, why))))
             }
         }
     }
@@ -268,6 +290,40 @@ fn dimensions(row: &Model) -> BTreeMap<String, String> {
         ("handled_by", row.handled_by.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// Settles what plans include, call by call in their order, and rates what they cover.
+async fn include(
+    tx: &TenantTx,
+    book: &Book,
+    rows: &mut [(Model, Option<Rated>)],
+    covered: &[(usize, Covering)],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut allowances: BTreeMap<&AllowanceKey, (&Subscriber, &Included)> = BTreeMap::new();
+    let mut uses = Vec::new();
+    for (index, covering) in covered {
+        let row = &rows[*index].0;
+        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
+        for included in &covering.allowances {
+            allowances.insert(&included.terms.key, (&book.subscribers[&covering.subscription_id], included));
+            let (key, quantity) = (included.terms.key.clone(), included.quantity(seconds)?);
+            uses.push(AllowanceUse { key, call_id: row.id.into(), quantity });
+        }
+    }
+    for (subscriber, included) in allowances.into_values() {
+        included::open(tx, subscriber, included, now).await?;
+    }
+    let mut used = ledger::use_allowances(tx, &uses, now).await?.into_iter();
+    for (index, covering) in covered {
+        let (row, rated) = &mut rows[*index];
+        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
+        let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
+        let plan = book.plans.get(&covering.plan_id).map_or("", String::as_str);
+        let used: Vec<_> = used.by_ref().take(covering.allowances.len()).collect();
+        *rated = Some(by_component(row, covering, plan, &used, customer, seconds)?);
+    }
+    Ok(())
 }
 
 /// Wallets pay in one batch, accounts accrue in another.

@@ -3,19 +3,22 @@
 //! Invariants: money is reserved before it is used, caller first, then each prepaid book above; a call is charged once, by a
 //! component that covers it or else by its topic's tariff; an event told twice is one event; settlement is one transaction of the
 //! tenant's book, and what the books above are owed leaves it by the outbox, in effect once.
-//! Start at `control.rs`; money is in `price.rs` and `settlement.rs`, the way up the tree in `upward.rs`.
+//! Start at `control.rs`; money is in `price.rs` and `settlement.rs`, what a plan covers in `covering.rs` and `included.rs`, the way
+//! up the tree in `upward.rs`.
 
 mod abandoned;
 mod admission;
 pub mod audit;
 mod control;
 mod correction;
+mod covering;
 mod detail;
 mod entity;
 mod error;
 mod explanation;
 mod finished;
 mod grant;
+mod included;
 mod peaks;
 mod price;
 mod reading;
@@ -32,11 +35,11 @@ pub use audit::check;
 pub use control::Control;
 pub use detail::{CallCorrection, CallCost, CallDetail, CallEventLine, CallLegLine, call};
 pub use error::CallError;
-pub use explanation::{CallExplanation, PricedBy, TaxInside};
+pub use explanation::{CallExplanation, IncludedUnits, PricedBy, TaxInside};
 pub use finished::{FinishedCall, HandledBy, settle_finished};
 pub use reading::{
-    Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, Line, LiveCall, TopicTotals, by_topic, calls,
-    calls_of_line, costs_between, live_calls, totals_between,
+    Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, IncludedLeft, Line, LiveCall, TopicTotals, by_topic,
+    calls, calls_of_line, calls_without_totals, costs_between, live_calls, totals_between,
 };
 pub use seats::{deliver_seats_between, deliver_seats_upward};
 pub use upward::deliver_upward;

@@ -4,6 +4,7 @@ use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::read_currency;
 use crate::grant;
+use crate::included;
 use crate::price::{CallPrice, started_seconds};
 use crate::store::reading as store;
 use chrono::{DateTime, Utc};
@@ -209,13 +210,22 @@ pub struct CallPage {
 
 /// Lists calls.
 pub async fn calls(tx: &TenantTx, filter: &CallFilter) -> Result<CallPage> {
+    let (calls, next) = calls_without_totals(tx, filter).await?;
+    Ok(CallPage { calls, totals: totals(tx, filter).await?, next })
+}
+
+/// The same without the sums, which cost as much as the filter finds: the page and the place after it.
+pub async fn calls_without_totals(
+    tx: &TenantTx,
+    filter: &CallFilter,
+) -> Result<(Vec<Call>, Option<(DateTime<Utc>, CallId)>)> {
     let limit = filter.limit.clamp(1, CALLS_PER_PAGE_MAX);
     let mut found = store::page(tx, &CallFilter { limit: limit + 1, ..filter.clone() }).await?;
     let has_more = found.len() as u64 > limit;
     found.truncate(limit as usize);
     let calls: Vec<Call> = found.iter().map(Call::try_from).collect::<Result<_>>()?;
     let next = calls.last().filter(|_| has_more).map(|call| (call.started_at, call.id));
-    Ok(CallPage { calls, totals: totals(tx, filter).await?, next })
+    Ok((calls, next))
 }
 
 async fn totals(tx: &TenantTx, filter: &CallFilter) -> Result<CallTotals> {
@@ -318,6 +328,17 @@ pub struct LiveCall {
     pub left: Option<Money>,
     /// Metered seconds from now until the money ends; `None`: no limit.
     pub runs_out_seconds: Option<u32>,
+    /// What the customer's plan still includes, its use by this call taken off; empty where no plan covers it, or includes nothing.
+    pub included: Vec<IncludedLeft>,
+}
+
+/// What is left of an allowance while a call uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncludedLeft {
+    /// `minutes`, `calls`.
+    pub unit: String,
+    pub included: Decimal,
+    pub left: Decimal,
 }
 
 /// The calls that run, oldest first.
@@ -338,6 +359,7 @@ pub async fn live_calls(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<LiveCal
             increment_seconds: 0,
             left: None,
             runs_out_seconds: None,
+            included: Vec::new(),
             call,
         };
         if let Some(tariff_id) = found.call.tariff_id {
@@ -347,6 +369,7 @@ pub async fn live_calls(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<LiveCal
             };
             with_money(tx, price, &mut found, now).await?;
         }
+        found.included = included::left_for(tx, &found.call, found.metered_seconds).await?;
         live.push(found);
     }
     Ok(live)

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::retry::retry;
 use crate::settlement::{self, Ending};
 use crate::store::calls::{Arrival, NewEvent};
-use crate::{grant, store};
+use crate::{grant, included, store};
 use chrono::{DateTime, Utc};
 use db::{AgentId, CallId, TenantId, TenantTx};
 use ledger::Leg;
@@ -192,8 +192,13 @@ async fn apply(tx: &TenantTx, call: &mut Model, event: &CallEvent) -> Result<()>
     keep_hold(tx, call_id, call, event.at).await
 }
 
-/// A sign of life keeps what is held for the call.
+/// A sign of life keeps what is held for the call, and holds more of what a plan includes.
 async fn keep_hold(tx: &TenantTx, call_id: CallId, call: &Model, at: DateTime<Utc>) -> Result<()> {
+    if call.subscription_id.is_some() {
+        let metered = call.metered_ms.map_or(0, |ms| crate::price::started_seconds(ms.unsigned_abs()));
+        ledger::extend_lease(tx, call_id, Leg::Caller, grant::lease(None, metered, at), at).await?;
+        return included::hold_on(tx, call_id, metered, at).await;
+    }
     if let Some(authorised) = call.authorised_seconds {
         let metered = call.metered_ms.map_or(0, |ms| crate::price::started_seconds(ms.unsigned_abs()));
         let until = grant::lease(Some(authorised.unsigned_abs()), metered, at);

@@ -1,10 +1,12 @@
 //! The end of a call: one transaction of its book settles everything that the book itself knows, and puts what the books above
 //! must know into the outbox.
 
+use crate::covering::{by_component, covering};
 use crate::entity::call::Model;
 use crate::error::Result;
 use crate::explanation::{CallExplanation, PricedBy, TaxInside, read_currency};
 use crate::grant;
+use crate::included::{self, Subscriber};
 use crate::price::{CallPrice, started_seconds};
 use crate::record;
 use crate::store::legs::{self, NewLeg};
@@ -13,10 +15,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, TenantTx};
 use ledger::{Leg, Settle};
 use money::{Decimal, Money};
-use pricing::{Explanation, Model as PriceModel, RoundTo};
+use pricing::{Explanation, RoundTo};
 use sip_media::EndCause;
 use std::collections::BTreeMap;
-use subscription::{Billing, Component, Customer, StoredTariff};
+use subscription::{Billing, Customer, StoredTariff};
 use usage_metering::{SuspenseCause, UsageEvent};
 
 /// What the edge says about a call's end.
@@ -93,9 +95,12 @@ async fn settle(tx: &TenantTx, call: &mut Model, start: DateTime<Utc>, seconds: 
             let (stored, price) = grant::price_of(tx, tariff_id.into(), &book).await?;
             by_tariff(call, &stored, &price, start, seconds, grant::tax_percent(&customer, &book))?
         }
-        (None, Some(_)) => {
-            let covering = covering(tx, call).await?;
-            by_component(call, &covering, &customer, seconds)?
+        (None, Some(subscription_id)) => {
+            let subscriber = Subscriber::read(tx, &customer, subscription_id.into()).await?;
+            let covering = covering(call, &subscriber)?;
+            let plan = subscription::plan(tx, covering.plan_id).await?.map_or_else(String::new, |plan| plan.name);
+            let used = included::settle(tx, &subscriber, call.id.into(), &covering.allowances, seconds, now).await?;
+            by_component(call, &covering, &plan, &used, &customer, seconds)?
         }
         (None, None) => {
             let text = format!(
@@ -186,6 +191,7 @@ pub(crate) fn by_tariff(
         },
         metered_seconds: seconds,
         billed_seconds: charge.billed_seconds,
+        included: Vec::new(),
         sum: price.explain(start, seconds)?,
         rounded_to: rounded_to.to_owned(),
         discounts: Vec::new(),
@@ -201,69 +207,8 @@ pub(crate) fn by_tariff(
     })
 }
 
-fn place(call: &Model) -> (String, i32, String) {
+pub(crate) fn place(call: &Model) -> (String, i32, String) {
     (call.called.clone(), call.digit.unwrap_or_default(), call.topic_name.clone().unwrap_or_default())
-}
-
-/// The component that covers a call, with the names of its plan.
-#[derive(Clone, Debug)]
-pub(crate) struct Covering {
-    pub subscription_id: db::SubscriptionId,
-    pub plan: String,
-    pub plan_version: u32,
-    pub component: Component,
-}
-
-/// Reads the names behind a call's (subscription, component).
-pub(crate) async fn covering(tx: &TenantTx, call: &Model) -> Result<Covering> {
-    let subscription_id = db::SubscriptionId::from_uuid(call.subscription_id.unwrap_or_default());
-    let key = call.component_key.clone().unwrap_or_default();
-    let attached = subscription::history(tx, subscription_id).await?.map_or_else(Vec::new, |history| history.attached);
-    for attached in attached.into_iter().filter(|attached| attached.holds(call.started_at)) {
-        let version = attached.version;
-        let Some(component) = version.components.iter().find(|component| component.key == key) else { continue };
-        let plan = subscription::plan(tx, version.plan_id).await?.map_or_else(String::new, |plan| plan.name);
-        return Ok(Covering { subscription_id, plan, plan_version: version.version, component: component.clone() });
-    }
-    Err(subscription::SubscriptionError::NotFound { kind: "component", id: key }.into())
-}
-
-/// Covered by a subscription: no tariff. Where its price is one amount a unit and nothing is included, the call's own part is
-/// known already; else the whole period decides.
-pub(crate) fn by_component(call: &Model, covering: &Covering, customer: &Customer, seconds: u32) -> Result<Rated> {
-    let component = &covering.component;
-    let quantity = match component.measure.as_deref() {
-        Some("calls") => Decimal::ONE,
-        _ => minutes(seconds),
-    };
-    let is_plain = component.included.is_zero() && matches!(component.price.model, PriceModel::PerUnit { .. });
-    let (mut net, mut sum) = (None, Explanation::default());
-    if is_plain {
-        let used = pricing::Usage { dimensions: dimensions(call), ..pricing::Usage::of(quantity) };
-        net = Some(component.price.money(&used, customer.currency, RoundTo::Micros)?);
-        sum = component.price.explain(&used)?;
-    }
-    let (number, digit, topic) = place(call);
-    let explanation = CallExplanation {
-        priced_by: PricedBy::Component {
-            number,
-            digit,
-            topic,
-            subscription_id: covering.subscription_id,
-            plan: covering.plan.clone(),
-            plan_version: covering.plan_version,
-            key: component.key.clone(),
-            component: component.name.clone(),
-        },
-        metered_seconds: seconds,
-        billed_seconds: seconds,
-        sum,
-        rounded_to: "micros".to_owned(),
-        discounts: Vec::new(),
-        tax: None,
-        unpaid: None,
-    };
-    Ok(Rated { charge: None, net, tax_percent: None, billed_seconds: seconds, explanation })
 }
 
 /// Charged by nobody.
@@ -272,6 +217,7 @@ pub(crate) fn nothing(seconds: u32, reason: &str) -> Rated {
         priced_by: PricedBy::Nothing { reason: reason.to_owned() },
         metered_seconds: seconds,
         billed_seconds: seconds,
+        included: Vec::new(),
         sum: Explanation::default(),
         rounded_to: "micros".to_owned(),
         discounts: Vec::new(),
@@ -306,7 +252,7 @@ pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> 
     })
 }
 
-fn dimensions(call: &Model) -> BTreeMap<String, String> {
+pub(crate) fn dimensions(call: &Model) -> BTreeMap<String, String> {
     let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
     let known = [
         ("number", Some(call.called.clone())),

@@ -4,6 +4,7 @@ use crate::control::Control;
 use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::grant::{self, Above, Ask, Below};
+use crate::included;
 use crate::price::Reach;
 use crate::retry::retry;
 use crate::store;
@@ -102,11 +103,13 @@ async fn price(
     let book = tenant::organisation(tx).await?;
     let endless = Reach { seconds: None, cost: money::Money::zero(book.currency), is_final: false };
     call.currency = Some(customer.currency.code().to_owned());
-    match covered(tx, customer.id, &dimensions(call, topic), at).await? {
+    // By the terms at the call's start, as everything of it.
+    match covered(tx, customer.id, &dimensions(call, topic), call.started_at).await? {
         Coverage::Component { subscription_id, component } => {
             call.charged_by = Some("component".to_owned());
             call.subscription_id = Some(subscription_id.uuid());
             call.component_key = Some(component.key);
+            included::hold_first(tx, call, customer, at).await?;
             return Ok(Some((endless, None)));
         }
         Coverage::Several => {

@@ -13,7 +13,7 @@ use crate::target::{Derived, Target, derived, group_of};
 use crate::words;
 use chrono::{DateTime, Utc};
 use money::{Decimal, Money};
-use pricing::{DateRange, Exact, Explanation, Proration, RoundTo, Segment, Step};
+use pricing::{DateRange, Exact, Proration, RoundTo, Rule, Segment, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use subscription::{ComponentKind, Redeemed};
 
@@ -288,7 +288,7 @@ impl Pass<'_> {
         }
         for ((charged_at, discount), back) in backs {
             let discount = &self.groups[&charged_at].discounts[discount];
-            let steps = vec![Step::new("Discount on what is credited", back.as_decimal())];
+            let steps = vec![Step::new(Rule::AmountOff { kind: discount.kind }, back.as_decimal())];
             let text = words::on_credit(&self.billing.seller.language, &discount.text);
             let what = Derived { key: discount.key.clone(), group: LineGroup::Discounts, text, steps };
             let ends_at = credits.iter().map(|index| self.entries[*index].ends_at).max().unwrap_or(at);
@@ -345,9 +345,8 @@ impl Pass<'_> {
         let entry = &self.entries[index];
         let said = words::unused(&self.billing.seller.language, &self.months_said(&parts));
         let mut line = self.line(entry, rated, Claimed::Credit);
-        let mut steps = line.explanation.steps;
-        steps.push(Step::new("Unused", -amount.as_decimal()));
-        line.explanation = Explanation { steps };
+        let unused = Rule::UnusedDays { from: entry.days.from, until: entry.days.to };
+        line.explanation.steps.push(Step::new(unused, -amount.as_decimal()));
         line.detail = said;
         line.unit_price = None;
         line.amount = amount.checked_neg()?;

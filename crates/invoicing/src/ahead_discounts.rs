@@ -74,6 +74,7 @@ impl Billing<'_> {
                 continue;
             };
             found.discounts.push(Discount {
+                kind: pricing::Discount::Term,
                 key: format!("{TERM_DISCOUNT_AHEAD}{}", own.scope(attached)),
                 text: words::term_discount(&self.seller.language, percent.as_decimal(), version.term_months),
                 percent: Some(percent),
@@ -114,6 +115,7 @@ impl Billing<'_> {
         let first = holding[0];
         let same = holding.iter().all(|percent| *percent == first).then_some(first);
         found.discounts.push(Discount {
+            kind: pricing::Discount::Loyalty,
             key: LOYALTY_AHEAD.to_owned(),
             text: words::loyalty(&self.seller.language, same.map(|percent| percent.as_decimal())),
             percent: same,
@@ -152,6 +154,7 @@ impl Billing<'_> {
                 }
             });
             found.discounts.push(Discount {
+                kind: pricing::Discount::Coupon,
                 key: format!("{COUPON_AHEAD}{}", coupon.coupon.id),
                 text: words::coupon(&self.seller.language, &coupon.coupon.name),
                 percent: percent.filter(|_| charged.shares.keys().all(|month| lowers(*month))),

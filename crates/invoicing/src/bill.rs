@@ -14,6 +14,7 @@ use crate::{calls, tax};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::LineId;
 use money::{Currency, Decimal, Money};
+use pricing::{Exact, RoundTo};
 use std::collections::{BTreeMap, BTreeSet};
 use subscription::{Customer, LateUsage};
 
@@ -70,6 +71,28 @@ impl Billing<'_> {
         calls::lines(self, &due.calls, &mut bill)?;
         bill.lines.sort_by_key(|line| (line.group, line.service.starts_at));
         Ok(bill)
+    }
+
+    /// The lines of a month that is priced whole and billed by nobody, with what tariffs charged in it (tax included there).
+    pub(crate) fn replayed(&self, month: &Month, by_tariff: Money) -> Result<Vec<Line>> {
+        let mut lines: Vec<Line> = self.month(month)?.into_iter().map(|target| self.line(month.of, target)).collect();
+        if !by_tariff.is_zero() {
+            let (category, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
+            let whole = Exact::integer(1).plus(&Exact::from(percent).hundredths());
+            let net = Exact::from(by_tariff).over(&whole)?.to_money(self.currency(), RoundTo::Minor)?;
+            let text = crate::words::calls(&self.seller.language).to_owned();
+            let key = crate::due::CALLS.to_owned();
+            let what = Derived { key, group: LineGroup::Usage, text, steps: Vec::new() };
+            let target = derived(what, 0, service_of(&month.period), month.period.starts_at, net);
+            lines.push(Line {
+                gross: Some(by_tariff),
+                tax_category: category.to_owned(),
+                ..self.line(month.of, target)
+            });
+        }
+        lines.retain(|line| !line.amount.is_zero() || !line.quantity.is_zero());
+        lines.sort_by_key(|line| (line.group, line.service.starts_at));
+        Ok(lines)
     }
 
     pub(crate) fn currency(&self) -> Currency {

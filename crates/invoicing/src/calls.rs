@@ -9,7 +9,7 @@ use crate::rate::Quantities;
 use crate::{tax, words};
 use db::{LineId, TopicId};
 use money::{Decimal, Money};
-use pricing::{Explanation, Step};
+use pricing::{Explanation, Rule, Step};
 use std::collections::BTreeMap;
 
 /// What a topic's calls come to in a month.
@@ -62,14 +62,11 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
     if difference.is_zero() && (calls.is_zero() || !month.is_new) {
         return Ok(());
     }
-    let mut steps = vec![
-        Step::new("Charges of calls, tax included", amount.as_decimal())
-            .because(format!("{} calls", sums.calls.normalize())),
-    ];
+    let mut steps = vec![Step::new(Rule::CallCharges { calls: sums.calls.normalize() }, amount.as_decimal())];
     if !billed.is_zero() {
-        steps.push(Step::new("Billed before", -billed.as_decimal()));
+        steps.push(Step::new(Rule::BilledBefore, -billed.as_decimal()));
     }
-    steps.push(Step::new("Total, tax included", difference.as_decimal()));
+    steps.push(Step::new(Rule::TotalWithTax, difference.as_decimal()));
     let language = &billing.seller.language;
     // Usage names a topic by its id; calls without a topic open to nothing.
     let topic_id: Option<TopicId> = topic.parse().ok();
@@ -95,7 +92,7 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
         gross: Some(difference),
         tax_category: category.to_owned(),
         tax_percent: percent,
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
         source: topic_id.map_or(LineSource::None, |topic_id| LineSource::TariffCalls { topic_id, from, to }),
         corrects: None,
     });

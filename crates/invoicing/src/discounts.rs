@@ -10,13 +10,14 @@ use crate::target::{Derived, Target, derived};
 use crate::words;
 use chrono::{DateTime, Utc};
 use money::Percent;
-use pricing::{Exact, Step};
+use pricing::{Exact, Rule, Step};
 use std::collections::BTreeMap;
 use subscription::{CouponOff, Redeemed};
 
 /// What a discount is, as its line says it.
 #[derive(Clone)]
 pub(crate) struct Discount {
+    pub kind: pricing::Discount,
     pub key: String,
     pub text: String,
     pub percent: Option<Percent>,
@@ -50,13 +51,18 @@ impl Billing<'_> {
     pub(crate) fn discount(&self, discount: Discount, taken: &Taken, names: &[&str]) -> Result<Target> {
         let off = taken.off.checked_neg()?;
         let mut steps = Vec::new();
-        for (share, name) in shares(off, &taken.exact)?.into_iter().zip(names) {
+        for ((share, name), weight) in shares(off, &taken.exact)?.into_iter().zip(names).zip(&taken.exact) {
             if !share.is_zero() {
-                steps.push(Step::new(*name, share.as_decimal()));
+                let rule = Rule::Part { weight: weight.to_decimal_places(6)? };
+                steps.push(Step { part: (*name).to_owned(), ..Step::new(rule, share.as_decimal()) });
             }
         }
-        let calculation = discount.percent.map(|percent| format!("{} × −{percent}", taken.of.format_plain()));
-        steps.push(Step { calculation: calculation.unwrap_or_default(), ..Step::new("Total", off.as_decimal()) });
+        let (kind, of) = (discount.kind, taken.of.as_decimal());
+        let rule = match discount.percent {
+            Some(percent) => Rule::PercentOff { kind, percent, of },
+            None => Rule::AmountOff { kind },
+        };
+        steps.push(Step::new(rule, off.as_decimal()));
         let what = Derived { key: discount.key, group: LineGroup::Discounts, text: discount.text, steps };
         let mut target = derived(what, discount.attached, discount.service, discount.claimed_at, off);
         if let Some(percent) = discount.percent {
@@ -83,6 +89,7 @@ impl Billing<'_> {
                 continue;
             }
             discounts.push(Discount {
+                kind: pricing::Discount::Term,
                 key: format!("{TERM_DISCOUNT}{}", own.scope(attached)),
                 text: words::term_discount(&self.seller.language, percent.as_decimal(), version.term_months),
                 percent: Some(percent),
@@ -102,6 +109,7 @@ impl Billing<'_> {
             return;
         };
         discounts.push(Discount {
+            kind: pricing::Discount::Loyalty,
             key: LOYALTY.to_owned(),
             text: words::loyalty(&self.seller.language, Some(percent.as_decimal())),
             percent: Some(percent),
@@ -135,6 +143,7 @@ impl Billing<'_> {
                 }
             });
             discounts.push(Discount {
+                kind: pricing::Discount::Coupon,
                 key: format!("{COUPON}{}", coupon.coupon.id),
                 text: words::coupon(&self.seller.language, &coupon.coupon.name),
                 percent,

@@ -16,8 +16,6 @@ use subscription::{Customer, ServicePeriod, billing_period_of_customer};
 pub(crate) const CALLS: &str = "*calls";
 /// Key of a commitment's true-up.
 pub(crate) const COMMITMENT: &str = "*commitment";
-/// Before the key of a component, for units that were promised and not used.
-pub(crate) const MINIMUM: &str = "*minimum:";
 /// Key of what a cap leaves out.
 pub(crate) const FEE_CAP: &str = "*fee_cap";
 /// Key of the term discount on what a period bills in arrears.

@@ -26,8 +26,10 @@ mod limits;
 mod month;
 mod parts;
 mod pdf;
+mod preview;
 pub mod print;
 mod rate;
+mod replay;
 mod run;
 mod stack;
 mod store;
@@ -51,6 +53,8 @@ pub use draft::{Draft, DraftState, draft, drafts, void_draft};
 pub use error::InvoicingError;
 pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};
+pub use preview::{Preview, preview, preview_until};
+pub use replay::{Replay, Replayed, ReplayedMonth, replay};
 pub use run::{
     Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run, run_items, runs,
 };

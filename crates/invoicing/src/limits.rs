@@ -2,22 +2,21 @@
 
 use crate::bill::Billing;
 use crate::content::LineGroup;
-use crate::due::{COMMITMENT, FEE_CAP, MINIMUM, Month};
+use crate::due::{COMMITMENT, FEE_CAP, Month};
 use crate::error::Result;
-use crate::month::{Priced, share_of, topped_up, total};
-use crate::parts::{Billable, Part, lasts};
-use crate::rate::{Factor, Rateable, Rated, rate};
+use crate::month::{Priced, share_of};
+use crate::parts::Billable;
 use crate::stack::{shares, sum};
 use crate::subscribed::last_day_after;
 use crate::target::{Derived, derived, service_of};
 use crate::words;
 use money::Money;
-use pricing::{Commitment, DateRange, Exact, Proration, RoundTo, Segment, Step, civil_date};
+use pricing::{Commitment, DateRange, Discount, Exact, Proration, RoundTo, Rule, Step, civil_date};
 use subscription::{ComponentKind, TrialUsage};
 
 impl Billing<'_> {
     /// Days of a stretch that are not in the trial.
-    fn paid(&self, of: usize, billable: &Billable) -> Result<Proration> {
+    pub(crate) fn paid(&self, of: usize, billable: &Billable) -> Result<Proration> {
         let own = &self.subscribed[of];
         let share = billable.stretch.share();
         let Some(ends_at) = own.history.subscription.trial_ends_at.filter(|ends_at| *ends_at > billable.stretch.from)
@@ -60,61 +59,11 @@ impl Billing<'_> {
             target.unit_price = None;
             let words = words::free_in_trial(&self.seller.language, off);
             target.detail = if target.detail.is_empty() { words } else { format!("{} · {words}", target.detail) };
-            target.explanation.steps.push(Step::new("Free in the trial", -off.as_decimal()));
-            target.explanation.steps.push(Step::new("Total", target.amount.as_decimal()));
+            let free = Rule::AmountOff { kind: Discount::Trial };
+            target.explanation.steps.push(Step::new(free, -off.as_decimal()));
+            target.explanation.steps.push(Step::new(Rule::TOTAL, target.amount.as_decimal()));
         }
         Ok(())
-    }
-
-    /// A promised quantity that was not used, priced as if it had been; trial days promise nothing.
-    pub(crate) fn minimum_quantities(&self, month: &Month, index: usize, billable: &Billable) -> Result<Vec<Priced>> {
-        let own = &self.subscribed[month.of];
-        let attached = billable.stretch.attached;
-        let mut missing = Vec::new();
-        for part in &billable.parts {
-            let component = own.component(attached, part.component);
-            let promises = !component.minimum_quantity.is_zero() && !lasts(component) && !part.is_free_trial;
-            if !promises || own.attached(attached).is_free {
-                continue;
-            }
-            let share = self.paid(month.of, billable)?;
-            let minimum = share.of(&Exact::from(component.minimum_quantity))?.to_decimal_places(6)?;
-            let used = self.quantities_of(part);
-            let Some(topped) = topped_up(&used, minimum, &component.price) else { continue };
-            let (as_used, as_promised) =
-                (self.rated(own, attached, part, &used)?, self.rated(own, attached, part, &topped)?);
-            let amount = as_promised.amount.checked_sub(as_used.amount)?;
-            let steps = vec![
-                Step::new("Agreed quantity", as_promised.amount.as_decimal()).because(minimum.normalize().to_string()),
-                Step::new("Used", -as_used.amount.as_decimal()).because(total(&used).normalize().to_string()),
-                Step::new("Total", amount.as_decimal()),
-            ];
-            let text = words::minimum_quantity(&self.seller.language, &component.name, minimum);
-            let what =
-                Derived { key: format!("{MINIMUM}{}", component.key), group: LineGroup::Commitment, text, steps };
-            let target = derived(what, attached, service_of(&part.piece), part.claimed_at, amount);
-            missing.push(Priced { target, stretch: index, is_ahead: false, is_free_trial: false, kept: None });
-        }
-        Ok(missing)
-    }
-
-    fn rated(
-        &self,
-        own: &crate::subscribed::Subscribed,
-        attached: usize,
-        part: &Part,
-        quantities: &crate::rate::Quantities,
-    ) -> Result<Rated> {
-        let component = own.component(attached, part.component);
-        let share = part.piece.share_of_usage();
-        let rateable = Rateable {
-            price: &component.price,
-            included: component.included,
-            quantities,
-            segment: Segment { days: share.days, of_days: share.of_days },
-            factor: &Factor::whole(),
-        };
-        rate(&rateable, self.currency())
     }
 
     /// What measured components fall short of the plan's commitment, of which trial days and days out of service count nothing.
@@ -134,15 +83,15 @@ impl Billing<'_> {
         }
         let measured = |priced: &&Priced| {
             let kind = priced.target.component.map(|index| attached.version.components[index].kind);
-            matches!(kind, Some(ComponentKind::Usage | ComponentKind::Hours)) || priced.target.key.starts_with(MINIMUM)
+            matches!(kind, Some(ComponentKind::Usage | ComponentKind::Hours))
         };
         let usage = Money::sum(self.currency(), priced.iter().filter(measured).map(|priced| priced.target.amount))?;
         let missing =
             Commitment { share: Some(share), ..Commitment::of(minimum) }.apply(usage, RoundTo::Minor)?.true_up;
         let steps = vec![
-            Step::new("Agreed minimum", minimum.as_decimal()).because(format!("{}/{} days", share.days, share.of_days)),
-            Step::new("Usage", usage.as_decimal()),
-            Step::new("Total", missing.as_decimal()),
+            Step::new(Rule::Commitment { days: share.days, of_days: share.of_days }, minimum.as_decimal()),
+            Step::new(Rule::Usage, usage.as_decimal()),
+            Step::new(Rule::TOTAL, missing.as_decimal()),
         ];
         let what = Derived {
             key: format!("{COMMITMENT}{}", own.scope(billable.stretch.attached)),
@@ -184,10 +133,8 @@ impl Billing<'_> {
         }
         let off = beyond.checked_neg()?;
         let steps = vec![
-            Step::new("All fees", whole.as_decimal()),
-            Step::new("Most that they may be", most.as_decimal())
-                .because(format!("{}/{} days", share.days, share.of_days)),
-            Step::new("Total", off.as_decimal()),
+            Step::new(Rule::FeeCap { instead_of: whole.as_decimal() }, most.as_decimal()),
+            Step::new(Rule::TOTAL, off.as_decimal()),
         ];
         let what = Derived {
             key: format!("{FEE_CAP}{}", own.scope(billable.stretch.attached)),

@@ -1,5 +1,5 @@
-//! A whole service period in the order of the rules: components, then percentages of them, then what is missing to what was
-//! promised, then the cap, then discounts. Stretch by stretch, since each has its own terms; discounts over all of them.
+//! A whole service period in the order of the rules: components (with the quantities that were promised), then percentages of
+//! them, then what is missing to the commitment, then the cap, then discounts. Stretch by stretch, since each has its own terms; discounts over all of them.
 
 use crate::bill::Billing;
 use crate::content::PERCENT_UNIT;
@@ -43,9 +43,7 @@ impl Billing<'_> {
             }
             self.free_in_trial(month, billable, &mut own)?;
             let percents = self.percents(month, index, billable, &own)?;
-            let missing = self.minimum_quantities(month, index, billable)?;
             own.extend(percents);
-            own.extend(missing);
             own.extend(self.commitment(month, index, billable, &own)?);
             let cap = self.fee_cap(month, index, billable, &mut own)?;
             own.extend(cap);
@@ -63,13 +61,18 @@ impl Billing<'_> {
         let mut quantities = self.quantities_of(part);
         let (mut segment, mut factor) = (Segment::WHOLE, Factor::whole());
         let used = total(&quantities);
+        let mut minimum = component.minimum_quantity;
         if lasts(component) {
             factor = Factor::days(part.piece.share())?;
-            quantities = topped_up(&quantities, component.minimum_quantity, &component.price).unwrap_or(quantities);
         } else if component.kind != ComponentKind::OneOff {
             let share = part.piece.share_of_usage();
             segment = Segment { days: share.days, of_days: share.of_days };
+            // A promise has its days' share, and days of a trial promise nothing.
+            let paid =
+                if part.is_free_trial { Exact::zero() } else { self.paid(of, billable)?.of(&Exact::from(minimum))? };
+            minimum = paid.to_decimal_places(6)?;
         }
+        quantities = topped_up(&quantities, minimum, &component.price).unwrap_or(quantities);
         if attached.is_free {
             factor = Factor::nothing("free of charge");
         }
@@ -83,7 +86,8 @@ impl Billing<'_> {
         let rated = rate(&rateable, self.currency())?;
         let mut target = self.target(of, billable.stretch.attached, part, rated);
         if used < total(&quantities) {
-            let least = words::at_least(&self.seller.language, used, component.minimum_quantity);
+            let least = words::at_least(&self.seller.language, used, minimum);
+            target.quantity = used;
             target.detail =
                 [least, target.detail].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
         }

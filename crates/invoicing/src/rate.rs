@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use money::{Currency, Decimal, Money};
-use pricing::{Exact, Explanation, Model, Price, Proration, RoundTo, Segment, Step, Usage};
+use pricing::{Exact, Explanation, Model, Price, Proration, RoundTo, Rule, Segment, Step, Usage};
 use std::collections::BTreeMap;
 
 /// Usage of one combination of the dimensions that a price asks for.
@@ -65,7 +65,7 @@ pub(crate) fn rate(rateable: &Rateable<'_>, currency: Currency) -> Result<Rated>
     let mut left = included;
     let mut steps = Vec::new();
     if !left.is_zero() {
-        steps.push(Step::new("Included", left.normalize()).because(format!("of {} used", used.normalize())));
+        steps.push(Step::new(Rule::Included { used: used.normalize() }, left.normalize()));
     }
     let nothing: Quantities = vec![(BTreeMap::new(), Decimal::ZERO)];
     let asks_dimension = matches!(rateable.price.model, Model::By { .. });
@@ -77,23 +77,18 @@ pub(crate) fn rate(rateable: &Rateable<'_>, currency: Currency) -> Result<Rated>
         let usage = Usage { dimensions: dimensions.clone(), segment: rateable.segment, ..Usage::of(*quantity - free) };
         exact = exact.plus(&rateable.price.exact(&usage)?);
         let named = dimensions.values().cloned().collect::<Vec<_>>().join(", ");
-        let explained = rateable.price.explain(&usage)?.steps.into_iter().filter(|step| step.title != "Total");
-        steps.extend(explained.map(|step| match (named.is_empty() || !asks_dimension, step.detail.is_empty()) {
-            (true, _) => step,
-            (false, true) => step.because(named.clone()),
-            (false, false) => Step { detail: format!("{named}, {}", step.detail), ..step },
-        }));
+        let explained =
+            rateable.price.explain(&usage)?.steps.into_iter().filter(|step| !matches!(step.rule, Rule::Total { .. }));
+        let part = if asks_dimension { named } else { String::new() };
+        steps.extend(explained.map(|step| Step { part: part.clone(), ..step }));
     }
     let amount = exact.times(&rateable.factor.exact).to_money(currency, RoundTo::Minor)?;
     if !rateable.factor.said.is_empty() {
-        let before = exact.to_decimal_places(10)?;
-        steps.push(Step::new("Share", amount.as_decimal()).because(rateable.factor.said.clone()).calculated(format!(
-            "{} × {}",
-            before.normalize(),
-            rateable.factor.said
-        )));
+        let of = exact.to_decimal_places(10)?;
+        steps.push(Step::new(Rule::Share { of, share: rateable.factor.said.clone() }, amount.as_decimal()));
     }
-    steps.push(Step::new("Total", amount.as_decimal()));
+    let segment = Some(rateable.segment).filter(|segment| segment.days != segment.of_days);
+    steps.push(Step::new(Rule::Total { rounded_to: Some(RoundTo::Minor), segment }, amount.as_decimal()));
     let one_price = match &rateable.price.model {
         Model::PerUnit { unit } if rateable.price.minimum.is_none() && rateable.price.maximum.is_none() => Some(*unit),
         _ => None,
@@ -104,7 +99,7 @@ pub(crate) fn rate(rateable: &Rateable<'_>, currency: Currency) -> Result<Rated>
         included,
         unit_price: one_price.filter(|_| tells_the_whole),
         amount,
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::subscribed::Subscribed;
 use crate::words;
 use chrono::{DateTime, Utc};
 use money::{Decimal, Money};
-use pricing::{Explanation, Proration, Step};
+use pricing::{Explanation, Proration, Rule, Step};
 use subscription::{Component, ComponentKind, Stretch};
 
 /// What a key comes to, priced whole.
@@ -99,10 +99,10 @@ pub(crate) fn service_of(stretch: &Stretch) -> Service {
 
 /// The same line as a difference: priced whole now, less what was billed.
 pub(crate) fn late(target: Target, before: Money, quantity: Decimal, difference: Money, language: &str) -> Target {
-    let mut steps = target.explanation.steps;
+    let mut explanation = target.explanation;
     if !before.is_zero() {
-        steps.push(Step::new("Billed before", -before.as_decimal()));
-        steps.push(Step::new("Difference", difference.as_decimal()));
+        explanation.steps.push(Step::new(Rule::BilledBefore, -before.as_decimal()));
+        explanation.steps.push(Step::new(Rule::Difference, difference.as_decimal()));
     }
     Target {
         group: LineGroup::Late,
@@ -110,7 +110,7 @@ pub(crate) fn late(target: Target, before: Money, quantity: Decimal, difference:
         quantity,
         unit_price: None,
         amount: difference,
-        explanation: Explanation { steps },
+        explanation,
         ..target
     }
 }
@@ -143,7 +143,7 @@ pub(crate) fn derived(
         unit: String::new(),
         unit_price: None,
         amount,
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
         source: LineSource::None,
         claimed: Claimed::Arrears,
         claimed_at,

@@ -86,18 +86,6 @@ pub(crate) fn at_least(language: &str, used: Decimal, minimum: Decimal) -> Strin
     }
 }
 
-/// Title of the line of units that were promised and not used.
-pub(crate) fn minimum_quantity(language: &str, name: &str, minimum: Decimal) -> String {
-    let minimum = minimum.normalize();
-    match column(language) {
-        1 => format!("{name}: bis zur vereinbarten Menge von {minimum}"),
-        2 => format!("{name} : jusqu’à la quantité convenue de {minimum}"),
-        3 => format!("{name}: hasta la cantidad acordada de {minimum}"),
-        4 => format!("{name}: do uzgodnionej ilości {minimum}"),
-        _ => format!("{name}: up to the agreed quantity of {minimum}"),
-    }
-}
-
 /// Title of the line that keeps a period within its cap.
 pub(crate) fn fee_cap(language: &str, cap: Money) -> String {
     let cap = cap.format_plain();

@@ -154,7 +154,7 @@ pub async fn count_allowance(tx: &TenantTx, allowance: &mut Allowance, used: Uni
 }
 
 /// Holds included units for a call, as many as are available and at most those wished for; none is an answer, too. A repeat of
-/// (call, component, seq) gets what is held under it and takes nothing.
+/// (call, component, seq) gets what is held under it and takes nothing; one that was given nothing asks anew.
 pub async fn reserve_allowance(tx: &TenantTx, wish: &AllowanceWish, now: DateTime<Utc>) -> Result<Units, LedgerError> {
     if !wish.amount.is_positive() {
         return Err(LedgerError::UnitsMustBePositive(wish.amount.as_decimal()));
@@ -209,6 +209,20 @@ pub async fn held_of_allowance(
     component_key: &str,
 ) -> Result<AllowanceHeld, LedgerError> {
     store::held(tx, call_id, component_key).await
+}
+
+/// What a running call holds, allowance by allowance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldByCall {
+    pub key: AllowanceKey,
+    pub meter: String,
+    pub amount: Units,
+    pub last_seq: u32,
+}
+
+/// All that a call holds of any allowance now.
+pub async fn holds_of_call(tx: &TenantTx, call_id: CallId) -> Result<Vec<HeldByCall>, LedgerError> {
+    holds::of_call(tx, call_id).await
 }
 
 /// How an allowance stands, without taking it.

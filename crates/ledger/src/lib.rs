@@ -22,8 +22,9 @@ mod wallet;
 
 pub use account::{AccountKind, AccountRef};
 pub use allowance::{
-    Allowance, AllowanceHeld, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceUsed, AllowanceWish,
-    agree_allowance, allowance, allowances_of, count_allowance, held_of_allowance, reserve_allowance, use_allowances,
+    Allowance, AllowanceHeld, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceUsed, AllowanceWish, HeldByCall,
+    agree_allowance, allowance, allowances_of, count_allowance, held_of_allowance, holds_of_call, reserve_allowance,
+    use_allowances,
 };
 pub use audit::{Violation, check, check as check_ledger};
 pub use batch::{reserve_batch, settle_batch};

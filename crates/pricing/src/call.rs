@@ -5,7 +5,7 @@ use money::Money;
 use serde::{Deserialize, Serialize};
 
 use crate::compiled::{CompiledTariff, Piece, too_large, unix_second};
-use crate::explain::{Explanation, Step};
+use crate::explain::{Explanation, Rule, Step};
 use crate::tariff::Band;
 use crate::{Exact, PricingError, RoundTo, spell};
 
@@ -55,7 +55,7 @@ impl CompiledTariff {
     pub fn explain_to(&self, start: DateTime<Utc>, seconds: u32, round: RoundTo) -> Result<Explanation, PricingError> {
         let total = self.rate_to(start, seconds, round)?;
         if seconds == 0 {
-            return Ok(Explanation { steps: vec![Step::new("Not answered", total.amount.as_decimal())] });
+            return Ok(Explanation::of(vec![Step::new(Rule::NotAnswered, total.amount.as_decimal())]));
         }
         let mut stretches: Vec<Stretch> = Vec::new();
         let charged =
@@ -69,24 +69,25 @@ impl CompiledTariff {
                     times: 1,
                 }),
             })?;
-        let mut steps = vec![Step::new("Connection", self.shown(charged.connection))];
+        let mut steps = vec![Step::new(Rule::Connection, self.shown(charged.connection))];
         if self.free_seconds > 0 {
             let free = self.free_seconds.min(u64::from(seconds));
-            steps.push(Step::new("Free", money::Decimal::ZERO).because(format!("{free} s of {seconds} s")));
+            steps.push(Step::new(Rule::FreeSeconds { free, of: seconds }, money::Decimal::ZERO));
         }
         steps.extend(shortened(stretches).iter().map(|stretch| self.stretch_step(stretch)));
         if self.maximum.is_some_and(|maximum| charged.charge > maximum) {
-            steps.push(
-                Step::new("Maximum reached", self.shown(self.capped(charged.charge)))
-                    .because(format!("instead of {}", self.shown(charged.charge))),
-            );
+            let instead_of = self.shown(charged.charge);
+            steps.push(Step::new(Rule::Maximum { instead_of }, self.shown(self.capped(charged.charge))));
         }
-        steps.push(Step::new("Total", total.amount.as_decimal()).because(self.total_detail(
-            seconds,
-            charged.billed,
-            round,
-        )));
-        Ok(Explanation { steps })
+        let rule = Rule::CallTotal {
+            metered_seconds: seconds,
+            billed_seconds: charged.billed,
+            first_increment: self.first_increment.unwrap_or(self.schedules[0].steps[0].increment),
+            increment: self.tariff.increment,
+            rounded_to: round,
+        };
+        steps.push(Step::new(rule, total.amount.as_decimal()));
+        Ok(Explanation::of(steps))
     }
 
     /// Walks the call once. `visit` sees each piece of billed time: what holds, the second at which it begins, its length.
@@ -99,7 +100,8 @@ impl CompiledTariff {
         if seconds == 0 {
             return Ok(Charged { charge: 0, connection: 0, billed: 0 });
         }
-        let connection = self.connection_at(start);
+        let mut held = self.held_at(start, 0);
+        let connection = self.schedules[held.schedule].connection;
         let mut charged = Charged { charge: connection, connection, billed: 0 };
         if seconds <= self.free_seconds {
             return Ok(charged);
@@ -107,9 +109,12 @@ impl CompiledTariff {
         let needed = (seconds - self.free_seconds).max(self.minimum_seconds);
         while charged.billed < needed {
             let at = self.free_seconds + charged.billed;
-            let piece = self.piece_at(start, at);
+            if at >= held.until {
+                held = self.held_at(start, at);
+            }
+            let piece = self.piece_in(held, at);
             let length = self.length_of(&piece, at, charged.billed, needed);
-            let amount = piece.rate.checked_mul(i128::from(length)).ok_or(too_large())?;
+            let amount = product(piece.rate, length).ok_or(too_large())?;
             charged.charge = charged.charge.checked_add(amount).ok_or(too_large())?;
             charged.billed += length;
             visit(&piece, at, length);
@@ -122,9 +127,12 @@ impl CompiledTariff {
         if let (0, Some(first)) = (billed, self.first_increment) {
             return first;
         }
-        let begin_within = (piece.until - at).div_ceil(piece.increment);
         let wanted = (needed - billed).div_ceil(piece.increment);
-        begin_within.min(wanted) * piece.increment
+        // Most calls end in the piece in which they are: then all of its increments begin within.
+        if at + (wanted - 1) * piece.increment < piece.until {
+            return wanted * piece.increment;
+        }
+        (piece.until - at).div_ceil(piece.increment) * piece.increment
     }
 
     fn capped(&self, charge: i128) -> i128 {
@@ -137,37 +145,25 @@ impl CompiledTariff {
     }
 
     fn stretch_step(&self, stretch: &Stretch) -> Step {
-        let per = self.tariff.per;
-        let schedule = &self.schedules[stretch.schedule];
-        let rate = spell::shown(&Exact::ratio(schedule.steps[stretch.step].rate, self.scale, 1));
-        let quantity = Exact::integer(i64::try_from(stretch.seconds).unwrap_or(i64::MAX))
-            .over(&Exact::integer(i64::from(per.seconds())));
-        let quantity = quantity
-            .ok()
-            .and_then(|exact| exact.to_decimal_places(4).ok().filter(|short| Exact::from(*short) == exact));
-        let calculation = match quantity {
-            Some(quantity) => format!("{} × {}", spell::quantity(quantity), spell::rate(rate)),
-            // Not a round number of minutes or hours: the seconds say it exactly.
-            None => format!("{} s ÷ {} × {}", stretch.seconds, per.seconds(), spell::rate(rate)),
+        let rate = self.schedules[stretch.schedule].steps[stretch.step].rate;
+        let band = stretch.schedule.checked_sub(1).and_then(|index| self.tariff.bands.get(index));
+        let rule = Rule::Stretch {
+            from_second: stretch.at,
+            seconds: stretch.seconds,
+            times: stretch.times,
+            rate: spell::shown(&Exact::ratio(rate, self.scale, 1)),
+            per: self.tariff.per,
+            band: band.map(Band::to_string),
         };
-        let charge = schedule.steps[stretch.step].rate.saturating_mul(i128::from(stretch.seconds));
-        let title = format!("{} at {} {}", span_of(stretch), spell::rate(rate), per.each());
-        let step = Step::new(title, self.shown(charge)).calculated(calculation);
-        match stretch.schedule.checked_sub(1).and_then(|index| self.tariff.bands.get(index)) {
-            Some(band) => step.because(Band::to_string(band)),
-            None => step,
-        }
+        Step::new(rule, self.shown(rate.saturating_mul(i128::from(stretch.seconds))))
     }
+}
 
-    /// How the metered seconds became billed ones, and to what the sum was rounded.
-    fn total_detail(&self, seconds: u32, billed: u64, round: RoundTo) -> String {
-        let first = self.first_increment.unwrap_or(self.schedules[0].steps[0].increment);
-        let rounded = match round {
-            RoundTo::Micros => "six decimals",
-            RoundTo::Minor => "the minor unit",
-        };
-        let increments = format!("increments {first}/{}", self.tariff.increment);
-        format!("{seconds} s metered, {billed} s billed, {increments}, rounded to {rounded}")
+/// Rates are seldom beyond 64 bits, where a product takes one step and cannot overflow.
+fn product(rate: i128, seconds: u64) -> Option<i128> {
+    match (i64::try_from(rate), i64::try_from(seconds)) {
+        (Ok(rate), Ok(seconds)) => Some(i128::from(rate) * i128::from(seconds)),
+        _ => rate.checked_mul(i128::from(seconds)),
     }
 }
 
@@ -197,13 +193,4 @@ fn shortened(stretches: Vec<Stretch>) -> Vec<Stretch> {
         }
     }
     rates
-}
-
-/// `0:00–20:00`, minutes and seconds of the call, or how often the rate held.
-fn span_of(stretch: &Stretch) -> String {
-    if stretch.times > 1 {
-        return format!("{} times", stretch.times);
-    }
-    let clock = |second: u64| format!("{}:{:02}", second / 60, second % 60);
-    format!("{}–{}", clock(stretch.at), clock(stretch.at.saturating_add(stretch.seconds)))
 }

@@ -7,22 +7,32 @@ use chrono::{Datelike, NaiveDate};
 use crate::tariff::{Band, Day, Tariff};
 use crate::{PricingError, zone::Zone};
 
+const HOUR_SECONDS: i64 = 3_600;
 const DAY_SECONDS: i64 = 86_400;
 const WEEK_SECONDS: i64 = 7 * DAY_SECONDS;
 
 /// Index of the tariff's own prices; band `n` is `n + 1`.
 pub(crate) const NO_BAND: usize = 0;
 
-/// The bands by local time. Built once; a lookup is two binary searches and allocates nothing.
+/// The bands by local time. Built once; a lookup enters two tables near the place and allocates nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct BandClock {
     zone: Arc<Zone>,
     /// By second of the week, Monday 00:00 first.
-    week: Vec<Edge>,
+    week: Edges,
     /// By second of a day that is a holiday.
-    holiday: Vec<Edge>,
+    holiday: Edges,
     /// Days since 1970-01-01, sorted; empty when no band is for holidays, because then a holiday is an ordinary day.
     holidays: Vec<i64>,
+}
+
+/// Where another band begins to hold, over a week or a day.
+#[derive(Debug, Clone)]
+struct Edges {
+    edges: Vec<Edge>,
+    /// By hour: the edge that holds where the hour begins. Bands seldom begin within an hour.
+    hours: Vec<u32>,
+    end: i64,
 }
 
 /// From this second on, this band holds.
@@ -48,7 +58,12 @@ impl BandClock {
         let mut holidays: Vec<i64> =
             if has_holiday_band { tariff.holidays.iter().map(|date| day_number(*date)).collect() } else { Vec::new() };
         holidays.sort_unstable();
-        Ok(BandClock { zone: Zone::named(time_zone)?, week: merged(week), holiday: merged(holiday), holidays })
+        Ok(BandClock {
+            zone: Zone::named(time_zone)?,
+            week: Edges::of(week, WEEK_SECONDS),
+            holiday: Edges::of(holiday, DAY_SECONDS),
+            holidays,
+        })
     }
 
     /// The band that holds at `instant` (Unix seconds), and the instant until which it certainly does.
@@ -60,13 +75,13 @@ impl BandClock {
         let (band, until) = match self.holidays.get(next_holiday) {
             Some(today) if *today == day => {
                 let second = local - day * DAY_SECONDS;
-                let (band, next) = find(&self.holiday, second, DAY_SECONDS);
+                let (band, next) = self.holiday.at(second);
                 (band, local - second + next)
             }
             upcoming => {
                 // 1970-01-01 was a Thursday.
                 let second = (day + 3).rem_euclid(7) * DAY_SECONDS + local.rem_euclid(DAY_SECONDS);
-                let (band, next) = find(&self.week, second, WEEK_SECONDS);
+                let (band, next) = self.week.at(second);
                 let until = local - second + next;
                 (band, upcoming.map_or(until, |holiday| until.min(holiday * DAY_SECONDS)))
             }
@@ -76,11 +91,27 @@ impl BandClock {
     }
 }
 
-/// The last edge at or before `second`, and where the next one is.
-fn find(edges: &[Edge], second: i64, end: i64) -> (usize, i64) {
-    let after = edges.partition_point(|edge| edge.second <= second);
-    let next = edges.get(after).map_or(end, |edge| edge.second);
-    (edges[after - 1].band, next)
+impl Edges {
+    /// Neighbouring edges of one band become one.
+    fn of(edges: impl Iterator<Item = Edge>, end: i64) -> Edges {
+        let mut edges: Vec<Edge> = edges.collect();
+        edges.dedup_by_key(|edge| edge.band);
+        let holds = |hour: i64| edges.partition_point(|edge| edge.second <= hour * HOUR_SECONDS) as u32 - 1;
+        let hours = (0..end / HOUR_SECONDS).map(holds).collect();
+        Edges { edges, hours, end }
+    }
+
+    /// The band that holds at a second, and the second of the next edge.
+    fn at(&self, second: i64) -> (usize, i64) {
+        let mut at = self.hours[(second / HOUR_SECONDS) as usize] as usize;
+        loop {
+            let next = self.edges.get(at + 1).map_or(self.end, |next| next.second);
+            if second < next {
+                return (self.edges[at].band, next);
+            }
+            at += 1;
+        }
+    }
 }
 
 /// Every second of a day at which some band may begin or end.
@@ -92,13 +123,6 @@ fn edges_of_day(bands: &[Band]) -> Vec<i64> {
     seconds.sort_unstable();
     seconds.dedup();
     seconds
-}
-
-/// Neighbouring edges of one band are one.
-fn merged(edges: impl Iterator<Item = Edge>) -> Vec<Edge> {
-    let mut merged: Vec<Edge> = edges.collect();
-    merged.dedup_by_key(|edge| edge.band);
-    merged
 }
 
 fn first_match(bands: &[Band], holds: impl FnMut(&Band) -> bool) -> usize {

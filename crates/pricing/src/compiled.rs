@@ -16,7 +16,8 @@ pub struct CompiledTariff {
     pub(crate) tariff: Tariff,
     pub(crate) currency: Currency,
     pub(crate) scale: u32,
-    pub(crate) per_seconds: i128,
+    per_micro: Unit,
+    per_minor: Unit,
     pub(crate) first_increment: Option<u64>,
     pub(crate) minimum_seconds: u64,
     pub(crate) free_seconds: u64,
@@ -26,11 +27,27 @@ pub struct CompiledTariff {
     clock: Option<BandClock>,
 }
 
+/// What charges are rounded to.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    /// How many of the tariff's own units make one; `None` when that is beyond what can be counted.
+    size: Option<i128>,
+    /// Micros in one.
+    micros: i64,
+}
+
 /// The prices of the tariff itself or of one band.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     pub(crate) connection: i128,
     pub(crate) steps: Vec<Step>,
+}
+
+/// Which schedule holds from a position on, and the first position at which another one may.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    pub(crate) schedule: usize,
+    pub(crate) until: u64,
 }
 
 /// A rate per second of a step, in the tariff's own unit.
@@ -68,10 +85,15 @@ impl CompiledTariff {
             schedules.push(schedule(band.connection.unwrap_or(tariff.connection), &band.steps)?);
         }
         let clock = if tariff.bands.is_empty() { None } else { Some(BandClock::new(tariff, time_zone)?) };
+        let unit = |micros: i64| {
+            let per_micro = 10i128.checked_pow(scale - 6).and_then(|power| power.checked_mul(per_seconds));
+            Unit { size: per_micro.and_then(|size| size.checked_mul(i128::from(micros))), micros }
+        };
         Ok(CompiledTariff {
             currency,
             scale,
-            per_seconds,
+            per_micro: unit(1),
+            per_minor: unit(currency.micros_per_minor()),
             first_increment: tariff.first_increment.map(u64::from),
             minimum_seconds: u64::from(tariff.minimum_seconds),
             free_seconds: u64::from(tariff.free_seconds),
@@ -92,68 +114,75 @@ impl CompiledTariff {
         &self.tariff
     }
 
-    /// What holds at second `position` of a call that was answered at `start`.
-    pub(crate) fn piece_at(&self, start: i64, position: u64) -> Piece {
-        let (schedule, band_until) = match &self.clock {
-            None => (NO_BAND, u64::MAX),
-            Some(clock) => {
-                // A position beyond i64 is beyond every calendar; the last band then holds on.
-                let offset = i64::try_from(position).unwrap_or(i64::MAX);
-                let instant = start.saturating_add(offset);
-                let (band, until) = clock.at(instant.min(i64::MAX / 4));
-                (band, u64::try_from(until.saturating_sub(start)).unwrap_or(0).max(position.saturating_add(1)))
-            }
-        };
-        let steps = &self.schedules[schedule].steps;
+    /// The band that holds at second `position` of a call that was answered at `start`.
+    pub(crate) fn held_at(&self, start: i64, position: u64) -> Held {
+        let Some(clock) = &self.clock else { return Held { schedule: NO_BAND, until: u64::MAX } };
+        // A position beyond i64 is beyond every calendar; the last band then holds on.
+        let offset = i64::try_from(position).unwrap_or(i64::MAX);
+        let instant = start.saturating_add(offset);
+        let (schedule, until) = clock.at(instant.min(i64::MAX / 4));
+        let until = u64::try_from(until.saturating_sub(start)).unwrap_or(0).max(position.saturating_add(1));
+        Held { schedule, until }
+    }
+
+    /// The step of a schedule that holds at a position.
+    pub(crate) fn piece_in(&self, held: Held, position: u64) -> Piece {
+        let steps = &self.schedules[held.schedule].steps;
         let after = steps.iter().position(|step| step.from > position).unwrap_or(steps.len());
         let step = steps[after - 1];
         let step_until = steps.get(after).map_or(u64::MAX, |next| next.from);
         Piece {
-            schedule,
+            schedule: held.schedule,
             step: after - 1,
             rate: step.rate,
             increment: step.increment,
-            until: band_until.min(step_until),
+            until: held.until.min(step_until),
         }
+    }
+
+    /// What holds at second `position` of a call that was answered at `start`.
+    pub(crate) fn piece_at(&self, start: i64, position: u64) -> Piece {
+        self.piece_in(self.held_at(start, position), position)
     }
 
     /// The connection fee of the band in which the call began.
     pub(crate) fn connection_at(&self, start: i64) -> i128 {
-        let band = self.clock.as_ref().map_or(NO_BAND, |clock| clock.at(start).0);
-        self.schedules[band].connection
+        self.schedules[self.held_at(start, 0).schedule].connection
     }
 
     /// The unit of charges per micro or minor unit: how many make one.
     pub(crate) fn unit(&self, round: RoundTo) -> Result<i128, PricingError> {
-        let per_micro = 10i128.checked_pow(self.scale - 6).and_then(|power| power.checked_mul(self.per_seconds));
-        let granule = self.granule(round);
-        per_micro.and_then(|unit| unit.checked_mul(i128::from(granule))).ok_or(too_large())
+        self.rounded_to(round).size.ok_or(too_large())
     }
 
     /// Micros in what is rounded to.
     pub(crate) fn granule(&self, round: RoundTo) -> i64 {
+        self.rounded_to(round).micros
+    }
+
+    fn rounded_to(&self, round: RoundTo) -> Unit {
         match round {
-            RoundTo::Micros => 1,
-            RoundTo::Minor => self.currency.micros_per_minor(),
+            RoundTo::Micros => self.per_micro,
+            RoundTo::Minor => self.per_minor,
         }
     }
 
     /// A charge as money, rounded once, half away from zero.
     pub(crate) fn money(&self, charge: i128, round: RoundTo) -> Result<Money, PricingError> {
-        let units = round_fast(charge, self.unit(round)?);
-        let micros = units.checked_mul(i128::from(self.granule(round))).and_then(|micros| i64::try_from(micros).ok());
-        Ok(Money::from_micros(micros.ok_or(too_large())?, self.currency))
+        let unit = self.rounded_to(round);
+        let units = round_fast(charge, unit.size.ok_or(too_large())?).ok_or(too_large())?;
+        Ok(Money::from_micros(units.checked_mul(unit.micros).ok_or(too_large())?, self.currency))
     }
 }
 
-/// Charges are seldom beyond 64 bits, where a division takes a third of the time.
-fn round_fast(charge: i128, unit: i128) -> i128 {
+/// `None` beyond 64 bits. Charges are seldom longer, and a division of such takes a third of the time.
+fn round_fast(charge: i128, unit: i128) -> Option<i64> {
     match (u64::try_from(charge), u64::try_from(unit)) {
         (Ok(charge), Ok(unit)) => {
             let (quotient, remainder) = (charge / unit, charge % unit);
-            i128::from(quotient) + i128::from(remainder >= unit - remainder)
+            i64::try_from(quotient + u64::from(remainder >= unit - remainder)).ok()
         }
-        _ => round_ratio(charge, unit),
+        _ => i64::try_from(round_ratio(charge, unit)).ok(),
     }
 }
 

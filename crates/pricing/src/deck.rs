@@ -142,6 +142,14 @@ impl<T> Deck<T> {
         self.values.is_empty()
     }
 
+    /// Bytes of its tables; what the values themselves point to is not counted.
+    pub fn memory_bytes(&self) -> usize {
+        size_of_val(self.edges.as_slice())
+            + size_of_val(self.index.as_slice())
+            + size_of_val(self.entries.as_slice())
+            + size_of_val(self.values.as_slice())
+    }
+
     fn from_ranges(mut ranges: Vec<Range<T>>) -> Deck<T> {
         // Reversed first, so that of equal prefixes the later one survives the stable sort and the removal of repeats.
         ranges.reverse();

@@ -1,6 +1,9 @@
 //! What can be wrong with a document, a price or a calculation.
 
+use std::fmt;
+
 use money::MoneyError;
+use serde_json::Value;
 
 /// Every rule of this crate that an input can break. [`PricingError::code`] is what a machine reads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +32,42 @@ pub enum PricingError {
     /// Service levels, occupancies and the like.
     #[error("a share lies between 0 and 1")]
     MustBeShare,
+    /// A target, or a part that leaves nothing for the rest.
+    #[error("this share must be below 1")]
+    MustBeBelowOne,
+    /// Counts of days and hours end with the month and the day.
+    #[error("this is at most {most}")]
+    MustNotExceed {
+        /// The largest that is taken.
+        most: u32,
+    },
+    /// A margin is a share of the price, and the price is more than its margin.
+    #[error("a margin is below 100%")]
+    MarginMustBeBelowWhole,
+    /// Languages and regions divide the volume.
+    #[error("the shares must sum to 1")]
+    SharesMustSumToOne,
+    /// Each channel, language and region stands once.
+    #[error("this stands here twice")]
+    MustNotRepeat,
+    /// A week has 168 hours, a day 24.
+    #[error("{wanted} entries are wanted here")]
+    MustHaveEntries {
+        /// How many.
+        wanted: usize,
+    },
+    /// Not one of the channels of an estimate.
+    #[error("a channel is phone, chat, email or messaging")]
+    UnknownChannel,
+    /// Deferred work has a time by which all of it is done.
+    #[error("only phone and chat have a target")]
+    OnlyLiveChannelsHaveTarget,
+    /// Both would contradict one another.
+    #[error("give either \"per_month\", with a \"profile\" or without, or \"per_hour_of_week\"")]
+    MonthOrHoursOfWeek,
+    /// A rate per event needs an event.
+    #[error("nothing arrives on any channel")]
+    VolumeMustNotBeZero,
     /// More than everything cannot be taken off.
     #[error("a discount is at most 100%")]
     PercentMustNotExceedWhole,
@@ -132,6 +171,16 @@ impl PricingError {
             PricingError::MustNotBeNegative => "must_not_be_negative",
             PricingError::MustBeAboveZero => "must_be_above_zero",
             PricingError::MustBeShare => "must_be_share",
+            PricingError::MustBeBelowOne => "must_be_below_one",
+            PricingError::MustNotExceed { .. } => "must_not_exceed",
+            PricingError::MarginMustBeBelowWhole => "margin_must_be_below_whole",
+            PricingError::SharesMustSumToOne => "shares_must_sum_to_one",
+            PricingError::MustNotRepeat => "must_not_repeat",
+            PricingError::MustHaveEntries { .. } => "must_have_entries",
+            PricingError::UnknownChannel => "unknown_channel",
+            PricingError::OnlyLiveChannelsHaveTarget => "only_live_channels_have_target",
+            PricingError::MonthOrHoursOfWeek => "month_or_hours_of_week",
+            PricingError::VolumeMustNotBeZero => "volume_must_not_be_zero",
             PricingError::PercentMustNotExceedWhole => "percent_must_not_exceed_whole",
             PricingError::TooLarge => "too_large",
             PricingError::MustBeDate => "must_be_date",
@@ -165,7 +214,7 @@ impl PricingError {
 
     /// The refusal of a whole document or of one place in it.
     pub fn at(self, pointer: impl Into<String>) -> DocumentError {
-        DocumentError { rule: self, pointer: pointer.into() }
+        DocumentError { rule: self, pointer: pointer.into(), found: String::new() }
     }
 }
 
@@ -184,14 +233,42 @@ fn money_code(error: &MoneyError) -> &'static str {
     }
 }
 
-/// A rule that a document breaks, and where: `/price/tiers/1/unit`.
+/// A rule that a document breaks, where, and with what: `/price/tiers/1/unit`, `"-0.5"`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{rule} ({pointer})")]
+#[error("{rule}{} ({pointer})", if found.is_empty() { String::new() } else { format!(": {found}") })]
 pub struct DocumentError {
     /// The rule broken.
     pub rule: PricingError,
     /// JSON pointer (RFC 6901) to the value that breaks it; empty for the whole document.
     pub pointer: String,
+    /// The offending value as it was written, shortened; empty when it is missing.
+    pub found: String,
+}
+
+/// An offending value is told with at most so many characters.
+const FOUND_MAX: usize = 80;
+
+impl DocumentError {
+    /// The same refusal with the value that stands at its place in the document, unless it names one already.
+    pub(crate) fn found_in(self, document: &Value) -> DocumentError {
+        if self.pointer.is_empty() || !self.found.is_empty() {
+            return self;
+        }
+        match document.pointer(&self.pointer) {
+            Some(value) => self.with(value),
+            None => self,
+        }
+    }
+
+    /// The same refusal with the value that breaks the rule.
+    pub fn with(mut self, found: impl fmt::Display) -> DocumentError {
+        let text = found.to_string();
+        self.found = text.chars().take(FOUND_MAX).collect();
+        if self.found.len() < text.len() {
+            self.found.push('…');
+        }
+        self
+    }
 }
 
 impl From<DocumentError> for PricingError {

@@ -104,6 +104,11 @@ impl Exact {
         self.numerator.sign() == Sign::Minus
     }
 
+    /// Without its sign.
+    pub fn magnitude(&self) -> Exact {
+        if self.is_negative() { Exact::zero().minus(self) } else { self.clone() }
+    }
+
     /// The smallest whole number that is not below it.
     pub fn ceil(&self) -> Exact {
         let denominator = self.denominator();

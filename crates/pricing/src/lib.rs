@@ -4,7 +4,9 @@
 //! pieces gives the same total as rating it whole; a bad document is refused with a code, a sentence and a JSON pointer.
 //! Start at `tariff.rs` and `call.rs` for calls, `price.rs` for quantities, `documents/` for the grammar of `ringtill price`.
 
+mod break_even;
 mod call;
+mod cliff;
 mod clock;
 mod commitment;
 mod compiled;
@@ -13,14 +15,17 @@ mod discount;
 pub mod documents;
 mod erlang;
 mod error;
+mod estimate;
 mod exact;
 mod explain;
+mod explain_text;
 mod json;
 mod percent_price;
 mod period;
 mod price;
 mod price_json;
 mod proration;
+mod returns;
 mod route;
 mod spell;
 mod split;
@@ -31,18 +36,26 @@ mod tax;
 mod tiers;
 mod zone;
 
+pub use break_even::{Crossing, MonthlyPrice, break_even};
 pub use call::CallCharge;
+pub use cliff::Cliff;
 pub use commitment::{Commitment, CommitmentCharge, true_up};
 pub use compiled::CompiledTariff;
 pub use deck::Deck;
 pub use discount::{Discounted, discount};
 pub use erlang::{Channels, ChannelsNeeded, Staffing, StaffingNeeded};
 pub use error::{DocumentError, PricingError};
+pub use estimate::{
+    BreakEven, ChannelCost, ChannelForecast, ChannelKind, CostPoint, Estimate, Forecast, Implementation, Language,
+    ModelKind, ModelPrice, MonthlyCost, OpenHours, Profile, Queue, Region, StaffedHour, SuggestedRates, TeamHour,
+    Volume, estimate,
+};
 pub use exact::{Exact, RoundTo};
-pub use explain::{Explanation, Step};
+pub use explain::{Discount, Explanation, PriceVersion, Rule, Step};
 pub use period::{Period, Periods, civil_date, days_between, days_in, start_of_day};
 pub use price::{Model, PercentPrice, PercentTier, Price, Segment, StairTier, Tier, Usage};
 pub use proration::{Change, DateRange, Proration, change, change_capped, prorate, prorate_to};
+pub use returns::{Operation, Return, return_on};
 pub use route::{Carrier, Route, Routing};
 pub use split::{split, split_minor};
 pub use tariff::{Band, Day, Per, RateStep, Tariff, TimeOfDay};

@@ -3,9 +3,9 @@
 use money::Decimal;
 
 use crate::Exact;
-use crate::explain::{Step, Workings};
+use crate::explain::{Rule, Step, Workings};
 use crate::price::PercentPrice;
-use crate::spell::{quantity, rate, shown};
+use crate::spell::shown;
 use crate::tiers::Context;
 
 impl PercentPrice {
@@ -25,11 +25,12 @@ impl PercentPrice {
         for event in events {
             let charged = event.minus(&free.take(&event));
             if charged.is_zero() && free.took_last {
-                workings.note(|| Step::new("Free event", Decimal::ZERO).because(shown(&event).to_string()));
+                workings.note(|| Step::new(Rule::FreeEvent { base: shown(&event) }, Decimal::ZERO));
                 continue;
             }
             let share = charged.times(&Exact::from(self.rate).hundredths());
-            let mut fee = share.plus(&Exact::from(self.fixed_per_event));
+            let unlimited = share.plus(&Exact::from(self.fixed_per_event));
+            let mut fee = unlimited.clone();
             if let Some(minimum) = self.minimum_per_event {
                 fee = fee.max(Exact::from(minimum));
             }
@@ -37,13 +38,9 @@ impl PercentPrice {
                 fee = fee.min(Exact::from(maximum));
             }
             workings.note(|| {
-                let plus = if self.fixed_per_event.is_zero() {
-                    String::new()
-                } else {
-                    format!(" + {}", rate(self.fixed_per_event))
-                };
-                let calculation = format!("{} × {}%{plus}", quantity(shown(&charged)), self.rate.normalize());
-                Step::new("Share", shown(&fee)).calculated(calculation)
+                let instead_of = (fee != unlimited).then(|| shown(&unlimited));
+                let (base, percent, fixed) = (shown(&charged), self.rate, self.fixed_per_event);
+                Step::new(Rule::PercentOf { base, percent, fixed, instead_of }, shown(&fee))
             });
             sum = sum.plus(&fee);
         }

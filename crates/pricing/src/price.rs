@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use money::{Currency, Decimal, Money};
+use serde::{Deserialize, Serialize};
 
-use crate::explain::{Explanation, Step, Workings};
-use crate::spell::{quantity, rate, shown};
-use crate::tiers::{Context, Slice, graduated, package, range, volume};
+use crate::explain::{Explanation, Rule, Step, Workings};
+use crate::spell::shown;
+use crate::tiers::{Context, Slice, SliceRate, graduated, package, volume};
 use crate::{Exact, PricingError, RoundTo};
 
 /// A price document. Read strictly by [`Price::from_json`]; amounts are in main units of whatever currency it is billed in.
@@ -136,7 +137,8 @@ pub struct Usage {
 }
 
 /// Days of a segment and of its whole period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Segment {
     /// Days of the segment.
     pub days: u32,
@@ -194,7 +196,8 @@ impl Price {
     pub fn explain(&self, usage: &Usage) -> Result<Explanation, PricingError> {
         let mut workings = Workings::kept();
         let total = self.rated(usage, &mut workings)?;
-        workings.note(|| Step::new("Total", shown(&total)));
+        let segment = Some(usage.segment).filter(|segment| segment.days != segment.of_days);
+        workings.note(|| Step::new(Rule::Total { rounded_to: None, segment }, shown(&total)));
         Ok(workings.into_explanation())
     }
 
@@ -219,9 +222,7 @@ impl Price {
             return Ok(whole);
         }
         let before = self.of_quantity(&used, &context, &mut Workings::Silent)?;
-        workings.note(|| {
-            Step::new("Already rated", -shown(&before)).because(format!("{} used before", quantity(usage.already_used)))
-        });
+        workings.note(|| Step::new(Rule::AlreadyRated { used: usage.already_used }, -shown(&before)));
         Ok(whole.minus(&before))
     }
 
@@ -255,20 +256,13 @@ impl Price {
             _ if nothing => Exact::zero(),
             Model::PerUnit { unit } => {
                 let amount = used.times(&Exact::from(*unit));
-                workings.note(|| {
-                    Step::new("Units", shown(&amount)).calculated(format!(
-                        "{} × {}",
-                        quantity(shown(used)),
-                        rate(*unit)
-                    ))
-                });
+                workings.note(|| Step::new(Rule::Units { quantity: shown(used), rate: *unit }, shown(&amount)));
                 amount
             }
             Model::Graduated { tiers } => {
                 let slices = tiers.iter().map(|tier| Slice {
                     up_to: tier.up_to,
-                    unit: Exact::from(tier.unit),
-                    shown: rate(tier.unit),
+                    rate: SliceRate::Unit(tier.unit),
                     flat: tier.flat,
                 });
                 graduated(used, slices, context, workings)
@@ -276,8 +270,7 @@ impl Price {
             Model::GraduatedPercent { tiers } => {
                 let slices = tiers.iter().map(|tier| Slice {
                     up_to: tier.up_to,
-                    unit: Exact::from(tier.percent).hundredths(),
-                    shown: format!("{}%", tier.percent.normalize()),
+                    rate: SliceRate::Percent(tier.percent),
                     flat: tier.flat,
                 });
                 graduated(used, slices, context, workings)
@@ -290,7 +283,7 @@ impl Price {
                     .find(|tier| context.reaches(used, tier.up_to))
                     .ok_or(PricingError::LastTierMustBeOpen)?;
                 let amount = context.scaled(tier.amount);
-                workings.note(|| Step::new("Range", shown(&amount)).because(range(tier.up_to)));
+                workings.note(|| Step::new(Rule::Range { up_to: context.shown_bound(tier.up_to) }, shown(&amount)));
                 amount
             }
             Model::Percent(price) if used.is_zero() => price.of_events(std::iter::empty(), context, workings),
@@ -305,14 +298,11 @@ impl Price {
         let maximum = self.maximum.map(|maximum| context.scaled(maximum));
         match (minimum, maximum) {
             (Some(minimum), _) if amount < minimum => {
-                workings
-                    .note(|| Step::new("Minimum", shown(&minimum)).because(format!("instead of {}", shown(&amount))));
+                workings.note(|| Step::new(Rule::Minimum { instead_of: shown(&amount) }, shown(&minimum)));
                 minimum
             }
             (_, Some(maximum)) if amount > maximum => {
-                workings.note(|| {
-                    Step::new("Maximum reached", shown(&maximum)).because(format!("instead of {}", shown(&amount)))
-                });
+                workings.note(|| Step::new(Rule::Maximum { instead_of: shown(&amount) }, shown(&maximum)));
                 maximum
             }
             _ => amount,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 use money::Decimal;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::PricingError;
 
@@ -69,7 +69,7 @@ pub struct Band {
 }
 
 /// What a rate is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
     /// One second.
@@ -81,7 +81,7 @@ pub enum Per {
 }
 
 /// A day of the week, or a date that the tariff names as a holiday.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Day {
     /// Monday.

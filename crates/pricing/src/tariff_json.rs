@@ -11,7 +11,7 @@ use crate::{DocumentError, PricingError};
 impl Tariff {
     /// Reads a tariff; refuses unknown fields and broken rules with a pointer into `document`.
     pub fn from_json(document: &Value) -> Result<Tariff, DocumentError> {
-        Tariff::read(&Node::root(document))
+        Tariff::read(&Node::root(document)).map_err(|error| error.found_in(document))
     }
 
     pub(crate) fn read(node: &Node<'_>) -> Result<Tariff, DocumentError> {
@@ -124,11 +124,11 @@ fn read_band(node: &Node<'_>) -> Result<Band, DocumentError> {
     Ok(band)
 }
 
-fn read_time(node: &Node<'_>) -> Result<TimeOfDay, DocumentError> {
+pub(crate) fn read_time(node: &Node<'_>) -> Result<TimeOfDay, DocumentError> {
     TimeOfDay::parse(node.text()?).map_err(|rule| node.refuse(rule))
 }
 
-fn read_day(node: &Node<'_>) -> Result<Day, DocumentError> {
+pub(crate) fn read_day(node: &Node<'_>) -> Result<Day, DocumentError> {
     let name = node.text()?;
     let mut days = Day::WEEK.into_iter().chain([Day::Holiday]);
     days.find(|day| day.name() == name).ok_or_else(|| node.refuse(PricingError::UnknownDay))

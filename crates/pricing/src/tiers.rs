@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use money::Decimal;
 
-use crate::explain::{Step, Workings};
+use crate::explain::{Rule, Step, Workings};
 use crate::price::Tier;
-use crate::spell::{quantity, rate, shown};
+use crate::spell::shown;
 use crate::{Exact, PricingError};
 
 /// What the amount depends on beside the quantity.
@@ -21,6 +21,11 @@ impl Context<'_> {
         Exact::from(number).times(&self.share)
     }
 
+    /// Where a tier ends, for explanations.
+    pub(crate) fn shown_bound(&self, up_to: Option<Decimal>) -> Option<Decimal> {
+        up_to.map(|bound| shown(&self.scaled(bound)))
+    }
+
     /// Does the quantity lie in the tier that ends here?
     pub(crate) fn reaches(&self, used: &Exact, up_to: Option<Decimal>) -> bool {
         up_to.is_none_or(|bound| *used <= self.scaled(bound))
@@ -30,9 +35,24 @@ impl Context<'_> {
 /// A tier of either graduated model.
 pub(crate) struct Slice {
     pub(crate) up_to: Option<Decimal>,
-    pub(crate) unit: Exact,
-    pub(crate) shown: String,
+    pub(crate) rate: SliceRate,
     pub(crate) flat: Decimal,
+}
+
+/// What a unit of a slice costs.
+#[derive(Clone, Copy)]
+pub(crate) enum SliceRate {
+    Unit(Decimal),
+    Percent(Decimal),
+}
+
+impl SliceRate {
+    fn exact(self) -> Exact {
+        match self {
+            SliceRate::Unit(unit) => Exact::from(unit),
+            SliceRate::Percent(percent) => Exact::from(percent).hundredths(),
+        }
+    }
 }
 
 pub(crate) fn graduated(
@@ -51,14 +71,14 @@ pub(crate) fn graduated(
             break;
         }
         let flat = context.scaled(slice.flat);
-        let amount = within.times(&slice.unit).plus(&flat);
+        let amount = within.times(&slice.rate.exact()).plus(&flat);
         workings.note(|| {
-            let plus = if flat.is_zero() { String::new() } else { format!(" + {}", rate(shown(&flat))) };
-            Step::new("Tier", shown(&amount)).because(range(slice.up_to)).calculated(format!(
-                "{} × {}{plus}",
-                quantity(shown(&within)),
-                slice.shown
-            ))
+            let (up_to, quantity, flat) = (context.shown_bound(slice.up_to), shown(&within), shown(&flat));
+            let rule = match slice.rate {
+                SliceRate::Unit(rate) => Rule::Tier { up_to, quantity, rate, flat },
+                SliceRate::Percent(percent) => Rule::PercentTier { up_to, base: quantity, percent, flat },
+            };
+            Step::new(rule, shown(&amount))
         });
         sum = sum.plus(&amount);
         below = top;
@@ -79,12 +99,8 @@ pub(crate) fn volume(
     let flat = context.scaled(tier.flat);
     let amount = used.times(&Exact::from(tier.unit)).plus(&flat);
     workings.note(|| {
-        let plus = if flat.is_zero() { String::new() } else { format!(" + {}", rate(shown(&flat))) };
-        Step::new("All units", shown(&amount)).because(range(tier.up_to)).calculated(format!(
-            "{} × {}{plus}",
-            quantity(shown(used)),
-            rate(tier.unit)
-        ))
+        let (up_to, quantity, flat) = (context.shown_bound(tier.up_to), shown(used), shown(&flat));
+        Step::new(Rule::Volume { up_to, quantity, rate: tier.unit, flat }, shown(&amount))
     });
     Ok(amount)
 }
@@ -99,22 +115,8 @@ pub(crate) fn package(
     let packages = beyond.over(&Exact::from(size))?.ceil();
     let total = packages.times(&Exact::from(amount));
     workings.note(|| {
-        let detail = format!(
-            "{} beyond {} free, {} each",
-            quantity(shown(&beyond)),
-            quantity(shown(&context.scaled(free))),
-            quantity(size)
-        );
-        Step::new("Packages", shown(&total)).because(detail).calculated(format!(
-            "{} × {}",
-            shown(&packages),
-            rate(amount)
-        ))
+        let (beyond, free, packages) = (shown(&beyond), shown(&context.scaled(free)), shown(&packages));
+        Step::new(Rule::Packages { beyond, free, size, packages, rate: amount }, shown(&total))
     });
     Ok(total)
-}
-
-/// Where a tier ends, for explanations.
-pub(crate) fn range(up_to: Option<Decimal>) -> String {
-    up_to.map_or("no upper bound".to_owned(), |bound| format!("up to {}", bound.normalize()))
 }

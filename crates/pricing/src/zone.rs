@@ -12,11 +12,16 @@ use crate::PricingError;
 const TABLE_FROM: i64 = -2_208_988_800;
 const TABLE_UNTIL: i64 = 7_258_118_400;
 
-/// A zone's offsets as a sorted table, so that a lookup is a binary search and allocates nothing.
+/// The table is entered every 2^22 seconds (seven weeks): clocks change less often than that almost everywhere.
+const BLOCK_BITS: u32 = 22;
+
+/// A zone's offsets as a sorted table that is entered near the place, so that a lookup is a step or two and allocates nothing.
 #[derive(Debug)]
 pub(crate) struct Zone {
     pub(crate) rules: TimeZone,
     spans: Vec<Span>,
+    /// By blocks of time since `TABLE_FROM`: the span in which the block begins.
+    entrances: Vec<u32>,
 }
 
 /// From `start` (Unix seconds) on, local time is UTC plus `offset` seconds.
@@ -57,8 +62,13 @@ impl Zone {
             start: transition.timestamp().as_second(),
             offset: i64::from(transition.offset().seconds()),
         });
-        let spans = std::iter::once(first).chain(later).collect();
-        Zone { rules, spans }
+        let spans: Vec<Span> = std::iter::once(first).chain(later).collect();
+        let entrance = |block: i64| {
+            let begin = TABLE_FROM + (block << BLOCK_BITS);
+            spans.partition_point(|span| span.start <= begin) as u32 - 1
+        };
+        let entrances = (0..=(TABLE_UNTIL - TABLE_FROM) >> BLOCK_BITS).map(entrance).collect();
+        Zone { rules, spans, entrances }
     }
 
     /// The offset in seconds at an instant, and the instant until which it certainly holds.
@@ -66,9 +76,14 @@ impl Zone {
         if !(TABLE_FROM..TABLE_UNTIL).contains(&instant) {
             return (offset_by_rules(&self.rules, instant), self.next_change_by_rules(instant));
         }
-        let after = self.spans.partition_point(|span| span.start <= instant);
-        let until = self.spans.get(after).map_or(TABLE_UNTIL, |span| span.start);
-        (self.spans[after - 1].offset, until)
+        let mut at = self.entrances[((instant - TABLE_FROM) >> BLOCK_BITS) as usize] as usize;
+        loop {
+            let until = self.spans.get(at + 1).map_or(TABLE_UNTIL, |next| next.start);
+            if instant < until {
+                return (self.spans[at].offset, until);
+            }
+            at += 1;
+        }
     }
 
     fn next_change_by_rules(&self, instant: i64) -> i64 {

@@ -8,6 +8,7 @@ pub mod customers;
 pub mod desk;
 pub mod door;
 pub mod invoices;
+pub mod keys;
 pub mod parts;
 pub mod portal;
 pub mod runs;
@@ -18,6 +19,8 @@ pub mod ui;
 mod sample;
 #[cfg(test)]
 mod sample_console;
+#[cfg(test)]
+mod sample_keys;
 #[cfg(test)]
 mod sample_money;
 #[cfg(test)]

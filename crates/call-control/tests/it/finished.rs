@@ -4,7 +4,7 @@ use call_control::{CallFilter, FinishedCall, HandledBy, deliver_upward, settle_f
 use db::{CallId, CustomerId};
 use sip_media::EndCause;
 
-fn finished(customer_id: CustomerId, caller: &str, digit: u8, seconds: i64) -> FinishedCall {
+pub fn finished(customer_id: CustomerId, caller: &str, digit: u8, seconds: i64) -> FinishedCall {
     FinishedCall {
         call_id: CallId::new(),
         called: NUMBER.into(),

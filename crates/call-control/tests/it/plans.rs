@@ -1,41 +1,72 @@
 use crate::edge::{EdgeCall, place};
-use crate::world::{ANNA, FIRM, PLAIN, World, at, dec, eur};
+use crate::world::{ANNA, PLAIN, World, at, dec, eur};
 use call_control::{ChargedBy, PricedBy};
 use chrono::NaiveDate;
-use db::{CustomerId, SubscriptionId};
-use money::Currency;
+use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
+use money::{Currency, Decimal};
 use pricing::Price;
 use std::collections::BTreeMap;
 use subscription::{Billed, Component, ComponentKind, NewPlanVersion, NewSubscription};
 
 /// A plan of 0.10 a minute, sold to a customer.
-async fn sell(world: &World, code: &str, customer_id: CustomerId, included: &str) -> SubscriptionId {
+pub async fn sell(world: &World, code: &str, customer_id: CustomerId, included: &str) -> SubscriptionId {
+    sell_minutes(world, code, customer_id, included, None).await
+}
+
+/// The same, and of each call so much beyond so many included ones.
+pub async fn sell_minutes(
+    world: &World,
+    code: &str,
+    customer_id: CustomerId,
+    included: &str,
+    calls: Option<(&str, &str)>,
+) -> SubscriptionId {
     let tx = world.tx().await;
-    let plan = subscription::create_plan(&tx, code, code, "", false).await.unwrap();
-    let minutes = Component {
+    let minutes = minutes(included);
+    let calls = calls.map(|(included, price)| Component {
+        key: "calls".into(),
+        name: "Calls".into(),
+        measure: Some("calls".into()),
+        included: dec(included),
+        price: Price::per_unit(dec(price)),
+        ..minutes.clone()
+    });
+    let new = NewSubscription {
+        customer_id,
+        plan_version_id: publish_components(&tx, code, std::iter::once(minutes).chain(calls).collect()).await,
+        seats: 0,
+        anchor_on: NaiveDate::from_ymd_opt(2026, 3, 1).unwrap(),
+        starts_at: at(-35 * 3600), // 1 March, 00:00 in Berlin
+        trial: false,
+    };
+    let id = subscription::subscribe(&tx, &new, at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+fn minutes(included: &str) -> Component {
+    Component {
         key: "minutes".into(),
         kind: ComponentKind::Usage,
         name: "Minutes".into(),
         measure: Some("minutes".into()),
         filter: BTreeMap::new(),
         included: dec(included),
-        minimum_quantity: dec("0"),
+        minimum_quantity: Decimal::ZERO,
         price: Price::per_unit(dec("0.10")),
         billed: Billed::InArrears,
-    };
-    let version = NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, vec![minutes]) };
-    let version = subscription::publish_version(&tx, plan, &version, at(0)).await.unwrap();
-    let new = NewSubscription {
-        customer_id,
-        plan_version_id: version,
-        seats: 0,
-        anchor_on: NaiveDate::from_ymd_opt(2026, 3, 1).unwrap(),
-        starts_at: at(-3600),
-        trial: false,
-    };
-    let id = subscription::subscribe(&tx, &new, at(0)).await.unwrap();
-    tx.commit().await.unwrap();
-    id
+    }
+}
+
+/// A plan of 0.10 a minute beyond so many.
+pub async fn publish(tx: &TenantTx, code: &str, included: &str) -> PlanVersionId {
+    publish_components(tx, code, vec![minutes(included)]).await
+}
+
+async fn publish_components(tx: &TenantTx, code: &str, components: Vec<Component>) -> PlanVersionId {
+    let plan = subscription::create_plan(tx, code, code, "", false).await.unwrap();
+    let version = NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, components) };
+    subscription::publish_version(tx, plan, &version, at(0)).await.unwrap()
 }
 
 #[tokio::test]
@@ -62,16 +93,6 @@ async fn a_call_that_a_plan_covers_is_charged_by_no_tariff() {
     assert_eq!(call_control::calls_of_line(&tx, world.anna, &line, at(0), at(999), 10).await.unwrap().calls.len(), 1);
     drop(tx);
     world.audit(at(1000)).await;
-}
-
-#[tokio::test]
-async fn what_an_included_minute_is_worth_is_known_at_the_period_s_end_only() {
-    let world = World::set().await;
-    sell(&world, "support", world.firm, "100").await;
-    let call = place(&world, FIRM, PLAIN, 60).await;
-    let detail = call_control::call(&world.tx().await, call.call_id()).await.unwrap();
-    assert_eq!((detail.call.charge, detail.call.net), (None, None));
-    assert_eq!(detail.legs[0].amount, None);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Open holds of included units: found, closed, kept alive, given back.
 
-use crate::allowance::{AllowanceKey, AllowanceUse};
+use crate::allowance::{AllowanceKey, AllowanceUse, HeldByCall};
 use crate::error::LedgerError;
 use crate::units::Units;
 use chrono::{DateTime, Utc};
@@ -36,6 +36,38 @@ pub async fn keys_of_calls(tx: &TenantTx, calls: &[CallId]) -> Result<Vec<Allowa
         )
         .await?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// What a call holds now, in the order of the allowances.
+pub async fn of_call(tx: &TenantTx, call_id: CallId) -> Result<Vec<HeldByCall>, LedgerError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        subscription_id: Uuid,
+        component_key: String,
+        starts_at: DateTime<Utc>,
+        meter: String,
+        held_micros: i64,
+        last_seq: i32,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT h.subscription_id, h.component_key, h.starts_at, a.meter, sum(h.amount_micros)::bigint AS held_micros, max(h.seq) AS last_seq
+             FROM allowance_hold h JOIN allowance a USING (tenant_id, subscription_id, component_key, starts_at)
+             WHERE h.tenant_id = $1 AND h.call_id = $2 AND h.state = 'open' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3",
+            [tx.tenant_id().into(), call_id.into()],
+        )
+        .await?;
+    let held = |row: Row| HeldByCall {
+        key: AllowanceKey {
+            subscription_id: row.subscription_id.into(),
+            component_key: row.component_key,
+            starts_at: row.starts_at,
+        },
+        meter: row.meter,
+        amount: Units::from_micros(row.held_micros),
+        last_seq: row.last_seq.unsigned_abs(),
+    };
+    Ok(rows.into_iter().map(held).collect())
 }
 
 /// The allowances with a hold whose lease has ended.

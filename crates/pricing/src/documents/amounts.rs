@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use crate::commitment::committed;
-use crate::explain::Step;
+use crate::explain::{Rule, Step};
 use crate::json::{Fields, Node, or};
 use crate::price::Segment;
 use crate::proration::{DateRange, Proration, change_exact};
-use crate::{DocumentError, Exact, Explanation, Price, PricingError, RoundTo, TaxLine, Usage, spell};
+use crate::{DocumentError, Exact, Explanation, Price, PricingError, RoundTo, TaxLine, Usage};
 
 type Read<T> = Result<T, DocumentError>;
 
@@ -51,15 +51,11 @@ pub(super) fn prorate(fields: &mut Fields<'_>) -> Read<Answer> {
     let round = or(fields.optional("round"), RoundTo::Micros, Node::round)?;
     let exact = share.of(&Exact::from(amount)).map_err(|rule| amount_node.refuse(rule))?;
     let prorated = exact.to_money(currency, round).map_err(|rule| amount_node.refuse(rule))?;
-    let step = Step::new("Prorated", prorated.as_decimal()).calculated(format!(
-        "{} × {} ÷ {} days",
-        spell::rate(amount),
-        share.days,
-        share.of_days
-    ));
+    let rule = Rule::Days { of: amount, days: share.days, of_days: share.of_days };
+    let step = Step::new(rule, prorated.as_decimal());
     Ok(Answer {
         fields: vec![("amount", plain(prorated)), ("days", share.days.into()), ("of_days", share.of_days.into())],
-        explanation: Explanation { steps: vec![step] },
+        explanation: Explanation::of(vec![step]),
     })
 }
 
@@ -86,14 +82,13 @@ pub(super) fn change(fields: &mut Fields<'_>) -> Read<Answer> {
         change = crate::change_capped(change, billed, credited.unwrap_or(Money::zero(currency))).map_err(refuse)?;
     }
     let steps = vec![
-        Step::new("Unused days of the old", change.credit.as_decimal())
-            .because(format!("from {on} until {}", period.to)),
-        Step::new("The same days of the new", change.charge.as_decimal()),
-        Step::new("Net", change.net.as_decimal()),
+        Step::new(Rule::UnusedDays { from: on, until: period.to }, change.credit.as_decimal()),
+        Step::new(Rule::NewDays { from: on, until: period.to }, change.charge.as_decimal()),
+        Step::new(Rule::Net, change.net.as_decimal()),
     ];
     Ok(Answer {
         fields: vec![("credit", plain(change.credit)), ("charge", plain(change.charge)), ("net", plain(change.net))],
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
     })
 }
 
@@ -104,11 +99,9 @@ pub(super) fn allocate(fields: &mut Fields<'_>) -> Read<Answer> {
     let weights_node = fields.required("weights")?;
     let weights: Vec<Decimal> = weights_node.list()?.iter().map(Node::unsigned).collect::<Read<_>>()?;
     let parts = amount.allocate(&weights).map_err(|error| weights_node.refuse(error))?;
-    let step = |(part, weight): (&Money, &Decimal)| {
-        Step::new("Part", part.as_decimal()).because(format!("weight {}", weight.normalize()))
-    };
+    let step = |(part, weight): (&Money, &Decimal)| Step::new(Rule::Part { weight: *weight }, part.as_decimal());
     let steps = parts.iter().zip(&weights).map(step).collect();
-    Ok(Answer { fields: vec![("parts", plain_list(&parts))], explanation: Explanation { steps } })
+    Ok(Answer { fields: vec![("parts", plain_list(&parts))], explanation: Explanation::of(steps) })
 }
 
 pub(super) fn discount(fields: &mut Fields<'_>) -> Read<Answer> {
@@ -120,13 +113,11 @@ pub(super) fn discount(fields: &mut Fields<'_>) -> Read<Answer> {
     let amounts = read_unsigned_list(&fields.required("amounts")?, currency)?;
     let refuse = |rule: PricingError| lines_node.refuse(rule);
     let discounted = crate::discount(&lines, &percents, &amounts, Money::zero(currency)).map_err(refuse)?;
-    let off = percents.iter().map(|percent| format!("{percent} off"));
-    let off = off.chain(amounts.iter().map(|amount| format!("{} off", amount.format_plain())));
-    let said = off.chain(["rounded once".to_owned(), "shared by weight".to_owned()]).collect::<Vec<_>>().join(", ");
-    let steps = vec![Step::new("Discount", discounted.discount.as_decimal()).because(said)];
+    let amounts = amounts.iter().map(Money::as_decimal).collect();
+    let steps = vec![Step::new(Rule::Discounts { percents, amounts }, discounted.discount.as_decimal())];
     Ok(Answer {
         fields: vec![("discount", plain(discounted.discount)), ("lines", plain_list(&discounted.lines))],
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
     })
 }
 
@@ -141,15 +132,12 @@ pub(super) fn tax(fields: &mut Fields<'_>) -> Read<Answer> {
     let sum = sum.map_err(|rule| lines_node.refuse(rule))?;
     let group = |group: &crate::TaxGroup| json!({"rate": group.rate, "category": group.category, "base": plain(group.base), "tax": plain(group.tax)});
     let step = |group: &crate::TaxGroup| {
-        let calculation = format!("{} × {}", spell::rate(group.base.as_decimal()), group.rate);
-        Step::new("Tax", group.tax.as_decimal()).because(group.category.clone()).calculated(calculation)
+        let (category, base) = (group.category.clone(), group.base.as_decimal());
+        Step::new(Rule::Tax { category, base, percent: group.rate }, group.tax.as_decimal())
     };
     let mut steps: Vec<Step> = sum.groups.iter().map(step).collect();
-    steps.push(Step::new("Total", sum.total.as_decimal()).calculated(format!(
-        "{} + {}",
-        sum.net.format_plain(),
-        sum.tax.format_plain()
-    )));
+    let gross = Rule::Gross { net: sum.net.as_decimal(), tax: sum.tax.as_decimal() };
+    steps.push(Step::new(gross, sum.total.as_decimal()));
     let groups: Vec<Value> = sum.groups.iter().map(group).collect();
     Ok(Answer {
         fields: vec![
@@ -158,7 +146,7 @@ pub(super) fn tax(fields: &mut Fields<'_>) -> Read<Answer> {
             ("tax", plain(sum.tax)),
             ("total", plain(sum.total)),
         ],
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
     })
 }
 
@@ -177,16 +165,16 @@ pub(super) fn commitment(fields: &mut Fields<'_>) -> Read<Answer> {
     let due = share.map_or(Ok(whole.clone()), |share| share.of(&whole)).map_err(|rule| fields.refuse(rule))?;
     let charge = committed(&Exact::from(usage), &due, overage_factor, currency, round);
     let charge = charge.map_err(|rule| fields.refuse(rule))?;
-    let days = share.map_or(String::new(), |share| format!("{} of {} days", share.days, share.of_days));
+    let (days, of_days) = share.map_or((1, 1), |share| (share.days, share.of_days));
     let steps = vec![
-        Step::new("Usage", usage.normalize()),
-        Step::new("Minimum", minimum.normalize()).because(days),
-        Step::new("True-up", charge.true_up.as_decimal()),
-        Step::new("Total", charge.total.as_decimal()),
+        Step::new(Rule::Usage, usage.normalize()),
+        Step::new(Rule::Commitment { days, of_days }, minimum.normalize()),
+        Step::new(Rule::TrueUp, charge.true_up.as_decimal()),
+        Step::new(Rule::Total { rounded_to: Some(round), segment: None }, charge.total.as_decimal()),
     ];
     Ok(Answer {
         fields: vec![("true_up", plain(charge.true_up)), ("total", plain(charge.total))],
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
     })
 }
 

@@ -4,7 +4,7 @@ use money::Decimal;
 use serde_json::Value;
 
 use super::Answer;
-use crate::explain::Step;
+use crate::explain::{Rule, Step};
 use crate::json::{Fields, Node};
 use crate::period::{Periods, with_offset};
 use crate::{DocumentError, Explanation, PricingError, zone};
@@ -27,9 +27,8 @@ pub(super) fn periods(fields: &mut Fields<'_>) -> Result<Answer, DocumentError> 
     let bound = |index: u32| with_offset(&rules, periods.bound_at(i64::from(index))?);
     let bounds: Vec<String> =
         (0..=count).map(bound).collect::<Result<_, _>>().map_err(|rule| anchor_node.refuse(rule))?;
-    let detail = format!("bound n is {anchor} plus n × {months} months, at the first instant of its day in {name}");
-    let step = Step::new("Periods", Decimal::from(count)).because(detail);
-    Ok(Answer { fields: vec![("bounds", bounds.into())], explanation: Explanation { steps: vec![step] } })
+    let step = Step::new(Rule::Periods { anchor, months, time_zone: name }, Decimal::from(count));
+    Ok(Answer { fields: vec![("bounds", bounds.into())], explanation: Explanation::of(vec![step]) })
 }
 
 pub(super) fn days(fields: &mut Fields<'_>) -> Result<Answer, DocumentError> {
@@ -41,8 +40,8 @@ pub(super) fn days(fields: &mut Fields<'_>) -> Result<Answer, DocumentError> {
         PricingError::UnknownTimeZone(_) => rule.at(at),
         _ => to_node.refuse(rule),
     })?;
-    let step = Step::new("Civil days", Decimal::from(days)).because(format!("dates in {name}"));
-    Ok(Answer { fields: vec![("days", Value::from(days))], explanation: Explanation { steps: vec![step] } })
+    let step = Step::new(Rule::CivilDays { time_zone: name }, Decimal::from(days));
+    Ok(Answer { fields: vec![("days", Value::from(days))], explanation: Explanation::of(vec![step]) })
 }
 
 /// The zone's name and where it stands; UTC when none is named.

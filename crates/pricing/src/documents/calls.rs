@@ -4,7 +4,7 @@ use money::{Currency, Decimal, Money};
 use serde_json::{Value, json};
 
 use super::Answer;
-use crate::explain::Step;
+use crate::explain::{Rule, Step};
 use crate::json::{Fields, Node, or};
 use crate::{CompiledTariff, DocumentError, Exact, Explanation, PricingError, RoundTo, Tariff};
 
@@ -36,12 +36,12 @@ pub(super) fn talk_time(fields: &mut Fields<'_>) -> Read<Answer> {
     let start = fields.required("start")?.instant()?;
     let seconds = compiled.talk_seconds(balance, start, RoundTo::Micros).map_err(|rule| rule.at("/tariff"))?;
     let step = match seconds {
-        Some(seconds) => Step::new("Seconds that the balance pays for", Decimal::from(seconds)),
-        None => Step::new("The balance pays for any length", balance.as_decimal()),
+        Some(seconds) => Step::new(Rule::TalkTime { unlimited: false }, Decimal::from(seconds)),
+        None => Step::new(Rule::TalkTime { unlimited: true }, balance.as_decimal()),
     };
     Ok(Answer {
         fields: vec![("max_seconds", seconds.map_or(Value::Null, |seconds| json!(seconds)))],
-        explanation: Explanation { steps: vec![step] },
+        explanation: Explanation::of(vec![step]),
     })
 }
 

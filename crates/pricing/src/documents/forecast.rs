@@ -4,10 +4,10 @@ use money::{Decimal, Percent};
 use serde_json::{Value, json};
 
 use super::Answer;
-use crate::explain::Step;
+use crate::explain::{Rule, Step};
 use crate::json::{Fields, Node};
 use crate::route::{called_digits, is_number};
-use crate::{Carrier, Channels, DocumentError, Explanation, PricingError, Route, Routing, Staffing, spell};
+use crate::{Carrier, Channels, DocumentError, Explanation, PricingError, Route, Routing, Staffing};
 
 type Read<T> = Result<T, DocumentError>;
 
@@ -24,10 +24,8 @@ pub(super) fn route(fields: &mut Fields<'_>) -> Read<Answer> {
     let carriers: Vec<Carrier> = fields.required("carriers")?.list()?.iter().map(read_carrier).collect::<Read<_>>()?;
     let routes = routing.routes(&carriers).map_err(|rule| fields.refuse(rule))?;
     let step = |route: &Route| {
-        let calculation = format!("({} − {}) ÷ {0}", spell::rate(routing.sell_rate), spell::rate(route.rate));
-        Step::new(format!("Margin over {}", route.carrier), route.margin_percent)
-            .because(format!("prefix {}", route.prefix))
-            .calculated(calculation)
+        let (carrier, prefix) = (route.carrier.clone(), route.prefix.clone());
+        Step::new(Rule::Margin { carrier, prefix, sell: routing.sell_rate, rate: route.rate }, route.margin_percent)
     };
     let steps = routes.iter().map(step).collect();
     let row = |route: &Route| {
@@ -39,7 +37,7 @@ pub(super) fn route(fields: &mut Fields<'_>) -> Read<Answer> {
         })
     };
     let rows: Vec<Value> = routes.iter().map(row).collect();
-    Ok(Answer { fields: vec![("routes", rows.into())], explanation: Explanation { steps } })
+    Ok(Answer { fields: vec![("routes", rows.into())], explanation: Explanation::of(steps) })
 }
 
 pub(super) fn erlang_c(fields: &mut Fields<'_>) -> Read<Answer> {
@@ -52,12 +50,10 @@ pub(super) fn erlang_c(fields: &mut Fields<'_>) -> Read<Answer> {
         shrinkage: read_share(&fields.required("shrinkage")?)?,
     };
     let needed = staffing.needed().map_err(|rule| fields.refuse(rule))?;
-    let load =
-        format!("{} calls an hour of {} s", staffing.calls_per_hour.normalize(), staffing.handling_seconds.normalize());
-    let away = format!("{} away", staffing.shrinkage.normalize());
+    let Staffing { calls_per_hour, handling_seconds, shrinkage, .. } = staffing;
     let steps = vec![
-        Step::new("Agents", Decimal::from(needed.agents)).because(load),
-        Step::new("Scheduled", Decimal::from(needed.scheduled)).because(away),
+        Step::new(Rule::Agents { calls_per_hour, handling_seconds }, Decimal::from(needed.agents)),
+        Step::new(Rule::Scheduled { shrinkage }, Decimal::from(needed.scheduled)),
     ];
     Ok(Answer {
         fields: vec![
@@ -67,7 +63,7 @@ pub(super) fn erlang_c(fields: &mut Fields<'_>) -> Read<Answer> {
             ("occupancy", needed.occupancy.to_string().into()),
             ("average_wait_seconds", needed.average_wait_seconds.to_string().into()),
         ],
-        explanation: Explanation { steps },
+        explanation: Explanation::of(steps),
     })
 }
 
@@ -77,11 +73,10 @@ pub(super) fn erlang_b(fields: &mut Fields<'_>) -> Read<Answer> {
         maximum_blocking: read_share(&fields.required("maximum_blocking")?)?,
     };
     let needed = channels.needed().map_err(|rule| fields.refuse(rule))?;
-    let step = Step::new("Channels", Decimal::from(needed.channels))
-        .because(format!("{} calls at once", channels.erlangs.normalize()));
+    let step = Step::new(Rule::Channels { erlangs: channels.erlangs }, Decimal::from(needed.channels));
     Ok(Answer {
         fields: vec![("channels", needed.channels.into()), ("blocking", needed.blocking.to_string().into())],
-        explanation: Explanation { steps: vec![step] },
+        explanation: Explanation::of(vec![step]),
     })
 }
 

@@ -41,7 +41,7 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         shell: member.shell("Plan and bills", Section::Account, 0),
         heading: heading(&record, &seller.name),
         facts,
-        wallet: customer::wallet_card(&record, &member.zone)?,
+        wallet: customer::wallet_card(&record, None, &member.zone)?,
         subscriptions: subscribed::table(&record.subscribed, |_| None),
         invoices: customer::invoices(&record, |id| audience.account_invoice(id)),
         payments: customer::payments_table(&record, &member.zone),

@@ -1,7 +1,7 @@
 //! One customer: what it is, has, subscribed to, was billed, paid and did.
 
 use super::subscribed::{self, Subscribed, subscribed};
-use super::words::{self, agent_names, customer_names, payment_status, period, spoken};
+use super::words::{self, agent_names, payment_status, period, spoken};
 use super::{calls, payment, shell};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
@@ -102,7 +102,7 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     Ok(CustomerView {
         heading,
         facts,
-        wallet: wallet_card(&record, &member.zone)?,
+        wallet: wallet_card(&record, Some(audience), &member.zone)?,
         subscriptions: subscribed::table(&record.subscribed, |plan| Some(audience.plan(plan))),
         invoices: invoices(&record, |id| audience.invoice(id)),
         payments: payments_table(&record, &member.zone),
@@ -120,9 +120,8 @@ async fn calls_of(member: &Member, tx: &TenantTx, id: CustomerId) -> PageResult<
         ..CallFilter::between(member.now - TimeDelta::days(CALL_DAYS), member.now + TimeDelta::seconds(1))
     };
     let page = call_control::calls(tx, &filter).await?;
-    let names = customer_names(tx, [id]).await?;
     let agents = agent_names(tx).await?;
-    Ok(calls::table(&page.calls, &names, &agents, member.session.organisation.currency, &member.zone))
+    Ok(calls::table_of_one(&page.calls, &agents, member.session.organisation.currency, &member.zone))
 }
 
 /// The heading says what the customer has or owes.
@@ -164,13 +163,14 @@ pub fn facts(record: &Record) -> Facts {
     Facts(facts)
 }
 
-pub fn wallet_card(record: &Record, zone: &TimeZone) -> PageResult<Option<WalletCard>> {
+/// `of` is whose book it is, for the links from a movement to what made it; `None` for a reader of another's.
+pub fn wallet_card(record: &Record, of: Option<Audience>, zone: &TimeZone) -> PageResult<Option<WalletCard>> {
     let Some(wallet) = &record.wallet else { return Ok(None) };
     let figures = Stats(vec![
         Stat::new("Balance", wallet.balance.human_balance()),
         Stat::new("Reserved", wallet.reserved.human()).note("by calls that run", Tone::Plain),
         Stat::new("Available", wallet.available()?.human_balance()),
-        Stat::new("Floor", wallet.floor.human()).note("it never goes below", Tone::Plain),
+        Stat::new("Floor", wallet.floor.human()).note("the balance never goes below", Tone::Plain),
     ]);
     let code = wallet.balance.currency();
     let columns = vec![
@@ -182,23 +182,42 @@ pub fn wallet_card(record: &Record, zone: &TimeZone) -> PageResult<Option<Wallet
     let empty = Empty::new("wallet", "No movement yet", "The first top-up shows here.");
     Ok(Some(WalletCard {
         figures,
-        entries: movements("Movements of the wallet", columns, empty, &record.entries, zone),
+        entries: movements("Movements of the wallet", columns, empty, &record.entries, of, zone),
     }))
 }
 
 /// Movements of an account with the balance after each.
-pub fn movements(caption: &str, columns: Vec<Column>, empty: Empty, lines: &[StatementLine], zone: &TimeZone) -> Table {
+pub fn movements(
+    caption: &str,
+    columns: Vec<Column>,
+    empty: Empty,
+    lines: &[StatementLine],
+    of: Option<Audience>,
+    zone: &TimeZone,
+) -> Table {
     let mut table = Table::new(caption, columns, empty).dense();
     for line in lines {
         let sign = if line.amount.is_positive() { "+" } else { "" };
         table.row(vec![
             Cell::text(format::stamp(line.at, zone).text),
-            Cell::text(spoken(&line.kind)).sub(&line.memo),
+            of.and_then(|audience| cause(audience, line))
+                .into_iter()
+                .fold(Cell::text(spoken(&line.kind)), Cell::to)
+                .sub(format::with_phones(&line.memo)),
             Cell::figure(format!("{sign}{}", line.amount.human_bare())),
             Cell::figure(line.balance_after.human_bare()),
         ]);
     }
     table
+}
+
+/// Where the page is of what made a movement: its call or its document.
+fn cause(audience: Audience, line: &StatementLine) -> Option<String> {
+    match line.kind.as_str() {
+        "call" if audience == Audience::Tenant => line.key.split_once(':').map(|(id, _)| audience.call(id)),
+        "invoice" | "credit_note" => Some(audience.invoice(&line.key)),
+        _ => None,
+    }
 }
 
 /// Documents as rows, each leading where `href` says.

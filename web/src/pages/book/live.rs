@@ -13,7 +13,7 @@ use crate::views::ui::Tone;
 use crate::{format, security, sse};
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use call_control::{CallFilter, CallState, LiveCall};
+use call_control::{CallFilter, CallState, IncludedLeft, LiveCall};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, TenantTx};
 use jiff::tz::TimeZone;
@@ -167,15 +167,29 @@ fn row(seen: &Seen, live: &LiveCall, zone: &TimeZone, now: DateTime<Utc>) -> Liv
     }
 }
 
+/// What the customer's plan has left while this call uses it: `8.7 of 10 included minutes left`.
+fn included(live: &LiveCall) -> String {
+    let told = |of: &IncludedLeft| {
+        format!("{} of {} included {} left", format::quantity(of.left), format::quantity(of.included), of.unit)
+    };
+    live.included.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
 fn runs_out(live: &LiveCall, zone: &TimeZone, now: DateTime<Utc>) -> (String, String, bool) {
     match live.runs_out_seconds {
-        None => ("no limit".into(), String::new(), false),
+        None => ("no limit".into(), included(live), false),
         Some(left) if live.call.meter_started_at.is_some() && left <= ENDING_SECONDS => {
             (format!("in {}", timer(left.into())), String::new(), true)
         }
         Some(left) => {
-            let at = format::zoned(now + TimeDelta::seconds(left.into()), zone).strftime("%H:%M").to_string();
-            (at, format!("in {} min", left / 60), false)
+            let ends = now + TimeDelta::seconds(left.into());
+            let is_today = format::zoned(ends, zone).date() == format::zoned(now, zone).date();
+            let at = if is_today {
+                format::zoned(ends, zone).strftime("%H:%M").to_string()
+            } else {
+                format::short(ends, zone).text
+            };
+            (at, format::ahead(left.into()), false)
         }
     }
 }

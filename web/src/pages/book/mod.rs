@@ -12,6 +12,7 @@ mod find;
 mod home;
 mod invoice;
 mod invoices;
+mod keys;
 mod ledger;
 mod lines;
 mod live;
@@ -20,7 +21,7 @@ mod numbers;
 mod payment;
 mod plan;
 mod plans;
-mod prices;
+pub(super) mod prices;
 mod run;
 mod runs;
 mod subscribed;
@@ -71,6 +72,9 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "runs/{run_id}/retry", run::retry),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
+        book_get(all, "settings/api-keys", keys::keys),
+        book_post(all, "settings/api-keys", keys::create),
+        book_post(all, "settings/api-keys/{key_id}/revocation", keys::revoke),
         book_get(has_seller, "account", account::account),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),

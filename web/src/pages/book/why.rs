@@ -4,7 +4,7 @@ use crate::format;
 use crate::urls::with_query;
 use crate::views::parts::{Reason, Why, WhyStep};
 use crate::views::ui::Link;
-use call_control::{CallExplanation, PricedBy};
+use call_control::{CallExplanation, IncludedUnits, PricedBy};
 use chrono::{DateTime, Utc};
 use jiff::tz::TimeZone;
 use money::{Currency, Decimal, Money};
@@ -29,6 +29,7 @@ pub fn why(explanation: &CallExplanation, charge: Option<Money>, ran: &Ran, link
     if explanation.metered_seconds > 0 {
         steps.push(how_long(explanation, ran, zone));
     }
+    steps.extend(explanation.included.iter().map(|units| included(units, zone)));
     if let Some(currency) = currency.filter(|_| !explanation.sum.steps.is_empty()) {
         steps.push(what_it_costs(explanation, charge, currency));
         steps.push(rounding(explanation, charge, currency));
@@ -100,13 +101,33 @@ fn how_long(explanation: &CallExplanation, ran: &Ran, zone: &TimeZone) -> WhySte
         .reasons(vec![ran, up])
 }
 
+/// What the plan included of the call, before any price.
+fn included(units: &IncludedUnits, zone: &TimeZone) -> WhyStep {
+    let said = |quantity: Decimal| format!("{} {}", format::quantity(quantity), units.unit);
+    let mut reasons = vec![
+        Reason::new(format!("{} includes", units.component), said(units.included)).note(format!(
+            "from {} to {}",
+            format::short(units.from, zone).text,
+            format::short(units.until, zone).text
+        )),
+        Reason::new("This call used", said(units.used)),
+        Reason::new("Priced beyond what is included", said(units.beyond)),
+    ];
+    if units.free > units.used {
+        let note = "it held units that an earlier call was priced for, and left them";
+        reasons.push(Reason::new("Makes an earlier call free", said(units.free - units.used)).note(note));
+    }
+    let left = format!("{} left after it", said(units.left));
+    WhyStep::new("Included", left, said(units.free)).open().reasons(reasons)
+}
+
 fn what_it_costs(explanation: &CallExplanation, charge: Option<Money>, currency: Currency) -> WhyStep {
     let steps = &explanation.sum.steps;
     let last = steps.len().saturating_sub(1);
     let reason = |(index, step): (usize, &Step)| {
-        let reason = Reason::new(&step.title, bare(step.amount, Some(currency)))
-            .calculation(&step.calculation)
-            .note(&step.detail);
+        let reason = Reason::new(step.title(), bare(step.amount, Some(currency)))
+            .calculation(step.calculation())
+            .note(step.detail());
         if index == last && last > 0 { reason.sum() } else { reason }
     };
     let reasons = steps.iter().enumerate().map(reason).collect();
@@ -142,17 +163,17 @@ fn bare(amount: Decimal, currency: Option<Currency>) -> String {
 mod tests {
     use super::*;
     use db::TariffId;
-    use pricing::Explanation;
+    use pricing::{Explanation, Per, Rule};
 
     #[test]
     fn the_steps_of_a_tariff_call_end_in_its_charge_and_its_tax() {
-        let step = |title: &str, calculation: &str, amount: &str| {
-            Step::new(title, amount.parse().unwrap()).calculated(calculation)
-        };
+        let half: Decimal = "0.50".parse().unwrap();
+        let minutes =
+            Rule::Stretch { from_second: 0, seconds: 1200, times: 1, rate: half, per: Per::Minute, band: None };
         let steps = vec![
-            step("Connection", "1 × 5.00", "5"),
-            step("First 20 minutes", "20.0 × 0.50", "10"),
-            step("Total", "", "15"),
+            Step::new(Rule::Connection, Decimal::from(5)),
+            Step::new(minutes, Decimal::from(10)),
+            Step::new(Rule::TOTAL, Decimal::from(15)),
         ];
         let charge = Money::parse("15", Currency::EUR).unwrap();
         let explanation = CallExplanation {
@@ -164,9 +185,10 @@ mod tests {
                 tariff: "Advice".into(),
                 version: 3,
             },
+            included: Vec::new(),
             metered_seconds: 1195,
             billed_seconds: 1200,
-            sum: Explanation { steps },
+            sum: Explanation::of(steps),
             rounded_to: "micros".into(),
             discounts: Vec::new(),
             tax: None,

@@ -10,6 +10,7 @@ mod account;
 mod allowance;
 pub mod audit;
 mod batch;
+mod block;
 mod entity;
 mod error;
 mod posting;
@@ -29,6 +30,7 @@ pub use allowance::{
 };
 pub use audit::{Violation, check, check as check_ledger};
 pub use batch::{reserve_batch, settle_batch};
+pub use block::{Block, BlockAnswers, Extend, apply_block};
 pub use error::LedgerError;
 pub use posting::{Posted, Posting, accrual, accrue, post, post_many, reverse};
 pub use promotion::{Credit, Grant, Promotion, credit_of, expire_promotions, grant};

@@ -76,6 +76,10 @@ async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
 }
 
 async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    // A transaction of its own: wallets are locked in one order, and the leases below lock theirs.
+    let tx = db.tenant(tenant_id).await?;
+    ledger::expire_promotions(&tx, now).await?;
+    tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
     let tx = db.tenant(tenant_id).await?;

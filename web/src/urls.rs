@@ -113,7 +113,7 @@ impl Audience {
         self.at(format_args!("plans/{id}/draft"))
     }
     pub fn plan_discard(self, id: impl Display) -> String {
-        self.at(format_args!("plans/{id}/draft/discard"))
+        self.at(format_args!("plans/{id}/draft/removal"))
     }
     /// What publishing the draft would do.
     pub fn plan_review(self, id: impl Display) -> String {
@@ -124,7 +124,7 @@ impl Audience {
         self.at(format_args!("plans/{id}/versions"))
     }
     pub fn plan_archive(self, id: impl Display) -> String {
-        self.at(format_args!("plans/{id}/archive"))
+        self.at(format_args!("plans/{id}/archiving"))
     }
     pub fn plan_new(self) -> String {
         self.at("plans/new")
@@ -200,6 +200,14 @@ impl Audience {
     pub fn ledger_account(self, code: &str) -> String {
         self.at(format_args!("ledger/{code}"))
     }
+    /// GET lists keys, POST makes one.
+    pub fn api_keys(self) -> String {
+        self.at("settings/api-keys")
+    }
+    /// POST ends a key.
+    pub fn api_key_revocation(self, id: impl Display) -> String {
+        self.at(format_args!("settings/api-keys/{id}/revocation"))
+    }
     pub fn account(self) -> String {
         self.at("account")
     }
@@ -220,6 +228,9 @@ pub const ESTIMATE: &str = "/estimate";
 pub const ESTIMATE_CSV: &str = "/estimate/csv";
 /// The return calculator.
 pub const RETURN: &str = "/roi";
+
+/// Where keys are made, as its pages call it.
+pub const API_KEYS_PLACE: &str = "API keys";
 
 pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";

@@ -117,9 +117,10 @@ pub fn table() -> Vec<Entry> {
     .collect()
 }
 
-/// All pages, with what stands round every request: from the outside in, headers, host, page of a refusal, origin and token.
+/// The API and all pages, with what stands round every request: from the outside in, headers, host, page of a refusal, origin and token.
 pub fn routes(cfg: &mut web::ServiceConfig) {
     cfg.app_data(web::Data::new(Sites::default()));
+    cfg.configure(crate::api::routes);
     let mut pages = web::scope("");
     for entry in table() {
         pages = pages.route(&entry.path, entry.route);

@@ -10,6 +10,7 @@ pub mod door;
 pub mod fields;
 pub mod form;
 pub mod invoices;
+pub mod keys;
 pub mod parts;
 pub mod plan_edit;
 pub mod portal;
@@ -23,6 +24,8 @@ pub mod ui;
 mod sample;
 #[cfg(test)]
 mod sample_console;
+#[cfg(test)]
+mod sample_keys;
 #[cfg(test)]
 mod sample_money;
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod find;
 mod home;
 mod invoice;
 mod invoices;
+mod keys;
 mod ledger;
 mod lines;
 mod live;
@@ -77,10 +78,10 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "plans/{plan_id}", plan::plan),
         book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
         book_post(all, "plans/{plan_id}/draft", plan_edit::act),
-        book_post(all, "plans/{plan_id}/draft/discard", plan_edit::discard),
+        book_post(all, "plans/{plan_id}/draft/removal", plan_edit::discard),
         book_get(all, "plans/{plan_id}/draft/review", plan_edit::review),
         book_post(all, "plans/{plan_id}/versions", plan_edit::publish),
-        book_post(all, "plans/{plan_id}/archive", plan_edit::archive),
+        book_post(all, "plans/{plan_id}/archiving", plan_edit::archive),
         book_get(all, "plans/{plan_id}/moves", plan_moves::page),
         book_post(all, "plans/{plan_id}/moves", plan_moves::make),
         book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
@@ -103,6 +104,9 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "runs/{run_id}/retry", run::retry),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
+        book_get(all, "settings/api-keys", keys::keys),
+        book_post(all, "settings/api-keys", keys::create),
+        book_post(all, "settings/api-keys/{key_id}/revocation", keys::revoke),
         book_get(has_seller, "account", account::account),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),

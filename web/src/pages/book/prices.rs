@@ -31,6 +31,7 @@ pub fn in_short(price: &Price, unit: &str, currency: Currency) -> String {
     };
     match &price.model {
         Model::PerUnit { unit: each } if unit.is_empty() => rate(*each),
+        Model::PerUnit { unit: each } if unit.starts_with("hour") => format!("{} an {unit}", rate(*each)),
         Model::PerUnit { unit: each } => format!("{} a {unit}", rate(*each)),
         Model::Graduated { tiers: of } | Model::Volume { tiers: of } => match (of.first(), of.last()) {
             (Some(first), Some(last)) => tiers(of.len(), "tier", first.unit, last.unit),
@@ -182,7 +183,8 @@ pub fn tariff_rules(tariff: &Tariff, currency: Currency) -> String {
 pub fn tariff_times(tariff: &Tariff, currency: Currency) -> Vec<String> {
     let price = |band: &Band| {
         let steps: Vec<String> = band.steps.iter().map(|step| step_words(step, tariff.per, currency)).collect();
-        let connect = band.connection.map_or_else(String::new, |fee| format!("{} to connect, ", currency.human_rate(fee)));
+        let connect =
+            band.connection.map_or_else(String::new, |fee| format!("{} to connect, ", currency.human_rate(fee)));
         format!("{connect}{}", steps.join(", "))
     };
     times_by_price(&tariff.bands, price).into_iter().map(|(price, times)| format!("{times}: {price}")).collect()

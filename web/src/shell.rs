@@ -152,9 +152,9 @@ pub enum Section {
     Ledger,
     Account,
     Prices,
+    ApiKeys,
     Estimate,
     Return,
-    ApiKeys,
     Elsewhere,
 }
 

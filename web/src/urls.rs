@@ -223,14 +223,13 @@ impl Audience {
     }
 }
 
+/// Where keys are made, as its pages call it.
+pub const API_KEYS_PLACE: &str = "API keys";
 /// The rate estimator; its query holds the figures.
 pub const ESTIMATE: &str = "/estimate";
 pub const ESTIMATE_CSV: &str = "/estimate/csv";
 /// The return calculator.
 pub const RETURN: &str = "/roi";
-
-/// Where keys are made, as its pages call it.
-pub const API_KEYS_PLACE: &str = "API keys";
 
 pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";

@@ -31,6 +31,7 @@ mod plans;
 pub(super) mod prices;
 mod run;
 mod runs;
+mod span;
 pub(super) mod subscription;
 pub(super) mod why;
 pub(super) mod words;

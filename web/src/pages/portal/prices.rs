@@ -112,8 +112,8 @@ mod tests {
         assert_eq!(in_words(&Tariff::flat(rate("0"), Per::Minute), Currency::EUR), "Free");
         let evening = Band {
             days: vec![pricing::Day::Sat, pricing::Day::Sun],
-            from: "00:00".parse().expect("a time"),
-            to: "24:00".parse().expect("a time"),
+            from: pricing::TimeOfDay::parse("00:00").expect("a time"),
+            to: pricing::TimeOfDay::parse("24:00").expect("a time"),
             connection: None,
             steps: vec![RateStep { from_second: 0, rate: rate("0.29"), increment: None }],
         };

@@ -144,6 +144,8 @@ pub enum Rule {
     MustNotBeArchived,
     #[error("must have trial days to begin with a trial")]
     TrialNeedsDays,
+    #[error("must be the customer's first trial of this plan")]
+    OneTrialPerPlan,
     #[error("must be a day whose first month holds the start")]
     AnchorMustHoldStart,
     #[error("must not lie before the start")]
@@ -170,6 +172,12 @@ pub enum Rule {
     MustBeAttached,
     #[error("must not be billed already: it is reversed by another change")]
     MustNotBeBilled,
+    #[error("must be a change that has an opposite")]
+    MustBeReversible,
+    #[error("must be among the features of the customer's plan and add-ons")]
+    MustHaveFeature,
+    #[error("must be an open quote")]
+    MustBeOpenQuote,
     #[error("must not be undone already")]
     MustNotBeUndone,
     #[error("must consist of capital letters, digits and -, 2 to 40 of them")]
@@ -229,6 +237,7 @@ impl Rule {
             Rule::MustBeAddOn => "must_be_add_on",
             Rule::MustNotBeArchived => "must_not_be_archived",
             Rule::TrialNeedsDays => "trial_needs_days",
+            Rule::OneTrialPerPlan => "one_trial_per_plan",
             Rule::AnchorMustHoldStart => "anchor_must_hold_start",
             Rule::MustNotPrecedeStart => "must_not_precede_start",
             Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
@@ -242,6 +251,9 @@ impl Rule {
             Rule::MustDiffer => "must_differ",
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",
+            Rule::MustBeReversible => "must_be_reversible",
+            Rule::MustHaveFeature => "must_have_feature",
+            Rule::MustBeOpenQuote => "must_be_open_quote",
             Rule::MustNotBeUndone => "must_not_be_undone",
             Rule::MustBeCouponCode => "must_be_coupon_code",
             Rule::MustBeAboveZero => "must_be_above_zero",

@@ -32,7 +32,10 @@ pub use catalogue::{
     plan_versions, plans, publish_draft, publish_version, publish_version_measuring, redeem_coupon, redemptions,
     rename_plan, save_draft, standard_measures, versions_of,
 };
-pub use change::{Asked, Change, When, change, changes_billed, changes_of, undo_change, what_if};
+pub use change::{
+    Asked, Change, Move, Moved, When, change, changes_billed, changes_of, move_customers, preview_moves,
+    reverse_change, subscribers, undo_change, what_if,
+};
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
     add_customer_events, billing_period_of_customer, change_customer, close_customer, create_customer, customer,
@@ -41,9 +44,11 @@ pub use customer::{
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{
-    Attached, Coverage, Dated, Ended, History, NewSubscription, Pause, SeatCount, ServicePeriod, Stretch, Subscription,
-    all_active, coverage, features, features_of_customer, histories, history, open_periods, open_periods_of_many,
-    periods, plan_versions_at, subscribe, subscription, subscriptions_of, subscriptions_of_many,
+    Attached, Cause, Coverage, Dated, Ended, History, Looked, Milestone, MilestoneKind, NewSubscription, Pause,
+    Reminder, SeatCount, ServicePeriod, Stretch, Subscription, TRIAL_REMINDER_DAYS, all_active, coverage,
+    customers_at_trial_end, features, features_of_customer, histories, history, look, open_periods,
+    open_periods_of_many, periods, plan_versions_at, set_past_due, status_after, subscribe, subscription,
+    subscriptions_of, subscriptions_of_many,
 };
 pub use number::{
     Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner,

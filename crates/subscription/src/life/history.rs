@@ -126,7 +126,7 @@ impl History {
     pub fn with_change(&self, change: &Change, version: Option<&PlanVersion>, at: DateTime<Utc>) -> Result<History> {
         transition::check(self, change, version, at)?;
         let mut changes = self.changes.clone();
-        changes.retain(|other| !change.replaces(other, at));
+        changes.retain(|other| !change.replaces(version, other, at));
         let asked_at = changes.iter().map(|other| other.asked_at).fold(at, DateTime::max);
         changes.push(Dated {
             id: None,

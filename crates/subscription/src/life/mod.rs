@@ -1,17 +1,21 @@
 //! The life of a subscription: how it began, what its changes make of it, its periods, and who charges what it uses.
 
+mod clock;
 mod coverage;
 mod features;
 mod fold;
 mod history;
+mod milestone;
 mod period;
 mod stretch;
 mod subscription;
 mod transition;
 
+pub use clock::{Looked, Reminder, customers_at_trial_end, look, set_past_due};
 pub use coverage::{Coverage, coverage};
 pub use features::{features, features_of_customer};
 pub use history::{Attached, Dated, Ended, History, Pause, SeatCount, histories, history};
+pub use milestone::{Milestone, MilestoneKind, TRIAL_REMINDER_DAYS};
 pub use period::ServicePeriod;
 pub(crate) use period::containing;
 pub use stretch::Stretch;
@@ -21,3 +25,4 @@ pub use subscription::{
     subscribe, subscription, subscriptions_of, subscriptions_of_many,
 };
 pub(crate) use transition::check_result;
+pub use transition::{Cause, status_after};

@@ -3,8 +3,10 @@
 pub(crate) mod callers;
 pub(crate) mod catalogue;
 pub(crate) mod changes;
+pub(crate) mod clock;
 pub(crate) mod coupons;
 pub(crate) mod customers;
 pub(crate) mod drafts;
 pub(crate) mod numbers;
 pub(crate) mod subscriptions;
+pub(crate) mod tariffs;

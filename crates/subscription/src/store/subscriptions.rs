@@ -5,7 +5,7 @@ use crate::error::{Result, SubscriptionError};
 use crate::life::{History, ServicePeriod, Subscription};
 use crate::words::EndedBy;
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, SubscriptionId, TenantTx};
+use db::{CustomerId, PlanId, SubscriptionId, TenantTx};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ pub(super) fn fits<T: TryInto<i32>>(value: T) -> Result<i32> {
     value.try_into().map_err(|_| pricing::PricingError::TooLarge.into())
 }
 
-pub(crate) async fn insert(tx: &TenantTx, new: &History) -> Result<()> {
+pub(crate) async fn insert(tx: &TenantTx, new: &History, next_look_at: Option<DateTime<Utc>>) -> Result<()> {
     let begun = &new.subscription;
     let row = subscription::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
@@ -31,22 +31,25 @@ pub(crate) async fn insert(tx: &TenantTx, new: &History) -> Result<()> {
         cancelled_at: Set(begun.cancelled_at),
         ended_by: Set(begun.ended_by.map(|by| by.as_str().to_owned())),
         past_due_since: Set(None),
+        next_look_at: Set(next_look_at),
     };
     subscription::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-/// Keeps what the changes come to where reads look for who is in service.
-pub(crate) async fn save(tx: &TenantTx, history: &History) -> Result<()> {
+/// Keeps what the changes come to where reads look for who is in service. The clock looks no later than it would have.
+pub(crate) async fn save(tx: &TenantTx, history: &History, next_look_at: Option<DateTime<Utc>>) -> Result<()> {
     let after = &history.subscription;
     tx.run(
-        "UPDATE subscription SET trial_ends_at = $3, cancelled_at = $4, ended_by = $5 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE subscription SET trial_ends_at = $3, cancelled_at = $4, ended_by = $5, next_look_at = least(next_look_at, $6)
+         WHERE tenant_id = $1 AND id = $2",
         [
             tx.tenant_id().into(),
             after.id.into(),
             after.trial_ends_at.into(),
             after.cancelled_at.into(),
             after.ended_by.map(|by| by.as_str().to_owned()).into(),
+            next_look_at.into(),
         ],
     )
     .await?;
@@ -97,6 +100,29 @@ pub(crate) async fn of_customers(tx: &TenantTx, customer_ids: &[CustomerId]) -> 
         )
         .await?;
     rows.into_iter().map(domain).collect()
+}
+
+/// The clock has looked: when it does again.
+pub(crate) async fn looked(tx: &TenantTx, id: SubscriptionId, next_look_at: Option<DateTime<Utc>>) -> Result<()> {
+    tx.run(
+        "UPDATE subscription SET next_look_at = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), next_look_at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Has the customer begun with a trial of this plan before, in whatever version?
+pub(crate) async fn has_tried(tx: &TenantTx, customer_id: CustomerId, plan: PlanId) -> Result<bool> {
+    let trials: Option<i64> = tx
+        .value(
+            "SELECT count(*) AS v FROM subscription s
+             JOIN plan_version v ON v.tenant_id = s.tenant_id AND v.id = s.plan_version_id
+             WHERE s.tenant_id = $1 AND s.customer_id = $2 AND v.plan_id = $3 AND s.trial_ends_at IS NOT NULL",
+            [tx.tenant_id().into(), customer_id.into(), plan.into()],
+        )
+        .await?;
+    Ok(trials.unwrap_or_default() > 0)
 }
 
 pub(crate) async fn in_service(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Subscription>> {

@@ -105,6 +105,18 @@ pub fn begins(customer_id: CustomerId, plan_version_id: PlanVersionId, starts: &
     }
 }
 
+/// The customer's timeline, the oldest first: `day kind: sentence`.
+pub async fn timeline(tx: &TenantTx, customer_id: CustomerId) -> Vec<String> {
+    let mut events = subscription::customer_events(tx, customer_id, 100).await.unwrap();
+    events.reverse();
+    events.into_iter().map(|event| format!("{} {}: {}", event.at.format("%m-%d"), event.kind, event.text)).collect()
+}
+
+/// The instant of a day's local midnight in Berlin.
+pub fn berlin(day: &str) -> DateTime<Utc> {
+    pricing::start_of_day(on(day), "Europe/Berlin").unwrap()
+}
+
 pub fn flat(key: &str, unit: &str) -> Component {
     Component {
         key: key.to_owned(),

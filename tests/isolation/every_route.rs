@@ -61,7 +61,7 @@ const WITH_A_SELLER: [(&str, &str); 3] =
     [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 38] = [
+const ALONE: [(&str, &str, For); 39] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -99,6 +99,7 @@ const ALONE: [(&str, &str, For); 38] = [
     ("GET", "/portal/invoices/{document_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
+    ("GET", "/portal/plan", For::Customer),
     ("GET", "/portal/prices", For::Customer),
 ];
 

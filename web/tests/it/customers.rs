@@ -145,10 +145,10 @@ async fn seats_are_changed_after_a_look_at_what_changes_and_undone_until_they_ar
     let change = format!("/admin/subscriptions/{id}/change");
     for (asked, sentence) in [
         ("do=seats&sent=yes&seats=many", "Must be a number"),
-        ("do=seats&sent=yes&seats=5", "Must differ from what"),
+        ("do=seats&sent=yes&seats=5", "Must be another one than now."),
         ("do=plan&sent=yes", "Must be one of the list."),
         ("do=add-ons&sent=yes", "Must differ from what it has now."),
-        ("do=pause&sent=yes&until=2026-02-01", "Must not lie in the past."),
+        ("do=pause&sent=yes&until=2026-02-01", "Must lie after the day on which it is paused."),
         ("do=seats&sent=yes&seats=8&when=whenever", "Must be one of the list."),
     ] {
         let again = browser.get(&format!("{change}?{asked}")).await;

@@ -8,6 +8,7 @@ mod door;
 mod entitled;
 mod forgery;
 mod hosts;
+mod life;
 mod portal;
 mod streams;
 mod walls;

@@ -149,7 +149,8 @@ pub fn tariff_rules(tariff: &Tariff, currency: Currency) -> String {
 pub fn tariff_times(tariff: &Tariff, currency: Currency) -> Vec<String> {
     let price = |band: &Band| {
         let steps: Vec<String> = band.steps.iter().map(|step| step_words(step, tariff.per, currency)).collect();
-        let connect = band.connection.map_or_else(String::new, |fee| format!("{} to connect, ", currency.human_rate(fee)));
+        let connect =
+            band.connection.map_or_else(String::new, |fee| format!("{} to connect, ", currency.human_rate(fee)));
         format!("{connect}{}", steps.join(", "))
     };
     times_by_price(&tariff.bands, price).into_iter().map(|(price, times)| format!("{times}: {price}")).collect()

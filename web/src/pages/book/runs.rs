@@ -98,9 +98,7 @@ fn table(audience: Audience, runs: &[Run], zone: &TimeZone) -> Table {
     let count = |count: u64| Cell::figure(format::count(i64::try_from(count).unwrap_or(i64::MAX)));
     for run in runs {
         table.row(vec![
-            Cell::name(name_of(run.until_on))
-                .to(audience.run(run.id))
-                .sub(format::stamp(run.created_at, zone).text),
+            Cell::name(name_of(run.until_on)).to(audience.run(run.id)).sub(format::stamp(run.created_at, zone).text),
             count(run.counts.drafted + run.counts.finalised),
             count(run.counts.failed),
             Cell::text(&run.started_by),

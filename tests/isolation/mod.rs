@@ -1,6 +1,7 @@
 //! Nobody sees what is not theirs: every address of the roof is tried by everybody who has no business there, with the ids of
 //! rows that exist in somebody else's book. The answer is "not found", or the sign-in page for who is not signed in.
 
+mod api;
 mod every_route;
 
 use every_route::{For, all};

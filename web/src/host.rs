@@ -38,9 +38,7 @@ impl Site {
     /// A development host reached over plain HTTP. Everything else is behind TLS, whoever ends it; headers about that are not
     /// believed.
     pub fn is_local(&self) -> bool {
-        self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        is_local(&self.host)
     }
 
     /// The start of an absolute address on this site, for what is read outside a browser. Never taken from a request.
@@ -83,6 +81,13 @@ async fn brand_owner(
         }
     }
     Ok(None)
+}
+
+/// See [`Site::is_local`].
+pub fn is_local(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 impl FromRequest for Site {
@@ -229,7 +234,8 @@ fn refused(request: ServiceRequest, status: StatusCode) -> ServiceResponse<BoxBo
     request.into_response(page)
 }
 
-async fn site_of(request: &ServiceRequest) -> Result<Option<Arc<Site>>, PageError> {
+/// The site that a request came to, looked up; `None` when nobody is served there.
+pub(crate) async fn site_of(request: &ServiceRequest) -> Result<Option<Arc<Site>>, PageError> {
     let (Some(app), Some(sites)) = (request.app_data::<web::Data<App>>(), request.app_data::<web::Data<Sites>>())
     else {
         return Err(PageError::failed("the application is not configured"));

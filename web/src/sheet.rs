@@ -12,9 +12,6 @@ const DEPTH_MAX: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sheet(Value);
 
-/// What is wrong, by the name of the field; `""` is the form as a whole.
-pub type Faults = BTreeMap<String, String>;
-
 impl Sheet {
     /// From a form's fields, in any order. Numbers in names order a list and need not be without gaps.
     pub fn of_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Sheet {

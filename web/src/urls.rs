@@ -108,6 +108,34 @@ impl Audience {
     pub fn plan(self, id: impl Display) -> String {
         self.at(format_args!("plans/{id}"))
     }
+    /// The next version while it is written.
+    pub fn plan_draft(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft"))
+    }
+    pub fn plan_discard(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft/discard"))
+    }
+    /// What publishing the draft would do.
+    pub fn plan_review(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft/review"))
+    }
+    /// POST makes the draft a version.
+    pub fn plan_versions(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/versions"))
+    }
+    pub fn plan_archive(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/archive"))
+    }
+    pub fn plan_new(self) -> String {
+        self.at("plans/new")
+    }
+    /// Subscribers of older versions, and moving them.
+    pub fn plan_moves(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/moves"))
+    }
+    pub fn plan_move_undo(self, id: impl Display, change: impl Display) -> String {
+        self.at(format_args!("plans/{id}/moves/{change}/undo"))
+    }
     pub fn numbers(self) -> String {
         self.at("numbers")
     }
@@ -172,6 +200,14 @@ impl Audience {
     pub fn ledger_account(self, code: &str) -> String {
         self.at(format_args!("ledger/{code}"))
     }
+    /// GET lists keys, POST makes one.
+    pub fn api_keys(self) -> String {
+        self.at("settings/api-keys")
+    }
+    /// POST ends a key.
+    pub fn api_key_revocation(self, id: impl Display) -> String {
+        self.at(format_args!("settings/api-keys/{id}/revocation"))
+    }
     pub fn account(self) -> String {
         self.at("account")
     }
@@ -186,6 +222,14 @@ impl Audience {
         format!("{}/{rest}", self.prefix())
     }
 }
+
+/// Where keys are made, as its pages call it.
+pub const API_KEYS_PLACE: &str = "API keys";
+/// The rate estimator; its query holds the figures.
+pub const ESTIMATE: &str = "/estimate";
+pub const ESTIMATE_CSV: &str = "/estimate/csv";
+/// The return calculator.
+pub const RETURN: &str = "/roi";
 
 pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";

@@ -99,12 +99,17 @@ async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
 }
 
 async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    // A transaction of its own: wallets are locked in one order, and the leases below lock theirs.
+    let tx = db.tenant(tenant_id).await?;
+    ledger::expire_promotions(&tx, now).await?;
+    tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_leases(&tx, now).await?;
     tenant::close_missed_seats(&tx, now - SEAT_HEARTBEAT_MISSED, now).await?;
     tenant::link_audit(&tx, now).await?;
+    tenant::forget_old_api_replies(&tx, now).await?;
     let folded = usage_metering::fold(&tx, now).await?;
     tx.commit().await?;
     let tx = db.tenant(tenant_id).await?;

@@ -51,6 +51,16 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// Every field that has one, with its sentence.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, said)| (field.as_str(), said.as_str()))
+    }
+
+    /// One sentence of them, for where there is no form to show it at.
+    pub fn first(&self) -> String {
+        self.0.values().next().cloned().unwrap_or_default()
+    }
+
     /// The sentence at a field.
     pub fn at(&self, field: &str) -> Option<String> {
         self.0.get(field).cloned()

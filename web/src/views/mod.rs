@@ -10,8 +10,11 @@ pub mod door;
 pub mod fields;
 pub mod form;
 pub mod invoices;
+pub mod keys;
 pub mod parts;
+pub mod plan_edit;
 pub mod portal;
+pub mod public;
 pub mod runs;
 pub mod subscriptions;
 pub mod table;
@@ -21,6 +24,8 @@ pub mod ui;
 mod sample;
 #[cfg(test)]
 mod sample_console;
+#[cfg(test)]
+mod sample_keys;
 #[cfg(test)]
 mod sample_money;
 #[cfg(test)]

@@ -3,7 +3,10 @@
 
 use askama::Template;
 
-use super::{sample, sample_console as console, sample_money as money, sample_subscriptions as subscriptions};
+use super::{
+    sample, sample_console as console, sample_keys as keys, sample_money as money,
+    sample_subscriptions as subscriptions,
+};
 
 /// Name and HTML of every page.
 fn pages() -> Vec<(&'static str, String)> {
@@ -34,6 +37,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("run", html(money::run())),
         ("run-ready", html(money::run_ready())),
         ("ledger", html(money::ledger())),
+        ("api-keys", html(keys::api_keys())),
+        ("api-keys-none", html(keys::api_keys_none())),
         ("desk", html(sample::desk())),
         ("desk-waiting", html(sample::desk_waiting())),
         ("desk-calls", html(sample::desk_calls())),

@@ -1,5 +1,9 @@
 //! The roof over a real database: who gets in, what each may see, and what is refused.
 
+mod api;
+mod api_door;
+mod api_keys;
+mod api_nouns;
 mod book;
 mod browser;
 mod customers;

@@ -12,7 +12,7 @@ use subscription::{
     Billed, Component, ComponentKind, MeterStarts, NewCustomer, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
     NumberSetting, UnknownCallers,
 };
-use tenant::{NewMember, NewOrganisation, OrganisationKind, Role, RoundCallsTo};
+use tenant::{KeyMode, NewApiKey, NewMember, NewOrganisation, OrganisationKind, Role, RoundCallsTo, Scope};
 
 pub const PASSWORD: &str = "correct horse battery";
 /// The operator's own host, reached over TLS.
@@ -148,6 +148,27 @@ impl World {
         let member = tenant::add_member(&tx, new, founded()).await.unwrap();
         tx.commit().await.unwrap();
         member
+    }
+
+    /// An API key of an organisation, as text.
+    pub async fn key(&self, tenant_id: TenantId, scopes: &[&str]) -> String {
+        let tx = self.database.db.tenant(tenant_id).await.unwrap();
+        let new = NewApiKey {
+            name: "a test".into(),
+            mode: KeyMode::Live,
+            scopes: scopes.iter().map(|scope| scope.parse().unwrap()).collect(),
+            expires_at: None,
+            by: "a test".into(),
+        };
+        let (_, secret) = tenant::create_api_key(&tx, &new, founded()).await.unwrap();
+        tx.commit().await.unwrap();
+        secret.expose().to_owned()
+    }
+
+    /// A key that may do everything.
+    pub async fn mighty_key(&self, tenant_id: TenantId) -> String {
+        let scopes: Vec<&str> = Scope::all().map(Scope::as_str).collect();
+        self.key(tenant_id, &scopes).await
     }
 
     pub async fn nord(&self) -> TenantTx {

@@ -5,4 +5,5 @@ mod laws_of_lines;
 mod laws_of_periods;
 mod laws_of_prices;
 mod rules;
+mod staffing;
 mod worked_examples;

@@ -9,10 +9,12 @@ mod calls;
 mod coupons;
 mod customer;
 mod customers;
+mod dry_run;
 mod find;
 mod home;
 mod invoice;
 mod invoices;
+mod keys;
 mod ledger;
 mod lines;
 mod live;
@@ -22,10 +24,14 @@ mod new_customer;
 mod numbers;
 mod payment;
 mod plan;
+mod plan_edit;
+mod plan_moves;
+mod plan_new;
 mod plans;
 pub(super) mod prices;
 mod run;
 mod runs;
+mod span;
 pub(super) mod subscription;
 pub(super) mod why;
 pub(super) mod words;
@@ -68,7 +74,18 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "coupons/{coupon_id}", coupons::coupon),
         book_post(all, "coupons/{coupon_id}/archiving", coupons::archive),
         book_get(all, "plans", plans::plans),
+        book_get(all, "plans/new", plan_new::form),
+        book_post(all, "plans", plan_new::create),
         book_get(all, "plans/{plan_id}", plan::plan),
+        book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
+        book_post(all, "plans/{plan_id}/draft", plan_edit::act),
+        book_post(all, "plans/{plan_id}/draft/discard", plan_edit::discard),
+        book_get(all, "plans/{plan_id}/draft/review", plan_edit::review),
+        book_post(all, "plans/{plan_id}/versions", plan_edit::publish),
+        book_post(all, "plans/{plan_id}/archive", plan_edit::archive),
+        book_get(all, "plans/{plan_id}/moves", plan_moves::page),
+        book_post(all, "plans/{plan_id}/moves", plan_moves::make),
+        book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
         book_get(tenant, "agents/new", new_agent::form),
@@ -88,6 +105,9 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "runs/{run_id}/retry", run::retry),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
+        book_get(all, "settings/api-keys", keys::keys),
+        book_post(all, "settings/api-keys", keys::create),
+        book_post(all, "settings/api-keys/{key_id}/revocation", keys::revoke),
         book_get(has_seller, "account", account::account),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 39] = [
+const EVERY_BOOK: [(&str, &str); 50] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -37,7 +37,18 @@ const EVERY_BOOK: [(&str, &str); 39] = [
     ("GET", "/coupons/{coupon_id}"),
     ("POST", "/coupons/{coupon_id}/archiving"),
     ("GET", "/plans"),
+    ("POST", "/plans"),
+    ("GET", "/plans/new"),
     ("GET", "/plans/{plan_id}"),
+    ("GET", "/plans/{plan_id}/draft"),
+    ("POST", "/plans/{plan_id}/draft"),
+    ("POST", "/plans/{plan_id}/draft/removal"),
+    ("GET", "/plans/{plan_id}/draft/review"),
+    ("POST", "/plans/{plan_id}/versions"),
+    ("POST", "/plans/{plan_id}/archiving"),
+    ("GET", "/plans/{plan_id}/moves"),
+    ("POST", "/plans/{plan_id}/moves"),
+    ("POST", "/plans/{plan_id}/moves/{change_id}/undo"),
     ("GET", "/numbers"),
     ("GET", "/invoices"),
     ("GET", "/invoices/{document_id}"),
@@ -64,7 +75,7 @@ const WITH_A_SELLER: [(&str, &str); 3] =
     [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 39] = [
+const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -74,6 +85,9 @@ const ALONE: [(&str, &str, For); 39] = [
     ("POST", "/preferences/theme", For::Anybody),
     ("GET", "/phone/settings", For::Phone),
     ("GET", "/", For::Anybody),
+    ("GET", "/estimate", For::Anybody),
+    ("GET", "/estimate/csv", For::Anybody),
+    ("GET", "/roi", For::Anybody),
     ("GET", "/sign-in", For::Anybody),
     ("POST", "/sign-in", For::Anybody),
     ("POST", "/sign-out", For::SignedIn),

@@ -113,7 +113,7 @@ impl Audience {
         self.at(format_args!("plans/{id}/draft"))
     }
     pub fn plan_discard(self, id: impl Display) -> String {
-        self.at(format_args!("plans/{id}/draft/discard"))
+        self.at(format_args!("plans/{id}/draft/removal"))
     }
     /// What publishing the draft would do.
     pub fn plan_review(self, id: impl Display) -> String {
@@ -124,7 +124,7 @@ impl Audience {
         self.at(format_args!("plans/{id}/versions"))
     }
     pub fn plan_archive(self, id: impl Display) -> String {
-        self.at(format_args!("plans/{id}/archive"))
+        self.at(format_args!("plans/{id}/archiving"))
     }
     pub fn plan_new(self) -> String {
         self.at("plans/new")

@@ -17,13 +17,25 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 24] = [
+const EVERY_BOOK: [(&str, &str); 39] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
+    ("GET", "/customers/new"),
+    ("POST", "/customers"),
     ("GET", "/customers/{customer_id}"),
+    ("GET", "/customers/{customer_id}/subscriptions/new"),
+    ("POST", "/customers/{customer_id}/subscriptions"),
+    ("GET", "/subscriptions/{subscription_id}/change"),
+    ("POST", "/subscriptions/{subscription_id}/changes"),
+    ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("GET", "/coupons"),
+    ("GET", "/coupons/new"),
+    ("POST", "/coupons"),
+    ("GET", "/coupons/{coupon_id}"),
+    ("POST", "/coupons/{coupon_id}/archiving"),
     ("GET", "/plans"),
     ("GET", "/plans/{plan_id}"),
     ("GET", "/numbers"),
@@ -42,6 +54,9 @@ const EVERY_BOOK: [(&str, &str); 24] = [
     ("POST", "/runs/{run_id}/retry"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
+    ("GET", "/settings/api-keys"),
+    ("POST", "/settings/api-keys"),
+    ("POST", "/settings/api-keys/{key_id}/revocation"),
 ];
 
 /// What an organisation sees of its own seller.
@@ -49,7 +64,7 @@ const WITH_A_SELLER: [(&str, &str); 3] =
     [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 36] = [
+const ALONE: [(&str, &str, For); 38] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -70,6 +85,8 @@ const ALONE: [(&str, &str, For); 36] = [
     ("GET", "/admin/calls/{call_id}", For::Tenant),
     ("POST", "/admin/calls/{call_id}/end", For::Tenant),
     ("GET", "/admin/agents", For::Tenant),
+    ("GET", "/admin/agents/new", For::Tenant),
+    ("POST", "/admin/agents", For::Tenant),
     ("GET", "/agent", For::Agent),
     ("GET", "/agent/events", For::Agent),
     ("POST", "/agent/state", For::Agent),
@@ -86,6 +103,52 @@ const ALONE: [(&str, &str, For); 36] = [
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
     ("GET", "/portal/prices", For::Customer),
+];
+
+/// The API: every address that asks for a key.
+pub const API: [(&str, &str); 42] = [
+    ("GET", "/v1/plans"),
+    ("POST", "/v1/plans"),
+    ("GET", "/v1/add-ons"),
+    ("POST", "/v1/add-ons"),
+    ("GET", "/v1/plans/{plan_id}"),
+    ("PATCH", "/v1/plans/{plan_id}"),
+    ("GET", "/v1/plans/{plan_id}/draft"),
+    ("PUT", "/v1/plans/{plan_id}/draft"),
+    ("DELETE", "/v1/plans/{plan_id}/draft"),
+    ("POST", "/v1/plans/{plan_id}/publication"),
+    ("GET", "/v1/coupons"),
+    ("POST", "/v1/coupons"),
+    ("GET", "/v1/coupons/{coupon_id}"),
+    ("POST", "/v1/coupons/{coupon_id}/archival"),
+    ("POST", "/v1/subscriptions/{subscription_id}/coupons"),
+    ("DELETE", "/v1/subscriptions/{subscription_id}/coupons/{coupon_id}"),
+    ("GET", "/v1/plans/{plan_id}/versions"),
+    ("POST", "/v1/plans/{plan_id}/versions"),
+    ("POST", "/v1/plans/{plan_id}/archival"),
+    ("GET", "/v1/customers"),
+    ("POST", "/v1/customers"),
+    ("GET", "/v1/customers/{customer_id}"),
+    ("PATCH", "/v1/customers/{customer_id}"),
+    ("GET", "/v1/customers/{customer_id}/wallet"),
+    ("GET", "/v1/subscriptions"),
+    ("POST", "/v1/subscriptions"),
+    ("GET", "/v1/subscriptions/{subscription_id}"),
+    ("GET", "/v1/subscriptions/{subscription_id}/changes"),
+    ("POST", "/v1/subscriptions/{subscription_id}/changes"),
+    ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
+    ("GET", "/v1/meters"),
+    ("GET", "/v1/usage"),
+    ("GET", "/v1/usage/hours"),
+    ("GET", "/v1/invoices"),
+    ("GET", "/v1/invoices/{document_id}"),
+    ("GET", "/v1/invoices/{document_id}/lines"),
+    ("GET", "/v1/invoices/{document_id}/pdf"),
+    ("GET", "/v1/calls"),
+    ("GET", "/v1/calls/{call_id}"),
+    ("POST", "/v1/calculators/estimate"),
+    ("POST", "/v1/calculators/return"),
+    ("GET", "/v1/openapi.json"),
 ];
 
 /// Method, path and for whom.

@@ -103,7 +103,7 @@ impl From<tenant::TenantError> for PageError {
         use tenant::TenantError as E;
         match error {
             E::Db(error) => error.into(),
-            E::OrganisationMustExist | E::MemberMustExist | E::AgentMustExist => Self::NotFound,
+            E::OrganisationMustExist | E::MemberMustExist | E::AgentMustExist | E::KeyMustExist => Self::NotFound,
             E::SeatMustBeOpen => Self::Conflict("You have left your seat. Sign in again.".into()),
             E::PasswordMustHash | E::StoredValueMustBeKnown { .. } => Self::failed(error),
             refused => Self::Refused(sentence(refused)),
@@ -215,7 +215,7 @@ impl From<payments::PaymentError> for PageError {
 }
 
 /// A rule as a sentence of a page: it begins large and ends with a full stop.
-fn sentence(rule: impl fmt::Display) -> String {
+pub(crate) fn sentence(rule: impl fmt::Display) -> String {
     let text = rule.to_string();
     let mut letters = text.chars();
     match letters.next() {

@@ -88,8 +88,7 @@ pub fn change(now: i64, before: i64) -> Option<String> {
     Some(if now >= before { format!("+{text}") } else { text })
 }
 
-/// "+49 30 23125014": the country apart, the rest as one; people write it in too many ways to guess further.
-/// Anything that is not E.164 is shown as it came.
+/// "+49 30 23125014": the country and, where the plan is known, the area apart. Anything that is not E.164 is shown as it came.
 pub fn phone(e164: &str) -> String {
     let Some(digits) = e164.strip_prefix('+').filter(|d| d.len() > 4 && d.bytes().all(|b| b.is_ascii_digit())) else {
         return e164.to_owned();
@@ -106,16 +105,50 @@ pub fn phone(e164: &str) -> String {
         _ => 3,
     };
     let (country, rest) = digits.split_at(country);
+    match area(country, rest) {
+        Some(area) => format!("+{country} {} {}", &rest[..area], &rest[area..]),
+        None => format!("+{country} {}", threes(rest).join(" ")),
+    }
+}
+
+/// Digits of the area or mobile prefix, where the country's plan tells.
+fn area(country: &str, rest: &str) -> Option<usize> {
+    let digits = match (country, rest.as_bytes()) {
+        ("49", [b'3', b'0', ..] | [b'4', b'0', ..] | [b'6', b'9', ..] | [b'8', b'9', ..]) => 2,
+        ("49", [b'1', b'5'..=b'7', ..]) => 3,
+        ("353", [b'1', ..]) => 1,
+        ("353", _) => 2,
+        ("44", [b'2', ..]) => 2,
+        ("44", [b'7', ..]) => 4,
+        _ => return None,
+    };
+    (rest.len() > digits + 3).then_some(digits)
+}
+
+/// Threes from the left, never a last group of one.
+fn threes(mut rest: &str) -> Vec<&str> {
     let mut groups = Vec::new();
-    let mut rest = rest;
-    // Threes from the left, never a last group of one.
     while rest.len() > 4 {
         let (head, tail) = rest.split_at(3);
         groups.push(head);
         rest = tail;
     }
     groups.push(rest);
-    format!("+{country} {}", groups.join(" "))
+    groups
+}
+
+/// A stored text with the phone numbers in it as people read them: "Tenancy law · +49 30 23125014".
+pub fn with_phones(text: &str) -> String {
+    text.split(' ').map(phone).collect::<Vec<_>>().join(" ")
+}
+
+/// How far ahead something is: "in 6 min", "in 3 h", "in 2 days".
+pub fn ahead(seconds: i64) -> String {
+    match seconds.max(0) {
+        s if s < 2 * 3600 => format!("in {} min", s / 60),
+        s if s < 48 * 3600 => format!("in {} h", s / 3600),
+        s => format!("in {} days", count(s / 86_400)),
+    }
 }
 
 /// An instant in a zone.
@@ -152,6 +185,11 @@ pub fn clock(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
 /// "13:41:07", in a timeline whose heading has the day and the zone.
 pub fn second(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
     moment(at, zone, "%H:%M:%S")
+}
+
+/// The day of an instant: "30 Nov 2026".
+pub fn day_of(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
+    moment(at, zone, "%-d %b %Y")
 }
 
 /// "30 Nov 2026"
@@ -226,6 +264,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_ahead_is_told_in_the_unit_that_people_think_in() {
+        assert_eq!([ahead(359), ahead(7199), ahead(7200)], ["in 5 min", "in 119 min", "in 2 h"]);
+        assert_eq!(ahead(171_180), "in 47 h"); // 171,180 / 3,600 = 47.55
+        assert_eq!(ahead(172_800), "in 2 days");
+    }
+
+    #[test]
     fn a_change_says_its_direction_and_nothing_comes_of_nothing() {
         assert_eq!(change(3708, 3525).as_deref(), Some("+5.2%")); // 183 / 3525 = 5.19%
         assert_eq!(change(90, 100).as_deref(), Some("−10.0%"));
@@ -236,12 +281,17 @@ mod tests {
     fn phone_numbers_are_grouped_for_the_eye() {
         for (number, text) in [
             ("+4930231250 14", "+4930231250 14"),
-            ("+493023125014", "+49 302 312 5014"),
-            ("+35312345678", "+353 123 456 78"),
+            ("+493023125014", "+49 30 23125014"),
+            ("+491713920014", "+49 171 3920014"),
+            ("+35315550142", "+353 1 5550142"),
+            ("+442071838750", "+44 20 71838750"),
+            ("+4922147108", "+49 221 471 08"),
+            ("+16505550123", "+1 650 555 0123"),
             ("anonymous", "anonymous"),
         ] {
             assert_eq!(phone(number), text);
         }
+        assert_eq!(with_phones("Tenancy law · +493023125014"), "Tenancy law · +49 30 23125014");
     }
 
     #[test]

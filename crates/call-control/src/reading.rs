@@ -210,13 +210,22 @@ pub struct CallPage {
 
 /// Lists calls.
 pub async fn calls(tx: &TenantTx, filter: &CallFilter) -> Result<CallPage> {
+    let (calls, next) = calls_without_totals(tx, filter).await?;
+    Ok(CallPage { calls, totals: totals(tx, filter).await?, next })
+}
+
+/// The same without the sums, which cost as much as the filter finds: the page and the place after it.
+pub async fn calls_without_totals(
+    tx: &TenantTx,
+    filter: &CallFilter,
+) -> Result<(Vec<Call>, Option<(DateTime<Utc>, CallId)>)> {
     let limit = filter.limit.clamp(1, CALLS_PER_PAGE_MAX);
     let mut found = store::page(tx, &CallFilter { limit: limit + 1, ..filter.clone() }).await?;
     let has_more = found.len() as u64 > limit;
     found.truncate(limit as usize);
     let calls: Vec<Call> = found.iter().map(Call::try_from).collect::<Result<_>>()?;
     let next = calls.last().filter(|_| has_more).map(|call| (call.started_at, call.id));
-    Ok(CallPage { calls, totals: totals(tx, filter).await?, next })
+    Ok((calls, next))
 }
 
 async fn totals(tx: &TenantTx, filter: &CallFilter) -> Result<CallTotals> {
@@ -249,6 +258,17 @@ pub async fn totals_between(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc
 pub async fn costs_between(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Money> {
     let currency = tenant::organisation(tx).await?.currency;
     Ok(Money::from_micros(store::costs(tx, currency.code(), from, to).await?, currency))
+}
+
+/// What the calls of `[from, to)` were sold for net of tax, by the half hour in which they began; in order, none at zero.
+pub async fn revenue_between(
+    tx: &TenantTx,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, Money)>> {
+    let currency = tenant::organisation(tx).await?.currency;
+    let rows = store::revenue(tx, from, to).await?;
+    Ok(rows.into_iter().map(|row| (row.from_at, Money::from_micros(row.net_micros, currency))).collect())
 }
 
 /// A topic's calls, summed.

@@ -129,6 +129,8 @@ ids! {
     PaymentId = "pay";
     /// An entry of the audit log.
     AuditEntryId = "aud";
+    /// A key by which another system comes in.
+    ApiKeyId = "key";
     /// A usage event in suspense.
     SuspenseId = "sus";
     /// A batch of usage events.

@@ -23,6 +23,7 @@ mod pdf;
 pub mod print;
 mod rate;
 mod run;
+mod sample;
 mod store;
 mod target;
 mod tax;
@@ -43,3 +44,4 @@ pub use pdf::{draft_pdf, pdf, unprinted};
 pub use run::{
     Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run, run_items, runs,
 };
+pub use sample::{SampleLine, SampleMonth, sample_month};

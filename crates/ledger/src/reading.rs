@@ -21,6 +21,8 @@ pub struct StatementLine {
     pub at: DateTime<Utc>,
     /// Of the transaction: `call`, `top_up`, `invoice` ..
     pub kind: String,
+    /// Of the transaction, within its kind: names the call, the document or the payment.
+    pub key: String,
     pub memo: String,
     pub amount: Money,
     pub balance_after: Money,

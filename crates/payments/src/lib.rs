@@ -17,6 +17,8 @@ pub use allocation::{Share, allocate_all_credit, allocate_credit, overpaid, shar
 pub use audit::check;
 pub use error::PaymentError;
 pub use open_item::{OpenItem, OpenItems, PaymentStatus, all_open_items, open_items, paid_of, status_of};
-pub use payment::{NewPayment, Payment, PaymentFilter, payment, payments, payments_of, record_payment, top_up};
+pub use payment::{
+    NewPayment, Payment, PaymentFilter, payment, payment_of_reference, payments, payments_of, record_payment, top_up,
+};
 pub use refund::{NewRefund, Refund, refund, refunds_of};
 pub use words::{Method, PaymentKind};

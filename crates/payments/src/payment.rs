@@ -89,7 +89,7 @@ pub async fn record_payment(tx: &TenantTx, new: &NewPayment, now: DateTime<Utc>)
     let posted = ledger::post(tx, &posting, now).await?;
     let id = store::insert(tx, PaymentKind::Payment, new, posted.transaction_id).await?;
     allocation::allocate_credit_of(tx, &customer).await?;
-    let text = format!("Paid {}.", new.amount);
+    let text = format!("Paid {}.", new.amount.human());
     add_customer_event(tx, customer.id, "payment", &text, new.received_at, now).await?;
     Ok(id)
 }
@@ -102,7 +102,7 @@ pub async fn top_up(tx: &TenantTx, new: &NewPayment, now: DateTime<Utc>) -> Resu
     }
     let posted = ledger::top_up(tx, customer.id, new.amount, &new.reference, &memo(new), new.received_at, now).await?;
     let id = store::insert(tx, PaymentKind::TopUp, new, posted.transaction_id).await?;
-    let text = format!("Topped up {}.", new.amount);
+    let text = format!("Topped up {}.", new.amount.human());
     add_customer_event(tx, customer.id, "top_up", &text, new.received_at, now).await?;
     Ok(id)
 }
@@ -139,7 +139,16 @@ async fn known(tx: &TenantTx, kind: PaymentKind, new: &NewPayment) -> Result<Opt
 }
 
 fn memo(new: &NewPayment) -> String {
-    format!("{} {}", new.method, new.reference)
+    format!("{}, {}", new.method.words(), new.reference)
+}
+
+/// The payment or top-up that has this reference.
+pub async fn payment_of_reference(
+    tx: &TenantTx,
+    kind: PaymentKind,
+    reference: &str,
+) -> Result<Option<Payment>, PaymentError> {
+    store::by_reference(tx, kind, reference).await
 }
 
 /// One payment.

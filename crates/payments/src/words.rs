@@ -53,6 +53,16 @@ impl Method {
         }
     }
 
+    /// As a person reads it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Method::BankTransfer => "Bank transfer",
+            Method::Cash => "Cash",
+            Method::Card => "Card",
+            Method::Other => "Other",
+        }
+    }
+
     /// The method that a word names.
     pub fn from_word(word: &str) -> Option<Method> {
         Method::ALL.into_iter().find(|method| method.as_str() == word)

@@ -13,7 +13,7 @@ use crate::views::desk::{Desk, DeskCall, DeskNow, DeskState, TopList};
 use crate::views::parts::{Heading, Item, Items, Pager};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Link, Tone};
-use crate::{format, security, sse, urls};
+use crate::{format, security, seller, sse, urls};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use call_control::{Call, CallFilter, CallState, LiveCall};
@@ -40,6 +40,9 @@ const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 /// With less time than this the agent is told that the caller's money ends.
 const ENDING_SECONDS: u32 = 180;
 
+/// Beyond this many seconds the end of the money is told in hours or days, not as a time of day.
+const HOURS_AHEAD: u32 = 12 * 3600;
+
 /// Why somebody is not ready: value and word.
 const REASONS: [(&str, &str); 4] =
     [("", "No reason"), ("break", "Break"), ("training", "Training"), ("paperwork", "Paperwork")];
@@ -53,11 +56,16 @@ async fn desk(desk: AgentDesk) -> PageResult<Desk> {
 pub(super) async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<String>) -> PageResult<Desk> {
     let agent = agent_of(tx, desk.agent_id).await?;
     let (from, _) = today(desk)?;
-    let filter = CallFilter { agent: Some(desk.agent_id), limit: 8, ..CallFilter::between(from, desk.now) };
+    let filter = CallFilter {
+        agent: Some(desk.agent_id),
+        state: Some(CallState::Ended),
+        limit: 8,
+        ..CallFilter::between(from, desk.now)
+    };
     let done = call_control::calls(tx, &filter).await?;
     let names = customer_names(tx, done.calls.iter().filter_map(|call| call.customer_id)).await?;
     let counted = format::counted(i64::try_from(done.totals.calls).unwrap_or(i64::MAX), "call", "calls");
-    let minutes = format::minutes(i64::try_from(done.totals.metered_seconds).unwrap_or(i64::MAX));
+    let minutes = (i64::try_from(done.totals.metered_seconds).unwrap_or(i64::MAX).saturating_add(30)) / 60;
     Ok(Desk {
         shell: desk.shell("Desk", Section::Home),
         events_href: urls::DESK_EVENTS.into(),
@@ -65,7 +73,7 @@ pub(super) async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<Strin
         phone: phone_box(&desk.app, &agent, password),
         today: Items(vec![
             at_the_seat(desk, tx, from).await?,
-            Item::new("phone", Tone::Plain, format!("{counted}, {minutes} minutes")),
+            Item::new("phone", Tone::Plain, format!("{counted}, {}", format::counted(minutes, "minute", "minutes"))),
         ]),
         calls: TableCard {
             title: "Your calls today".into(),
@@ -210,7 +218,10 @@ fn call_at_hand(who: &SignedIn, live: &LiveCall, names: &HashMap<CustomerId, Str
         left_micros: live.left.map_or(0, |left| left.micros()),
         left_note: ends.map_or_else(
             || "no limit".into(),
-            |left| format!("ends {}", time_of(who, who.now + TimeDelta::seconds(left.into()))),
+            |left| match left {
+                0..HOURS_AHEAD => format!("ends {}", time_of(who, who.now + TimeDelta::seconds(left.into()))),
+                _ => format!("ends {}", format::ahead(left.into())),
+            },
         ),
         warning: ends.filter(|left| !is_ringing && *left <= ENDING_SECONDS).map(|left| {
             (
@@ -250,7 +261,9 @@ async fn set_state(desk: AgentDesk, form: web::Form<StateForm>) -> PageResult<Se
     if status.state == AgentState::Talking {
         return Err(PageError::Conflict("Finish the call first, then change your state.".into()));
     }
-    tenant::open_seat(&tx, desk.agent_id, desk.now).await?;
+    if let Some(sentence) = seller::sit_down(&desk.app, &tx, desk.agent_id, desk.now).await? {
+        return Err(PageError::Conflict(sentence));
+    }
     let reason = reason.filter(|_| state == AgentState::NotReady);
     tenant::set_agent_state(&tx, desk.agent_id, state, reason, desk.now).await?;
     tx.commit().await?;
@@ -262,7 +275,7 @@ async fn set_state(desk: AgentDesk, form: web::Form<StateForm>) -> PageResult<Se
 async fn heartbeat(desk: AgentDesk) -> PageResult<HttpResponse> {
     let tx = desk.tx().await?;
     if !tenant::heartbeat(&tx, desk.agent_id, desk.now).await? {
-        tenant::open_seat(&tx, desk.agent_id, desk.now).await?;
+        seller::sit_down(&desk.app, &tx, desk.agent_id, desk.now).await?;
     }
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())

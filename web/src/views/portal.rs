@@ -11,14 +11,23 @@ use super::{
 };
 use crate::shell::Shell;
 
-/// One number or topic and its price in words.
+/// A number that can be called.
 #[derive(Clone, Debug)]
-pub struct PriceRow {
+pub struct PriceLine {
     pub number: String,
+    /// "Advice line"
+    pub label: String,
     /// `tel:+493023125014`
     pub tel_href: String,
-    /// "Tenancy law, press 2 · €5.00 to start, €0.50 a minute, €0.25 after 20 minutes"
+    pub prices: Vec<PriceRow>,
+}
+
+/// A price, and the digits and topics that have it.
+#[derive(Clone, Debug)]
+pub struct PriceRow {
+    /// "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes"
     pub words: String,
+    pub topics: Vec<(u8, String)>,
 }
 
 /// A movement of the balance, or a call on account.
@@ -55,7 +64,7 @@ pub struct Portal {
     pub reserved_note: String,
     /// How money gets there: from its seller.
     pub top_up: Items,
-    pub prices: Vec<PriceRow>,
+    pub lines: Vec<PriceLine>,
     pub movements: Vec<Movement>,
     pub movements_all: Link,
     pub receipts: Vec<ReceiptRow>,
@@ -68,7 +77,7 @@ pub struct Portal {
 pub struct Prices {
     pub shell: Shell,
     pub heading: Heading,
-    pub prices: Vec<PriceRow>,
+    pub lines: Vec<PriceLine>,
     pub note: String,
 }
 

@@ -7,7 +7,7 @@ use super::{
     desk::{Desk, DeskCall, DeskNow, DeskState, PhoneBox, TopList},
     door::{Message, SignIn},
     parts::{Fact, Facts, Happening, Heading, Item, Items, PagePath, Pager, Stat, Stats, SumRow, Sums, Timeline},
-    portal::{Movement, Portal, PortalCall, PortalInvoice, PriceRow, Prices, ReceiptRow},
+    portal::{Movement, Portal, PortalCall, PortalInvoice, PriceLine, PriceRow, Prices, ReceiptRow},
     sample_console::why,
     sample_money::{invoice_groups, tax},
     table::{Cell, Column, Empty, Table},
@@ -45,7 +45,7 @@ fn desk_shell(section: Section) -> Shell {
     shell
 }
 
-fn portal_shell(title: &str, section: Section) -> Shell {
+pub fn portal_shell(title: &str, section: Section) -> Shell {
     let brand = Brand { name: "Nordlicht Beratung".into(), is_operator: false, ..Brand::operator() };
     let mut shell = Shell::outside(title, brand, None).portal(section);
     shell.csrf = "0f3c".into();
@@ -147,13 +147,6 @@ pub fn invoices_table() -> Table {
 }
 
 pub fn customer() -> Customer {
-    let columns = vec![Column::text("Plan"), Column::text("Period").full(), Column::text("State")];
-    let mut subscriptions = Table::new("Subscriptions", columns, no_rows("repeat", "No subscription"));
-    subscriptions.row(vec![
-        Cell::name("Advice line Business v3").to("/admin/plans/plan_1").sub("since 1 Sep 2025"),
-        Cell::text("1 to 30 November 2026"),
-        Cell::badge("Active", Tone::Good),
-    ]);
     Customer {
         shell: admin("Jonas Weber", Section::Customers),
         heading: Heading::new("Jonas Weber has €26.25")
@@ -175,7 +168,8 @@ pub fn customer() -> Customer {
             ]),
             entries: wallet_entries(),
         }),
-        subscriptions,
+        subscriptions: vec![super::sample_subscriptions::card()],
+        subscribe_href: Some("/admin/customers/cus_7Hk2/subscriptions/new".into()),
         invoices: invoices_table(),
         payments: invoices_table(),
         calls: None,
@@ -288,11 +282,15 @@ pub fn desk_calls() -> TopList {
     }
 }
 
-fn price_rows() -> Vec<PriceRow> {
-    vec![PriceRow {
-        number: "+49 302 312 5014".into(),
+fn price_lines() -> Vec<PriceLine> {
+    vec![PriceLine {
+        number: "+49 30 23125014".into(),
+        label: "Advice line".into(),
         tel_href: "tel:+493023125014".into(),
-        words: "Tenancy law, press 2 · €5.00 to start, €0.50 a minute, €0.25 after 20 minutes".into(),
+        prices: vec![PriceRow {
+            words: "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes".into(),
+            topics: vec![(1, "Family law".into()), (2, "Tenancy law".into())],
+        }],
     }]
 }
 
@@ -315,7 +313,7 @@ pub fn portal() -> Portal {
             Item::new("building-bank", Tone::Plain, "By bank transfer")
                 .note("Name your customer number cus_7Hk2; it shows here when it arrives."),
         ]),
-        prices: price_rows(),
+        lines: price_lines(),
         movements: vec![
             movement("Tenancy law", "20 Nov, 13:41 CET · 26 min 9 s", "−€16.55", "balance €26.25"),
             movement("Top-up", "18 Nov, 10:12 CET · bank transfer", "+€30.00", "balance €42.80"),
@@ -336,8 +334,8 @@ pub fn portal_prices() -> Prices {
     Prices {
         shell: portal_shell("Prices", Section::Prices),
         heading: Heading::new("What a call costs").facts("VAT is inside every price."),
-        prices: price_rows(),
-        note: "The price is announced before you are connected.".into(),
+        lines: price_lines(),
+        note: "Nothing is charged while the menu plays.".into(),
     }
 }
 

@@ -66,6 +66,7 @@ pub async fn statement(
         transaction_id: Uuid,
         effective_at: DateTime<Utc>,
         kind: String,
+        key: String,
         memo: String,
         amount_micros: i64,
         after_micros: i64,
@@ -82,7 +83,7 @@ pub async fn statement(
                WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.effective_at >= $3 AND e.effective_at < $4
                ORDER BY e.effective_at DESC, e.transaction_id DESC, e.position DESC LIMIT $5
              )
-             SELECT line.transaction_id, line.effective_at, t.kind, t.memo, line.amount_micros, line.after_micros
+             SELECT line.transaction_id, line.effective_at, t.kind, t.key, t.memo, line.amount_micros, line.after_micros
              FROM line JOIN ledger_transaction t ON t.tenant_id = $1 AND t.id = line.transaction_id
              ORDER BY line.effective_at DESC, line.transaction_id DESC, line.position DESC",
             [
@@ -97,6 +98,7 @@ pub async fn statement(
     let line = |row: Row| StatementLine {
         at: row.effective_at,
         kind: row.kind,
+        key: row.key,
         memo: row.memo,
         amount: Money::from_micros(row.amount_micros, currency),
         balance_after: Money::from_micros(row.after_micros, currency),

@@ -106,7 +106,8 @@ pub async fn set_state(
         "INSERT INTO agent_state (tenant_id, agent_id, state, reason, since) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (tenant_id, agent_id) DO UPDATE SET
            state = EXCLUDED.state, reason = EXCLUDED.reason,
-           since = CASE WHEN agent_state.state = EXCLUDED.state THEN agent_state.since ELSE EXCLUDED.since END,
+           since = CASE WHEN agent_state.state = EXCLUDED.state AND agent_state.reason IS NOT DISTINCT FROM EXCLUDED.reason
+                        THEN agent_state.since ELSE EXCLUDED.since END,
            last_call_ended_at = CASE WHEN agent_state.state = 'talking' AND EXCLUDED.state <> 'talking' THEN EXCLUDED.since
                                      ELSE agent_state.last_call_ended_at END",
         [tx.tenant_id().into(), agent.into(), state.as_str().into(), reason.map(str::to_owned).into(), now.into()],

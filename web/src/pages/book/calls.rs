@@ -178,12 +178,14 @@ fn totals(page: &CallPage) -> Stats {
     Stats(vec![
         Stat::new("Calls", format::count(i64::try_from(totals.calls).unwrap_or(i64::MAX))),
         Stat::new("Minutes billed", format::minutes(i64::try_from(totals.billed_seconds).unwrap_or(i64::MAX))),
-        Stat::new("Charged", totals.charge.human()).note("tax included", Default::default()),
-        Stat::new("Net", totals.net.human()),
+        Stat::new("Charged by tariff", totals.charge.human()).note("tax included", Default::default()),
+        Stat::new("Net", totals.net.human()).note("by tariff and plan", Default::default()),
     ])
 }
 
-/// Calls as rows, for this page, a customer's and an agent's.
+const NO_CALL: &str = "Calls show here while they run and after. Widen the days, or clear the filter.";
+
+/// Calls as rows, whoever called.
 pub fn table(
     calls: &[Call],
     customers: &HashMap<CustomerId, String>,
@@ -191,37 +193,61 @@ pub fn table(
     currency: Currency,
     zone: &TimeZone,
 ) -> Table {
-    let columns = vec![
-        Column::text("Caller"),
-        Column::text("Topic and number").hidden(),
+    let mut columns = vec![Column::text("Caller"), Column::text("Topic and number").hidden()];
+    columns.extend(common_columns(currency));
+    let mut table = Table::new("Calls", columns, Empty::new("phone", "No call fits", NO_CALL));
+    for call in calls {
+        let name =
+            call.customer_id.and_then(|id| customers.get(&id).cloned()).unwrap_or_else(|| "Unknown caller".into());
+        let number = call.caller.as_deref().map_or_else(|| "number withheld".to_owned(), format::phone);
+        let mut cells = vec![
+            Cell::name(name).to(Audience::Tenant.call(call.id)).sub(number).sub_class("tel"),
+            Cell::text(call.topic_name.clone().unwrap_or_default()).sub(format::phone(&call.called)).sub_class("tel"),
+        ];
+        cells.extend(common_cells(call, agents, zone));
+        table.row(cells);
+    }
+    table
+}
+
+/// Calls of one customer, whose name is above them.
+pub fn table_of_one(calls: &[Call], agents: &HashMap<AgentId, String>, currency: Currency, zone: &TimeZone) -> Table {
+    let mut columns = vec![Column::text("Topic and number")];
+    columns.extend(common_columns(currency));
+    let empty = Empty::new("phone", "No call yet", "Each call shows here with its price a few seconds after it ends.");
+    let mut table = Table::new("Calls", columns, empty);
+    for call in calls {
+        let topic = call.topic_name.clone().unwrap_or_else(|| "No topic".into());
+        let first =
+            Cell::name(topic).to(Audience::Tenant.call(call.id)).sub(format::phone(&call.called)).sub_class("tel");
+        table.row([first].into_iter().chain(common_cells(call, agents, zone)).collect());
+    }
+    table
+}
+
+fn common_columns(currency: Currency) -> [Column; 5] {
+    [
         Column::text("Agent").hidden(),
         Column::text("Began").full(),
         Column::figures("Time").label("Time"),
         Column::figures(format!("Charge, {currency}")),
         Column::text("State"),
-    ];
-    let empty = Empty::new(
-        "phone",
-        "No call fits",
-        "Calls show here while they run and after. Widen the days, or clear the filter.",
-    );
-    let mut table = Table::new("Calls", columns, empty);
-    for call in calls {
-        let name =
-            call.customer_id.and_then(|id| customers.get(&id).cloned()).unwrap_or_else(|| "Unknown caller".into());
-        let number = call.caller.as_deref().map_or_else(|| "number withheld".to_owned(), format::phone);
-        let agent = call.agent_id.and_then(|id| agents.get(&id).cloned()).unwrap_or_default();
-        table.row(vec![
-            Cell::name(name).to(Audience::Tenant.call(call.id)).sub(number).sub_class("tel"),
-            Cell::text(call.topic_name.clone().unwrap_or_default()).sub(format::phone(&call.called)).sub_class("tel"),
-            Cell::text(agent),
-            Cell::text(format::short(call.started_at, zone).text),
-            Cell::figure(format::talk_time(call.metered_seconds.into())),
-            Cell::figure(call.charge.map_or_else(|| "0.00".to_owned(), |charge| charge.human_bare())),
-            Cell::none().with(call_state(call)),
-        ]);
-    }
-    table
+    ]
+}
+
+fn common_cells(call: &Call, agents: &HashMap<AgentId, String>, zone: &TimeZone) -> [Cell; 5] {
+    let charge = match call.charge {
+        Some(charge) => Cell::figure(charge.human_bare()),
+        None if call.charged_by == Some(ChargedBy::Component) => Cell::figure("in the plan").class("quiet"),
+        None => Cell::figure("0.00"),
+    };
+    [
+        Cell::text(call.agent_id.and_then(|id| agents.get(&id).cloned()).unwrap_or_default()),
+        Cell::text(format::short(call.started_at, zone).text).class("nowrap"),
+        Cell::figure(format::talk_time(call.metered_seconds.into())),
+        charge,
+        Cell::none().with(call_state(call)),
+    ]
 }
 
 fn pager(asked: &Asked, form: &FilterForm, page: &CallPage) -> Pager {

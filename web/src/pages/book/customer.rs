@@ -1,17 +1,18 @@
 //! One customer: what it is, has, subscribed to, was billed, paid and did.
 
-use super::subscribed::{self, Subscribed, subscribed};
-use super::words::{self, agent_names, customer_names, payment_status, period, spoken};
+use super::subscription::{Leads, Subscribed, Subscriptions, card, upcoming};
+use super::words::{self, agent_names, payment_status, period, spoken};
 use super::{calls, payment, shell};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
-use crate::shell::Section;
+use crate::shell::{Section, Shell};
 use crate::urls::{Audience, with_query};
 use crate::views::customers::{Customer as CustomerView, WalletCard};
 use crate::views::parts::{Fact, Facts, Happening, Heading, PagePath, Stat, Stats, Timeline};
+use crate::views::subscriptions::SubscriptionCard;
 use crate::views::table::{Cell, Column, Empty, Table};
-use crate::views::ui::{Badge, Tone};
+use crate::views::ui::{Badge, Link, Tone};
 use actix_web::web;
 use call_control::CallFilter;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,6 +23,7 @@ use ledger::{AccountKind, AccountRef, StatementLine, Wallet};
 use payments::{OpenItems, Payment, PaymentStatus};
 use std::collections::BTreeMap;
 use subscription::{Billing, Customer, CustomerEvent};
+use tenant::Role;
 
 /// Newest movements, invoices, payments and calls that the page shows.
 const SHOWN: u64 = 20;
@@ -33,7 +35,7 @@ pub struct Record {
     pub customer: Customer,
     pub wallet: Option<Wallet>,
     pub entries: Vec<StatementLine>,
-    pub subscribed: Vec<Subscribed>,
+    pub subscriptions: Subscriptions,
     pub documents: Vec<Document>,
     pub statuses: BTreeMap<DocumentId, PaymentStatus>,
     pub payments: Vec<Payment>,
@@ -63,7 +65,7 @@ impl Record {
         Ok(Some(Record {
             wallet,
             entries,
-            subscribed: subscribed(tx, id, now).await?,
+            subscriptions: Subscriptions::read(tx, id, now).await?,
             statuses: payments::status_of(tx, &ids, now).await?,
             documents,
             payments,
@@ -86,7 +88,7 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     };
     let phones = subscription::phones_of(&tx, id).await?;
     let word = member.audience.customers_word();
-    let heading = heading(&record).path(PagePath::under(word, member.audience.customers(), id.to_string()).id());
+    let mut heading = heading(&record).path(PagePath::under(word, member.audience.customers(), id.to_string()).id());
     let mut facts = facts(&record);
     if !phones.is_empty() {
         let phones: Vec<String> = phones.iter().map(|phone| format::phone(phone)).collect();
@@ -99,16 +101,23 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     let shell = shell(&member, &tx, &customer.name, Section::Customers).await?;
     let form = payment::form(&member, customer, shell.token());
     let audience = member.audience;
+    let may_change = member.must(Role::Billing).is_ok();
+    let subscribe_href = audience.customer_subscription_new(id);
+    let may_subscribe = may_change && customer.closed_at.is_none();
+    if may_subscribe && !record.subscriptions.all.is_empty() {
+        heading = heading.action("Subscribe to a plan", &subscribe_href);
+    }
     Ok(CustomerView {
         heading,
         facts,
-        wallet: wallet_card(&record, &member.zone)?,
-        subscriptions: subscribed::table(&record.subscribed, |plan| Some(audience.plan(plan))),
+        wallet: wallet_card(&record, Some(audience), &member.zone)?,
+        subscriptions: cards(&member, &record, &shell)?,
+        subscribe_href: Some(subscribe_href).filter(|_| may_subscribe),
         invoices: invoices(&record, |id| audience.invoice(id)),
         payments: payments_table(&record, &member.zone),
         calls,
         payment: Some(form),
-        timeline: timeline(&record, &member.zone),
+        timeline: timeline(&record, &member.zone, member.now)?,
         shell,
     })
 }
@@ -120,9 +129,8 @@ async fn calls_of(member: &Member, tx: &TenantTx, id: CustomerId) -> PageResult<
         ..CallFilter::between(member.now - TimeDelta::days(CALL_DAYS), member.now + TimeDelta::seconds(1))
     };
     let page = call_control::calls(tx, &filter).await?;
-    let names = customer_names(tx, [id]).await?;
     let agents = agent_names(tx).await?;
-    Ok(calls::table(&page.calls, &names, &agents, member.session.organisation.currency, &member.zone))
+    Ok(calls::table_of_one(&page.calls, &agents, member.session.organisation.currency, &member.zone))
 }
 
 /// The heading says what the customer has or owes.
@@ -164,13 +172,14 @@ pub fn facts(record: &Record) -> Facts {
     Facts(facts)
 }
 
-pub fn wallet_card(record: &Record, zone: &TimeZone) -> PageResult<Option<WalletCard>> {
+/// `of` is whose book it is, for the links from a movement to what made it; `None` for a reader of another's.
+pub fn wallet_card(record: &Record, of: Option<Audience>, zone: &TimeZone) -> PageResult<Option<WalletCard>> {
     let Some(wallet) = &record.wallet else { return Ok(None) };
     let figures = Stats(vec![
         Stat::new("Balance", wallet.balance.human_balance()),
         Stat::new("Reserved", wallet.reserved.human()).note("by calls that run", Tone::Plain),
         Stat::new("Available", wallet.available()?.human_balance()),
-        Stat::new("Floor", wallet.floor.human()).note("it never goes below", Tone::Plain),
+        Stat::new("Floor", wallet.floor.human()).note("the balance never goes below", Tone::Plain),
     ]);
     let code = wallet.balance.currency();
     let columns = vec![
@@ -182,23 +191,42 @@ pub fn wallet_card(record: &Record, zone: &TimeZone) -> PageResult<Option<Wallet
     let empty = Empty::new("wallet", "No movement yet", "The first top-up shows here.");
     Ok(Some(WalletCard {
         figures,
-        entries: movements("Movements of the wallet", columns, empty, &record.entries, zone),
+        entries: movements("Movements of the wallet", columns, empty, &record.entries, of, zone),
     }))
 }
 
 /// Movements of an account with the balance after each.
-pub fn movements(caption: &str, columns: Vec<Column>, empty: Empty, lines: &[StatementLine], zone: &TimeZone) -> Table {
+pub fn movements(
+    caption: &str,
+    columns: Vec<Column>,
+    empty: Empty,
+    lines: &[StatementLine],
+    of: Option<Audience>,
+    zone: &TimeZone,
+) -> Table {
     let mut table = Table::new(caption, columns, empty).dense();
     for line in lines {
         let sign = if line.amount.is_positive() { "+" } else { "" };
         table.row(vec![
             Cell::text(format::stamp(line.at, zone).text),
-            Cell::text(spoken(&line.kind)).sub(&line.memo),
+            of.and_then(|audience| cause(audience, line))
+                .into_iter()
+                .fold(Cell::text(spoken(&line.kind)), Cell::to)
+                .sub(format::with_phones(&line.memo)),
             Cell::figure(format!("{sign}{}", line.amount.human_bare())),
             Cell::figure(line.balance_after.human_bare()),
         ]);
     }
     table
+}
+
+/// Where the page is of what made a movement: its call or its document.
+fn cause(audience: Audience, line: &StatementLine) -> Option<String> {
+    match line.kind.as_str() {
+        "call" if audience == Audience::Tenant => line.key.split_once(':').map(|(id, _)| audience.call(id)),
+        "invoice" | "credit_note" => Some(audience.invoice(&line.key)),
+        _ => None,
+    }
 }
 
 /// Documents as rows, each leading where `href` says.
@@ -247,7 +275,31 @@ pub fn payments_table(record: &Record, zone: &TimeZone) -> Table {
     table
 }
 
-pub fn timeline(record: &Record, zone: &TimeZone) -> Timeline {
+/// What will happen, the farthest first, then what has happened.
+pub fn timeline(record: &Record, zone: &TimeZone, now: DateTime<Utc>) -> PageResult<Timeline> {
+    let mut coming = Vec::new();
+    for subscribed in &record.subscriptions.all {
+        coming.extend(upcoming(subscribed, &record.subscriptions.names, zone, now)?);
+    }
+    coming.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let step = |event: &CustomerEvent| Happening::new(format::short(event.at, zone), &event.text, Tone::Plain);
-    Timeline { wide: true, steps: record.events.iter().map(step).collect() }
+    let steps = coming.into_iter().map(|(_, step)| step).chain(record.events.iter().map(step));
+    Ok(Timeline { wide: true, steps: steps.collect() })
+}
+
+/// The cards of all subscriptions, with the moves that a member may make.
+fn cards(member: &Member, record: &Record, shell: &Shell) -> PageResult<Vec<SubscriptionCard>> {
+    let audience = member.audience;
+    let may_change = member.must(Role::Billing).is_ok() && record.customer.closed_at.is_none();
+    let card_of = |subscribed: &Subscribed| {
+        let id = subscribed.history.subscription.id;
+        let change = Link::new("Change", audience.subscription_change(id));
+        let leads = Leads {
+            plan: &|plan| Some(audience.plan(plan)),
+            undo: &|change| may_change.then(|| audience.subscription_change_undo(id, change)),
+            actions: if may_change { vec![change] } else { Vec::new() },
+        };
+        card(subscribed, &record.subscriptions.names, leads, shell.token(), &member.zone, member.now)
+    };
+    record.subscriptions.all.iter().map(card_of).collect()
 }

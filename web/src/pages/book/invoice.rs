@@ -174,13 +174,13 @@ pub fn page(
     let mut heading =
         Heading::new(format!("{} {what} {}", document.totals.gross.human(), document.frozen.recipient.name)).facts(
             format!(
-                "{} · {}, {} ",
+                "{} · {}, {} · issued {}",
                 document.number,
                 period(document.period_starts_on, document.period_ends_on),
-                document.frozen.time_zone
+                document.frozen.time_zone,
+                format::stamp(document.issued_at, zone).text
             ),
         );
-    heading = heading.at(format::stamp(document.issued_at, zone)).remark("when it was issued");
     heading.badge = match (document.kind, view.credited_by, status) {
         (DocumentKind::CreditNote, ..) => Some(Badge::new("Credit note", Tone::Plain)),
         (_, Some(_), _) => Some(Badge::new("Credited", Tone::Plain)),

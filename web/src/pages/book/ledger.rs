@@ -203,7 +203,7 @@ pub async fn statement(member: Member, path: web::Path<String>, asked: web::Quer
         Column::figures(format!("Balance, {currency}")).label("Balance"),
     ];
     let empty = Empty::new("scale", "No movement", "What is posted to this account shows here.");
-    let table = movements("Movements", columns, empty, &lines, &member.zone);
+    let table = movements("Movements", columns, empty, &lines, Some(member.audience), &member.zone);
     let name = words::account(kind).0;
     let title = customer.as_ref().map_or_else(|| name.to_owned(), |customer| format!("{name}: {}", customer.name));
     let here = member.audience.ledger_account(kind.code());

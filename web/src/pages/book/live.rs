@@ -182,8 +182,14 @@ fn runs_out(live: &LiveCall, zone: &TimeZone, now: DateTime<Utc>) -> (String, St
             (format!("in {}", timer(left.into())), String::new(), true)
         }
         Some(left) => {
-            let at = format::zoned(now + TimeDelta::seconds(left.into()), zone).strftime("%H:%M").to_string();
-            (at, format!("in {} min", left / 60), false)
+            let ends = now + TimeDelta::seconds(left.into());
+            let is_today = format::zoned(ends, zone).date() == format::zoned(now, zone).date();
+            let at = if is_today {
+                format::zoned(ends, zone).strftime("%H:%M").to_string()
+            } else {
+                format::short(ends, zone).text
+            };
+            (at, format::ahead(left.into()), false)
         }
     }
 }

@@ -68,7 +68,12 @@ fn card(number: &Number, tariffs: &[StoredTariff]) -> TableCard {
     let by_id: HashMap<TariffId, &StoredTariff> = tariffs.iter().map(|tariff| (tariff.id, tariff)).collect();
     for topic in &number.topics {
         let price = by_id.get(&topic.tariff_id);
-        let words = price.map(|tariff| prices::tariff_words(&tariff.tariff, tariff.currency)).unwrap_or_default();
+        let told = |tariff: &&&StoredTariff| {
+            let mut words = vec![prices::tariff_words(&tariff.tariff, tariff.currency)];
+            words.extend(prices::tariff_times(&tariff.tariff, tariff.currency));
+            words.join("; ")
+        };
+        let words = price.as_ref().map(told).unwrap_or_default();
         let name = price.map(|tariff| format!("{}, version {}", tariff.name, tariff.version)).unwrap_or_default();
         let starts = match topic.meter_starts {
             subscription::MeterStarts::AgentJoined => "when an agent answers",

@@ -55,10 +55,19 @@ fn filled(
     }
 }
 
-/// An amount as people write it: whole minor units above zero.
+/// An amount as people write it: whole minor units above zero. A comma is a thousands mark only where three digits follow
+/// it: `5,60` is asked again instead of being read as 560.
 fn read_amount(text: &str, currency: Currency) -> Result<Money, String> {
-    let text = text.trim().replace(',', "");
-    let amount = Money::parse(&text, currency).map_err(|_| "Must be an amount such as 30.00.".to_owned())?;
+    let nonsense = || "Must be an amount with a point before its cents, such as 30.00.".to_owned();
+    let text = text.trim().trim_start_matches(currency.symbol().as_str()).trim_start();
+    let (whole, cents) = text.split_once('.').unwrap_or((text, ""));
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let is_grouped = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
+    if (whole.contains(',') && !is_grouped) || cents.contains(',') || text.contains(['e', 'E']) {
+        return Err(nonsense());
+    }
+    let amount = Money::parse(&text.replace(',', ""), currency).map_err(|_| nonsense())?;
     if !amount.is_positive() {
         return Err("Must be above zero.".into());
     }
@@ -193,7 +202,8 @@ mod tests {
     #[test]
     fn an_amount_is_read_as_people_write_it_and_anything_else_is_told_why() {
         assert_eq!(read_amount(" 1,030.50 ", Currency::EUR), Ok(eur("1030.50")));
-        for nonsense in ["", "0", "-5", "3.005", "thirty"] {
+        assert_eq!(read_amount("€5.60", Currency::EUR), Ok(eur("5.60")));
+        for nonsense in ["", "0", "-5", "3.005", "thirty", "5,60", "1,00", "1000,000", "1e9", "5.6,0", ",500"] {
             assert!(read_amount(nonsense, Currency::EUR).is_err(), "{nonsense}");
         }
     }

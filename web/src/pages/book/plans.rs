@@ -13,7 +13,7 @@ use crate::views::ui::{Badge, Tone};
 use actix_web::web;
 use db::PlanVersionId;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use subscription::{Plan, StoredTariff, Topic};
 
 #[derive(Debug, Default, Deserialize)]
@@ -49,7 +49,8 @@ pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List>
         cards.push(card("Tariffs of calls", tariff_table(&tariffs, &topics, &asked.tariff)));
     }
     let tabs = if asked.tariff.is_empty() {
-        Vec::new()
+        let here = ("Plans and tariffs".into(), member.audience.plans(), true);
+        vec![here, ("Coupons".into(), member.audience.coupons(), false)]
     } else {
         vec![("All plans and tariffs".into(), member.audience.plans(), false)]
     };
@@ -102,16 +103,19 @@ fn tariff_table(tariffs: &[StoredTariff], topics: &[Topic], only: &str) -> Table
     let empty = Empty::new("tag", "No tariff", "A topic of a number points to a tariff; it shows here.");
     let mut table = Table::new("Tariffs", columns, empty);
     for tariff in tariffs.iter().filter(|tariff| only.is_empty() || tariff.name == only) {
-        let used: Vec<&str> =
+        let used: BTreeSet<&str> =
             topics.iter().filter(|topic| topic.tariff_id == tariff.id).map(|topic| topic.name.as_str()).collect();
+        let used: Vec<&str> = used.into_iter().collect();
+        let mut rules = vec![prices::tariff_rules(&tariff.tariff, tariff.currency)];
+        rules.extend(prices::tariff_times(&tariff.tariff, tariff.currency));
+        let rules = if prices::is_free(&tariff.tariff) { String::new() } else { rules.join("; ") };
         table.row(vec![
             Cell::name(&tariff.name).sub(format!(
                 "version {}, since {}",
                 tariff.version,
-                tariff.published_at.date_naive()
+                super::words::day(tariff.published_at.date_naive())
             )),
-            Cell::text(prices::tariff_words(&tariff.tariff, tariff.currency))
-                .sub(prices::tariff_rules(&tariff.tariff, tariff.currency)),
+            Cell::text(prices::tariff_words(&tariff.tariff, tariff.currency)).sub(rules),
             Cell::text(if used.is_empty() { "no topic now".to_owned() } else { used.join(", ") }),
         ]);
     }

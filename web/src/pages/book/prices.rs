@@ -3,7 +3,7 @@
 use crate::format;
 use crate::views::table::{Cell, Column, Empty, Table};
 use money::{Currency, Decimal};
-use pricing::{Model, Per, PercentPrice, Price, RateStep, Tariff};
+use pricing::{Band, Day, Model, Per, PercentPrice, Price, RateStep, Tariff};
 
 /// The rows of a price: tiers, or one row.
 pub fn table(price: &Price, currency: Currency) -> Table {
@@ -16,6 +16,39 @@ pub fn table(price: &Price, currency: Currency) -> Table {
         }
     }
     table
+}
+
+/// A price in a few words: "€0.55 a minute", "4 tiers, from €0.55 to €0.29".
+pub fn in_short(price: &Price, unit: &str, currency: Currency) -> String {
+    let rate = |rate: Decimal| currency.human_rate(rate);
+    let tiers = |count: usize, what: &str, first: Decimal, last: Decimal| {
+        let count = format::counted(count as i64, what, &format!("{what}s"));
+        if first == last {
+            format!("{count}, {}", rate(first))
+        } else {
+            format!("{count}, {} to {}", rate(first), rate(last))
+        }
+    };
+    match &price.model {
+        Model::PerUnit { unit: each } if unit.is_empty() => rate(*each),
+        Model::PerUnit { unit: each } => format!("{} a {unit}", rate(*each)),
+        Model::Graduated { tiers: of } | Model::Volume { tiers: of } => match (of.first(), of.last()) {
+            (Some(first), Some(last)) => tiers(of.len(), "tier", first.unit, last.unit),
+            _ => String::new(),
+        },
+        Model::Stairstep { tiers: of } => match (of.first(), of.last()) {
+            (Some(first), Some(last)) => tiers(of.len(), "stair", first.amount, last.amount),
+            _ => String::new(),
+        },
+        Model::Package { size, amount, .. } => format!("{} for {}", rate(*amount), format::quantity(*size)),
+        Model::Percent(percent) => format!("{}%", format::quantity(percent.rate)),
+        Model::GraduatedPercent { tiers: of } => {
+            format::counted(of.len() as i64, "tier of percent", "tiers of percent")
+        }
+        Model::By { dimension, cases, .. } => {
+            format!("{} by {}", format::counted(cases.len() as i64, "price", "prices"), dimension.replace('_', " "))
+        }
+    }
 }
 
 fn model(table: &mut Table, model_of: &Model, currency: Currency) {
@@ -92,6 +125,9 @@ fn up_to(bound: Option<Decimal>) -> String {
 
 /// "€5.00 to connect, then €0.50/min, after 20 min €0.25/min"
 pub fn tariff_words(tariff: &Tariff, currency: Currency) -> String {
+    if is_free(tariff) {
+        return "free".into();
+    }
     let steps: Vec<String> = tariff.steps.iter().map(|step| step_words(step, tariff.per, currency)).collect();
     let steps = steps.join(", ");
     if tariff.connection.is_zero() {
@@ -99,6 +135,13 @@ pub fn tariff_words(tariff: &Tariff, currency: Currency) -> String {
     } else {
         format!("{} to connect, then {steps}", currency.human_rate(tariff.connection))
     }
+}
+
+/// Costs nothing at any time.
+pub fn is_free(tariff: &Tariff) -> bool {
+    let free = |steps: &[RateStep]| steps.iter().all(|step| step.rate.is_zero());
+    let band_is_free = |band: &Band| free(&band.steps) && band.connection.is_none_or(|fee| fee.is_zero());
+    tariff.connection.is_zero() && free(&tariff.steps) && tariff.bands.iter().all(band_is_free)
 }
 
 fn step_words(step: &RateStep, per: Per, currency: Currency) -> String {
@@ -132,17 +175,92 @@ pub fn tariff_rules(tariff: &Tariff, currency: Currency) -> String {
     if let Some(maximum) = tariff.maximum {
         rules.push(format!("at most {} a call", currency.human_rate(maximum)));
     }
-    if !tariff.bands.is_empty() {
-        rules
-            .push(format!("{} of other prices", format::counted(tariff.bands.len() as i64, "time band", "time bands")));
-    }
     rules.join(", ")
+}
+
+/// "Mon to Fri 18:00–08:00, Sat and Sun: €0.29/min": each other price with all the times at which it holds.
+pub fn tariff_times(tariff: &Tariff, currency: Currency) -> Vec<String> {
+    let price = |band: &Band| {
+        let steps: Vec<String> = band.steps.iter().map(|step| step_words(step, tariff.per, currency)).collect();
+        let connect =
+            band.connection.map_or_else(String::new, |fee| format!("{} to connect, ", currency.human_rate(fee)));
+        format!("{connect}{}", steps.join(", "))
+    };
+    times_by_price(&tariff.bands, price).into_iter().map(|(price, times)| format!("{times}: {price}")).collect()
+}
+
+/// Bands of one price together, in the order in which their price comes first: (price, "Mon to Fri 18:00–08:00, Sat and Sun").
+pub fn times_by_price(bands: &[Band], price: impl Fn(&Band) -> String) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for band in bands {
+        let (price, time) = (price(band), band_words(band));
+        match found.iter_mut().find(|(known, _)| *known == price) {
+            Some((_, times)) => times.push_str(&format!(", {time}")),
+            None => found.push((price, time)),
+        }
+    }
+    found
+}
+
+/// "Mon to Fri 18:00–08:00", "Sat and Sun", "Holidays"
+pub fn band_words(band: &Band) -> String {
+    let mut days: Vec<String> = Vec::new();
+    let mut rest: Vec<usize> = (0..Day::WEEK.len()).filter(|at| band.days.contains(&Day::WEEK[*at])).collect();
+    while let Some(first) = rest.first().copied() {
+        let run = rest.iter().enumerate().take_while(|(nth, at)| **at == first + nth).count();
+        let name = |at: usize| short_name(Day::WEEK[at]);
+        days.push(match run {
+            1 => name(first).to_owned(),
+            2 => format!("{} and {}", name(first), name(first + 1)),
+            7 => "Every day".to_owned(),
+            _ => format!("{} to {}", name(first), name(first + run - 1)),
+        });
+        rest.drain(..run);
+    }
+    if band.days.contains(&Day::Holiday) {
+        days.push(short_name(Day::Holiday).to_owned());
+    }
+    let days = days.join(", ");
+    let (from, to) = (band.from.to_string(), band.to.to_string());
+    if from == to || (from == "00:00" && to == "24:00") { days } else { format!("{days} {from}–{to}") }
+}
+
+fn short_name(day: Day) -> &'static str {
+    match day {
+        Day::Mon => "Mon",
+        Day::Tue => "Tue",
+        Day::Wed => "Wed",
+        Day::Thu => "Thu",
+        Day::Fri => "Fri",
+        Day::Sat => "Sat",
+        Day::Sun => "Sun",
+        Day::Holiday => "Holidays",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use pricing::Tier;
+
+    #[test]
+    fn the_times_of_a_price_are_told_as_people_say_them() {
+        let tariff: Tariff = serde_json::from_value(serde_json::json!({
+            "per": "minute", "rate": "0.49",
+            "bands": [
+                {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "18:00", "to": "08:00", "rate": "0.29"},
+                {"days": ["sat", "sun"], "from": "00:00", "to": "24:00", "rate": "0.29"},
+                {"days": ["holiday"], "from": "00:00", "to": "24:00", "rate": "0.19"}
+            ],
+        }))
+        .unwrap();
+        assert_eq!(
+            tariff_times(&tariff, Currency::EUR),
+            ["Mon to Fri 18:00–08:00, Sat and Sun: €0.29/min", "Holidays: €0.19/min"]
+        );
+        assert!(!is_free(&tariff) && is_free(&Tariff::flat(Decimal::ZERO, Per::Minute)));
+        assert_eq!(tariff_words(&Tariff::flat(Decimal::ZERO, Per::Minute), Currency::EUR), "free");
+    }
 
     #[test]
     fn each_tier_is_a_row_and_the_last_is_open() {

@@ -1,6 +1,6 @@
 //! One invoice run: how far it is, what failed and why, and making the drafts final.
 
-use super::runs::badge;
+use super::runs::{badge, name_of};
 use super::shell;
 use super::words::{customer_names, day};
 use crate::answer::{SeeOther, see_other};
@@ -15,7 +15,7 @@ use crate::views::ui::{Badge, Tone};
 use crate::{format, sse};
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use db::{CustomerId, RunId, TenantTx};
 use invoicing::{Item as RunItem, ItemState, Phase, Run};
 use money::Money;
@@ -40,10 +40,13 @@ pub async fn run(member: Member, path: web::Path<String>) -> PageResult<RunView>
     let sums = sums(&tx, &run).await?;
     let audience = member.audience;
     let may = member.must(Role::Billing).is_ok();
-    let mut heading = Heading::new(format!("What ended before {}", day(run.until_on)))
+    let mut heading = Heading::new(answer(&run))
         .path(PagePath::under("Invoice runs", audience.runs(), id.to_string()).id())
-        .facts(format!("Started by {} · you may leave this page", run.started_by))
+        .facts(format!("Periods that ended before {} · started by {}", day(run.until_on), run.started_by))
         .at(format::full(run.created_at, &member.zone));
+    if matches!(run.phase, Phase::Drafting | Phase::Finalising) {
+        heading = heading.remark("you may leave this page");
+    }
     heading.badge = Some(badge(&run));
     let is_waiting = matches!(run.phase, Phase::Ready | Phase::Drafting) && run.counts.failed > 0 && may;
     Ok(RunView {
@@ -113,6 +116,20 @@ pub async fn retry(member: Member, path: web::Path<String>) -> PageResult<SeeOth
     let count = i64::try_from(retried).unwrap_or(i64::MAX);
     Ok(see_other(member.audience.run(id))
         .notice(format!("{} back in the queue.", format::counted(count, "customer is", "customers are"))))
+}
+
+/// "8 invoices for October 2026"
+fn answer(run: &Run) -> String {
+    let counted = |count: u64, one, many| format::counted(i64::try_from(count).unwrap_or(i64::MAX), one, many);
+    let what = match run.phase {
+        Phase::Planned | Phase::Drafting => return name_of(run.until_on),
+        Phase::Ready => counted(run.counts.drafted, "draft", "drafts"),
+        Phase::Finalising | Phase::Done => counted(run.counts.finalised, "invoice", "invoices"),
+    };
+    match run.until_on.day() {
+        1 => format!("{what} for {}", name_of(run.until_on)),
+        _ => format!("{what} {}", name_of(run.until_on).replacen("Until", "until", 1)),
+    }
 }
 
 fn count(count: u64) -> String {

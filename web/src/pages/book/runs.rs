@@ -58,9 +58,9 @@ fn periods(today: NaiveDate) -> Vec<(String, String)> {
         days.push(today);
     }
     days.extend((1..=2).filter_map(|months| first.checked_sub_months(Months::new(months))));
-    let words = |on: NaiveDate| match on.pred_opt().filter(|_| on.day() == 1) {
-        Some(last) => format!("{}, what ended before {}", last.format("%B %Y"), day(on)),
-        None => format!("What ended before today, {}", day(on)),
+    let words = |on: NaiveDate| match on.day() {
+        1 => format!("{}, all that ended by then", name_of(on)),
+        _ => format!("{}, yesterday", name_of(on)),
     };
     days.into_iter().map(|on| (on.to_string(), words(on))).collect()
 }
@@ -73,6 +73,15 @@ pub fn badge(run: &Run) -> Badge {
         Phase::Ready => Badge::new("Ready", Tone::Soon),
         Phase::Finalising => Badge::new("Issuing", Tone::On),
         Phase::Done => Badge::new("Done", Tone::Good),
+    }
+}
+
+/// "October 2026" for what ended before the first of November, else "Until 20 Nov 2026".
+pub fn name_of(until_on: NaiveDate) -> String {
+    match until_on.pred_opt() {
+        Some(last) if until_on.day() == 1 => last.format("%B %Y").to_string(),
+        Some(last) => format!("Until {}", day(last)),
+        None => day(until_on),
     }
 }
 
@@ -89,9 +98,7 @@ fn table(audience: Audience, runs: &[Run], zone: &TimeZone) -> Table {
     let count = |count: u64| Cell::figure(format::count(i64::try_from(count).unwrap_or(i64::MAX)));
     for run in runs {
         table.row(vec![
-            Cell::name(format!("Before {}", day(run.until_on)))
-                .to(audience.run(run.id))
-                .sub(format::stamp(run.created_at, zone).text),
+            Cell::name(name_of(run.until_on)).to(audience.run(run.id)).sub(format::stamp(run.created_at, zone).text),
             count(run.counts.drafted + run.counts.finalised),
             count(run.counts.failed),
             Cell::text(&run.started_by),
@@ -134,6 +141,6 @@ mod tests {
         let days: Vec<String> = periods("2026-11-21".parse().unwrap()).into_iter().map(|(day, _)| day).collect();
         assert_eq!(days, ["2026-11-01", "2026-11-21", "2026-10-01", "2026-09-01"]);
         let words: Vec<String> = periods("2026-11-01".parse().unwrap()).into_iter().map(|(_, words)| words).collect();
-        assert_eq!(words[0], "October 2026, what ended before 1 Nov 2026");
+        assert_eq!(words[0], "October 2026, all that ended by then");
     }
 }

@@ -84,12 +84,7 @@ pub fn spoken(word: &str) -> String {
 }
 
 pub fn method(method: Method) -> &'static str {
-    match method {
-        Method::BankTransfer => "Bank transfer",
-        Method::Cash => "Cash",
-        Method::Card => "Card",
-        Method::Other => "Other",
-    }
+    method.words()
 }
 
 pub fn component_kind(kind: ComponentKind) -> &'static str {

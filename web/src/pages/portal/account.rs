@@ -1,9 +1,10 @@
 //! The first page of the portal.
 
-use super::prices::{price_rows, sold_topics};
+use super::prices::{price_lines, sold_topics};
 use super::{customer_of, invoices::receipt_rows};
 use crate::error::PageResult;
 use crate::extract::PortalCustomer;
+use crate::pages::book::prices::is_free;
 use crate::shell::Section;
 use crate::views::parts::{Item, Items};
 use crate::views::portal::{Movement, Portal};
@@ -38,7 +39,10 @@ pub async fn account(who: PortalCustomer) -> PageResult<Portal> {
     let sold = sold_topics(&tx, who.now).await?;
     let wallet = ledger::wallet_of(&tx, customer.id).await?;
     let balance = match &wallet {
-        Some(wallet) => in_advance(&who, &customer, wallet, sold.first().map(|(_, topic, tariff)| (topic, tariff)))?,
+        Some(wallet) => {
+            let first = sold.iter().find(|(_, _, stored)| !is_free(&stored.tariff));
+            in_advance(&who, &customer, wallet, first.map(|(_, topic, tariff)| (topic, tariff)))?
+        }
         None => on_account(&who, &tx, &customer).await?,
     };
     let movements = match &wallet {
@@ -52,7 +56,7 @@ pub async fn account(who: PortalCustomer) -> PageResult<Portal> {
         balance_note: balance.note,
         reserved_note: balance.reserved,
         top_up: Items(top_up(&who, &customer)),
-        prices: price_rows(&sold),
+        lines: price_lines(&sold),
         movements,
         movements_all: Link::new("All calls", urls::PORTAL_CALLS),
         receipts: receipt_rows(&who, &tx, SHOWN).await?,
@@ -131,14 +135,29 @@ async fn of_wallet(
         ledger::statement(tx, account, wallet.balance.currency(), who.now - TimeDelta::days(DAYS), until, SHOWN)
             .await?;
     let to_movement = |line: ledger::StatementLine| Movement {
-        title: line.memo,
-        note: format::short(line.at, zone).text,
-        href: String::new(),
+        title: match line.kind.as_str() {
+            "top_up" => "Top-up".to_owned(),
+            // "Tenancy law · +493023125014": the topic is what the caller remembers.
+            _ => line.memo.split(" · ").next().unwrap_or_default().to_owned(),
+        },
+        note: format!("{}{}", format::stamp(line.at, zone).text, note_of(&line)),
+        href: match (line.kind.as_str(), line.key.split_once(':')) {
+            ("call", Some((id, _))) => urls::portal_call(id),
+            _ => String::new(),
+        },
         amount: line.amount.human_signed(),
         is_in: line.amount.is_positive(),
         balance: format!("balance {}", line.balance_after.human_balance()),
     };
     Ok(lines.into_iter().map(to_movement).collect())
+}
+
+fn note_of(line: &ledger::StatementLine) -> String {
+    match (line.kind.as_str(), line.memo.split_once(" · ")) {
+        ("call", Some((_, called))) => format!(" · {}", format::phone(called)),
+        ("call", None) => String::new(),
+        _ => format!(" · {}", line.memo),
+    }
 }
 
 async fn of_calls(who: &PortalCustomer, tx: &CustomerTx, zone: &TimeZone) -> PageResult<Vec<Movement>> {
@@ -148,7 +167,7 @@ async fn of_calls(who: &PortalCustomer, tx: &CustomerTx, zone: &TimeZone) -> Pag
         title: call.topic_name.clone().unwrap_or_else(|| "Call".into()),
         note: format!(
             "{} · {}",
-            format::short(call.started_at, zone).text,
+            format::stamp(call.started_at, zone).text,
             format::duration_words(call.metered_seconds.into())
         ),
         href: urls::portal_call(call.id),

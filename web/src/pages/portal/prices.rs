@@ -3,13 +3,14 @@
 use crate::error::PageResult;
 use crate::extract::PortalCustomer;
 use crate::format;
+use crate::pages::book::prices::{is_free, times_by_price};
 use crate::shell::Section;
 use crate::views::parts::Heading;
-use crate::views::portal::{PriceRow, Prices};
+use crate::views::portal::{PriceLine, PriceRow, Prices};
 use chrono::{DateTime, Utc};
 use db::CustomerTx;
 use money::Currency;
-use pricing::{RateStep, Tariff};
+use pricing::{Band, RateStep, Tariff};
 use std::collections::HashMap;
 use subscription::{Number, StoredTariff, Topic};
 
@@ -20,8 +21,10 @@ pub async fn prices(who: PortalCustomer) -> PageResult<Prices> {
     Ok(Prices {
         shell: who.shell("Prices", Section::Prices),
         heading: Heading::new("What a call costs").facts("Tax is inside every price."),
-        prices: price_rows(&sold),
-        note: "The price is announced before you are connected. A plan of yours may include calls; then they cost what it says.".into(),
+        lines: price_lines(&sold),
+        note:
+            "Nothing is charged while the menu plays. A plan of yours may include calls; then they cost what it says."
+                .into(),
     })
 }
 
@@ -40,17 +43,30 @@ pub async fn sold_topics(tx: &CustomerTx, now: DateTime<Utc>) -> PageResult<Vec<
     Ok(sold)
 }
 
-pub fn price_rows(sold: &[(Number, Topic, StoredTariff)]) -> Vec<PriceRow> {
-    let row = |(number, topic, stored): &(Number, Topic, StoredTariff)| PriceRow {
-        number: format::phone(&number.e164),
-        tel_href: format!("tel:{}", number.e164),
-        words: format!("{}, press {} · {}", topic.name, topic.digit, in_words(&stored.tariff, stored.currency)),
-    };
-    sold.iter().map(row).collect()
+/// The lines that can be called, each with its prices and the digits that lead there.
+pub fn price_lines(sold: &[(Number, Topic, StoredTariff)]) -> Vec<PriceLine> {
+    let mut lines: Vec<PriceLine> = Vec::new();
+    for (number, topic, stored) in sold {
+        let tel_href = format!("tel:{}", number.e164);
+        if lines.last().is_none_or(|line| line.tel_href != tel_href) {
+            let label = number.label.clone();
+            lines.push(PriceLine { number: format::phone(&number.e164), label, tel_href, prices: Vec::new() });
+        }
+        let words = in_words(&stored.tariff, stored.currency);
+        let Some(line) = lines.last_mut() else { continue };
+        match line.prices.iter_mut().find(|price| price.words == words) {
+            Some(price) => price.topics.push((topic.digit, topic.name.clone())),
+            None => line.prices.push(PriceRow { words, topics: vec![(topic.digit, topic.name.clone())] }),
+        }
+    }
+    lines
 }
 
 /// "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes"
 fn in_words(tariff: &Tariff, currency: Currency) -> String {
+    if is_free(tariff) {
+        return "Free".into();
+    }
     let mut words = Vec::new();
     if !tariff.connection.is_zero() {
         words.push(format!("{} to start", currency.human_rate(tariff.connection)));
@@ -62,10 +78,9 @@ fn in_words(tariff: &Tariff, currency: Currency) -> String {
     if let Some(maximum) = tariff.maximum {
         words.push(format!("at most {}", currency.human_rate(maximum)));
     }
-    for band in &tariff.bands {
-        words.push(format!("{band}: {}", steps_in_words(&band.steps, tariff, currency).join(", ")));
-    }
-    if words.is_empty() { "free".into() } else { words.join(", ") }
+    let price = |band: &Band| steps_in_words(&band.steps, tariff, currency).join(", ");
+    let times = times_by_price(&tariff.bands, price).into_iter().map(|(price, times)| format!("; {times} {price}"));
+    words.join(", ") + &times.collect::<String>()
 }
 
 fn steps_in_words(steps: &[RateStep], tariff: &Tariff, currency: Currency) -> Vec<String> {
@@ -94,6 +109,12 @@ mod tests {
         tariff.connection = rate("5");
         tariff.steps.push(RateStep { from_second: 1200, rate: rate("0.25"), increment: None });
         assert_eq!(in_words(&tariff, Currency::EUR), "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes");
-        assert_eq!(in_words(&Tariff::flat(rate("0"), Per::Minute), Currency::EUR), "free");
+        assert_eq!(in_words(&Tariff::flat(rate("0"), Per::Minute), Currency::EUR), "Free");
+        let tariff: Tariff = serde_json::from_value(serde_json::json!({
+            "per": "minute", "rate": "0.49",
+            "bands": [{"days": ["sat", "sun"], "from": "00:00", "to": "24:00", "rate": "0.29"}],
+        }))
+        .expect("a tariff");
+        assert_eq!(in_words(&tariff, Currency::EUR), "€0.49 a minute; Sat and Sun €0.29 a minute");
     }
 }

@@ -3,8 +3,10 @@
 
 use crate::app::App;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use db::{Db, PlatformReason, TenantId};
+use db::{CustomerId, Db, PlatformReason, TenantId};
 use invoicing::Phase;
+use payments::PaymentStatus;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -12,20 +14,31 @@ use tokio_util::sync::CancellationToken;
 pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
 /// Customers that one transaction of a run takes.
 const RUN_BLOCK: u64 = 50;
+/// Subscriptions that one transaction of the clock takes.
+const LOOK_BLOCK: u64 = 100;
+/// How often it is found out who owes what was due: often enough to see a payment, seldom enough to read all open documents.
+const OVERDUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Usage partitions kept ready, this month's included.
 const PARTITIONS_AHEAD_MONTHS: u32 = 3;
 
 /// Works until told to stop: a round each second, and at once again while there is work.
 pub async fn work(app: App, stop: CancellationToken) {
-    let mut partitioned_on = None;
+    let (mut partitioned_on, mut overdue_at) = (None, DateTime::<Utc>::MIN_UTC);
     while !stop.is_cancelled() {
-        let today = app.clock.now().date_naive();
+        let now = app.clock.now();
+        let today = now.date_naive();
         if partitioned_on != Some(today) {
             match keep_partitions(&app.db, today).await {
                 Ok(()) => partitioned_on = Some(today),
                 Err(error) => {
                     tracing::error!(%error, "Partitions ahead could not be made; usage goes to the one that takes all")
                 }
+            }
+        }
+        if now - overdue_at >= OVERDUE_EVERY {
+            overdue_at = now;
+            if let Err(error) = tell_overdue(&app.db, now).await {
+                tracing::error!(%error, "Who owes what was due could not be found out and will be asked again");
             }
         }
         let busy = match round(&app).await {
@@ -75,6 +88,35 @@ async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
     Ok(organisations.into_iter().map(|organisation| organisation.id).collect())
 }
 
+/// Subscriptions of customers who owe what was due are past due, and no longer once it is paid.
+pub async fn tell_overdue(db: &Db, now: DateTime<Utc>) -> anyhow::Result<()> {
+    for tenant_id in tenants(db).await? {
+        let tx = db.tenant(tenant_id).await?;
+        let zone = tenant::organisation(&tx).await?.time_zone;
+        let mut since: BTreeMap<CustomerId, DateTime<Utc>> = BTreeMap::new();
+        for item in payments::all_open_items(&tx, now).await? {
+            if item.status == PaymentStatus::Overdue {
+                let first = item.due_on.succ_opt().unwrap_or(item.due_on);
+                let overdue_at = pricing::start_of_day(first, &zone)?;
+                since.entry(item.customer_id).and_modify(|at| *at = overdue_at.min(*at)).or_insert(overdue_at);
+            }
+        }
+        let since: Vec<(CustomerId, DateTime<Utc>)> = since.into_iter().collect();
+        subscription::set_past_due(&tx, &since, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Trials end, terms renew, changes take effect. True when there may be more.
+async fn look(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let tx = db.tenant(tenant_id).await?;
+    // No means of payment is kept on file yet, so nobody has one: a trial goes on or is over as its plan says.
+    let looked = subscription::look(&tx, LOOK_BLOCK, &HashSet::new(), now).await?;
+    tx.commit().await?;
+    Ok(looked.subscriptions as u64 == LOOK_BLOCK)
+}
+
 async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
@@ -85,8 +127,10 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     tenant::forget_old_api_replies(&tx, now).await?;
     let folded = usage_metering::fold(&tx, now).await?;
     tx.commit().await?;
+    // Before a run, so that what it bills knows what has taken effect.
+    let looked = look(db, tenant_id, now).await?;
     let advanced = advance_run(db, tenant_id, now).await?;
-    Ok(moved > 0 || folded > 0 || advanced)
+    Ok(moved > 0 || folded > 0 || looked || advanced)
 }
 
 /// Takes the open invoice run one block further; true while it has more to do without a person.

@@ -17,13 +17,25 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 27] = [
+const EVERY_BOOK: [(&str, &str); 39] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
+    ("GET", "/customers/new"),
+    ("POST", "/customers"),
     ("GET", "/customers/{customer_id}"),
+    ("GET", "/customers/{customer_id}/subscriptions/new"),
+    ("POST", "/customers/{customer_id}/subscriptions"),
+    ("GET", "/subscriptions/{subscription_id}/change"),
+    ("POST", "/subscriptions/{subscription_id}/changes"),
+    ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("GET", "/coupons"),
+    ("GET", "/coupons/new"),
+    ("POST", "/coupons"),
+    ("GET", "/coupons/{coupon_id}"),
+    ("POST", "/coupons/{coupon_id}/archiving"),
     ("GET", "/plans"),
     ("GET", "/plans/{plan_id}"),
     ("GET", "/numbers"),
@@ -52,7 +64,7 @@ const WITH_A_SELLER: [(&str, &str); 3] =
     [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 36] = [
+const ALONE: [(&str, &str, For); 38] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -73,6 +85,8 @@ const ALONE: [(&str, &str, For); 36] = [
     ("GET", "/admin/calls/{call_id}", For::Tenant),
     ("POST", "/admin/calls/{call_id}/end", For::Tenant),
     ("GET", "/admin/agents", For::Tenant),
+    ("GET", "/admin/agents/new", For::Tenant),
+    ("POST", "/admin/agents", For::Tenant),
     ("GET", "/agent", For::Agent),
     ("GET", "/agent/events", For::Agent),
     ("POST", "/agent/state", For::Agent),

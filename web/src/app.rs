@@ -1,5 +1,6 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
+use crate::seller::WhiteLabels;
 use crate::{api::limit::Limits, clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
@@ -29,6 +30,8 @@ pub struct App {
     pub limits: Arc<Limits>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
+    /// Who may use a name of its own, as far as it was asked lately.
+    pub white_labels: Arc<WhiteLabels>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -51,6 +54,7 @@ impl App {
             edge: Arc::default(),
             limits: Arc::default(),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
+            white_labels: Arc::default(),
             closing: CancellationToken::new(),
         })
     }

@@ -239,10 +239,10 @@ async fn signed_in(request: &HttpRequest) -> PageResult<SignedIn> {
     let ptx = app.db.platform(PlatformReason::SignIn).await?;
     let session = tenant::session(&ptx, &token, now).await?.ok_or(PageError::SignIn)?;
     // A cookie carried over from another host opens nothing here.
-    if !site.shows(&ptx, session.tenant_id, now).await? {
+    if !site.shows(&app, &ptx, session.tenant_id, now).await? {
         return Err(PageError::NotFound);
     }
-    let memberships = others(&ptx, &site, &session, now).await?;
+    let memberships = others(&app, &ptx, &site, &session, now).await?;
     ptx.commit().await?;
     if !request.method().is_safe() {
         let given = request.extensions().get::<GivenToken>().map(|given| given.0.clone()).unwrap_or_default();
@@ -256,18 +256,20 @@ async fn signed_in(request: &HttpRequest) -> PageResult<SignedIn> {
 }
 
 async fn others(
+    app: &App,
     ptx: &db::PlatformTx,
     site: &Site,
     session: &Session,
     now: DateTime<Utc>,
 ) -> PageResult<Vec<Membership>> {
-    let mut others = memberships_here(ptx, site, session.person_id, now).await?;
+    let mut others = memberships_here(app, ptx, site, session.person_id, now).await?;
     others.retain(|membership| membership.member_id != session.member_id);
     Ok(others)
 }
 
 /// The memberships that this host shows: those under its brand, or those under none.
 pub(crate) async fn memberships_here(
+    app: &App,
     ptx: &db::PlatformTx,
     site: &Site,
     person: db::PersonId,
@@ -275,7 +277,7 @@ pub(crate) async fn memberships_here(
 ) -> PageResult<Vec<Membership>> {
     let mut here = Vec::new();
     for membership in tenant::memberships(ptx, person).await? {
-        if site.shows(ptx, membership.tenant_id, now).await? {
+        if site.shows(app, ptx, membership.tenant_id, now).await? {
             here.push(membership);
         }
     }

@@ -153,6 +153,8 @@ pub enum Section {
     Account,
     Prices,
     ApiKeys,
+    Estimate,
+    Return,
     Elsewhere,
 }
 
@@ -261,6 +263,19 @@ impl Shell {
                 (Section::Calls, "phone", "Calls", urls::PORTAL_CALLS),
                 (Section::Invoices, "receipt", "Receipts", urls::PORTAL_INVOICES),
                 (Section::Prices, "tag", "Prices", urls::PORTAL_PRICES),
+            ],
+        )];
+        self
+    }
+
+    /// A page for anybody.
+    pub fn public(mut self, section: Section) -> Self {
+        self.nav = vec![group(
+            "",
+            section,
+            &[
+                (Section::Estimate, "adjustments-horizontal", "Rate estimator", urls::ESTIMATE),
+                (Section::Return, "coins", "Return calculator", urls::RETURN),
             ],
         )];
         self

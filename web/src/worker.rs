@@ -82,6 +82,7 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     ledger::expire_leases(&tx, now).await?;
     tenant::close_missed_seats(&tx, now - SEAT_HEARTBEAT_MISSED, now).await?;
     tenant::link_audit(&tx, now).await?;
+    tenant::forget_old_api_replies(&tx, now).await?;
     let folded = usage_metering::fold(&tx, now).await?;
     tx.commit().await?;
     let advanced = advance_run(db, tenant_id, now).await?;

@@ -260,6 +260,17 @@ pub async fn costs_between(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>
     Ok(Money::from_micros(store::costs(tx, currency.code(), from, to).await?, currency))
 }
 
+/// What the calls of `[from, to)` were sold for net of tax, by the half hour in which they began; in order, none at zero.
+pub async fn revenue_between(
+    tx: &TenantTx,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, Money)>> {
+    let currency = tenant::organisation(tx).await?.currency;
+    let rows = store::revenue(tx, from, to).await?;
+    Ok(rows.into_iter().map(|row| (row.from_at, Money::from_micros(row.net_micros, currency))).collect())
+}
+
 /// A topic's calls, summed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicTotals {

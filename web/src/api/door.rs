@@ -138,7 +138,7 @@ async fn client_of(
     let secret = secret.ok_or_else(Problem::unauthorized)?;
     let ptx = app.db.platform(PlatformReason::AuthenticateKey).await?;
     let client = tenant::api_client(&ptx, &secret, now).await?.ok_or_else(Problem::unauthorized)?;
-    if !site.shows(&ptx, client.tenant_id, now).await? {
+    if !site.shows(app, &ptx, client.tenant_id, now).await? {
         return Err(Problem::unauthorized());
     }
     if changes && tenant::suspended_at_or_above(&ptx, client.tenant_id, now).await? {

@@ -7,9 +7,11 @@ pub mod assets;
 pub mod book;
 pub mod desk;
 pub mod door;
+pub mod form;
 pub mod health;
 pub mod phone;
 pub mod portal;
+pub mod public;
 
 use crate::error::PageError;
 use crate::host::Sites;
@@ -105,6 +107,7 @@ pub fn table() -> Vec<Entry> {
         assets::routes(),
         phone::routes(),
         door::routes(),
+        public::routes(),
         desk::routes(),
         portal::routes(),
         book::routes(),

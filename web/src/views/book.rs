@@ -24,8 +24,11 @@ pub struct TableCard {
 pub struct Home {
     pub shell: Shell,
     pub heading: Heading,
+    /// Today, yesterday, 7 days, month: word, address, chosen.
+    pub spans: Vec<(&'static str, String, bool)>,
     pub stats: Stats,
-    pub chart: Chart,
+    /// Minutes; for a tenant revenue too.
+    pub charts: Vec<Chart>,
     /// What wants a person. Empty says so.
     pub needs: Items,
     /// By topic for a tenant; by tenant for its seller.

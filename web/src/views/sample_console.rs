@@ -62,6 +62,7 @@ pub fn home() -> Home {
         heading: Heading::new("Today")
             .remark("compared with last Friday until 14:32")
             .at(Moment::new("Friday 20 November 2026, 14:32 CET", "2026-11-20T14:32:08+01:00")),
+        spans: vec![("Today", "/admin?over=today".into(), true), ("7 days", "/admin?over=7-days".into(), false)],
         stats: Stats(vec![
             Stat::new("Live calls", "14").small("of 40 channels").note("3 waiting, longest 0:42", Tone::Plain).live(),
             Stat::new("Minutes", "3,708").change("+5.2%", Tone::Good).note("from 3,525", Tone::Plain),
@@ -69,7 +70,7 @@ pub fn home() -> Home {
             Stat::new("Margin", "€2,705.35").note("69.6% of revenue, was 68.6%", Tone::Plain),
             Stat::new("Wallet with Ringtill", "€1,284.60").note("Lasts until about Mon 18:00", Tone::Soon),
         ]),
-        chart,
+        charts: vec![chart],
         needs: Items(vec![
             Item::new("alert-circle", Tone::Wrong, "2 calls have no price")
                 .note("+49 30 23125 019 lost its tariff at 13:58 CET")
@@ -100,7 +101,7 @@ pub fn home() -> Home {
 
 pub fn home_new() -> Home {
     let mut home = home();
-    home.chart.points.clear();
+    home.charts[0].points.clear();
     home.needs.0.clear();
     home.health = None;
     home.tables =

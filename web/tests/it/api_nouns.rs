@@ -191,7 +191,7 @@ async fn calculators_answer_without_storing_anything() {
     }
     let refused = nord.post("/v1/calculators/return", "", &question("1.2", "0")).await;
     assert_eq!(refused.field(), (422, "/occupancy".into(), "must_be_share".into()));
-    assert_eq!(refused.json()["errors"][0]["value"], "1.2");
+    assert_eq!(refused.json()["errors"][0]["value"], "\"1.2\"", "as it was written");
     let mut arrivals = vec![json!(0); 168];
     arrivals[9] = json!(200);
     let mut forecast = json!({
@@ -260,6 +260,79 @@ async fn a_plan_is_made_published_subscribed_to_and_changed() {
 }
 
 #[actix_web::test]
+async fn a_draft_says_what_is_wrong_with_it_and_is_published_when_nothing_is() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    let nord = Machine::new(&pages, world.mighty_key(world.nord).await);
+    let plan = nord.post("/v1/plans", "p-1", &json!({"code": "per-event", "name": "Per event"})).await.json();
+    let path = format!("/v1/plans/{}", plan["id"].as_str().unwrap());
+    let (draft, publication) = (format!("{path}/draft"), format!("{path}/publication"));
+    let put = async |body: &Value| {
+        let request = TestRequest::put().uri(&draft).insert_header(("content-type", "application/json"));
+        nord.send(request.set_payload(body.to_string())).await
+    };
+    let mut wrong = terms();
+    wrong["term_months"] = json!(0);
+    wrong["components"][1]["measure"] = json!("miles");
+    let saved = put(&wrong).await.json();
+    let places: Vec<_> = saved["problems"].as_array().unwrap().iter().map(|of| of["pointer"].clone()).collect();
+    assert_eq!(places, [json!("/term_months"), json!("/components/1/measure")]);
+    let refused = nord.post(&publication, "b-1", &json!({})).await;
+    assert_eq!((refused.status, refused.json()["errors"].as_array().unwrap().len()), (422, 2), "both at once");
+    assert_eq!(nord.get(&format!("{path}/versions")).await.json()["data"], json!([]));
+    assert_eq!(put(&terms()).await.json()["problems"], json!([]));
+    let published = nord.post(&publication, "b-1", &json!({})).await;
+    assert_eq!((published.status, published.json()["version"].clone()), (201, json!(1)), "{}", published.text());
+    assert_eq!(nord.get(&draft).await.status, 404, "the draft is the version now");
+    let renamed = nord.patch(&path, &json!({"name": "By the event"})).await.json();
+    assert_eq!((&renamed["name"], &renamed["state"]), (&json!("By the event"), &json!("published")));
+    put(&terms()).await;
+    assert_eq!(nord.send(TestRequest::delete().uri(&draft)).await.status, 200);
+    assert_eq!(nord.get(&draft).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_coupon_is_redeemed_once_and_taken_away() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    let nord = Machine::new(&pages, world.mighty_key(world.nord).await);
+    let plan = nord.post("/v1/plans", "p-1", &json!({"code": "per-event", "name": "Per event"})).await.json();
+    let version = nord.post(&format!("/v1/plans/{}/versions", plan["id"].as_str().unwrap()), "v-1", &terms()).await;
+    let new = json!({"customer": world.petra.to_string(), "plan_version": version.json()["id"]});
+    let subscription = nord.post("/v1/subscriptions", "s-1", &new).await.json();
+    let coupons = format!("/v1/subscriptions/{}/coupons", subscription["id"].as_str().unwrap());
+    for (body, pointer, code) in [
+        (json!({"code": "SPRING", "name": "Spring"}), "/percent_off", "one_of_two"),
+        (json!({"code": "SPRING", "name": "Spring", "percent_off": "101"}), "/percent_off", "must_not_exceed_whole"),
+        (json!({"code": "SPRING", "name": "Spring", "percent_off": 10}), "/percent_off", "wrong_type"),
+        (
+            json!({"code": "SPRING", "name": "Spring", "percent_off": "10", "valid_until": "2026-03-01T00:00:00Z"}),
+            "/valid_until",
+            "must_lie_ahead",
+        ),
+    ] {
+        assert_eq!(nord.post("/v1/coupons", "x", &body).await.field(), (422, pointer.into(), code.into()), "{body}");
+    }
+    let made = nord
+        .post("/v1/coupons", "x", &json!({"code": "SPRING", "name": "Spring", "percent_off": "10", "periods": 3}))
+        .await;
+    let coupon = made.json();
+    assert_eq!((made.status, &coupon["percent_off"]), (201, &json!("10")));
+    let redeemed = nord.post(&coupons, "r-1", &json!({"code": "spring"})).await.json();
+    assert_eq!(redeemed["coupons"][0]["code"], "SPRING");
+    assert_eq!(nord.post(&coupons, "r-2", &json!({"code": "SPRING"})).await.field().2, "must_be_unique");
+    assert_eq!(
+        nord.post(&coupons, "r-3", &json!({"code": "AUTUMN"})).await.field(),
+        (422, "/code".into(), "unknown_coupon".into())
+    );
+    let path = format!("{coupons}/{}", coupon["id"].as_str().unwrap());
+    let ended = nord.send(TestRequest::delete().uri(&path)).await.json();
+    assert!(ended["coupons"][0]["ended_at"].is_string(), "{ended}");
+    let read = nord.get(&format!("/v1/coupons/{}", coupon["id"].as_str().unwrap())).await.json();
+    assert_eq!(read["redemptions"], 1);
+}
+
+#[actix_web::test]
 async fn terms_that_break_a_rule_are_refused_whole_and_point_to_the_place() {
     let world = World::new().await;
     let pages = pages(&world).await;
@@ -281,7 +354,7 @@ async fn terms_that_break_a_rule_are_refused_whole_and_point_to_the_place() {
         ("/components/1/measure", json!("miles"), "/components/1/measure", "must_be_known_measure"),
         ("/components/1/key", json!("base"), "/components/1/key", "must_be_unique"),
         ("/components/1/included", json!("-5"), "/components/1/included", "must_not_be_negative"),
-        ("/components/1/colour", json!("red"), "/components/1/colour", "unknown_field"),
+        ("/components/1/colour", json!("red"), "/components/1/colour", "must_be_known_field"),
         ("/term_months", json!(0), "/term_months", "must_lie_between"),
         ("/commitment", json!({"amount": "5", "currency": "USD"}), "/commitment", "currency_must_match"),
         ("/term_discount_percent", json!("-1"), "/term_discount_percent", "must_not_be_negative"),

@@ -116,6 +116,19 @@ pub async fn by_topic(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> 
     Ok(tx.rows(&text, [tx.tenant_id().into(), from.into(), to.into()]).await?)
 }
 
+#[derive(FromQueryResult)]
+pub struct RevenueRow {
+    pub from_at: DateTime<Utc>,
+    pub net_micros: i64,
+}
+
+/// What calls were sold for, by the half hour in which they began: local hours of every zone are made of those.
+pub async fn revenue(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<RevenueRow>> {
+    let text = "SELECT date_bin('30 minutes', c.started_at, 'epoch') AS from_at, sum(c.net_micros)::bigint AS net_micros FROM call c
+         WHERE c.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND c.net_micros <> 0 GROUP BY 1 ORDER BY 1";
+    Ok(tx.rows(text, [tx.tenant_id().into(), from.into(), to.into()]).await?)
+}
+
 /// What calls cost the book, in micros of a currency.
 pub async fn costs(tx: &TenantTx, currency: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<i64> {
     #[derive(FromQueryResult)]

@@ -4,24 +4,23 @@
 use super::customer::{self, Record};
 use super::invoice;
 use super::lines::Of;
-use super::{pdf_answer, subscribed};
+use super::pdf_answer;
+use super::subscription::{Leads, Subscribed, card, quantity_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
-use crate::shell::Section;
+use crate::seller;
+use crate::shell::{Section, Token};
 use crate::views::customers::Customer as CustomerView;
 use crate::views::invoices::Invoice as InvoiceView;
 use crate::views::parts::{Fact, Heading, PagePath};
+use crate::views::subscriptions::SubscriptionCard;
 use crate::views::ui::Tone;
 use actix_web::{HttpResponse, web};
-use db::{CustomerTx, DocumentId, PlatformReason};
+use db::{CustomerTx, DocumentId};
 
-/// A transaction in the book of the seller at this time, narrowed to this organisation.
+/// A transaction in the book of the seller; an organisation without one has no such page.
 async fn seller_book(member: &Member) -> PageResult<CustomerTx> {
-    let ptx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
-    let chain = tenant::chain_at(&ptx, member.session.tenant_id, member.now).await?;
-    ptx.commit().await?;
-    let step = chain.first().ok_or(PageError::NotFound)?;
-    Ok(member.app.db.customer(step.book, step.customer_id).await?)
+    seller::seller_book(&member.app, member.session.tenant_id, member.now).await?.ok_or(PageError::NotFound)
 }
 
 /// `GET /admin/account`
@@ -32,9 +31,8 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
     let audience = member.audience;
     let mut facts = customer::facts(&record);
     facts.0.insert(0, Fact::new("Seller", &seller.name));
-    if let Some(period) = record.subscribed.iter().find_map(|subscribed| subscribed.period_on) {
-        let from = super::words::midnight(period.0, &record.customer.time_zone)?;
-        let minutes = subscribed::quantity_of(&tx, tx.customer_id(), "minutes", from, member.now).await?;
+    if let Some(period) = record.subscriptions.all.iter().find_map(|subscribed| subscribed.period) {
+        let minutes = quantity_of(&tx, tx.customer_id(), "minutes", period.starts_at, member.now).await?;
         facts.0.push(Fact::new("Minutes this period", crate::format::quantity(minutes.round())));
     }
     Ok(CustomerView {
@@ -42,13 +40,23 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         heading: heading(&record, &seller.name),
         facts,
         wallet: customer::wallet_card(&record, None, &member.zone)?,
-        subscriptions: subscribed::table(&record.subscribed, |_| None),
+        subscriptions: cards(&member, &record)?,
+        subscribe_href: None,
         invoices: customer::invoices(&record, |id| audience.account_invoice(id)),
         payments: customer::payments_table(&record, &member.zone),
         calls: None,
         payment: None,
-        timeline: customer::timeline(&record, &member.zone),
+        timeline: customer::timeline(&record, &member.zone, member.now)?,
     })
+}
+
+/// The cards as a reader sees them: the seller changes them, not the one who is charged.
+fn cards(member: &Member, record: &Record) -> PageResult<Vec<SubscriptionCard>> {
+    let card_of = |subscribed: &Subscribed| {
+        let leads = Leads { plan: &|_| None, undo: &|_| None, actions: Vec::new() };
+        card(subscribed, &record.subscriptions.names, leads, Token::default(), &member.zone, member.now)
+    };
+    record.subscriptions.all.iter().map(card_of).collect()
 }
 
 fn heading(record: &Record, seller: &str) -> Heading {

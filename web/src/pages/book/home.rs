@@ -1,125 +1,117 @@
 //! Today: what runs, what came in, compared with the same weekday of last week at this time, and what wants a person.
 
+use super::span::{Over, Span};
 use super::words::{civil_day, midnight};
 use super::{needs, shell};
-use crate::charts::{Chart, Drawn};
 use crate::error::PageResult;
 use crate::extract::Member;
 use crate::format;
 use crate::shell::Section;
-use crate::urls::Audience;
+use crate::urls::{Audience, with_query};
 use crate::views::book::{Health, Home, TableCard};
 use crate::views::parts::{Heading, Item, Items, Stat, Stats};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Link, Tone};
+use actix_web::web;
 use call_control::{CallTotals, LiveCall, TopicTotals};
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{Datelike, TimeDelta};
 use db::TenantTx;
-use jiff::tz::TimeZone;
 use ledger::{AccountKind, AccountRef, Violation};
 use money::{Currency, Decimal, Money};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use subscription::{Customer, CustomerFilter};
-use usage_metering::{Aggregate, HourSum, UsageQuery};
+use usage_metering::{Aggregate, UsageQuery};
+
+/// Which days, as the address says; without it today, or yesterday while today is empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    over: String,
+}
 
 /// `GET /admin`, `/reseller`, `/ops`
-pub async fn home(member: Member) -> PageResult<Home> {
+pub async fn home(member: Member, asked: web::Query<Asked>) -> PageResult<Home> {
     let tx = member.tx().await?;
-    let times = Times::of(member.now, &member.session.organisation.time_zone, &member.zone)?;
-    let (stats, card) = match member.audience {
-        Audience::Tenant => of_calls(&member, &tx, &times).await?,
-        Audience::Reseller | Audience::Operator => of_sales(&member, &tx, &times).await?,
-    };
+    let zone_name = &member.session.organisation.time_zone;
     let none = BTreeMap::new();
-    let today = usage_metering::by_hour(&tx, "minutes", &none, times.today, times.tomorrow).await?;
-    let before = usage_metering::by_hour(&tx, "minutes", &none, times.before, times.before_ends).await?;
+    let asked = Over::from_word(&asked.over);
+    let mut span = Span::of(asked.unwrap_or(Over::Today), member.now, zone_name)?;
+    let mut used = usage_metering::by_hour(&tx, "minutes", &none, span.from, span.to).await?;
+    let is_quiet = asked.is_none() && used.is_empty();
+    if is_quiet {
+        // Just after midnight nobody asks how today was.
+        span = Span::of(Over::Yesterday, member.now, zone_name)?;
+        used = usage_metering::by_hour(&tx, "minutes", &none, span.from, span.to).await?;
+    }
+    let before = usage_metering::by_hour(&tx, "minutes", &none, span.before_from, span.before_to).await?;
+    let (stats, card) = match member.audience {
+        Audience::Tenant => of_calls(&member, &tx, &span).await?,
+        Audience::Reseller | Audience::Operator => of_sales(&member, &tx, &span).await?,
+    };
+    let mut charts = vec![span.minutes_chart(&member.zone, &before, &used)];
+    if member.audience == Audience::Tenant {
+        let net = call_control::revenue_between(&tx, span.from, span.to).await?;
+        let net_before = call_control::revenue_between(&tx, span.before_from, span.before_to).await?;
+        charts.push(span.revenue_chart(&member.zone, &net_before, &net)?);
+    }
     let health = match member.audience {
         Audience::Operator => Some(health(&member, &tx).await?),
         Audience::Reseller | Audience::Tenant => None,
     };
     let needs = needs::needs(&member, &tx).await?;
-    let shell = shell(&member, &tx, "Today", Section::Home).await?;
-    let remark = format!(
-        "compared with {} until {}",
-        times.before_name,
-        format::zoned(member.now, &member.zone).strftime("%H:%M")
-    );
+    let quiet = if is_quiet { "Nothing yet today, so this is yesterday" } else { "" };
+    let href = |over: Over| with_query(&member.audience.home(), &[("over", over.word())]);
     Ok(Home {
-        shell,
-        heading: Heading::new("Today").at(format::full(member.now, &member.zone)).remark(remark),
+        shell: shell(&member, &tx, "Today", Section::Home).await?,
+        heading: Heading::new(span.title())
+            .facts(quiet)
+            .at(format::full(member.now, &member.zone))
+            .remark(span.compared(&member.zone)),
+        spans: Over::ALL.into_iter().map(|over| (over.name(), href(over), over == span.over)).collect(),
         stats,
-        chart: by_hour(&times, &member.zone, &before, &today),
+        charts,
         needs: Items(needs),
         tables: vec![card],
         health,
     })
 }
 
-/// Today and the same day a week before, in the organisation's zone.
-struct Times {
-    today: DateTime<Utc>,
-    tomorrow: DateTime<Utc>,
-    month: DateTime<Utc>,
-    now: DateTime<Utc>,
-    before: DateTime<Utc>,
-    before_now: DateTime<Utc>,
-    before_ends: DateTime<Utc>,
-    before_name: String,
-}
-
-impl Times {
-    fn of(now: DateTime<Utc>, zone_name: &str, zone: &TimeZone) -> PageResult<Self> {
-        let on = civil_day(now, zone_name)?;
-        let week_ago = on - TimeDelta::days(7);
-        let (today, before) = (midnight(on, zone_name)?, midnight(week_ago, zone_name)?);
-        Ok(Self {
-            today,
-            tomorrow: midnight(on + Days::new(1), zone_name)?,
-            month: midnight(chrono::Datelike::with_day(&on, 1).unwrap_or(on), zone_name)?,
-            now,
-            before,
-            before_now: before + (now - today),
-            before_ends: midnight(week_ago + Days::new(1), zone_name)?,
-            before_name: format!("last {}", format::zoned(now, zone).strftime("%A")),
-        })
-    }
-}
-
-async fn of_calls(member: &Member, tx: &TenantTx, times: &Times) -> PageResult<(Stats, TableCard)> {
-    let live = call_control::live_calls(tx, times.now).await?;
-    let today = call_control::totals_between(tx, times.today, times.tomorrow).await?;
-    let before = call_control::totals_between(tx, times.before, times.before_now).await?;
-    let topics = call_control::by_topic(tx, times.today, times.tomorrow).await?;
-    let costs = call_control::costs_between(tx, times.today, times.tomorrow).await?;
+async fn of_calls(member: &Member, tx: &TenantTx, span: &Span) -> PageResult<(Stats, TableCard)> {
+    let live = call_control::live_calls(tx, member.now).await?;
+    let now = call_control::totals_between(tx, span.from, span.to).await?;
+    let before = call_control::totals_between(tx, span.before_from, span.before_until).await?;
+    let topics = call_control::by_topic(tx, span.from, span.to).await?;
+    let costs = call_control::costs_between(tx, span.from, span.to).await?;
     let card = TableCard {
-        title: "Today by topic".into(),
+        title: "By topic".into(),
         all: Some(Link::new("All numbers", member.audience.numbers())),
-        table: topic_table(&topics, &today),
+        table: topic_table(&topics, &now),
     };
-    Ok((call_stats(&live, &today, &before, costs)?, card))
+    Ok((call_stats(&live, &now, &before, costs)?, card))
 }
 
-fn call_stats(live: &[LiveCall], today: &CallTotals, before: &CallTotals, costs: Money) -> PageResult<Stats> {
+fn call_stats(live: &[LiveCall], now: &CallTotals, before: &CallTotals, costs: Money) -> PageResult<Stats> {
     let waiting = live.iter().filter(|live| live.call.meter_started_at.is_none()).count();
     let minutes = |totals: &CallTotals| i64::try_from(totals.billed_seconds).unwrap_or(i64::MAX);
     let calls = |totals: &CallTotals| i64::try_from(totals.calls).unwrap_or(i64::MAX);
-    let margin = today.net.checked_sub(costs)?;
-    let share = format::percent(margin.micros(), today.net.micros());
+    let margin = now.net.checked_sub(costs)?;
+    let share = format::percent(margin.micros(), now.net.micros());
     Ok(Stats(vec![
         Stat::new("Live calls", live.len().to_string())
             .note(if waiting == 0 { "Nobody waits".to_owned() } else { format!("{waiting} waiting") }, Tone::Plain)
             .live(),
-        compared("Calls", format::count(calls(today)), format::count(calls(before)), calls(today), calls(before)),
+        compared("Calls", format::count(calls(now)), format::count(calls(before)), calls(now), calls(before)),
         compared(
             "Minutes",
-            format::minutes(minutes(today)),
+            format::minutes(minutes(now)),
             format::minutes(minutes(before)),
-            minutes(today),
+            minutes(now),
             minutes(before),
         ),
-        compared("Revenue, net", today.net.human(), before.net.human(), today.net.micros(), before.net.micros()),
+        compared("Revenue, net", now.net.human(), before.net.human(), now.net.micros(), before.net.micros()),
         Stat::new("Margin", margin.human())
-            .note(share.map_or_else(String::new, |share| format!("{share} of revenue")), Tone::Plain),
+            .note(share.map_or_else(String::new, |share| format!("{share}, before plan fees")), Tone::Plain),
     ]))
 }
 
@@ -139,8 +131,8 @@ fn topic_table(topics: &[TopicTotals], all: &CallTotals) -> Table {
         Column::figures("Minutes").label("Minutes"),
         Column::figures(format!("Net, {currency}")).label("Net"),
     ];
-    let empty = Empty::new("phone", "No calls today", "Topics show here with the first call.");
-    let mut table = Table::new("Today by topic", columns, empty).dense();
+    let empty = Empty::new("phone", "No calls", "Topics show here with the first call.");
+    let mut table = Table::new("By topic", columns, empty).dense();
     let row = |name: Cell, totals: &CallTotals| {
         vec![
             name,
@@ -158,14 +150,14 @@ fn topic_table(topics: &[TopicTotals], all: &CallTotals) -> Table {
     table
 }
 
-/// What one child used today.
+/// What one child used.
 struct Sold {
     customer: Customer,
     calls: Decimal,
     minutes: Decimal,
 }
 
-async fn of_sales(member: &Member, tx: &TenantTx, times: &Times) -> PageResult<(Stats, TableCard)> {
+async fn of_sales(member: &Member, tx: &TenantTx, span: &Span) -> PageResult<(Stats, TableCard)> {
     let children: Vec<Customer> =
         subscription::customers(tx, &CustomerFilter { limit: 500, ..CustomerFilter::default() })
             .await?
@@ -177,8 +169,8 @@ async fn of_sales(member: &Member, tx: &TenantTx, times: &Times) -> PageResult<(
         subscription_id: None,
         meter: meter.to_owned(),
         filter: BTreeMap::new(),
-        from: times.today,
-        to: times.tomorrow,
+        from: span.from,
+        to: span.to,
     };
     let queries: Vec<_> = children
         .iter()
@@ -196,16 +188,18 @@ async fn of_sales(member: &Member, tx: &TenantTx, times: &Times) -> PageResult<(
         .collect();
     let currency = member.session.organisation.currency;
     let revenue = AccountRef::Book(AccountKind::Revenue);
-    let now = ledger::balance(tx, revenue, currency, times.now).await?;
-    let earlier = ledger::balance(tx, revenue, currency, times.month - TimeDelta::microseconds(1)).await?;
-    let open: Vec<Money> = payments::all_open_items(tx, times.now)
+    let today = civil_day(member.now, &member.session.organisation.time_zone)?;
+    let month = midnight(today.with_day(1).unwrap_or(today), &member.session.organisation.time_zone)?;
+    let now = ledger::balance(tx, revenue, currency, member.now).await?;
+    let earlier = ledger::balance(tx, revenue, currency, month - TimeDelta::microseconds(1)).await?;
+    let open: Vec<Money> = payments::all_open_items(tx, member.now)
         .await?
         .into_iter()
         .map(|item| item.open)
         .filter(|m| m.currency() == currency)
         .collect();
     let stats = sale_stats(&sold, now.checked_sub(earlier)?, &open, currency)?;
-    let title = format!("{} today", member.audience.customers_word());
+    let title = member.audience.customers_word().to_owned();
     let all = Some(Link::new("All", member.audience.customers()));
     Ok((stats, TableCard { title, all, table: sold_table(member.audience, &sold) }))
 }
@@ -215,10 +209,9 @@ fn sale_stats(sold: &[Sold], revenue: Money, open: &[Money], currency: Currency)
     let owed = Money::sum(currency, open.iter().copied())?;
     let in_use = sold.iter().filter(|sold| !sold.calls.is_zero()).count();
     Ok(Stats(vec![
-        Stat::new("Customers", format::count(sold.len() as i64))
-            .note(format!("{in_use} with calls today"), Tone::Plain),
-        Stat::new("Calls today", format::quantity(sum(|sold| sold.calls).round())),
-        Stat::new("Minutes today", format::quantity(sum(|sold| sold.minutes).round())),
+        Stat::new("Customers", format::count(sold.len() as i64)).note(format!("{in_use} with calls"), Tone::Plain),
+        Stat::new("Calls", format::quantity(sum(|sold| sold.calls).round())),
+        Stat::new("Minutes", format::quantity(sum(|sold| sold.minutes).round())),
         Stat::new("Revenue this month, net", revenue.human()).note("as posted", Tone::Plain),
         Stat::new("To be paid", owed.human())
             .note(format::counted(open.len() as i64, "invoice", "invoices"), Tone::Plain),
@@ -232,7 +225,7 @@ fn sold_table(audience: Audience, sold: &[Sold]) -> Table {
         Column::figures("Minutes").label("Minutes"),
     ];
     let empty = Empty::new("buildings", "Nobody yet", "Who buys from you shows here with its calls.");
-    let mut table = Table::new("Today by customer", columns, empty).dense();
+    let mut table = Table::new("By customer", columns, empty).dense();
     for sold in sold {
         table.row(vec![
             Cell::text(&sold.customer.name).to(audience.customer(sold.customer.id)),
@@ -241,35 +234,6 @@ fn sold_table(audience: Audience, sold: &[Sold]) -> Table {
         ]);
     }
     table
-}
-
-/// Minutes of today over those of the day a week before, by local hour. Hours of today that have not begun stay empty.
-fn by_hour(times: &Times, zone: &TimeZone, before: &[HourSum], today: &[HourSum]) -> Chart {
-    let local = |at: DateTime<Utc>| format::zoned(at, zone).hour();
-    let sums = |hours: &[HourSum]| {
-        let mut sums: BTreeMap<i8, Decimal> = BTreeMap::new();
-        for hour in hours {
-            *sums.entry(local(hour.hour)).or_default() += hour.quantity;
-        }
-        sums
-    };
-    let (before, today) = (sums(before), sums(today));
-    let caption = format!("Minutes by hour, today and {}", times.before_name);
-    let mut chart = Chart::bars("by-hour", "Minutes by hour", caption, "Hour")
-        .series(times.before_name.replacen('l', "L", 1), Drawn::Ghost, "c1")
-        .series("Today", Drawn::Bar, "c1");
-    let hours = || before.keys().chain(today.keys()).copied();
-    let (Some(first), Some(last)) = (hours().min(), hours().max()) else { return chart };
-    let value = |quantity: Decimal| {
-        let quantity = quantity.round_dp(1);
-        (quantity.normalize().to_string(), format!("{} min", format::quantity(quantity)))
-    };
-    let begun = local(times.now);
-    for hour in first..=last {
-        let of = |sums: &BTreeMap<i8, Decimal>| value(sums.get(&hour).copied().unwrap_or_default());
-        chart.point(format!("{hour:02}:00"), vec![Some(of(&before)), (hour <= begun).then(|| of(&today))]);
-    }
-    chart
 }
 
 /// The checks of the operator's own book, made while the page is.
@@ -296,39 +260,4 @@ fn checked(found: [(&str, Vec<Violation>); 5], checked_at: crate::views::ui::Mom
     });
     let checks = Items(checks.collect());
     Health { checked_at, checks, summary, all_hold: kept == 5 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> DateTime<Utc> {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_week_before_a_clock_change_is_compared_until_the_same_hour_of_the_day() {
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        // Sunday 1 November 2026, 14:00 CET; the Sunday before was the change: its midnight was CEST.
-        let times = Times::of(at("2026-11-01T13:00:00Z"), "Europe/Berlin", &zone).unwrap();
-        assert_eq!(times.today, at("2026-10-31T23:00:00Z"));
-        assert_eq!(times.before, at("2026-10-24T22:00:00Z"));
-        assert_eq!(times.before_ends, at("2026-10-25T23:00:00Z"), "that day had 25 hours");
-        assert_eq!(times.before_name, "last Sunday");
-    }
-
-    #[test]
-    fn hours_of_today_that_have_not_begun_stay_empty() {
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        let times = Times::of(at("2026-11-20T09:30:00Z"), "Europe/Berlin", &zone).unwrap();
-        let hour = |text: &str, quantity: i64| HourSum { hour: at(text), quantity: quantity.into(), events: 1 };
-        let before = [hour("2026-11-13T08:00:00Z", 60), hour("2026-11-13T10:00:00Z", 30)];
-        let chart = by_hour(&times, &zone, &before, &[hour("2026-11-20T09:00:00Z", 12)]);
-        let cells: Vec<_> = chart
-            .points
-            .iter()
-            .map(|point| (point.label.as_str(), point.values.iter().map(Option::is_some).collect::<Vec<_>>()))
-            .collect();
-        assert_eq!(cells, [("09:00", vec![true, true]), ("10:00", vec![true, true]), ("11:00", vec![true, false])]);
-    }
 }

@@ -49,7 +49,8 @@ pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List>
         cards.push(card("Tariffs of calls", tariff_table(&tariffs, &topics, &asked.tariff)));
     }
     let tabs = if asked.tariff.is_empty() {
-        Vec::new()
+        let here = ("Plans and tariffs".into(), member.audience.plans(), true);
+        vec![here, ("Coupons".into(), member.audience.coupons(), false)]
     } else {
         vec![("All plans and tariffs".into(), member.audience.plans(), false)]
     };

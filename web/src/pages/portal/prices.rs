@@ -110,14 +110,11 @@ mod tests {
         tariff.steps.push(RateStep { from_second: 1200, rate: rate("0.25"), increment: None });
         assert_eq!(in_words(&tariff, Currency::EUR), "€5.00 to start, €0.50 a minute, €0.25 after 20 minutes");
         assert_eq!(in_words(&Tariff::flat(rate("0"), Per::Minute), Currency::EUR), "Free");
-        let evening = Band {
-            days: vec![pricing::Day::Sat, pricing::Day::Sun],
-            from: "00:00".parse().expect("a time"),
-            to: "24:00".parse().expect("a time"),
-            connection: None,
-            steps: vec![RateStep { from_second: 0, rate: rate("0.29"), increment: None }],
-        };
-        let tariff = Tariff { bands: vec![evening], ..Tariff::flat(rate("0.49"), Per::Minute) };
+        let tariff: Tariff = serde_json::from_value(serde_json::json!({
+            "per": "minute", "rate": "0.49",
+            "bands": [{"days": ["sat", "sun"], "from": "00:00", "to": "24:00", "rate": "0.29"}],
+        }))
+        .expect("a tariff");
         assert_eq!(in_words(&tariff, Currency::EUR), "€0.49 a minute; Sat and Sun €0.29 a minute");
     }
 }

@@ -175,7 +175,7 @@ impl From<invoicing::InvoicingError> for PageError {
     fn from(error: invoicing::InvoicingError) -> Self {
         use invoicing::InvoicingError as E;
         match error {
-            E::UnknownRun(_) | E::UnknownDraft(_) | E::UnknownDocument(_) => Self::NotFound,
+            E::UnknownRun(_) | E::UnknownDraft(_) | E::UnknownDocument(_) | E::UnknownLine(_) => Self::NotFound,
             E::RunMustBeTheOnlyOne
             | E::DraftMustBeOpen(_)
             | E::RunMustBeDrafted { .. }

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 50] = [
+const EVERY_BOOK: [(&str, &str); 51] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -29,6 +29,7 @@ const EVERY_BOOK: [(&str, &str); 50] = [
     ("GET", "/subscriptions/{subscription_id}/change"),
     ("POST", "/subscriptions/{subscription_id}/changes"),
     ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
+    ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
     ("GET", "/coupons"),
@@ -71,8 +72,13 @@ const EVERY_BOOK: [(&str, &str); 50] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 3] =
-    [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
+const WITH_A_SELLER: [(&str, &str); 4] =
+    [
+    ("GET", "/account"),
+    ("GET", "/account/next-bill"),
+    ("GET", "/account/invoices/{document_id}"),
+    ("GET", "/account/invoices/{document_id}/pdf"),
+];
 
 /// All others, in full.
 const ALONE: [(&str, &str, For); 42] = [

@@ -181,7 +181,6 @@ impl From<invoicing::InvoicingError> for PageError {
             | E::RunMustBeDrafted { .. }
             | E::AlreadyBilled { .. }
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
-            E::UnknownLine(_) => Self::NotFound,
             E::CurrencyMustMatchCustomer { .. }
             | E::CreditMustNotExceedLine { .. }
             | E::CreditMustNotExceedInvoice { .. } => Self::Refused(sentence(error)),

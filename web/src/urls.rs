@@ -211,6 +211,9 @@ impl Audience {
     pub fn account(self) -> String {
         self.at("account")
     }
+    pub fn account_next_bill(self) -> String {
+        self.at("account/next-bill")
+    }
     pub fn account_invoice(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}"))
     }

@@ -66,6 +66,7 @@ pub fn routes() -> Vec<Entry> {
         book_get(all, "subscriptions/{subscription_id}/change", subscription::decide),
         book_post(all, "subscriptions/{subscription_id}/changes", subscription::ask),
         book_post(all, "subscriptions/{subscription_id}/changes/{change_id}/undo", subscription::undo),
+        book_get(all, "customers/{customer_id}/next-bill", subscription::next_bill),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
         book_get(all, "coupons", coupons::coupons),
@@ -109,6 +110,7 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "settings/api-keys", keys::create),
         book_post(all, "settings/api-keys/{key_id}/revocation", keys::revoke),
         book_get(has_seller, "account", account::account),
+        book_get(has_seller, "account/next-bill", account::next_bill),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
     ]

@@ -4,7 +4,7 @@ use super::customer_of;
 use crate::error::PageResult;
 use crate::extract::PortalCustomer;
 use crate::format;
-use crate::pages::book::subscription::{Leads, Subscriptions, card};
+use crate::pages::book::subscription::{Leads, Subscriptions, bill, card, entitled};
 use crate::shell::{Section, Token};
 use crate::views::parts::Heading;
 use crate::views::subscriptions::PortalPlan;
@@ -19,6 +19,7 @@ pub async fn plan(who: PortalCustomer) -> PageResult<PortalPlan> {
         let leads = Leads::of_a_reader();
         cards.push(card(subscribed, &subscriptions.names, leads, Token::default(), &zone, who.now)?);
     }
+    let (bill, _) = bill(&tx, &customer, who.now).await?;
     let title = match cards.as_slice() {
         [] => "You have no plan".to_owned(),
         [one] => format!("You have {}", one.plan.text),
@@ -28,6 +29,7 @@ pub async fn plan(who: PortalCustomer) -> PageResult<PortalPlan> {
         shell: who.shell("Your plan", Section::Plans),
         heading: Heading::new(title).facts(format!("Days are counted in {}", format::zone_name(&zone, who.now))),
         cards,
-        bill: None,
+        entitlements: entitled(&tx, customer.id, who.now).await?,
+        bill: Some(bill),
     })
 }

@@ -8,7 +8,6 @@ use crate::pages::book::words::{self, day, period};
 use crate::shell::Token;
 use crate::views::parts::{Fact, Facts, Happening};
 use crate::views::subscriptions::{Move, Progress, SubscriptionCard};
-use crate::views::table::{Empty, Table};
 use crate::views::ui::{Badge, Link, Tone};
 use chrono::{DateTime, Utc};
 use db::ChangeId;
@@ -53,7 +52,6 @@ pub fn card(
         state: words::subscription_status(status),
         facts: facts(subscribed, now)?,
         loyalty: loyalty(history, names, now)?,
-        entitlements: Table::new("What it may use", Vec::new(), Empty::new("key", "", "")),
         moves: moves.collect(),
         actions: leads.actions,
         csrf,

@@ -75,7 +75,7 @@ const WITH_A_SELLER: [(&str, &str); 3] =
     [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 41] = [
+const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -116,6 +116,7 @@ const ALONE: [(&str, &str, For); 41] = [
     ("GET", "/portal/invoices/{document_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
+    ("GET", "/portal/plan", For::Customer),
     ("GET", "/portal/prices", For::Customer),
 ];
 

@@ -249,6 +249,7 @@ pub const DESK_PHONE_PASSWORD: &str = "/agent/phone/password";
 pub const PORTAL: &str = "/portal";
 pub const PORTAL_CALLS: &str = "/portal/calls";
 pub const PORTAL_INVOICES: &str = "/portal/invoices";
+pub const PORTAL_PLAN: &str = "/portal/plan";
 pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {

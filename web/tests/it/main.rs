@@ -12,6 +12,7 @@ mod door;
 mod entitled;
 mod forgery;
 mod hosts;
+mod life;
 mod plans;
 mod portal;
 mod public;

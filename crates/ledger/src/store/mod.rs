@@ -4,6 +4,7 @@
 pub mod allowances;
 pub mod holds;
 pub mod postings;
+pub mod promotions;
 pub mod reading;
 pub mod reservations;
 pub mod settlements;

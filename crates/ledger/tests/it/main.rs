@@ -3,6 +3,7 @@
 mod allowances;
 mod batches;
 mod postings;
+mod promotions;
 mod racing;
 mod reservations;
 mod stage;

@@ -53,7 +53,7 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
 /// The cards as a reader sees them: the seller changes them, not the one who is charged.
 fn cards(member: &Member, record: &Record) -> PageResult<Vec<SubscriptionCard>> {
     let card_of = |subscribed: &Subscribed| {
-        let leads = Leads { plan: &|_| None, undo: &|_| None, actions: Vec::new() };
+        let leads = Leads::of_a_reader();
         card(subscribed, &record.subscriptions.names, leads, Token::default(), &member.zone, member.now)
     };
     record.subscriptions.all.iter().map(card_of).collect()

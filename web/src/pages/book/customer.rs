@@ -298,6 +298,7 @@ fn cards(member: &Member, record: &Record, shell: &Shell) -> PageResult<Vec<Subs
             plan: &|plan| Some(audience.plan(plan)),
             undo: &|change| may_change.then(|| audience.subscription_change_undo(id, change)),
             actions: if may_change { vec![change] } else { Vec::new() },
+            is_reader: false,
         };
         card(subscribed, &record.subscriptions.names, leads, shell.token(), &member.zone, member.now)
     };

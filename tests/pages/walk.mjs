@@ -14,14 +14,17 @@ const nameOf = (audience, path) => `${audience.name}${path.replace(/^.*>/, '').r
 
 /** The address that a path of the list means. */
 async function addressOf(visit, audience, path) {
-  if (!path.endsWith('/*')) return new URL(path, audience.origin).href
+  const star = path.lastIndexOf('/*')
+  if (star < 0) return new URL(path, audience.origin).href
+  const below = path.slice(star + 2)
+  path = path.slice(0, star + 2)
   const [list, wanted] = path.includes('>') ? path.split('>') : [path.slice(0, -2), path]
   const start = wanted.slice(0, -1)
   await visit.goTo(new URL(list, audience.origin).href)
   const links = await visit.page.locator(`main a[href^="${start}"]`).evaluateAll((found) => found.map((link) => link.getAttribute('href')))
   const link = links.find((href) => !href.slice(start.length).includes('/') && !href.endsWith('/new'))
   if (!link) throw new Error(`${audience.name}: ${list} links to nothing below ${start}`)
-  return new URL(link + after, audience.origin).href
+  return new URL(link + below, audience.origin).href
 }
 
 for (const audience of audiences) {

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 39] = [
+const EVERY_BOOK: [(&str, &str); 51] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -29,6 +29,7 @@ const EVERY_BOOK: [(&str, &str); 39] = [
     ("GET", "/subscriptions/{subscription_id}/change"),
     ("POST", "/subscriptions/{subscription_id}/changes"),
     ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
+    ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
     ("GET", "/coupons"),
@@ -37,7 +38,18 @@ const EVERY_BOOK: [(&str, &str); 39] = [
     ("GET", "/coupons/{coupon_id}"),
     ("POST", "/coupons/{coupon_id}/archiving"),
     ("GET", "/plans"),
+    ("POST", "/plans"),
+    ("GET", "/plans/new"),
     ("GET", "/plans/{plan_id}"),
+    ("GET", "/plans/{plan_id}/draft"),
+    ("POST", "/plans/{plan_id}/draft"),
+    ("POST", "/plans/{plan_id}/draft/removal"),
+    ("GET", "/plans/{plan_id}/draft/review"),
+    ("POST", "/plans/{plan_id}/versions"),
+    ("POST", "/plans/{plan_id}/archiving"),
+    ("GET", "/plans/{plan_id}/moves"),
+    ("POST", "/plans/{plan_id}/moves"),
+    ("POST", "/plans/{plan_id}/moves/{change_id}/undo"),
     ("GET", "/numbers"),
     ("GET", "/invoices"),
     ("GET", "/invoices/{document_id}"),
@@ -60,11 +72,16 @@ const EVERY_BOOK: [(&str, &str); 39] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 3] =
-    [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
+const WITH_A_SELLER: [(&str, &str); 4] =
+    [
+    ("GET", "/account"),
+    ("GET", "/account/next-bill"),
+    ("GET", "/account/invoices/{document_id}"),
+    ("GET", "/account/invoices/{document_id}/pdf"),
+];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 38] = [
+const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -74,6 +91,9 @@ const ALONE: [(&str, &str, For); 38] = [
     ("POST", "/preferences/theme", For::Anybody),
     ("GET", "/phone/settings", For::Phone),
     ("GET", "/", For::Anybody),
+    ("GET", "/estimate", For::Anybody),
+    ("GET", "/estimate/csv", For::Anybody),
+    ("GET", "/roi", For::Anybody),
     ("GET", "/sign-in", For::Anybody),
     ("POST", "/sign-in", For::Anybody),
     ("POST", "/sign-out", For::SignedIn),
@@ -102,6 +122,7 @@ const ALONE: [(&str, &str, For); 38] = [
     ("GET", "/portal/invoices/{document_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
+    ("GET", "/portal/plan", For::Customer),
     ("GET", "/portal/prices", For::Customer),
 ];
 

@@ -18,6 +18,7 @@ pub mod error;
 pub mod extract;
 pub mod format;
 pub mod host;
+pub mod life;
 pub mod pages;
 pub mod read;
 pub mod refusal;

@@ -261,6 +261,7 @@ impl Shell {
             &[
                 (Section::Home, "wallet", "Account", urls::PORTAL),
                 (Section::Calls, "phone", "Calls", urls::PORTAL_CALLS),
+                (Section::Plans, "repeat", "Plan", urls::PORTAL_PLAN),
                 (Section::Invoices, "receipt", "Receipts", urls::PORTAL_INVOICES),
                 (Section::Prices, "tag", "Prices", urls::PORTAL_PRICES),
             ],

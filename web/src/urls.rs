@@ -113,7 +113,7 @@ impl Audience {
         self.at(format_args!("plans/{id}/draft"))
     }
     pub fn plan_discard(self, id: impl Display) -> String {
-        self.at(format_args!("plans/{id}/draft/discard"))
+        self.at(format_args!("plans/{id}/draft/removal"))
     }
     /// What publishing the draft would do.
     pub fn plan_review(self, id: impl Display) -> String {
@@ -124,7 +124,7 @@ impl Audience {
         self.at(format_args!("plans/{id}/versions"))
     }
     pub fn plan_archive(self, id: impl Display) -> String {
-        self.at(format_args!("plans/{id}/archive"))
+        self.at(format_args!("plans/{id}/archiving"))
     }
     pub fn plan_new(self) -> String {
         self.at("plans/new")
@@ -211,6 +211,9 @@ impl Audience {
     pub fn account(self) -> String {
         self.at("account")
     }
+    pub fn account_next_bill(self) -> String {
+        self.at("account/next-bill")
+    }
     pub fn account_invoice(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}"))
     }
@@ -249,6 +252,7 @@ pub const DESK_PHONE_PASSWORD: &str = "/agent/phone/password";
 pub const PORTAL: &str = "/portal";
 pub const PORTAL_CALLS: &str = "/portal/calls";
 pub const PORTAL_INVOICES: &str = "/portal/invoices";
+pub const PORTAL_PLAN: &str = "/portal/plan";
 pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {

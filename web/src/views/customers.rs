@@ -31,6 +31,10 @@ pub struct Customer {
     pub subscriptions: Vec<SubscriptionCard>,
     /// Where a subscription begins; `None` for a reader.
     pub subscribe_href: Option<String>,
+    /// Feature, limit, used, remaining.
+    pub entitlements: Table,
+    /// What the next document will say.
+    pub next_bill_href: Option<String>,
     pub invoices: Table,
     pub payments: Table,
     /// `None` where a book holds no calls of its own.

@@ -170,6 +170,8 @@ pub fn customer() -> Customer {
         }),
         subscriptions: vec![super::sample_subscriptions::card()],
         subscribe_href: Some("/admin/customers/cus_7Hk2/subscriptions/new".into()),
+        entitlements: super::sample_subscriptions::entitlements(),
+        next_bill_href: Some("/admin/customers/cus_7Hk2/next-bill".into()),
         invoices: invoices_table(),
         payments: invoices_table(),
         calls: None,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::shell::Section;
 
-pub fn card() -> SubscriptionCard {
+pub fn entitlements() -> Table {
     let columns = vec![
         Column::text("May use"),
         Column::figures("Limit").label("Limit"),
@@ -25,6 +25,10 @@ pub fn card() -> SubscriptionCard {
         Cell::figure("38"),
         Cell::figure("62"),
     ]);
+    entitlements
+}
+
+pub fn card() -> SubscriptionCard {
     SubscriptionCard {
         id: "sub_3Kp".into(),
         plan: Link::new("Agents", "/admin/plans/plan_1"),
@@ -35,7 +39,6 @@ pub fn card() -> SubscriptionCard {
             Fact::new("Renews", "1 Sep 2027"),
         ]),
         loyalty: vec![Progress { text: "3 of 12 months".into(), note: "then 5% off what recurs".into(), done: 250 }],
-        entitlements,
         moves: vec![Move {
             at: stamp(),
             title: "8 seats".into(),
@@ -131,6 +134,7 @@ pub fn portal_plan() -> PortalPlan {
         shell: portal_shell("Your plan", Section::Plans),
         heading: Heading::new("You have Agents"),
         cards: vec![SubscriptionCard { plan: Link::new("Agents", ""), ..card }],
+        entitlements: entitlements(),
         bill: Some(bill()),
     }
 }

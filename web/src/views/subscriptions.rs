@@ -51,8 +51,6 @@ pub struct SubscriptionCard {
     pub facts: Facts,
     /// What staying brings, and how near it is.
     pub loyalty: Vec<Progress>,
-    /// Feature, limit, used, remaining.
-    pub entitlements: Table,
     /// What lies ahead and what may still be undone, then what is done; the newest first.
     pub moves: Vec<Move>,
     /// "Change", "Next invoice".
@@ -142,5 +140,7 @@ pub struct PortalPlan {
     pub shell: Shell,
     pub heading: Heading,
     pub cards: Vec<SubscriptionCard>,
+    /// Feature, limit, used, remaining.
+    pub entitlements: Table,
     pub bill: Option<BillPreview>,
 }

@@ -52,6 +52,7 @@
     }
     button?.click();
   });
+  document.addEventListener("htmx:oobBeforeSwap", (e) => { if (e.detail.target.contains(document.activeElement)) e.detail.shouldSwap = false; });
   let open = null;
   document.addEventListener("htmx:beforeSwap", (e) => { open = new Map([...e.detail.target.querySelectorAll("details[id]")].map((d) => [d.id, d.open])); });
   document.addEventListener("htmx:load", (e) => {

@@ -66,7 +66,7 @@ fn organisation(kind: OrganisationKind, slug: &str) -> NewOrganisation {
     }
 }
 
-fn prepaid(no: &str, name: &str) -> NewCustomer {
+pub fn prepaid(no: &str, name: &str) -> NewCustomer {
     NewCustomer::prepaid(no, name, Currency::EUR, "Europe/Berlin", "DE", NaiveDate::from_ymd_opt(2026, 1, 1).unwrap())
 }
 

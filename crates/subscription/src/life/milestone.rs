@@ -1,11 +1,11 @@
 //! What the clock does to a subscription: known in advance, so that a timeline shows it before and after.
 
-use super::history::{Dated, History};
+use super::history::{Attached, Dated, History};
 use super::period;
 use crate::catalogue::{LoyaltyReward, LoyaltyRule};
 use crate::change::Change;
 use crate::error::Result;
-use crate::words::{EndedBy, SubscriptionStatus};
+use crate::words::EndedBy;
 use chrono::{DateTime, Days, Utc};
 use db::{ChangeId, PlanVersionId};
 
@@ -120,13 +120,12 @@ impl History {
     pub fn milestones(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<Milestone>> {
         let mut all: Vec<Milestone> = self.once()?;
         all.retain(|milestone| from <= milestone.at && milestone.at <= to);
-        // A term that ends at the very beginning of the window is in it.
-        let mut at = self.term_end(from - chrono::TimeDelta::microseconds(1))?;
-        while at <= to {
-            if self.renews_at(at) {
+        for span in self.attached.iter().filter(|attached| !attached.is_add_on) {
+            let mut renewal = self.renewal_after(span, from - chrono::TimeDelta::microseconds(1))?;
+            while let Some(at) = renewal.filter(|at| *at <= to) {
                 all.push(Milestone { at, kind: MilestoneKind::Renewed });
+                renewal = self.renewal_after(span, at)?;
             }
-            at = self.term_end(at)?;
         }
         all.sort_by_key(|milestone| milestone.at);
         Ok(all)
@@ -135,17 +134,30 @@ impl History {
     /// When the clock next does something, after an instant.
     pub(crate) fn next_look_after(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
         let once = self.once()?.into_iter().map(|milestone| milestone.at);
-        let renewal = self.term_end(now)?;
-        let renewal = Some(renewal).filter(|at| self.renews_at(*at));
-        Ok(once.chain(renewal).filter(|at| *at > now).min())
+        let mut renewals = Vec::new();
+        for span in self.attached.iter().filter(|attached| !attached.is_add_on) {
+            renewals.extend(self.renewal_after(span, now)?);
+        }
+        Ok(once.chain(renewals).filter(|at| *at > now).min())
     }
 
-    fn renews_at(&self, at: DateTime<Utc>) -> bool {
-        let plan = self.plan_span_at(at);
-        let begins_anew = plan.is_some_and(|span| span.terms_from == at);
-        let months = plan.map_or(1, |span| span.version.term_months);
-        let ended = matches!(self.status_at(at), SubscriptionStatus::Cancelled | SubscriptionStatus::Expired);
-        months > 1 && !ended && !begins_anew && at > self.subscription.started_at
+    /// The first end of a term of this span after an instant, while the span lasts; its own beginning is none.
+    fn renewal_after(&self, span: &Attached, instant: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+        let months = span.version.term_months;
+        if months <= 1 {
+            return Ok(None);
+        }
+        let first = self.period_at(span.terms_from)?.position;
+        // What a span takes over at its very beginning is its own renewal, hence the instant before counts.
+        let before = instant.max(span.from - chrono::TimeDelta::microseconds(1));
+        let running = self.period_at(before)?.position;
+        let terms = running.saturating_sub(first) / months;
+        let bound = |terms: u32| -> Result<DateTime<Utc>> {
+            let (anchor_on, zone) = (self.subscription.anchor_on, &self.subscription.time_zone);
+            Ok(period::at_position(anchor_on, zone, first + terms * months)?.starts_at)
+        };
+        let at = bound(terms + 1)?;
+        Ok(Some(at).filter(|at| span.until.is_none_or(|until| *at < until)))
     }
 
     /// What happens once, in no order.

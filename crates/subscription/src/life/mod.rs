@@ -2,6 +2,7 @@
 
 mod clock;
 mod coverage;
+mod entitlements;
 mod features;
 mod fold;
 mod history;
@@ -13,6 +14,7 @@ mod transition;
 
 pub use clock::{Looked, Reminder, customers_at_trial_end, look, set_past_due};
 pub use coverage::{Coverage, coverage};
+pub use entitlements::{Entitled, Entitlements, Metered, SeatRoom, entitlements, must_have_feature, must_have_room};
 pub use features::{features, features_of_customer};
 pub use history::{Attached, Dated, Ended, History, Pause, SeatCount, histories, history};
 pub use milestone::{Milestone, MilestoneKind, TRIAL_REMINDER_DAYS};
@@ -24,5 +26,5 @@ pub use subscription::{
     NewSubscription, Subscription, all_active, open_periods, open_periods_of_many, periods, plan_versions_at,
     subscribe, subscription, subscriptions_of, subscriptions_of_many,
 };
-pub(crate) use transition::check_result;
 pub use transition::{Cause, status_after};
+pub(crate) use transition::{check_result, seats_fit};

@@ -71,7 +71,7 @@ pub async fn subscribe(tx: &TenantTx, new: &NewSubscription, now: DateTime<Utc>)
     let plan = must_be_sold(tx, &version).await?;
     must(!plan.is_add_on, "plan_version_id", Rule::MustBePlan, &plan.code)?;
     same_currency("plan_version_id", customer.currency, version.currency)?;
-    transition::seats_fit(&version, new.seats)?;
+    transition::seats_fit(version.seat_limit, version.sells_extra_seats, new.seats)?;
     let first = period::containing(new.anchor_on, &customer.time_zone, new.starts_at);
     let holds_start = first.is_ok_and(|period| period.position == 0);
     must(holds_start, "anchor_on", Rule::AnchorMustHoldStart, new.anchor_on)?;

@@ -111,7 +111,7 @@ pub(crate) fn check_result(history: &History, from: DateTime<Utc>) -> Result<()>
         let counts = history.seats.iter().filter(|count| count.from > from && plan.holds(count.from));
         let within = counts.map(|count| count.seats);
         for seats in within.chain([history.seats_at(plan.from.max(from))]) {
-            seats_fit(&plan.version, seats)?;
+            seats_fit(plan.version.seat_limit, plan.version.sells_extra_seats, seats)?;
         }
     }
     Ok(())
@@ -138,12 +138,10 @@ fn apart(add_on: &Attached, other: &Attached) -> Result<()> {
 }
 
 /// No seat beyond the plan's limit, unless the plan sells more.
-pub(crate) fn seats_fit(version: &PlanVersion, seats: u32) -> Result<()> {
+pub(crate) fn seats_fit(limit: Option<u32>, sells_extra: bool, seats: u32) -> Result<()> {
     must(i32::try_from(seats).is_ok(), "seats", Rule::MustLieBetween(0, i32::MAX.into()), seats)?;
-    match version.seat_limit {
-        Some(limit) if seats > limit && !version.sells_extra_seats => {
-            refuse("seats", Rule::MustNotExceedSeatLimit(limit), seats)
-        }
+    match limit {
+        Some(limit) if seats > limit && !sells_extra => refuse("seats", Rule::MustNotExceedSeatLimit(limit), seats),
         _ => Ok(()),
     }
 }

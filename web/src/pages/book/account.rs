@@ -5,18 +5,19 @@ use super::customer::{self, Record};
 use super::invoice;
 use super::lines::Of;
 use super::pdf_answer;
-use super::subscription::{Leads, Subscribed, card, quantity_of};
+use super::subscription::{Leads, Subscribed, bill, card, quantity_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::seller;
 use crate::shell::{Section, Token};
 use crate::views::customers::Customer as CustomerView;
 use crate::views::invoices::Invoice as InvoiceView;
-use crate::views::parts::{Fact, Heading, PagePath};
-use crate::views::subscriptions::SubscriptionCard;
+use crate::views::parts::{Fact, Facts, Heading, PagePath};
+use crate::views::subscriptions::{NextBill, SubscriptionCard};
 use crate::views::ui::Tone;
 use actix_web::{HttpResponse, web};
 use db::{CustomerTx, DocumentId};
+use money::Money;
 
 /// A transaction in the book of the seller; an organisation without one has no such page.
 async fn seller_book(member: &Member) -> PageResult<CustomerTx> {
@@ -42,6 +43,8 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         wallet: customer::wallet_card(&record, None, &member.zone)?,
         subscriptions: cards(&member, &record)?,
         subscribe_href: None,
+        entitlements: record.entitlements.clone(),
+        next_bill_href: Some(audience.account_next_bill()),
         invoices: customer::invoices(&record, |id| audience.account_invoice(id)),
         payments: customer::payments_table(&record, &member.zone),
         calls: None,
@@ -53,10 +56,32 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
 /// The cards as a reader sees them: the seller changes them, not the one who is charged.
 fn cards(member: &Member, record: &Record) -> PageResult<Vec<SubscriptionCard>> {
     let card_of = |subscribed: &Subscribed| {
-        let leads = Leads { plan: &|_| None, undo: &|_| None, actions: Vec::new() };
+        let leads = Leads::of_a_reader();
         card(subscribed, &record.subscriptions.names, leads, Token::default(), &member.zone, member.now)
     };
     record.subscriptions.all.iter().map(card_of).collect()
+}
+
+/// `GET /admin/account/next-bill`: what the seller will bill, as far as it stands.
+pub async fn next_bill(member: Member) -> PageResult<NextBill> {
+    let tx = seller_book(&member).await?;
+    let seller = tenant::organisation(&tx).await?;
+    let customer = subscription::customer(&tx, tx.customer_id()).await?.ok_or(PageError::NotFound)?;
+    let (bill, preview) = bill(&tx, &customer, member.now).await?;
+    let gross = preview.next.as_ref().map_or(Money::zero(customer.currency), |document| document.totals.gross);
+    Ok(NextBill {
+        shell: member.shell("Next invoice", Section::Account, 0),
+        heading: Heading::new(format!("{} so far from {}", gross.human(), seller.name)).path(PagePath::under(
+            "Plan and bills",
+            member.audience.account(),
+            "Next invoice",
+        )),
+        facts: Facts(vec![
+            Fact::new("Bills what is over before", super::words::day(preview.until_on)),
+            Fact::new("Usage until", crate::format::stamp(member.now, &member.zone).text),
+        ]),
+        bill,
+    })
 }
 
 fn heading(record: &Record, seller: &str) -> Heading {

@@ -1,6 +1,6 @@
 //! One customer: what it is, has, subscribed to, was billed, paid and did.
 
-use super::subscription::{Leads, Subscribed, Subscriptions, card, upcoming};
+use super::subscription::{Leads, Subscribed, Subscriptions, card, entitled, upcoming};
 use super::words::{self, agent_names, payment_status, period, spoken};
 use super::{calls, payment, shell};
 use crate::error::{PageError, PageResult};
@@ -36,6 +36,7 @@ pub struct Record {
     pub wallet: Option<Wallet>,
     pub entries: Vec<StatementLine>,
     pub subscriptions: Subscriptions,
+    pub entitlements: Table,
     pub documents: Vec<Document>,
     pub statuses: BTreeMap<DocumentId, PaymentStatus>,
     pub payments: Vec<Payment>,
@@ -66,6 +67,7 @@ impl Record {
             wallet,
             entries,
             subscriptions: Subscriptions::read(tx, id, now).await?,
+            entitlements: entitled(tx, id, now).await?,
             statuses: payments::status_of(tx, &ids, now).await?,
             documents,
             payments,
@@ -113,6 +115,8 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
         wallet: wallet_card(&record, Some(audience), &member.zone)?,
         subscriptions: cards(&member, &record, &shell)?,
         subscribe_href: Some(subscribe_href).filter(|_| may_subscribe),
+        entitlements: record.entitlements.clone(),
+        next_bill_href: Some(audience.customer_next_bill(id)),
         invoices: invoices(&record, |id| audience.invoice(id)),
         payments: payments_table(&record, &member.zone),
         calls,
@@ -298,6 +302,7 @@ fn cards(member: &Member, record: &Record, shell: &Shell) -> PageResult<Vec<Subs
             plan: &|plan| Some(audience.plan(plan)),
             undo: &|change| may_change.then(|| audience.subscription_change_undo(id, change)),
             actions: if may_change { vec![change] } else { Vec::new() },
+            is_reader: false,
         };
         card(subscribed, &record.subscriptions.names, leads, shell.token(), &member.zone, member.now)
     };

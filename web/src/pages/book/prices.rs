@@ -31,6 +31,7 @@ pub fn in_short(price: &Price, unit: &str, currency: Currency) -> String {
     };
     match &price.model {
         Model::PerUnit { unit: each } if unit.is_empty() => rate(*each),
+        Model::PerUnit { unit: each } if unit.starts_with("hour") => format!("{} an {unit}", rate(*each)),
         Model::PerUnit { unit: each } => format!("{} a {unit}", rate(*each)),
         Model::Graduated { tiers: of } | Model::Volume { tiers: of } => match (of.first(), of.last()) {
             (Some(first), Some(last)) => tiers(of.len(), "tier", first.unit, last.unit),

@@ -272,7 +272,7 @@ impl Curve<'_> {
 
     fn chart(&self) -> Result<Chart, invoicing::InvoicingError> {
         let currency = self.terms.currency;
-        let title = format!("What a {} costs", self.unit);
+        let title = format!("What {} costs", with_article(&self.unit));
         let mut chart = Chart::lines(
             "curve",
             title,
@@ -315,7 +315,7 @@ impl Curve<'_> {
     fn rate(&self, rate: Decimal, currency: Currency) -> (String, String) {
         let digits = if rate.abs() < Decimal::TEN { 4 } else { 2 };
         let rate = rate.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
-        (rate.normalize().to_string(), format!("{} a {}", currency.human_rate(rate), self.unit))
+        (rate.normalize().to_string(), format!("{} {}", currency.human_rate(rate), with_article(&self.unit)))
     }
 
     fn volumes(&self) -> Result<Vec<(String, String, String)>, invoicing::InvoicingError> {
@@ -352,6 +352,12 @@ fn two_digits(number: Decimal) -> Decimal {
         unit *= Decimal::TEN;
     }
     (number / unit).round() * unit
+}
+
+/// "an hour", "a call".
+pub(super) fn with_article(word: &str) -> String {
+    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']) && !word.starts_with("uni") || word.starts_with("hour");
+    format!("{} {word}", if vowel { "an" } else { "a" })
 }
 
 fn capital(word: &str) -> String {

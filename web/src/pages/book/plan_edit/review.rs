@@ -17,7 +17,7 @@ use crate::views::ui::{Badge, Link, Tone};
 use actix_web::web;
 use db::PlanId;
 use money::Currency;
-use subscription::{Component, NewPlanVersion};
+use subscription::{Component, ComponentKind, NewPlanVersion};
 use tenant::Role;
 
 /// `GET /admin/plans/{plan_id}/draft/review`
@@ -160,7 +160,14 @@ fn changes(before: Option<&NewPlanVersion>, after: &NewPlanVersion) -> Table {
 }
 
 fn said(part: &Component, currency: Currency) -> String {
-    let mut words = vec![prices::in_short(&part.price, "unit", currency)];
+    let unit = match part.kind {
+        ComponentKind::Flat | ComponentKind::OneOff | ComponentKind::Percent => "",
+        ComponentKind::Seat => "seat",
+        ComponentKind::Hours => "hour",
+        ComponentKind::Channels => "channel",
+        ComponentKind::Usage => part.measure.as_deref().map_or("unit", |measure| measure.trim_end_matches('s')),
+    };
+    let mut words = vec![prices::in_short(&part.price, unit, currency)];
     if !part.included.is_zero() {
         words.push(format!("{} included", format::quantity(part.included)));
     }

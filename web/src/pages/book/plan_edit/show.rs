@@ -110,7 +110,7 @@ impl Show<'_> {
         hidden: &mut Vec<(String, String)>,
     ) {
         let at = |part: &str| format!("{place}/{part}");
-        let unit = self.unit(place, kind);
+        let unit = format!("{}s", self.unit(place, kind));
         match kind {
             ComponentKind::Seat => {
                 rows.push(vec![self.choice(&at("measure"), "Counts", seat_words()), self.billed(place)]);

@@ -54,7 +54,7 @@ impl Prices<'_> {
     }
 
     fn per_unit(&self) -> String {
-        if self.unit.is_empty() { String::new() } else { format!("a {}", self.unit) }
+        if self.unit.is_empty() { String::new() } else { super::preview::with_article(&self.unit) }
     }
 
     fn rows(&self, place: &str, model: &str) -> Vec<Vec<Field>> {

@@ -8,18 +8,26 @@ use crate::pages::book::words::{self, day, period};
 use crate::shell::Token;
 use crate::views::parts::{Fact, Facts, Happening};
 use crate::views::subscriptions::{Move, Progress, SubscriptionCard};
-use crate::views::table::{Empty, Table};
 use crate::views::ui::{Badge, Link, Tone};
 use chrono::{DateTime, Utc};
 use db::ChangeId;
 use jiff::tz::TimeZone;
 use subscription::{Asked, Attached, ComponentKind, CouponOff, History, LoyaltyReward, Redeemed, SubscriptionStatus};
 
-/// Where the parts of a card lead. A reader's card leads nowhere.
+/// Where the parts of a card lead.
 pub struct Leads<'a> {
     pub plan: &'a dyn Fn(db::PlanId) -> Option<String>,
     pub undo: &'a dyn Fn(ChangeId) -> Option<String>,
     pub actions: Vec<Link>,
+    /// Whom the subscription is for sees what comes, not who of the seller asked for it.
+    pub is_reader: bool,
+}
+
+impl Leads<'_> {
+    /// A reader's card leads nowhere.
+    pub fn of_a_reader() -> Leads<'static> {
+        Leads { plan: &|_| None, undo: &|_| None, actions: Vec::new(), is_reader: true }
+    }
 }
 
 /// The card of one subscription.
@@ -34,7 +42,9 @@ pub fn card(
     let history = &subscribed.history;
     let plan = history.plan_at(now);
     let status = history.status_at(now);
-    let moves = subscribed.asked.iter().map(|asked| shown(asked, names, &leads, zone, now));
+    let is_shown = |asked: &&Asked| !leads.is_reader || asked.undone_at.is_none() && asked.at > now;
+    let moves = subscribed.asked.iter().filter(is_shown);
+    let moves = moves.map(|asked| shown(asked, names, &leads, zone, now));
     Ok(SubscriptionCard {
         id: history.subscription.id.to_string(),
         plan: Link::new(names.plan(plan.plan_id), (leads.plan)(plan.plan_id).unwrap_or_default()),
@@ -42,7 +52,6 @@ pub fn card(
         state: words::subscription_status(status),
         facts: facts(subscribed, now)?,
         loyalty: loyalty(history, names, now)?,
-        entitlements: Table::new("What it may use", Vec::new(), Empty::new("key", "", "")),
         moves: moves.collect(),
         actions: leads.actions,
         csrf,
@@ -194,6 +203,7 @@ fn shown(asked: &Asked, names: &Names, leads: &Leads<'_>, zone: &TimeZone, now: 
         _ => Badge::new("Not billed yet", Tone::Soon),
     };
     let by = match &asked.undone_by {
+        _ if leads.is_reader => String::new(),
         Some(by) => format!("undone by {by}"),
         None => format!("asked by {}", asked.asked_by),
     };

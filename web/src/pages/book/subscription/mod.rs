@@ -3,6 +3,7 @@
 
 mod card;
 mod change;
+mod entitled;
 mod names;
 mod preview;
 mod so_far;
@@ -10,7 +11,9 @@ mod start;
 
 pub use card::{Leads, card, coupon_off, upcoming};
 pub use change::{ask, decide, undo};
+pub use entitled::entitled;
 pub use names::Names;
+pub use preview::{bill, next_bill};
 pub use so_far::quantity_of;
 pub use start::{begin, start};
 

@@ -126,7 +126,7 @@ async fn outcome(
     Ok(Some((
         Outcome {
             changes: None,
-            bill,
+            bill: Some(bill),
             action: member.audience.customer_subscriptions(customer.id),
             kept: Kept(kept),
             confirm: format!("Subscribe to {}", name.map_or("the plan", |plan| plan.name.as_str())),

@@ -156,7 +156,7 @@ async fn outcome(
     Ok(Some((
         Outcome {
             changes: Some(differences(&facts.before, &after, &facts.names, now, at)),
-            bill,
+            bill: Some(bill),
             action: member.audience.subscription_changes(facts.before.subscription.id),
             kept: Kept(kept),
             confirm: format!("{}, {from}", words.join(", ")),

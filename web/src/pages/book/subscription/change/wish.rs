@@ -68,6 +68,14 @@ impl Wish {
                     (Some(Wish(mut changes)), until) if !until.is_empty() => {
                         let Some(on) = faults.keep("until", read::day(until)) else { return Ok(None) };
                         let at = midnight(on, &before.subscription.time_zone)?;
+                        if changes
+                            .iter()
+                            .filter_map(|(_, _, when)| when.instant(before, now).ok())
+                            .any(|from| at <= from)
+                        {
+                            faults.say("until", "Must lie after the day on which it is paused.");
+                            return Ok(None);
+                        }
                         changes.push((Change::Resume, None, When::At(at)));
                         Some(Wish(changes))
                     }

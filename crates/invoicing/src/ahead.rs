@@ -137,7 +137,8 @@ impl Pass<'_> {
         let is_seat = component.kind == ComponentKind::Seat;
         let quantity = if is_seat { Decimal::from(entry.state.seats) } else { Decimal::ONE };
         let quantities = vec![(BTreeMap::new(), quantity.max(component.minimum_quantity))];
-        let factor = if entry.is_once { Factor::whole() } else { months_paid(parts)? };
+        let shares: Vec<Proration> = parts.iter().map(|part| part.share).collect();
+        let factor = if entry.is_once { Factor::whole() } else { Factor::months(&shares)? };
         let rateable = Rateable {
             price: &component.price,
             included: component.included,
@@ -383,22 +384,4 @@ fn joined<'n>(taken: &Taken, names: &[&'n str]) -> (Taken, Vec<&'n str>) {
 
 fn service(entry: &Entry) -> Service {
     Service { starts_at: entry.at, ends_at: entry.ends_at, starts_on: entry.days.from, ends_on: entry.days.to }
-}
-
-/// The factor of a month's amount, as an explanation says it.
-fn months_paid(parts: &[MonthPart]) -> Result<Factor> {
-    let mut exact = Exact::zero();
-    let (mut whole, mut said) = (0, Vec::new());
-    for part in parts {
-        exact = exact.plus(&part.share.of(&Exact::integer(1))?);
-        if part.share.days == part.share.of_days {
-            whole += 1;
-        } else {
-            said.push(format!("{}/{} days", part.share.days, part.share.of_days));
-        }
-    }
-    if whole > 1 || whole == 1 && !said.is_empty() {
-        said.insert(0, format!("{whole} months"));
-    }
-    Ok(Factor { exact, said: said.join(" + ") })
 }

@@ -52,6 +52,24 @@ impl Factor {
         Ok(Factor { exact: share.of(&Exact::integer(1))?, said: format!("{}/{} days", share.days, share.of_days) })
     }
 
+    /// Whole months, and days of those of which a part counts.
+    pub(crate) fn months(shares: &[Proration]) -> Result<Factor> {
+        let mut exact = Exact::zero();
+        let (mut whole, mut said) = (0, Vec::new());
+        for share in shares {
+            exact = exact.plus(&share.of(&Exact::integer(1))?);
+            if share.days == share.of_days {
+                whole += 1;
+            } else {
+                said.push(format!("{}/{} days", share.days, share.of_days));
+            }
+        }
+        if whole > 1 || whole == 1 && !said.is_empty() {
+            said.insert(0, format!("{whole} months"));
+        }
+        Ok(Factor { exact, said: said.join(" + ") })
+    }
+
     /// What costs nothing whatever there is of it.
     pub(crate) fn nothing(why: &str) -> Factor {
         Factor { exact: Exact::zero(), said: why.to_owned() }

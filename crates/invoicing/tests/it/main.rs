@@ -3,5 +3,6 @@
 mod changes;
 mod models;
 mod print;
+mod replays;
 mod runs;
 mod world;

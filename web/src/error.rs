@@ -175,13 +175,15 @@ impl From<invoicing::InvoicingError> for PageError {
     fn from(error: invoicing::InvoicingError) -> Self {
         use invoicing::InvoicingError as E;
         match error {
-            E::UnknownRun(_) | E::UnknownDraft(_) | E::UnknownDocument(_) => Self::NotFound,
+            E::UnknownRun(_) | E::UnknownDraft(_) | E::UnknownDocument(_) | E::UnknownLine(_) => Self::NotFound,
             E::RunMustBeTheOnlyOne
             | E::DraftMustBeOpen(_)
             | E::RunMustBeDrafted { .. }
             | E::AlreadyBilled { .. }
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
-            E::CurrencyMustMatchCustomer { .. } => Self::Refused(sentence(error)),
+            E::CurrencyMustMatchCustomer { .. }
+            | E::CreditMustNotExceedLine { .. }
+            | E::CreditMustNotExceedInvoice { .. } => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),
             E::Subscription(error) => error.into(),

@@ -4,6 +4,7 @@
 //! lines sum to the document and the document is its posting (I9); documents are written once and only read (I11).
 //! Start at `run.rs`; what is due is in `due.rs`, what it comes to in `bill.rs`, how it becomes final in `finalise.rs`.
 
+mod advise;
 mod ahead;
 mod ahead_discounts;
 mod assemble;
@@ -17,6 +18,7 @@ mod credit;
 mod discounts;
 mod document;
 mod draft;
+mod dry_run;
 mod due;
 mod entity;
 mod error;
@@ -40,6 +42,7 @@ mod tax;
 mod usage;
 mod words;
 
+pub use advise::{Advice, Advised, Reason, advise};
 pub use audit::check;
 pub use content::{
     Claim, DraftContent, Ledgered, Line, LineGroup, LineSource, PERCENT_UNIT, Service, StandsOn, TaxRow, Totals,
@@ -51,6 +54,7 @@ pub use document::{
     open_documents_by_id,
 };
 pub use draft::{Draft, DraftState, draft, drafts, void_draft};
+pub use dry_run::{DryRun, DryRunRow, dry_run};
 pub use error::InvoicingError;
 pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};

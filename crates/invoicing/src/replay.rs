@@ -67,6 +67,8 @@ pub(crate) struct Stage {
     /// For each month, places of what tariffs charged, and of calls that a component charged.
     tariffs: Vec<(usize, usize)>,
     covered: Vec<Component>,
+    is_assumed: bool,
+    named: Option<SubscriptionId>,
 }
 
 impl Stage {
@@ -87,8 +89,6 @@ impl Stage {
             past_due_since: None,
         };
         let mut history = History::begin(begun, in_arrears(&terms.version))?;
-        // Long-standing customers are asked about: nothing is set up anew, and no fixed term runs out.
-        history.subscription.cancelled_at = None;
         for version in &terms.add_ons {
             history.attached.push(Attached {
                 version: in_arrears(version),
@@ -101,17 +101,30 @@ impl Stage {
         }
         let own = Subscribed::with_periods(history, Vec::new(), to)?;
         let periods: Vec<ServicePeriod> = own.periods.iter().filter(|period| period.ends_at <= to).copied().collect();
-        let covered = terms.version.components.iter().chain(terms.add_ons.iter().flat_map(|add_on| &add_on.components));
-        let covered = covered.filter(|part| matches!(part.measure.as_deref(), Some("calls" | "minutes"))).cloned();
+        let versions = std::iter::once(&terms.version).chain(&terms.add_ons);
+        Stage::new(customer, own, &periods, Some(covering(versions)), None)
+    }
+
+    /// Periods of a subscription. `covered` are the components that would charge calls, whoever charged them really; without
+    /// them calls stay what they were. `named`: only usage that names this subscription.
+    pub(crate) fn new(
+        customer: &Customer,
+        own: Subscribed,
+        periods: &[ServicePeriod],
+        covered: Option<Vec<Component>>,
+        named: Option<SubscriptionId>,
+    ) -> Result<Stage> {
         let mut stage = Stage {
             customer: customer.clone(),
             subscribed: vec![own],
             due: Due::default(),
             tariffs: Vec::new(),
-            covered: covered.collect(),
+            is_assumed: covered.is_some(),
+            covered: covered.unwrap_or_default(),
+            named,
         };
         for period in periods {
-            stage.month(period)?;
+            stage.month(*period)?;
         }
         Ok(stage)
     }
@@ -127,8 +140,7 @@ impl Stage {
         };
         let stretches = splitter.split()?;
         for read in &mut self.due.reads[first..] {
-            // Usage of any subscription, and calls whoever charged them.
-            (read.subscription_id, read.with_tariff_calls) = (None, true);
+            (read.subscription_id, read.with_tariff_calls) = (self.named, self.is_assumed);
         }
         self.due.months.push(Month { of: 0, period, is_new: true, stretches });
         let read = |meter: &str, charged_by: &str| Read {
@@ -183,8 +195,14 @@ impl Stage {
     }
 }
 
+/// What would charge calls.
+pub(crate) fn covering<'a>(versions: impl Iterator<Item = &'a PlanVersion>) -> Vec<Component> {
+    let of_calls = |part: &&Component| matches!(part.measure.as_deref(), Some("calls" | "minutes"));
+    versions.flat_map(|version| &version.components).filter(of_calls).cloned().collect()
+}
+
 /// The same terms with each month's own part of what is billed ahead, and without what is charged once.
-fn in_arrears(version: &PlanVersion) -> PlanVersion {
+pub(crate) fn in_arrears(version: &PlanVersion) -> PlanVersion {
     let recurring = version.components.iter().filter(|part| part.kind != subscription::ComponentKind::OneOff);
     let components = recurring.map(|part| Component { billed: Billed::InArrears, ..part.clone() }).collect();
     PlanVersion { components, fixed_terms: None, ..version.clone() }

@@ -102,6 +102,7 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     // A transaction of its own: wallets are locked in one order, and the leases below lock theirs.
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_promotions(&tx, now).await?;
+    ledger::decide_recharges(&tx, now).await?;
     tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;

@@ -115,6 +115,8 @@ ids! {
     TransactionId = "txn";
     /// A ledger account.
     AccountId = "acc";
+    /// A wallet's asking for money by itself.
+    RechargeId = "rch";
     /// A call; the edge's id of it.
     CallId = "call";
     /// An invoice run.

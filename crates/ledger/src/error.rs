@@ -43,6 +43,9 @@ pub enum LedgerError {
     /// Credit is given for a time that lies ahead.
     #[error("promotional credit until {0} would have expired already")]
     PromotionMustNotHaveExpired(DateTime<Utc>),
+    /// What is asked for fits into a day, and a day into a month.
+    #[error("a day's cap is at least what is asked for, and a month's at least a day's")]
+    CapsMustRise,
     /// Only a stored transaction can be reversed.
     #[error("{0} is not a transaction of this book")]
     UnknownTransaction(TransactionId),

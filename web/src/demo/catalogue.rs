@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use std::collections::BTreeMap;
 use subscription::{
-    Billed, Change, Component, ComponentKind, MeterStarts, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
-    NumberSetting, UnknownCallers, When,
+    Billed, Change, Component, ComponentKind, LoyaltyReward, LoyaltyRule, MeterStarts, NewPlanVersion, NewSubscription,
+    NewTopic, NumberKind, NumberSetting, UnknownCallers, When,
 };
 
 /// The plans, by the code that they have in each book that sells them.
@@ -60,7 +60,12 @@ impl PlanCode {
     fn terms(self) -> NewPlanVersion {
         let monthly = NewPlanVersion::monthly(euro(), self.components());
         match self {
-            PerSeatAnnual => NewPlanVersion { term_months: 12, term_discount_percent: percent(15), ..monthly },
+            PerSeatAnnual => NewPlanVersion {
+                term_months: 12,
+                term_discount_percent: percent(15),
+                loyalty: vec![LoyaltyRule { after_months: 12, reward: LoyaltyReward::PercentOff(percent(5)) }],
+                ..monthly
+            },
             PerEvent => NewPlanVersion { commitment: Money::from_micros(60_000_000, euro()), ..monthly },
             CrmConnector => NewPlanVersion { features: vec!["crm".into()], trial_days: 0, ..monthly },
             CallAnalytics => NewPlanVersion { features: vec!["call_analytics".into()], trial_days: 0, ..monthly },

@@ -21,7 +21,7 @@ async fn the_estimator_shows_a_sample_that_is_marked_and_follows_the_figures_of_
     assert!(!page.body.contains("Sample data.</b>"), "own figures are no sample");
     let file = browser.get(&own.replace("/estimate?", "/estimate/csv?")).await;
     assert!(
-        file.header("content-type").starts_with("text/csv") && file.body.contains("Monday,09:00,60,200.00,14,20"),
+        file.header("content-type").starts_with("text/csv") && file.body.contains("Monday,09:00,60,200,14,20"),
         "{}",
         file.body
     );

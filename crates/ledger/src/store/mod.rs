@@ -6,6 +6,7 @@ pub mod holds;
 pub mod postings;
 pub mod promotions;
 pub mod reading;
+pub mod recharges;
 pub mod reservations;
 pub mod settlements;
 pub mod wallets;

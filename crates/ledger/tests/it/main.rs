@@ -5,5 +5,6 @@ mod batches;
 mod postings;
 mod promotions;
 mod racing;
+mod recharges;
 mod reservations;
 mod stage;

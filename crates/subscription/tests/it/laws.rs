@@ -197,7 +197,7 @@ async fn one_statement_says_what_a_history_folds_and_undoing_everything_leads_ba
         for _ in 0..12 {
             now += chrono::TimeDelta::hours(i64::try_from(next(&mut state) % 500).unwrap() + 1);
             let kind = u8::try_from(next(&mut state) % 12).unwrap();
-            let when = if next(&mut state) % 3 == 0 { When::PeriodEnd } else { When::Now };
+            let when = if next(&mut state).is_multiple_of(3) { When::PeriodEnd } else { When::Now };
             if let Ok(id) = change(&tx, id, &change_of(kind, &versions).0, when, "Ann", now).await {
                 made.push(id);
             }

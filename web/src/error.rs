@@ -181,7 +181,7 @@ impl From<invoicing::InvoicingError> for PageError {
             | E::RunMustBeDrafted { .. }
             | E::AlreadyBilled { .. }
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
-            E::CurrencyMustMatchCustomer { .. } | E::TotalMustNotBeNegative(_) => Self::Refused(sentence(error)),
+            E::CurrencyMustMatchCustomer { .. } => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),
             E::Subscription(error) => error.into(),

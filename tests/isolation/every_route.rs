@@ -72,8 +72,7 @@ const EVERY_BOOK: [(&str, &str); 51] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 4] =
-    [
+const WITH_A_SELLER: [(&str, &str); 4] = [
     ("GET", "/account"),
     ("GET", "/account/next-bill"),
     ("GET", "/account/invoices/{document_id}"),

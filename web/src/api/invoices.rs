@@ -68,7 +68,7 @@ impl Shown for OpenedInvoice {}
 
 /// Lines of one tax category and rate.
 #[derive(Serialize, ToSchema)]
-struct TaxGroup {
+pub struct TaxGroup {
     /// EN 16931 letter.
     category: String,
     /// 19 is 19%.
@@ -79,7 +79,7 @@ struct TaxGroup {
 
 /// A line of a document.
 #[derive(Serialize, ToSchema)]
-struct Line {
+pub struct Line {
     #[schema(example = "line")]
     object: &'static str,
     id: String,
@@ -188,40 +188,44 @@ async fn view(ask: &Ask) -> ApiResult<DocumentView> {
 async fn invoice(ask: &Ask, _: Nothing) -> ApiResult<One<OpenedInvoice>> {
     let view = view(ask).await?;
     let invoice = shown(ask, vec![view.document]).await?.pop().ok_or_else(Problem::not_found)?;
-    let taxes = view.taxes.into_iter().map(|row| TaxGroup {
-        category: row.category,
-        percent: Number(row.percent),
-        base: row.base.into(),
-        tax: row.tax.into(),
-    });
+    let taxes = view.taxes.into_iter().map(tax_group);
     Ok(One(OpenedInvoice { invoice, taxes: taxes.collect(), credited_by: view.credited_by.map(|id| id.to_string()) }))
 }
 
 async fn lines(ask: &Ask, _: Nothing) -> ApiResult<List<Line>> {
     let lines = view(ask).await?.groups.into_iter().flat_map(|group| group.lines);
-    let shown = lines.map(|line| Line {
+    Ok(List::whole(lines.map(line).collect()))
+}
+
+/// A line as it is shown.
+pub fn line(of: invoicing::Line) -> Line {
+    Line {
         object: "line",
-        id: line.id.to_string(),
-        group: line.group.code(),
-        subscription: line.subscription_id.map(|id| id.to_string()),
-        component_key: line.component_key,
-        topic: line.topic_id.map(|id| id.to_string()),
-        text: line.text,
-        detail: line.detail,
-        service_starts_at: line.service.starts_at,
-        service_ends_at: line.service.ends_at,
-        service_starts_on: line.service.starts_on,
-        service_ends_on: line.service.ends_on,
-        quantity: Number(line.quantity),
-        unit: line.unit,
-        unit_price: line.unit_price.map(Number),
-        amount: line.amount.into(),
-        gross: amount(line.gross),
-        tax_category: line.tax_category,
-        tax_percent: Number(line.tax_percent),
-        explanation: terms(&line.explanation),
-    });
-    Ok(List::whole(shown.collect()))
+        id: of.id.to_string(),
+        group: of.group.code(),
+        subscription: of.subscription_id.map(|id| id.to_string()),
+        component_key: of.component_key,
+        topic: of.topic_id.map(|id| id.to_string()),
+        text: of.text,
+        detail: of.detail,
+        service_starts_at: of.service.starts_at,
+        service_ends_at: of.service.ends_at,
+        service_starts_on: of.service.starts_on,
+        service_ends_on: of.service.ends_on,
+        quantity: Number(of.quantity),
+        unit: of.unit,
+        unit_price: of.unit_price.map(Number),
+        amount: of.amount.into(),
+        gross: amount(of.gross),
+        tax_category: of.tax_category,
+        tax_percent: Number(of.tax_percent),
+        explanation: terms(&of.explanation),
+    }
+}
+
+/// A tax group as it is shown.
+pub fn tax_group(row: invoicing::TaxRow) -> TaxGroup {
+    TaxGroup { category: row.category, percent: Number(row.percent), base: row.base.into(), tax: row.tax.into() }
 }
 
 async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {

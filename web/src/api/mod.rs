@@ -12,12 +12,16 @@ mod customers;
 mod documents;
 mod door;
 mod drafts;
+mod entitlements;
+mod estimates;
 mod invoices;
 pub mod limit;
 mod list;
 mod openapi;
 mod plans;
+mod previews;
 mod problem;
+mod quotes;
 mod route;
 mod shapes;
 mod subscriptions;
@@ -56,6 +60,10 @@ pub fn table() -> Vec<Route> {
         calls::routes(),
         wallets::routes(),
         calculators::routes(),
+        previews::routes(),
+        entitlements::routes(),
+        estimates::routes(),
+        quotes::routes(),
     ]
     .into_iter()
     .flatten()

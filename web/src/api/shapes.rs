@@ -69,6 +69,7 @@ words! {
     ended_by = subscription::EndedBy::ALL.iter().map(|word| word.as_str());
     change_kind = subscription::ChangeKind::ALL.iter().map(|word| word.as_str());
     document_kind = DOCUMENT_KINDS.map(|kind| kind.as_str());
+    quote_state = ["open", "accepted", "withdrawn", "expired"];
     payment_status = ["paid", "part_paid", "open", "overdue"];
     call_state = ["menu", "queued", "talking", "held", "ended"];
     charged_by = ["tariff", "component", "nothing"];

@@ -205,7 +205,7 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<S
 }
 
 /// Fields have the names of the API.
-fn named(error: subscription::SubscriptionError) -> Problem {
+pub fn named(error: subscription::SubscriptionError) -> Problem {
     let mut problem = Problem::from(error);
     for field in &mut problem.fields {
         for (domain, api) in [("/plan_version_id", "/plan_version"), ("/customer_id", "/customer"), ("/at", "/when")] {
@@ -222,7 +222,7 @@ fn named(error: subscription::SubscriptionError) -> Problem {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewChange)]
-struct NewChange {
+pub struct NewChange {
     #[schema(schema_with = shapes::change_kind)]
     kind: ChangeKind,
     /// Of `plan`, `add_on`, `remove_add_on`: which version.
@@ -237,7 +237,8 @@ struct NewChange {
 }
 
 impl NewChange {
-    fn read(&self) -> ApiResult<(Change, When)> {
+    /// What is asked, and when it takes effect.
+    pub fn read(&self) -> ApiResult<(Change, When)> {
         let version = || self.plan_version.ok_or_else(|| missing("/plan_version"));
         let change = match self.kind {
             ChangeKind::Plan => Change::Plan { version: version()?, seats: self.seats },

@@ -1,0 +1,225 @@
+//! Quotes: terms, for whom, until when; an accepted one becomes plan and subscription.
+
+use super::estimates::Newest;
+use super::list::{self, List};
+use super::problem::{ApiResult, Problem};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, post};
+use super::shapes;
+use super::terms::{Terms, checked};
+use chrono::{DateTime, Utc};
+use db::{CustomerId, EstimateId, QuoteId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use subscription::{NewQuote, Prospect, QuotedCustomer};
+use tenant::ScopeGroup;
+use utoipa::ToSchema;
+
+pub fn routes() -> Vec<Route> {
+    let group = ScopeGroup::Quotes;
+    vec![
+        get("/v1/quotes", group, "List the newest quotes", quotes),
+        post("/v1/quotes", group, "Write a quote and make the link by which it is accepted", create),
+        get("/v1/quotes/{quote_id}", group, "Read a quote", quote),
+        post("/v1/quotes/{quote_id}/withdrawal", group, "Take an open quote back", withdraw),
+        post("/v1/quote-acceptances", group, "Accept a quote by the token of its link", accept),
+    ]
+}
+
+/// A quote.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quote)]
+struct Quote {
+    #[schema(example = "quote")]
+    object: &'static str,
+    id: String,
+    /// As printed.
+    #[schema(example = "Q-00042")]
+    number: String,
+    #[schema(schema_with = shapes::quote_state)]
+    state: &'static str,
+    plan_name: String,
+    plan_description: String,
+    terms: Terms,
+    seats: u32,
+    with_trial: bool,
+    /// Of somebody who is a customer already.
+    customer: Option<String>,
+    /// Somebody who becomes a customer by accepting.
+    prospect: Option<Buyer>,
+    estimate: Option<String>,
+    note: String,
+    /// The first instant at which it can no longer be accepted.
+    valid_until: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    created_by: String,
+    withdrawn_at: Option<DateTime<Utc>>,
+    accepted_at: Option<DateTime<Utc>>,
+    accepted_by: Option<String>,
+    plan_version: Option<String>,
+    subscription: Option<String>,
+    /// Of its link: in the answer to its making, and nowhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+impl Shown for Quote {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// The details of a customer to be: postpaid, in the currency of the terms.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Prospect)]
+struct Buyer {
+    name: String,
+    #[serde(default)]
+    email: Option<String>,
+    time_zone: String,
+    /// ISO 3166, two letters.
+    country: String,
+    #[serde(default)]
+    address_lines: Vec<String>,
+    #[serde(default)]
+    tax_id: Option<String>,
+    #[serde(default = "two_weeks")]
+    payment_terms_days: u16,
+}
+
+fn two_weeks() -> u16 {
+    14
+}
+
+fn shown(of: subscription::Quote, now: DateTime<Utc>) -> Quote {
+    let state = of.state_at(now).as_str();
+    let (customer, prospect) = match of.customer {
+        QuotedCustomer::Known(id) => (Some(id.to_string()), None),
+        QuotedCustomer::New(of) => (
+            None,
+            Some(Buyer {
+                name: of.name,
+                email: of.email,
+                time_zone: of.time_zone,
+                country: of.country,
+                address_lines: of.address_lines,
+                tax_id: of.tax_id,
+                payment_terms_days: of.payment_terms_days,
+            }),
+        ),
+    };
+    Quote {
+        object: "quote",
+        id: of.id.to_string(),
+        number: of.number,
+        state,
+        plan_name: of.plan_name,
+        plan_description: of.plan_description,
+        terms: Terms(of.terms.to_document()),
+        seats: of.seats,
+        with_trial: of.with_trial,
+        customer,
+        prospect,
+        estimate: of.estimate_id.map(|id| id.to_string()),
+        note: of.note,
+        valid_until: of.valid_until,
+        created_at: of.created_at,
+        created_by: of.created_by,
+        withdrawn_at: of.withdrawn_at,
+        accepted_at: of.accepted_at,
+        accepted_by: of.accepted_by,
+        plan_version: of.plan_version_id.map(|id| id.to_string()),
+        subscription: of.subscription_id.map(|id| id.to_string()),
+        token: None,
+    }
+}
+
+async fn quotes(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<Quote>> {
+    let found = subscription::quotes(&ask.tx, list::limit(asked.limit)?).await?;
+    Ok(List::whole(found.into_iter().map(|quote| shown(quote, ask.now)).collect()))
+}
+
+async fn find(ask: &Ask, id: QuoteId) -> ApiResult<Quote> {
+    let found = subscription::quote(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
+    Ok(shown(found, ask.now))
+}
+
+async fn quote(ask: &Ask, _: Nothing) -> ApiResult<One<Quote>> {
+    Ok(One(find(ask, ask.id("quote_id")?).await?))
+}
+
+/// A quote to be, for a customer or for somebody who becomes one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewQuote)]
+struct Creation {
+    plan_name: String,
+    #[serde(default)]
+    plan_description: String,
+    #[schema(value_type = Terms)]
+    terms: Value,
+    #[serde(default)]
+    seats: u32,
+    #[serde(default)]
+    with_trial: bool,
+    #[schema(value_type = Option<String>)]
+    customer: Option<CustomerId>,
+    prospect: Option<Buyer>,
+    #[schema(value_type = Option<String>)]
+    estimate: Option<EstimateId>,
+    #[serde(default)]
+    note: String,
+    valid_until: DateTime<Utc>,
+}
+
+async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Quote>> {
+    let customer = match (given.customer, given.prospect) {
+        (Some(id), None) => QuotedCustomer::Known(super::customers::find(&ask.tx, id).await?.id),
+        (None, Some(of)) => QuotedCustomer::New(Prospect {
+            name: of.name,
+            email: of.email,
+            time_zone: of.time_zone,
+            country: of.country,
+            address_lines: of.address_lines,
+            tax_id: of.tax_id,
+            payment_terms_days: of.payment_terms_days,
+        }),
+        _ => return Err(Problem::invalid("/customer", "one_of_two", "give either customer or prospect")),
+    };
+    let terms = checked(ask, &Terms(given.terms)).await.map_err(|problem| problem.below("/terms"))?;
+    let new = NewQuote {
+        plan_name: given.plan_name,
+        plan_description: given.plan_description,
+        terms,
+        seats: given.seats,
+        with_trial: given.with_trial,
+        customer,
+        estimate_id: given.estimate,
+        note: given.note,
+        valid_until: given.valid_until,
+    };
+    let (id, token) = subscription::create_quote(&ask.tx, &new, &ask.actor(), ask.now).await?;
+    Ok(Created(Quote { token: Some(token), ..find(ask, id).await? }))
+}
+
+async fn withdraw(ask: &Ask, _: Nothing) -> ApiResult<One<Quote>> {
+    let id = ask.id("quote_id")?;
+    subscription::withdraw_quote(&ask.tx, id, ask.now).await?;
+    Ok(One(find(ask, id).await?))
+}
+
+/// Who accepts which quote.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Acceptance {
+    /// Of the quote's link.
+    token: String,
+    /// Name of who accepts it.
+    accepted_by: String,
+}
+
+async fn accept(ask: &Ask, Given(given): Given<Acceptance>) -> ApiResult<One<Quote>> {
+    let quote = subscription::quote_by_token(&ask.tx, &given.token).await?.ok_or_else(Problem::not_found)?;
+    subscription::accept_quote(&ask.tx, &given.token, &given.accepted_by, ask.now).await?;
+    Ok(One(find(ask, quote.id).await?))
+}

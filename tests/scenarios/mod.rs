@@ -4,5 +4,6 @@ mod a_call_becomes_cash;
 mod call_centre_software;
 mod consultations_by_number;
 mod outsourced_support;
+mod pay_per_use_support;
 mod shop;
 mod story;

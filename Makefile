@@ -1,11 +1,12 @@
 # `make` lists the targets. Each is a script in deploy/dev that can be run by itself.
 # Variables given on the command line reach it: make run RINGTILL_HTTP=127.0.0.1:9080
 .DEFAULT_GOAL := help
-.PHONY: help run demo-call test test-nightly check bench migrate clean
+.PHONY: help run demo-call api-key test test-nightly check bench migrate clean
 
 help:
 	@echo 'make run           set up and run everything: web, worker, SIP edge, demo world (Ctrl-C stops it)'
 	@echo 'make demo-call     place a real test call to the running system (CALL="60 3": a minute on topic 3)'
+	@echo 'make api-key       print a new key for the API of the running system (ORG=nordlicht SCOPES="customers:read")'
 	@echo 'make test          every test, on a throw-away database'
 	@echo 'make test-nightly  the same, the seeded tests for long'
 	@echo 'make check         formatting, clippy, shellcheck, licences and sources of the dependencies'
@@ -18,6 +19,9 @@ run:
 
 demo-call:
 	@deploy/dev/demo-call.sh $(CALL)
+
+api-key:
+	@deploy/dev/api-key.sh $(or $(ORG),nordlicht) $(or $(SCOPES),customers:read)
 
 test:
 	@deploy/dev/test.sh

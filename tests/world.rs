@@ -4,11 +4,14 @@
 
 #[path = "world/guest.rs"]
 mod guest;
+#[path = "world/machine.rs"]
+mod machine;
 #[path = "world/peers.rs"]
 mod peers;
 #[path = "world/program.rs"]
 mod program;
 
 pub use guest::{Answer, Guest};
+pub use machine::Machine;
 pub use peers::{Finished, find_program, run_peer};
 pub use program::{Program, demo_database, program_path};

@@ -51,7 +51,8 @@ system_database
 system_migrate
 say "Loading the demo world"
 "$binary" demo 9>&- || die "The demo world could not be loaded; the line above names the cause, and 'make clean' before 'make run' starts afresh."
-(umask 077 && declare -px RINGTILL_OWNER_URL RINGTILL_ROLE_PASSWORD RINGTILL_SECRET_FILE RINGTILL_HTTP RINGTILL_SIP RINGTILL_SPOOL >"$running")
+# shellcheck disable=SC2086  # a name, or nothing
+(umask 077 && declare -px RINGTILL_OWNER_URL RINGTILL_ROLE_PASSWORD RINGTILL_SECRET_FILE RINGTILL_HTTP ${RINGTILL_HOST+RINGTILL_HOST} RINGTILL_SIP RINGTILL_SPOOL >"$running")
 say "Set up in $SECONDS s; starting"
 code=0
 run_in_group "$binary" serve 9>&- || code=$?

@@ -17,15 +17,39 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 24] = [
+const EVERY_BOOK: [(&str, &str); 51] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
+    ("GET", "/customers/new"),
+    ("POST", "/customers"),
     ("GET", "/customers/{customer_id}"),
+    ("GET", "/customers/{customer_id}/subscriptions/new"),
+    ("POST", "/customers/{customer_id}/subscriptions"),
+    ("GET", "/subscriptions/{subscription_id}/change"),
+    ("POST", "/subscriptions/{subscription_id}/changes"),
+    ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
+    ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("GET", "/coupons"),
+    ("GET", "/coupons/new"),
+    ("POST", "/coupons"),
+    ("GET", "/coupons/{coupon_id}"),
+    ("POST", "/coupons/{coupon_id}/archiving"),
     ("GET", "/plans"),
+    ("POST", "/plans"),
+    ("GET", "/plans/new"),
     ("GET", "/plans/{plan_id}"),
+    ("GET", "/plans/{plan_id}/draft"),
+    ("POST", "/plans/{plan_id}/draft"),
+    ("POST", "/plans/{plan_id}/draft/removal"),
+    ("GET", "/plans/{plan_id}/draft/review"),
+    ("POST", "/plans/{plan_id}/versions"),
+    ("POST", "/plans/{plan_id}/archiving"),
+    ("GET", "/plans/{plan_id}/moves"),
+    ("POST", "/plans/{plan_id}/moves"),
+    ("POST", "/plans/{plan_id}/moves/{change_id}/undo"),
     ("GET", "/numbers"),
     ("GET", "/invoices"),
     ("GET", "/invoices/{document_id}"),
@@ -42,14 +66,22 @@ const EVERY_BOOK: [(&str, &str); 24] = [
     ("POST", "/runs/{run_id}/retry"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
+    ("GET", "/settings/api-keys"),
+    ("POST", "/settings/api-keys"),
+    ("POST", "/settings/api-keys/{key_id}/revocation"),
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 3] =
-    [("GET", "/account"), ("GET", "/account/invoices/{document_id}"), ("GET", "/account/invoices/{document_id}/pdf")];
+const WITH_A_SELLER: [(&str, &str); 4] =
+    [
+    ("GET", "/account"),
+    ("GET", "/account/next-bill"),
+    ("GET", "/account/invoices/{document_id}"),
+    ("GET", "/account/invoices/{document_id}/pdf"),
+];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 36] = [
+const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -59,6 +91,9 @@ const ALONE: [(&str, &str, For); 36] = [
     ("POST", "/preferences/theme", For::Anybody),
     ("GET", "/phone/settings", For::Phone),
     ("GET", "/", For::Anybody),
+    ("GET", "/estimate", For::Anybody),
+    ("GET", "/estimate/csv", For::Anybody),
+    ("GET", "/roi", For::Anybody),
     ("GET", "/sign-in", For::Anybody),
     ("POST", "/sign-in", For::Anybody),
     ("POST", "/sign-out", For::SignedIn),
@@ -70,6 +105,8 @@ const ALONE: [(&str, &str, For); 36] = [
     ("GET", "/admin/calls/{call_id}", For::Tenant),
     ("POST", "/admin/calls/{call_id}/end", For::Tenant),
     ("GET", "/admin/agents", For::Tenant),
+    ("GET", "/admin/agents/new", For::Tenant),
+    ("POST", "/admin/agents", For::Tenant),
     ("GET", "/agent", For::Agent),
     ("GET", "/agent/events", For::Agent),
     ("POST", "/agent/state", For::Agent),
@@ -85,7 +122,54 @@ const ALONE: [(&str, &str, For); 36] = [
     ("GET", "/portal/invoices/{document_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
+    ("GET", "/portal/plan", For::Customer),
     ("GET", "/portal/prices", For::Customer),
+];
+
+/// The API: every address that asks for a key.
+pub const API: [(&str, &str); 42] = [
+    ("GET", "/v1/plans"),
+    ("POST", "/v1/plans"),
+    ("GET", "/v1/add-ons"),
+    ("POST", "/v1/add-ons"),
+    ("GET", "/v1/plans/{plan_id}"),
+    ("PATCH", "/v1/plans/{plan_id}"),
+    ("GET", "/v1/plans/{plan_id}/draft"),
+    ("PUT", "/v1/plans/{plan_id}/draft"),
+    ("DELETE", "/v1/plans/{plan_id}/draft"),
+    ("POST", "/v1/plans/{plan_id}/publication"),
+    ("GET", "/v1/coupons"),
+    ("POST", "/v1/coupons"),
+    ("GET", "/v1/coupons/{coupon_id}"),
+    ("POST", "/v1/coupons/{coupon_id}/archival"),
+    ("POST", "/v1/subscriptions/{subscription_id}/coupons"),
+    ("DELETE", "/v1/subscriptions/{subscription_id}/coupons/{coupon_id}"),
+    ("GET", "/v1/plans/{plan_id}/versions"),
+    ("POST", "/v1/plans/{plan_id}/versions"),
+    ("POST", "/v1/plans/{plan_id}/archival"),
+    ("GET", "/v1/customers"),
+    ("POST", "/v1/customers"),
+    ("GET", "/v1/customers/{customer_id}"),
+    ("PATCH", "/v1/customers/{customer_id}"),
+    ("GET", "/v1/customers/{customer_id}/wallet"),
+    ("GET", "/v1/subscriptions"),
+    ("POST", "/v1/subscriptions"),
+    ("GET", "/v1/subscriptions/{subscription_id}"),
+    ("GET", "/v1/subscriptions/{subscription_id}/changes"),
+    ("POST", "/v1/subscriptions/{subscription_id}/changes"),
+    ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
+    ("GET", "/v1/meters"),
+    ("GET", "/v1/usage"),
+    ("GET", "/v1/usage/hours"),
+    ("GET", "/v1/invoices"),
+    ("GET", "/v1/invoices/{document_id}"),
+    ("GET", "/v1/invoices/{document_id}/lines"),
+    ("GET", "/v1/invoices/{document_id}/pdf"),
+    ("GET", "/v1/calls"),
+    ("GET", "/v1/calls/{call_id}"),
+    ("POST", "/v1/calculators/estimate"),
+    ("POST", "/v1/calculators/return"),
+    ("GET", "/v1/openapi.json"),
 ];
 
 /// Method, path and for whom.

@@ -1,6 +1,7 @@
 //! Nobody sees what is not theirs: every address of the roof is tried by everybody who has no business there, with the ids of
 //! rows that exist in somebody else's book. The answer is "not found", or the sign-in page for who is not signed in.
 
+mod api;
 mod every_route;
 
 use every_route::{For, all};
@@ -77,8 +78,42 @@ async fn ids_of(guest: &Guest, prefix: &str) -> Ids {
         let line = page.split_once("id=\"line-").expect("an invoice has lines").1;
         ids.insert("line_id", line.split('"').next().unwrap_or_default().to_owned());
     }
+    let coupon = [
+        ("code", "STRANGER"),
+        ("name", "A stranger"),
+        ("kind", "percent"),
+        ("off", "10"),
+        ("periods", "1"),
+        ("redemptions_max", "1"),
+        ("valid_until", ""),
+    ];
+    let created = guest.post(&format!("{prefix}/coupons"), &coupon).await;
+    assert_eq!(created.status, 303, "a coupon is created: {}", created.text());
+    ids.insert("coupon_id", created.location[prefix.len() + "/coupons/".len()..].to_owned());
+    ids.extend(subscription_ids(guest, prefix).await);
     // The demo world keeps no draft open: an id of nobody's, of the right kind.
     ids.insert("draft_id", db::DraftId::new().to_string());
+    ids
+}
+
+/// A subscription of this book and a change of it that can be undone.
+async fn subscription_ids(guest: &Guest, prefix: &str) -> Ids {
+    let mut ids = Ids::new();
+    let start = format!("{prefix}/customers/");
+    for link in guest.get(&format!("{prefix}/customers")).await.links(&start) {
+        let page = guest.get(&link).await.text();
+        let after =
+            |mark: &str| page.split_once(mark).and_then(|(_, rest)| rest.split(['/', '"']).next()).map(str::to_owned);
+        let Some(subscription) = after(&format!("{prefix}/subscriptions/")) else { continue };
+        if let Some(change) = after(&format!("{prefix}/subscriptions/{subscription}/changes/")) {
+            ids.insert("change_id", change);
+            ids.insert("subscription_id", subscription);
+            break;
+        }
+        ids.entry("subscription_id").or_insert(subscription);
+    }
+    // No change of a centre's customers is open in the demo world: an id of nobody's, of the right kind.
+    ids.entry("change_id").or_insert_with(|| db::ChangeId::new().to_string());
     ids
 }
 
@@ -127,7 +162,7 @@ async fn world() -> World {
         guests.push((name, own, guest));
     }
     let kinds: BTreeSet<_> = books.iter().flat_map(|(_, ids)| ids.keys()).collect();
-    assert_eq!(kinds.len(), 7, "the demo world has rows of every kind: {kinds:?}");
+    assert_eq!(kinds.len(), 10, "the demo world has rows of every kind: {kinds:?}");
     World { program, guests, books }
 }
 

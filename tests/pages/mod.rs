@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 16] = [
+const TENANT_PATHS: [&str; 19] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
@@ -17,6 +17,9 @@ const TENANT_PATHS: [&str; 16] = [
     "/admin/customers/*",
     "/admin/plans",
     "/admin/plans/*",
+    "/admin/plans/new",
+    "/admin/plans/*/draft",
+    "/admin/plans/*/moves",
     "/admin/numbers",
     "/admin/agents",
     "/admin/invoices",
@@ -59,6 +62,16 @@ fn audience(program: &Program, start: &str, looks: u8, paths: &[&str]) -> serde_
     })
 }
 
+/// Pages that nobody needs to sign in for.
+fn nobody(program: &Program) -> serde_json::Value {
+    serde_json::json!({
+        "name": "anybody",
+        "origin": program.origin("localhost"),
+        "looks": 4,
+        "paths": ["/estimate", "/estimate?empty=yes", "/roi", "/roi?days=32"],
+    })
+}
+
 fn walk(script: &str, audiences: &[serde_json::Value]) {
     let run = run_script(script, &[("RINGTILL_WALK", &serde_json::Value::from(audiences.to_vec()).to_string())]);
     assert!(run.success, "{}", run.output);
@@ -80,7 +93,7 @@ async fn a_call_centres_pages_have_no_fault_in_any_look() {
 async fn a_customers_pages_have_no_fault_in_any_look_nor_has_the_agents_desk() {
     let program = Program::on_the_demo_world().await;
     let desk = audience(&program, "/agent", 2, &["/agent"]);
-    walk("walk.mjs", &[audience(&program, "/portal", 4, &CUSTOMER_PATHS), desk]);
+    walk("walk.mjs", &[audience(&program, "/portal", 4, &CUSTOMER_PATHS), desk, nobody(&program)]);
 }
 
 #[tokio::test]

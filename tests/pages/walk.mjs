@@ -19,9 +19,9 @@ async function addressOf(visit, audience, path) {
   const start = wanted.slice(0, -1)
   await visit.goTo(new URL(list, audience.origin).href)
   const links = await visit.page.locator(`main a[href^="${start}"]`).evaluateAll((found) => found.map((link) => link.getAttribute('href')))
-  const link = links.find((href) => !href.slice(start.length).includes('/'))
+  const link = links.find((href) => !href.slice(start.length).includes('/') && !href.endsWith('/new'))
   if (!link) throw new Error(`${audience.name}: ${list} links to nothing below ${start}`)
-  return new URL(link, audience.origin).href
+  return new URL(link + after, audience.origin).href
 }
 
 for (const audience of audiences) {

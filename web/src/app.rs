@@ -1,6 +1,7 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
-use crate::{clock::Clock, config::Config};
+use crate::seller::WhiteLabels;
+use crate::{api::limit::Limits, clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
@@ -28,8 +29,12 @@ pub struct App {
     pub tokens: Arc<TokenKeys>,
     /// Set while this process runs a SIP edge.
     edge: Arc<RwLock<Option<Edge>>>,
+    /// How many requests each API key has made lately.
+    pub limits: Arc<Limits>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
+    /// Who may use a name of its own, as far as it was asked lately.
+    pub white_labels: Arc<WhiteLabels>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -51,7 +56,9 @@ impl App {
             proxies: config.http.proxies.clone().into(),
             tokens: Arc::new(TokenKeys::new(("1".into(), config.secret.clone()), Vec::new())?),
             edge: Arc::default(),
+            limits: Arc::default(),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
+            white_labels: Arc::default(),
             closing: CancellationToken::new(),
         })
     }

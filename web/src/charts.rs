@@ -60,11 +60,17 @@ pub struct Chart {
     /// Unique on its page.
     pub id: &'static str,
     pub title: String,
+    /// Below the title: what is compared, or what comes out of it.
+    pub note: String,
     /// One sentence for screen readers.
     pub caption: String,
     pub height: u16,
-    /// `category` or `hour`.
+    /// `category`, `hour`, `number` or `log`.
     pub axis: &'static str,
+    /// Does the upright axis begin at zero? A price for one unit need not.
+    pub from_zero: bool,
+    /// An upright at a place of the axis, and its name: "Your volume, 31,710".
+    pub mark: Option<(String, String)>,
     /// "€" before the figures of the upright axis, or nothing.
     pub unit: String,
     /// The head of the first column.
@@ -86,14 +92,43 @@ impl Chart {
         Self {
             id,
             title: title.into(),
+            note: String::new(),
             caption: caption.into(),
             height: 232,
             axis: "category",
+            from_zero: true,
+            mark: None,
             unit: String::new(),
             over: over.into(),
             series: Vec::new(),
             points: Vec::new(),
         }
+    }
+    /// Lines over a quantity.
+    pub fn lines(
+        id: &'static str,
+        title: impl Into<String>,
+        caption: impl Into<String>,
+        over: impl Into<String>,
+    ) -> Self {
+        Self { axis: "number", ..Self::bars(id, title, caption, over) }
+    }
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.note = text.into();
+        self
+    }
+    pub fn height(mut self, pixels: u16) -> Self {
+        self.height = pixels;
+        self
+    }
+    pub fn unit(mut self, sign: impl Into<String>) -> Self {
+        self.unit = sign.into();
+        self
+    }
+    /// An upright where the reader is.
+    pub fn mark(mut self, x: impl Into<String>, name: impl Into<String>) -> Self {
+        self.mark = Some((x.into(), name.into()));
+        self
     }
     pub fn series(mut self, name: impl Into<String>, drawn: Drawn, colour: &'static str) -> Self {
         let colour = if drawn.is_past() { "past" } else { colour };
@@ -103,6 +138,13 @@ impl Chart {
     pub fn point(&mut self, label: impl Into<String>, values: Vec<Option<(String, String)>>) {
         let values = values.into_iter().map(|value| value.map(|(number, text)| Value { number, text })).collect();
         self.points.push(Point { label: label.into(), x: String::new(), values });
+    }
+    /// A point at a place of a numeric axis.
+    pub fn point_at(&mut self, x: impl Into<String>, label: impl Into<String>, values: Vec<Option<(String, String)>>) {
+        self.point(label, values);
+        if let Some(last) = self.points.last_mut() {
+            last.x = x.into();
+        }
     }
     fn is_empty(&self) -> bool {
         self.points.iter().all(|point| point.values.iter().all(Option::is_none))

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::{Config, DatabaseSettings};
 use crate::{audit, demo, server, worker};
 use anyhow::Context;
-use db::Db;
+use db::{Db, PlatformReason};
 use std::io::{BufReader, IsTerminal, Write};
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +130,28 @@ async fn announce(config: &Config, app: &App) -> anyhow::Result<()> {
         println!("  SIP           {} (UDP and TCP)\n", config.sip.listen);
     }
     Ok(())
+}
+
+/// Makes a key of an organisation, named by its slug, and prints it: the key alone, so that a script can take it.
+pub async fn api_key(organisation: &str, scopes: &[&str]) -> anyhow::Result<ExitCode> {
+    let config = Config::from_environment()?;
+    let app = App::open(&config, Clock::machine()).await?;
+    let ptx = app.db.platform(PlatformReason::Provision).await?;
+    let found = tenant::organisation_by_slug(&ptx, organisation).await?;
+    ptx.commit().await?;
+    let found = found.with_context(|| format!("no organisation has the slug {organisation}"))?;
+    let new = tenant::NewApiKey {
+        name: "Made on the command line".into(),
+        mode: crate::api::key_mode(&config.http.host),
+        scopes: scopes.iter().map(|scope| scope.parse()).collect::<Result<_, _>>()?,
+        expires_at: None,
+        by: "command line".into(),
+    };
+    let tx = app.db.tenant(found.id).await?;
+    let (_, secret) = tenant::create_api_key(&tx, &new, app.clock.now()).await?;
+    tx.commit().await?;
+    println!("{}", secret.expose());
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Places a call to the running edge, as a caller of the demo world, and says where to see it.

@@ -103,7 +103,7 @@ impl From<tenant::TenantError> for PageError {
         use tenant::TenantError as E;
         match error {
             E::Db(error) => error.into(),
-            E::OrganisationMustExist | E::MemberMustExist | E::AgentMustExist => Self::NotFound,
+            E::OrganisationMustExist | E::MemberMustExist | E::AgentMustExist | E::KeyMustExist => Self::NotFound,
             E::SeatMustBeOpen => Self::Conflict("You have left your seat. Sign in again.".into()),
             E::PasswordMustHash | E::StoredValueMustBeKnown { .. } => Self::failed(error),
             refused => Self::Refused(sentence(refused)),
@@ -175,13 +175,15 @@ impl From<invoicing::InvoicingError> for PageError {
     fn from(error: invoicing::InvoicingError) -> Self {
         use invoicing::InvoicingError as E;
         match error {
-            E::UnknownRun(_) | E::UnknownDraft(_) | E::UnknownDocument(_) => Self::NotFound,
+            E::UnknownRun(_) | E::UnknownDraft(_) | E::UnknownDocument(_) | E::UnknownLine(_) => Self::NotFound,
             E::RunMustBeTheOnlyOne
             | E::DraftMustBeOpen(_)
             | E::RunMustBeDrafted { .. }
             | E::AlreadyBilled { .. }
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
-            E::CurrencyMustMatchCustomer { .. } | E::TotalMustNotBeNegative(_) => Self::Refused(sentence(error)),
+            E::CurrencyMustMatchCustomer { .. }
+            | E::CreditMustNotExceedLine { .. }
+            | E::CreditMustNotExceedInvoice { .. } => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),
             E::Subscription(error) => error.into(),
@@ -215,7 +217,7 @@ impl From<payments::PaymentError> for PageError {
 }
 
 /// A rule as a sentence of a page: it begins large and ends with a full stop.
-fn sentence(rule: impl fmt::Display) -> String {
+pub(crate) fn sentence(rule: impl fmt::Display) -> String {
     let text = rule.to_string();
     let mut letters = text.chars();
     match letters.next() {

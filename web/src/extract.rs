@@ -240,14 +240,14 @@ async fn signed_in(request: &HttpRequest) -> PageResult<SignedIn> {
     let ptx = app.db.platform(PlatformReason::SignIn).await?;
     let session = tenant::session(&ptx, &token, now).await?.ok_or(PageError::SignIn)?;
     // A cookie carried over from another host opens nothing here.
-    if !site.shows(&ptx, session.tenant_id, now).await? {
+    if !site.shows(&app, &ptx, session.tenant_id, now).await? {
         return Err(PageError::NotFound);
     }
     // Who was suspended while signed in, or whose seller was, is outside from the next page on.
     if tenant::suspended_at_or_above(&ptx, session.tenant_id, now).await? {
         return Err(PageError::SignIn);
     }
-    let memberships = others(&ptx, &site, &session, now).await?;
+    let memberships = others(&app, &ptx, &site, &session, now).await?;
     ptx.commit().await?;
     if !request.method().is_safe() {
         let given = request.extensions().get::<GivenToken>().map(|given| given.0.clone()).unwrap_or_default();
@@ -261,18 +261,20 @@ async fn signed_in(request: &HttpRequest) -> PageResult<SignedIn> {
 }
 
 async fn others(
+    app: &App,
     ptx: &db::PlatformTx,
     site: &Site,
     session: &Session,
     now: DateTime<Utc>,
 ) -> PageResult<Vec<Membership>> {
-    let mut others = memberships_here(ptx, site, session.person_id, now).await?.open;
+    let mut others = memberships_here(app, ptx, site, session.person_id, now).await?.open;
     others.retain(|membership| membership.member_id != session.member_id);
     Ok(others)
 }
 
 /// The memberships that this host shows: those under its brand, or those under none. Those of a suspended organisation apart.
 pub(crate) async fn memberships_here(
+    app: &App,
     ptx: &db::PlatformTx,
     site: &Site,
     person: db::PersonId,
@@ -280,7 +282,7 @@ pub(crate) async fn memberships_here(
 ) -> PageResult<Here> {
     let mut here = Here::default();
     for membership in tenant::memberships(ptx, person).await? {
-        if !site.shows(ptx, membership.tenant_id, now).await? {
+        if !site.shows(app, ptx, membership.tenant_id, now).await? {
             continue;
         }
         match tenant::suspended_at_or_above(ptx, membership.tenant_id, now).await? {

@@ -187,6 +187,11 @@ pub fn second(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
     moment(at, zone, "%H:%M:%S")
 }
 
+/// The day of an instant: "30 Nov 2026".
+pub fn day_of(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
+    moment(at, zone, "%-d %b %Y")
+}
+
 /// "30 Nov 2026"
 pub fn date(on: Date) -> String {
     on.strftime("%-d %b %Y").to_string()

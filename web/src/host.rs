@@ -38,9 +38,7 @@ impl Site {
     /// A development host reached over plain HTTP. Everything else is behind TLS, whoever ends it; headers about that are not
     /// believed.
     pub fn is_local(&self) -> bool {
-        self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        is_local(&self.host)
     }
 
     /// The start of an absolute address on this site, for what is read outside a browser. Never taken from a request.
@@ -57,29 +55,39 @@ impl Site {
     /// True when somebody of this organisation may be signed in here.
     pub async fn shows(
         &self,
+        app: &App,
         ptx: &PlatformTx,
         tenant_id: TenantId,
         now: DateTime<Utc>,
-    ) -> Result<bool, tenant::TenantError> {
-        Ok(brand_owner(ptx, tenant_id, now).await? == self.owner)
+    ) -> Result<bool, PageError> {
+        Ok(brand_owner(app, ptx, tenant_id, now).await? == self.owner)
     }
 }
 
-/// The nearest organisation, from a tenant upwards, that has a verified domain; the operator's domains are no brand.
+/// The nearest organisation, from a tenant upwards, that has a verified domain and whose plan lets it use one; the operator's
+/// domains are no brand.
 async fn brand_owner(
+    app: &App,
     ptx: &PlatformTx,
     tenant_id: TenantId,
     now: DateTime<Utc>,
-) -> Result<Option<TenantId>, tenant::TenantError> {
+) -> Result<Option<TenantId>, PageError> {
     let steps = tenant::chain_at(ptx, tenant_id, now).await?;
-    // The last book above is the operator's; with none above, this is the operator itself.
-    let below_the_root = std::iter::once(tenant_id).chain(steps.iter().map(|step| step.book)).take(steps.len());
-    for organisation in below_the_root {
-        if tenant::domains(ptx, organisation).await?.iter().any(|domain| domain.verified_at.is_some()) {
-            return Ok(Some(organisation));
+    // Each step names the one below; the operator is below nobody.
+    for step in &steps {
+        let has_domain = tenant::domains(ptx, step.child).await?.iter().any(|domain| domain.verified_at.is_some());
+        if has_domain && app.white_labels.holds(app, step, now).await? {
+            return Ok(Some(step.child));
         }
     }
     Ok(None)
+}
+
+/// See [`Site::is_local`].
+pub fn is_local(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 impl FromRequest for Site {
@@ -141,9 +149,19 @@ async fn look_up(app: &App, host: &str) -> Result<Option<Site>, PageError> {
     let ptx = app.db.platform(PlatformReason::ResolveHost).await?;
     let Some(owner) = tenant::host_owner(&ptx, host).await? else { return Ok(None) };
     let organisation = tenant::organisation_by_id(&ptx, owner).await?.ok_or(PageError::Misdirected)?;
+    let now = app.clock.now();
+    let chain = tenant::chain_at(&ptx, owner, now).await?;
     ptx.commit().await?;
     if organisation.kind == OrganisationKind::Operator {
         return Ok(Some(operators));
+    }
+    // Its people are at the operator's own host until the plan has white label again.
+    let may_have_one = match chain.first() {
+        Some(step) => app.white_labels.holds(app, step, now).await?,
+        None => false,
+    };
+    if !may_have_one {
+        return Ok(None);
     }
     let tx = app.db.tenant(owner).await?;
     let brand = tenant::brand(&tx).await?;
@@ -216,7 +234,8 @@ fn refused(request: ServiceRequest, status: StatusCode) -> ServiceResponse<BoxBo
     request.into_response(page)
 }
 
-async fn site_of(request: &ServiceRequest) -> Result<Option<Arc<Site>>, PageError> {
+/// The site that a request came to, looked up; `None` when nobody is served there.
+pub(crate) async fn site_of(request: &ServiceRequest) -> Result<Option<Arc<Site>>, PageError> {
     let (Some(app), Some(sites)) = (request.app_data::<web::Data<App>>(), request.app_data::<web::Data<Sites>>())
     else {
         return Err(PageError::failed("the application is not configured"));

@@ -1,9 +1,10 @@
 //! The roof: one binary that serves the pages, runs the worker and carries the calls.
 //! It never computes a price, posts an entry or writes a query: a handler extracts, calls one domain function, commits, answers.
 //! Invariants: what one may not see is 404; every form that changes something carries the session's token and redirects;
-//! no page needs a script. Start at `urls.rs`, then `views` and `pages`.
+//! no page needs a script. Start at `urls.rs`, then `views` and `pages`; other systems come in through `api`.
 
 pub mod answer;
+pub mod api;
 pub mod app;
 pub mod assets;
 pub mod audit;
@@ -17,10 +18,15 @@ pub mod error;
 pub mod extract;
 pub mod format;
 pub mod host;
+pub mod life;
 pub mod pages;
+pub mod read;
 pub mod refusal;
+pub mod rules;
 pub mod security;
+pub mod seller;
 pub mod server;
+pub mod sheet;
 pub mod shell;
 pub mod sse;
 pub mod urls;

@@ -11,6 +11,8 @@ const USAGE: &str = "ringtill: billing for businesses that answer phones for mon
   ringtill demo              load the demo world into an empty database
   ringtill audit             check the invariants of every book; exit code 3 when one is violated
   ringtill price [FILE]      price JSON lines from FILE or standard input
+  ringtill api-key ORGANISATION SCOPE..
+                             make a key for the API and print it, as in: api-key nordlicht customers:read
   ringtill call              place a test call to the running SIP edge and say where to see it
   ringtill help              this text
 
@@ -28,6 +30,7 @@ async fn main() -> ExitCode {
         ["audit"] => commands::audit().await,
         ["price"] => commands::price(None),
         ["price", file] => commands::price(Some(file)),
+        ["api-key", organisation, scopes @ ..] if !scopes.is_empty() => commands::api_key(organisation, scopes).await,
         ["call", rest @ ..] => commands::call(rest).await,
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

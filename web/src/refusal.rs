@@ -24,7 +24,7 @@ pub async fn dress(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let id = RequestId(random_id());
+    let id = RequestId::random();
     request.extensions_mut().insert(id.clone());
     let response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
@@ -49,10 +49,12 @@ pub async fn dress(
     Ok(ServiceResponse::new(request, page))
 }
 
-fn random_id() -> String {
-    let mut bytes = [0u8; 8];
-    rand::rng().fill_bytes(&mut bytes);
-    hex::encode(bytes)
+impl RequestId {
+    pub(crate) fn random() -> Self {
+        let mut bytes = [0u8; 8];
+        rand::rng().fill_bytes(&mut bytes);
+        Self(hex::encode(bytes))
+    }
 }
 
 /// The answer to a request that got no page.

@@ -152,6 +152,9 @@ pub enum Section {
     Ledger,
     Account,
     Prices,
+    ApiKeys,
+    Estimate,
+    Return,
     Elsewhere,
 }
 
@@ -258,8 +261,22 @@ impl Shell {
             &[
                 (Section::Home, "wallet", "Account", urls::PORTAL),
                 (Section::Calls, "phone", "Calls", urls::PORTAL_CALLS),
+                (Section::Plans, "repeat", "Plan", urls::PORTAL_PLAN),
                 (Section::Invoices, "receipt", "Receipts", urls::PORTAL_INVOICES),
                 (Section::Prices, "tag", "Prices", urls::PORTAL_PRICES),
+            ],
+        )];
+        self
+    }
+
+    /// A page for anybody.
+    pub fn public(mut self, section: Section) -> Self {
+        self.nav = vec![group(
+            "",
+            section,
+            &[
+                (Section::Estimate, "adjustments-horizontal", "Rate estimator", urls::ESTIMATE),
+                (Section::Return, "coins", "Return calculator", urls::RETURN),
             ],
         )];
         self
@@ -312,16 +329,13 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
     let (customers, plans, numbers, invoices) =
         (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
     let (agents, runs, ledger, account) = (audience.agents(), audience.runs(), audience.ledger(), audience.account());
-    let first = group("", section, &[(Section::Home, "home", "Today", &home)]);
-    let watch = group(
-        "",
-        section,
-        &[
-            (Section::Home, "home", "Today", &home),
-            (Section::Live, "phone-call", "Live", &live),
-            (Section::Calls, "list-details", "Calls", &calls),
-        ],
-    );
+    let keys = audience.api_keys();
+    let watch = [
+        (Section::Home, "home", "Today", home.as_str()),
+        (Section::Live, "phone-call", "Live", live.as_str()),
+        (Section::Calls, "list-details", "Calls", calls.as_str()),
+    ];
+    let watch = group("", section, if audience == Audience::Tenant { &watch } else { &watch[..1] });
     let sell = group(
         "Sell",
         section,
@@ -343,10 +357,14 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
         &[(Section::Runs, "player-play", "Invoice runs", &runs), (Section::Ledger, "scale", "Ledger", &ledger)],
     );
     let people = group("Run", section, &[(Section::Agents, "headset", "Agents", &agents)]);
-    let own = group("Account", section, &[(Section::Account, "file-invoice", "Plan and bills", &account)]);
+    let own = [
+        (Section::Account, "file-invoice", "Plan and bills", account.as_str()),
+        (Section::ApiKeys, "key", "API keys", keys.as_str()),
+    ];
+    // The operator has no seller, hence no bills.
+    let own = group("Account", section, if audience == Audience::Operator { &own[1..] } else { &own });
     let mut nav = match audience {
-        Audience::Operator => vec![first, sell, money],
-        Audience::Reseller => vec![first, sell, money, own],
+        Audience::Operator | Audience::Reseller => vec![watch, sell, money, own],
         Audience::Tenant => vec![watch, sell, people, money, own],
     };
     if live_calls > 0 {

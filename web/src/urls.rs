@@ -58,9 +58,49 @@ impl Audience {
     pub fn customer(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}"))
     }
+    /// The form of a customer to be; POST goes to the list.
+    pub fn customer_new(self) -> String {
+        self.at("customers/new")
+    }
     /// GET shows the form and its preview, POST records.
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
+    }
+    /// The form of a subscription to be, with its preview; POST goes to the list.
+    pub fn customer_subscription_new(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/subscriptions/new"))
+    }
+    pub fn customer_subscriptions(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/subscriptions"))
+    }
+    /// What the next document will say.
+    pub fn customer_next_bill(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/next-bill"))
+    }
+    /// The form of a change, with its preview; POST goes to the list of changes.
+    pub fn subscription_change(self, id: impl Display) -> String {
+        self.at(format_args!("subscriptions/{id}/change"))
+    }
+    pub fn subscription_changes(self, id: impl Display) -> String {
+        self.at(format_args!("subscriptions/{id}/changes"))
+    }
+    /// Undoing a change is a resource of its own: POST creates it.
+    pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
+        self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
+    }
+    pub fn coupons(self) -> String {
+        self.at("coupons")
+    }
+    /// The form of a coupon to be; POST goes to the list.
+    pub fn coupon_new(self) -> String {
+        self.at("coupons/new")
+    }
+    pub fn coupon(self, id: impl Display) -> String {
+        self.at(format_args!("coupons/{id}"))
+    }
+    /// Archiving a coupon is a resource of its own: POST creates it.
+    pub fn coupon_archiving(self, id: impl Display) -> String {
+        self.at(format_args!("coupons/{id}/archiving"))
     }
     pub fn plans(self) -> String {
         self.at("plans")
@@ -68,11 +108,43 @@ impl Audience {
     pub fn plan(self, id: impl Display) -> String {
         self.at(format_args!("plans/{id}"))
     }
+    /// The next version while it is written.
+    pub fn plan_draft(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft"))
+    }
+    pub fn plan_discard(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft/removal"))
+    }
+    /// What publishing the draft would do.
+    pub fn plan_review(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/draft/review"))
+    }
+    /// POST makes the draft a version.
+    pub fn plan_versions(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/versions"))
+    }
+    pub fn plan_archive(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/archiving"))
+    }
+    pub fn plan_new(self) -> String {
+        self.at("plans/new")
+    }
+    /// Subscribers of older versions, and moving them.
+    pub fn plan_moves(self, id: impl Display) -> String {
+        self.at(format_args!("plans/{id}/moves"))
+    }
+    pub fn plan_move_undo(self, id: impl Display, change: impl Display) -> String {
+        self.at(format_args!("plans/{id}/moves/{change}/undo"))
+    }
     pub fn numbers(self) -> String {
         self.at("numbers")
     }
     pub fn agents(self) -> String {
         self.at("agents")
+    }
+    /// The form of an agent to be; POST goes to the list.
+    pub fn agent_new(self) -> String {
+        self.at("agents/new")
     }
     pub fn invoices(self) -> String {
         self.at("invoices")
@@ -128,8 +200,19 @@ impl Audience {
     pub fn ledger_account(self, code: &str) -> String {
         self.at(format_args!("ledger/{code}"))
     }
+    /// GET lists keys, POST makes one.
+    pub fn api_keys(self) -> String {
+        self.at("settings/api-keys")
+    }
+    /// POST ends a key.
+    pub fn api_key_revocation(self, id: impl Display) -> String {
+        self.at(format_args!("settings/api-keys/{id}/revocation"))
+    }
     pub fn account(self) -> String {
         self.at("account")
+    }
+    pub fn account_next_bill(self) -> String {
+        self.at("account/next-bill")
     }
     pub fn account_invoice(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}"))
@@ -142,6 +225,14 @@ impl Audience {
         format!("{}/{rest}", self.prefix())
     }
 }
+
+/// Where keys are made, as its pages call it.
+pub const API_KEYS_PLACE: &str = "API keys";
+/// The rate estimator; its query holds the figures.
+pub const ESTIMATE: &str = "/estimate";
+pub const ESTIMATE_CSV: &str = "/estimate/csv";
+/// The return calculator.
+pub const RETURN: &str = "/roi";
 
 pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";
@@ -161,6 +252,7 @@ pub const DESK_PHONE_PASSWORD: &str = "/agent/phone/password";
 pub const PORTAL: &str = "/portal";
 pub const PORTAL_CALLS: &str = "/portal/calls";
 pub const PORTAL_INVOICES: &str = "/portal/invoices";
+pub const PORTAL_PLAN: &str = "/portal/plan";
 pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {

@@ -2,6 +2,7 @@
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
+use crate::life;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
@@ -12,12 +13,15 @@ use tokio_util::sync::CancellationToken;
 pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
 /// Customers that one transaction of a run takes.
 const RUN_BLOCK: u64 = 50;
+/// How often late invoices are looked for.
+const PAST_DUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Usage partitions kept ready, this month's included.
 const PARTITIONS_AHEAD_MONTHS: u32 = 3;
 
 /// Works until told to stop: a round each second, and at once again while there is work.
 pub async fn work(app: App, stop: CancellationToken) {
     let mut partitioned_on = None;
+    let mut dunned_at: Option<DateTime<Utc>> = None;
     while !stop.is_cancelled() {
         let today = app.clock.now().date_naive();
         if partitioned_on != Some(today) {
@@ -25,6 +29,15 @@ pub async fn work(app: App, stop: CancellationToken) {
                 Ok(()) => partitioned_on = Some(today),
                 Err(error) => {
                     tracing::error!(%error, "Partitions ahead could not be made; usage goes to the one that takes all")
+                }
+            }
+        }
+        let now = app.clock.now();
+        if dunned_at.is_none_or(|at| now - at >= PAST_DUE_EVERY) {
+            match past_due(&app, now).await {
+                Ok(()) => dunned_at = Some(now),
+                Err(error) => {
+                    tracing::error!(%error, "Who is past due could not be found and will be looked for again")
                 }
             }
         }
@@ -60,6 +73,16 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
     Ok(busy)
 }
 
+/// Marks the subscriptions of those who owe what was due, in every book. Due dates are days: now and then is enough.
+pub async fn past_due(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
+    for tenant_id in tenants(&app.db).await? {
+        let tx = app.db.tenant(tenant_id).await?;
+        life::fall_due(&tx, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 /// Usage of the coming months finds its partition made.
 async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
@@ -76,16 +99,25 @@ async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
 }
 
 async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    // A transaction of its own: wallets are locked in one order, and the leases below lock theirs.
+    let tx = db.tenant(tenant_id).await?;
+    ledger::expire_promotions(&tx, now).await?;
+    ledger::decide_recharges(&tx, now).await?;
+    tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_leases(&tx, now).await?;
     tenant::close_missed_seats(&tx, now - SEAT_HEARTBEAT_MISSED, now).await?;
     tenant::link_audit(&tx, now).await?;
+    tenant::forget_old_api_replies(&tx, now).await?;
     let folded = usage_metering::fold(&tx, now).await?;
     tx.commit().await?;
+    let tx = db.tenant(tenant_id).await?;
+    let lived = life::live(&tx, now).await?;
+    tx.commit().await?;
     let advanced = advance_run(db, tenant_id, now).await?;
-    Ok(moved > 0 || folded > 0 || advanced)
+    Ok(moved > 0 || folded > 0 || lived || advanced)
 }
 
 /// Takes the open invoice run one block further; true while it has more to do without a person.

@@ -39,7 +39,7 @@ pub use explanation::{CallExplanation, IncludedUnits, PricedBy, TaxInside};
 pub use finished::{FinishedCall, HandledBy, settle_finished};
 pub use reading::{
     Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, IncludedLeft, Line, LiveCall, TopicTotals, by_topic,
-    calls, calls_of_line, costs_between, live_calls, revenue_between, totals_between,
+    calls, calls_of_line, calls_without_totals, costs_between, live_calls, revenue_between, totals_between,
 };
 pub use seats::{deliver_seats_between, deliver_seats_upward};
 pub use upward::deliver_upward;

@@ -115,6 +115,8 @@ ids! {
     TransactionId = "txn";
     /// A ledger account.
     AccountId = "acc";
+    /// A wallet's asking for money by itself.
+    RechargeId = "rch";
     /// A call; the edge's id of it.
     CallId = "call";
     /// An invoice run.
@@ -129,6 +131,8 @@ ids! {
     PaymentId = "pay";
     /// An entry of the audit log.
     AuditEntryId = "aud";
+    /// A key by which another system comes in.
+    ApiKeyId = "key";
     /// A usage event in suspense.
     SuspenseId = "sus";
     /// A batch of usage events.

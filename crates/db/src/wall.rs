@@ -72,6 +72,8 @@ pub struct Db {
 pub enum PlatformReason {
     /// Find the person, session and memberships behind a sign-in or a cookie, before a tenant is known.
     SignIn,
+    /// Find whose key a request carries, before a tenant is known.
+    AuthenticateKey,
     /// Find whose domain a host name is, and its brand.
     ResolveHost,
     /// Find who owns a called number, before a tenant is known.

@@ -1,122 +1,404 @@
-//! What is billed in advance: fees and assigned seats for all months of a term at once, and what is charged once.
+//! What is billed ahead, priced: the charges of a chain with the discounts on them, and the credits for what is unused, which
+//! give their part of the discounts back. A credit is never more than what its charge was billed for.
 
-use crate::bill::{Bill, Billing};
-use crate::content::Service;
-use crate::due::{Advance, TERM_DISCOUNT_ADVANCE, service_of};
+use crate::ahead_discounts::{AheadDiscounts, ChargedAt};
+use crate::bill::Billing;
+use crate::chain::{Does, Entry};
+use crate::content::{Claimed, LineGroup, LineSource, Service};
+use crate::discounts::Discount;
 use crate::error::Result;
-use crate::rate::{Factor, Rateable, days_counted, rate};
-use crate::target::{Target, fixed_quantity};
+use crate::rate::{Factor, Rateable, Rated, rate};
+use crate::stack::{Base, Taken, shares, stack, sum};
+use crate::target::{Derived, Target, derived, group_of};
 use crate::words;
-use money::Money;
-use pricing::{Exact, Periods, Proration, Segment};
-use std::collections::BTreeMap;
-use subscription::ServicePeriod;
+use chrono::{DateTime, Utc};
+use money::{Decimal, Money};
+use pricing::{DateRange, Exact, Proration, RoundTo, Rule, Segment, Step};
+use std::collections::{BTreeMap, BTreeSet};
+use subscription::{ComponentKind, Redeemed};
 
-impl Billing<'_> {
-    /// What is billed ahead, and the term discount on it.
-    pub(crate) fn advances(&self, advances: &[Advance], billed: &mut Bill) -> Result<()> {
-        let mut recurring: BTreeMap<(usize, u32), (Service, Vec<Money>)> = BTreeMap::new();
-        for advance in advances {
-            let contract = &self.contracts[advance.contract];
-            let component = &contract.components()[advance.component];
-            let (target, service) = self.ahead(advance)?;
-            if component.is_recurring() {
-                let sum = recurring.entry((advance.contract, advance.period.position)).or_insert((service, Vec::new()));
-                sum.1.push(target.amount);
+/// Days of one month of service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MonthPart {
+    pub position: u32,
+    pub share: Proration,
+}
+
+/// A charge as it was billed.
+struct Charged {
+    gross: Money,
+    parts: Vec<MonthPart>,
+    offs: Vec<ChargedOff>,
+}
+
+/// What a discount takes off one charge.
+struct ChargedOff {
+    /// Among the discounts of the same instant.
+    discount: usize,
+    share: Money,
+    by_month: BTreeMap<u32, Exact>,
+}
+
+/// Everything that a subscription is billed ahead, and how much of its coupons that takes.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub targets: Vec<Target>,
+    /// By coupon (its place among the redeemed) and month.
+    coupons: BTreeMap<(usize, u32), Exact>,
+}
+
+impl Book {
+    pub(crate) fn coupon_used(&self, coupon: usize, month: u32) -> Exact {
+        self.coupons.get(&(coupon, month)).cloned().unwrap_or_else(Exact::zero)
+    }
+}
+
+/// The discounts of one instant at which something was charged.
+struct Group {
+    discounts: Vec<Discount>,
+    coupons: Vec<Option<usize>>,
+}
+
+/// Walks through a chain in the order of time.
+struct Pass<'a> {
+    billing: &'a Billing<'a>,
+    of: usize,
+    entries: &'a [Entry],
+    charged: BTreeMap<usize, Charged>,
+    groups: BTreeMap<DateTime<Utc>, Group>,
+    book: Book,
+}
+
+impl<'a> Billing<'a> {
+    /// Prices a chain. What is over before the claims that were read is left out: it is settled.
+    pub(crate) fn ahead(&'a self, of: usize, entries: &'a [Entry]) -> Result<Book> {
+        let id = self.subscribed[of].id();
+        let alive = |entry: &&Entry| !self.billed.is_closed(id, entry.ends_at);
+        let instants: BTreeSet<DateTime<Utc>> = entries.iter().filter(alive).map(|entry| entry.at).collect();
+        let mut pass = Pass {
+            billing: self,
+            of,
+            entries,
+            charged: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            book: Book::default(),
+        };
+        for at in instants {
+            let due = || entries.iter().enumerate().filter(|(_, entry)| entry.at == at && alive(entry));
+            let credits: Vec<usize> =
+                due().filter(|(_, entry)| entry.does != Does::Charges).map(|(index, _)| index).collect();
+            let charges: Vec<usize> =
+                due().filter(|(_, entry)| entry.does == Does::Charges).map(|(index, _)| index).collect();
+            let mut targets = pass.credit(at, &credits)?;
+            targets.extend(pass.charge(at, &charges)?);
+            if !self.billed.is_closed(id, at) {
+                pass.book.targets.extend(targets);
             }
-            self.take(advance.contract, target, billed)?;
         }
-        for ((contract, _), (service, amounts)) in recurring {
-            if let Some(target) = self.term_discount(contract, TERM_DISCOUNT_ADVANCE, service, &amounts)? {
-                self.take(contract, target, billed)?;
+        Ok(pass.book)
+    }
+
+    /// What coupons have taken off a month that was billed ahead.
+    pub(crate) fn coupon_used_ahead(
+        &self,
+        of: usize,
+        coupon: &Redeemed,
+        period: &subscription::ServicePeriod,
+    ) -> Result<Exact> {
+        let place = self.subscribed[of].history.redeemed.iter().position(|redeemed| redeemed == coupon);
+        Ok(place.map_or_else(Exact::zero, |place| self.books[of].coupon_used(place, period.position)))
+    }
+}
+
+impl Pass<'_> {
+    fn own(&self) -> &crate::subscribed::Subscribed {
+        &self.billing.subscribed[self.of]
+    }
+
+    /// The days of an entry, month by month.
+    fn parts(&self, entry: &Entry) -> Result<Vec<MonthPart>> {
+        let months = self.own().months()?;
+        let mut parts = Vec::new();
+        for position in entry.position.. {
+            let month = months.days(position)?;
+            let (from, to) = (month.from.max(entry.days.from), month.to.min(entry.days.to));
+            if from < to {
+                parts.push(MonthPart { position, share: month.share(&DateRange { from, to })? });
+            }
+            if month.to >= entry.days.to {
+                return Ok(parts);
+            }
+        }
+        Ok(parts)
+    }
+
+    fn rated(&self, entry: &Entry, parts: &[MonthPart]) -> Result<Rated> {
+        let component = self.own().component(entry.state.attached, entry.state.component);
+        let is_seat = component.kind == ComponentKind::Seat;
+        let quantity = if is_seat { Decimal::from(entry.state.seats) } else { Decimal::ONE };
+        let quantities = vec![(BTreeMap::new(), quantity.max(component.minimum_quantity))];
+        let factor = if entry.is_once { Factor::whole() } else { months_paid(parts)? };
+        let rateable = Rateable {
+            price: &component.price,
+            included: component.included,
+            quantities: &quantities,
+            segment: Segment::WHOLE,
+            factor: &factor,
+        };
+        rate(&rateable, self.billing.currency())
+    }
+
+    /// Charges of one instant, and the discounts on them.
+    fn charge(&mut self, at: DateTime<Utc>, charges: &[usize]) -> Result<Vec<Target>> {
+        if charges.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut targets = Vec::new();
+        let mut bases: Vec<(usize, Base)> = Vec::new();
+        let mut shares_of_month: BTreeMap<u32, Proration> = BTreeMap::new();
+        for &index in charges {
+            let entry = &self.entries[index];
+            let parts = self.parts(entry)?;
+            let rated = self.rated(entry, &parts)?;
+            let gross = Exact::from(rated.amount);
+            let weights: Vec<Exact> = if entry.is_once {
+                parts.iter().take(1).map(|_| Exact::integer(1)).collect()
+            } else {
+                parts
+                    .iter()
+                    .map(|part| part.share.of(&Exact::integer(1)))
+                    .collect::<Result<_, pricing::PricingError>>()?
+            };
+            let whole = sum(&weights);
+            for (part, weight) in parts.iter().zip(&weights) {
+                let amount = gross.times(weight).over(&whole)?;
+                bases.push((index, Base { month: part.position, amount }));
+                let known = shares_of_month.entry(part.position).or_insert(part.share);
+                known.days = known.days.max(part.share.days);
+            }
+            self.charged.insert(index, Charged { gross: rated.amount, parts, offs: Vec::new() });
+            targets.push(self.charge_line(index, rated)?);
+        }
+        let only: Vec<Base> = bases.iter().map(|(_, base)| base.clone()).collect();
+        let charged = ChargedAt { of: self.of, at, entries: self.entries, bases: &bases, shares: &shares_of_month };
+        let AheadDiscounts { discounts, offs, coupons } = self.billing.discounts_ahead(&charged, &self.book)?;
+        let taken = stack(&only, &offs, self.billing.currency())?;
+        for (place, (discount, taken)) in discounts.iter().zip(&taken).enumerate() {
+            self.share_out(place, coupons[place], taken, &bases)?;
+            let names: Vec<&str> = bases.iter().map(|(index, _)| self.name(*index)).collect();
+            let (taken, names) = joined(taken, &names);
+            let mut target = self.billing.discount(discount.clone(), &taken, &names)?;
+            target.claimed = Claimed::Ahead;
+            targets.push(target);
+        }
+        self.groups.insert(at, Group { discounts, coupons });
+        Ok(targets)
+    }
+
+    fn name(&self, index: usize) -> &str {
+        let state = self.entries[index].state;
+        &self.own().component(state.attached, state.component).name
+    }
+
+    /// Notes what a discount takes off each charge, and off each month for coupons.
+    fn share_out(
+        &mut self,
+        discount: usize,
+        coupon: Option<usize>,
+        taken: &Taken,
+        bases: &[(usize, Base)],
+    ) -> Result<()> {
+        let mut by_entry: BTreeMap<usize, BTreeMap<u32, Exact>> = BTreeMap::new();
+        for ((index, base), off) in bases.iter().zip(&taken.exact) {
+            let by_month = by_entry.entry(*index).or_default();
+            let known = by_month.entry(base.month).or_insert_with(Exact::zero);
+            *known = known.plus(off);
+            if let Some(coupon) = coupon {
+                let used = self.book.coupons.entry((coupon, base.month)).or_insert_with(Exact::zero);
+                *used = used.plus(off);
+            }
+        }
+        let weights: Vec<Exact> =
+            by_entry.values().map(|months| sum(&months.values().cloned().collect::<Vec<_>>())).collect();
+        for ((index, by_month), share) in by_entry.into_iter().zip(shares(taken.off, &weights)?) {
+            if let Some(charged) = self.charged.get_mut(&index) {
+                charged.offs.push(ChargedOff { discount, share, by_month });
             }
         }
         Ok(())
     }
 
-    fn ahead(&self, advance: &Advance) -> Result<(Target, Service)> {
-        let contract = &self.contracts[advance.contract];
-        let component = &contract.components()[advance.component];
-        let service = self.service_ahead(advance)?;
-        // Wholly in the trial: nothing to bill, but billed.
-        let factor = if component.is_recurring() { self.months_paid(advance)? } else { Factor::whole() };
-        let quantities = vec![(BTreeMap::new(), fixed_quantity(component, contract.seats))];
-        let segment = Segment::WHOLE;
-        let rateable = Rateable {
-            price: &component.price,
-            included: component.included,
-            quantities: &quantities,
-            segment,
-            factor: &factor,
-        };
-        let mut target = self.target(advance.contract, advance.component, service, rate(&rateable, self.currency())?);
-        if !factor.said.is_empty() && component.is_recurring() {
-            target.detail = self.months_said(advance)?;
+    fn charge_line(&self, index: usize, rated: Rated) -> Result<Target> {
+        let entry = &self.entries[index];
+        let amount = rated.amount;
+        let mut line = self.line(entry, rated, Claimed::Ahead);
+        if !entry.is_once {
+            let said = self.months_said(&self.charged[&index].parts);
+            line.detail = said;
         }
-        Ok((target, service))
+        line.amount = amount;
+        Ok(line)
     }
 
-    fn periods_of(&self, advance: &Advance) -> Result<Vec<ServicePeriod>> {
-        let subscription = &self.contracts[advance.contract].subscription;
-        let periods = Periods::new(subscription.anchor_on, 1, &subscription.time_zone)?;
-        let following = (1..advance.months).map(|ahead| {
-            let index = i64::from(advance.period.position) + i64::from(ahead);
-            Ok(ServicePeriod {
-                position: advance.period.position + ahead,
-                starts_at: periods.bound_at(index)?,
-                ends_at: periods.bound_at(index + 1)?,
-                starts_on: periods.bound_on(index)?,
-                ends_on: periods.bound_on(index + 1)?,
-            })
-        });
-        std::iter::once(Ok(advance.period)).chain(following).collect()
+    fn line(&self, entry: &Entry, rated: Rated, claimed: Claimed) -> Target {
+        let own = self.own();
+        let component = own.component(entry.state.attached, entry.state.component);
+        Target {
+            key: entry.key.clone(),
+            attached: entry.state.attached,
+            component: Some(entry.state.component),
+            group: group_of(component, own.attached(entry.state.attached).is_add_on),
+            text: component.name.clone(),
+            detail: String::new(),
+            service: service(entry),
+            quantity: rated.used,
+            unit: component.measure.clone().unwrap_or_default(),
+            unit_price: rated.unit_price,
+            amount: rated.amount,
+            explanation: rated.explanation,
+            source: if component.kind == ComponentKind::Seat {
+                LineSource::Seats {
+                    subscription_id: own.history.subscription.id,
+                    component_key: entry.key.clone(),
+                    measure: component.measure.clone().unwrap_or_default(),
+                    from: entry.at,
+                    to: entry.ends_at,
+                }
+            } else {
+                LineSource::None
+            },
+            claimed,
+            claimed_at: entry.at,
+        }
     }
 
-    fn service_ahead(&self, advance: &Advance) -> Result<Service> {
-        let last = self.periods_of(advance)?.pop().unwrap_or(advance.period);
-        let first = service_of(&advance.period);
-        Ok(Service { ends_at: last.ends_at, ends_on: last.ends_on, ..first })
-    }
-
-    /// Whole months of those billed ahead, and the shares of those of which a trial, a late start or an end leaves a part.
-    fn months_counted(&self, advance: &Advance) -> Result<(i64, Vec<Proration>)> {
-        let contract = &self.contracts[advance.contract];
-        let (from, until) = (contract.paid_from(), contract.attached.until);
-        let (mut whole, mut parts) = (0, Vec::new());
-        for period in self.periods_of(advance)? {
-            match days_counted(period.starts_on, period.ends_on, from, until, &contract.subscription.time_zone)? {
-                Some(share) if share.days == share.of_days => whole += 1,
-                Some(share) => parts.push(share),
-                None => {}
+    /// Credits of one instant: what is unused of earlier charges, less the discounts that were on it.
+    fn credit(&mut self, at: DateTime<Utc>, credits: &[usize]) -> Result<Vec<Target>> {
+        let mut targets = Vec::new();
+        let mut backs: BTreeMap<(DateTime<Utc>, usize), Money> = BTreeMap::new();
+        for &index in credits {
+            let entry = &self.entries[index];
+            let Does::Credits(charge) = entry.does else { continue };
+            let Some((line, given_back)) = self.credited(index, charge)? else { continue };
+            targets.push(line);
+            for (discount, back) in given_back {
+                let known = backs.entry((self.entries[charge].at, discount)).or_insert_with(|| self.billing.nothing());
+                *known = known.checked_add(back)?;
             }
         }
-        Ok((whole, parts))
+        for ((charged_at, discount), back) in backs {
+            let discount = &self.groups[&charged_at].discounts[discount];
+            let steps = vec![Step::new(Rule::AmountOff { kind: discount.kind }, back.as_decimal())];
+            let text = words::on_credit(&self.billing.seller.language, &discount.text);
+            let what = Derived { key: discount.key.clone(), group: LineGroup::Discounts, text, steps };
+            let ends_at = credits.iter().map(|index| self.entries[*index].ends_at).max().unwrap_or(at);
+            let service = Service { starts_at: at, ends_at, ..discount.service };
+            let mut target = derived(what, discount.attached, service, at, back);
+            target.claimed = Claimed::Credit;
+            targets.push(target);
+        }
+        Ok(targets)
     }
 
-    /// The factor of a month's amount, as an explanation says it.
-    fn months_paid(&self, advance: &Advance) -> Result<Factor> {
-        let (whole, parts) = self.months_counted(advance)?;
-        let mut exact = Exact::integer(whole);
-        for share in &parts {
-            exact = exact.plus(&share.of(&Exact::integer(1))?);
+    /// The line of a credit, and what it gives back of each discount of its charge.
+    fn credited(&mut self, index: usize, charge: usize) -> Result<Option<(Target, Vec<(usize, Money)>)>> {
+        let (entry, opened) = (&self.entries[index], &self.entries[charge]);
+        let parts = self.parts(entry)?;
+        let rated = self.rated(entry, &parts)?;
+        let Some(charged) = self.charged.get(&charge) else { return Ok(None) };
+        let nothing = self.billing.nothing();
+        let own_id = self.own().id();
+        let returned = self.billing.billed.of(own_id, &entry.key, opened.at, Claimed::Returned);
+        let returned = returned.map_or(Ok(nothing), |sum| sum.amount.checked_neg())?;
+        let left = charged.gross.checked_sub(returned)?.max(nothing)?;
+        if !left.is_positive() {
+            return Ok(None);
         }
-        let mut said: Vec<String> =
-            parts.iter().map(|share| format!("{}/{} days", share.days, share.of_days)).collect();
-        match (whole, parts.is_empty()) {
-            (0, true) => said.push("trial".to_owned()),
-            (0, false) | (1, true) => {}
-            _ => said.insert(0, format!("{whole} months")),
+        // What a credit note has given back is not given back again, nor are the discounts on it.
+        let kept = Exact::from(left).over(&Exact::from(charged.gross))?;
+        let (mut backs, mut net, mut used) = (Vec::new(), left, Vec::new());
+        for off in &charged.offs {
+            let mut back = Exact::zero();
+            for part in &parts {
+                let of_month = charged.parts.iter().find(|whole| whole.position == part.position);
+                let (Some(whole), Some(exact)) = (of_month, off.by_month.get(&part.position)) else { continue };
+                let share = Proration { days: part.share.days, of_days: whole.share.days };
+                let of_part = share.of(exact)?.times(&kept);
+                used.push((off.discount, part.position, of_part.clone()));
+                back = back.plus(&of_part);
+            }
+            let share = Exact::from(off.share).times(&kept).to_money(nothing.currency(), RoundTo::Minor)?;
+            let back = back.to_money(nothing.currency(), RoundTo::Minor)?.min(share)?;
+            net = net.checked_sub(share)?;
+            backs.push((off.discount, back));
         }
-        Ok(Factor { exact, said: said.join(" + ") })
+        let given_back = Money::sum(nothing.currency(), backs.iter().map(|(_, back)| *back))?;
+        let most = left.min(net.checked_add(given_back)?)?;
+        let amount = rated.amount.min(most)?;
+        let group = &self.groups[&opened.at];
+        for (discount, month, exact) in used {
+            if let Some(coupon) = group.coupons[discount] {
+                let used = self.book.coupons.entry((coupon, month)).or_insert_with(Exact::zero);
+                *used = used.minus(&exact);
+            }
+        }
+        let entry = &self.entries[index];
+        let said = words::unused(&self.billing.seller.language, &self.months_said(&parts));
+        let mut line = self.line(entry, rated, Claimed::Credit);
+        let unused = Rule::UnusedDays { from: entry.days.from, until: entry.days.to };
+        line.explanation.steps.push(Step::new(unused, -amount.as_decimal()));
+        line.detail = said;
+        line.unit_price = None;
+        line.amount = amount.checked_neg()?;
+        Ok(Some((line, backs)))
     }
 
-    /// The same for people.
-    fn months_said(&self, advance: &Advance) -> Result<String> {
-        let language = &self.seller.language;
-        let (whole, parts) = self.months_counted(advance)?;
+    /// Months and days for people.
+    fn months_said(&self, parts: &[MonthPart]) -> String {
+        let language = &self.billing.seller.language;
+        let whole = parts.iter().filter(|part| part.share.days == part.share.of_days).count();
         let months = words::unit(language, "months").unwrap_or("months");
-        let whole = (whole > 0 && advance.months > 1).then(|| format!("{whole} {months}"));
-        let parts = parts.iter().map(|share| words::days(language, share.days, share.of_days));
-        Ok(whole.into_iter().chain(parts).collect::<Vec<_>>().join(" + "))
+        let whole = (whole > 1 || whole == 1 && parts.len() > 1).then(|| format!("{whole} {months}"));
+        let days = parts.iter().filter(|part| part.share.days < part.share.of_days);
+        let days = days.map(|part| words::days(language, part.share.days, part.share.of_days));
+        whole.into_iter().chain(days).collect::<Vec<_>>().join(" + ")
     }
+}
+
+/// The same discount, one entry for each name.
+fn joined<'n>(taken: &Taken, names: &[&'n str]) -> (Taken, Vec<&'n str>) {
+    let mut exact: Vec<Exact> = Vec::new();
+    let mut unique: Vec<&str> = Vec::new();
+    for (name, off) in names.iter().zip(&taken.exact) {
+        match unique.iter().position(|known| known == name) {
+            Some(place) => exact[place] = exact[place].plus(off),
+            None => {
+                unique.push(name);
+                exact.push(off.clone());
+            }
+        }
+    }
+    (Taken { exact, ..taken.clone() }, unique)
+}
+
+fn service(entry: &Entry) -> Service {
+    Service { starts_at: entry.at, ends_at: entry.ends_at, starts_on: entry.days.from, ends_on: entry.days.to }
+}
+
+/// The factor of a month's amount, as an explanation says it.
+fn months_paid(parts: &[MonthPart]) -> Result<Factor> {
+    let mut exact = Exact::zero();
+    let (mut whole, mut said) = (0, Vec::new());
+    for part in parts {
+        exact = exact.plus(&part.share.of(&Exact::integer(1))?);
+        if part.share.days == part.share.of_days {
+            whole += 1;
+        } else {
+            said.push(format!("{}/{} days", part.share.days, part.share.of_days));
+        }
+    }
+    if whole > 1 || whole == 1 && !said.is_empty() {
+        said.insert(0, format!("{whole} months"));
+    }
+    Ok(Factor { exact, said: said.join(" + ") })
 }

@@ -1,8 +1,8 @@
 //! A document's content from its lines: tax, sums, what was settled already, and what is to be posted.
 
 use crate::bill::{Bill, Billing};
-use crate::content::{Claim, DraftContent, Ledgered, Line, LineGroup, Service, TaxRow, Totals};
-use crate::due::Due;
+use crate::content::{Claim, DraftContent, Ledgered, Line, LineGroup, Service, StandsOn, TaxRow, Totals};
+use crate::document::DocumentKind;
 use crate::error::{InvoicingError, Result};
 use crate::tax::{Taxed, tax};
 use chrono::{DateTime, Utc};
@@ -12,30 +12,61 @@ use subscription::Billing as Pays;
 /// What a customer's turn in a run ends with.
 pub(crate) enum Outcome {
     /// No document; the periods are closed all the same.
-    NothingDue(Vec<Claim>),
+    NothingDue {
+        claims: Vec<Claim>,
+        stands_on: Vec<StandsOn>,
+    },
     Draft(Box<DraftContent>),
 }
 
-/// Prices and sums everything that is due for a customer.
-pub(crate) fn assemble(billing: &Billing<'_>, due: &Due, until: DateTime<Utc>) -> Result<Outcome> {
-    let Bill { mut lines, claims } = billing.lines(due)?;
+/// Sums the lines that are due.
+pub(crate) fn assemble(billing: &Billing<'_>, bill: Bill, until: DateTime<Utc>) -> Result<Outcome> {
+    let Bill { mut lines, claims, stands_on } = bill;
     let currency = billing.currency();
     let taxed = tax(currency, &mut lines)?;
-    if lines.iter().all(|line| line.amount.is_zero() && line.gross.is_none_or(|gross| gross.is_zero())) {
-        return Ok(Outcome::NothingDue(claims));
-    }
+    let is_nothing = |line: &Line| line.amount.is_zero() && line.gross.is_none_or(|gross| gross.is_zero());
+    let Some(period) = period_of(&lines, until).filter(|_| !lines.iter().all(is_nothing)) else {
+        return Ok(Outcome::NothingDue { claims, stands_on });
+    };
     let totals = totals(currency, &taxed, billing.customer.billing)?;
-    for total in [totals.gross, totals.due] {
-        if total.is_negative() {
-            return Err(InvoicingError::TotalMustNotBeNegative(total));
-        }
-    }
     let ledgered = ledgered(&totals, &taxed, billing.customer.billing)?;
-    let Some(period) = period_of(&lines, until) else { return Ok(Outcome::NothingDue(claims)) };
     let time_zone = billing.customer.time_zone.clone();
-    let content = DraftContent { lines, taxes: taxed.rows, totals, period, time_zone, claims, ledgered };
+    let kind = DocumentKind::Invoice;
+    let content =
+        DraftContent { kind, lines, taxes: taxed.rows, totals, period, time_zone, claims, ledgered, stands_on };
+    let content = if content.is_owed_to_the_customer() { content.as_credit_note()? } else { content };
     content.must_sum()?;
     Ok(Outcome::Draft(Box::new(content)))
+}
+
+impl DraftContent {
+    /// Is it below zero? What is due decides, and where nothing is (calls that a wallet has paid), what it comes to.
+    fn is_owed_to_the_customer(&self) -> bool {
+        let Totals { due, gross, .. } = self.totals;
+        due.is_negative() || due.is_zero() && gross.is_negative()
+    }
+
+    /// The same as a credit note, whose amounts are positive because they are credited. What is posted stays what it is.
+    fn as_credit_note(mut self) -> Result<DraftContent> {
+        self.kind = DocumentKind::CreditNote;
+        for line in &mut self.lines {
+            line.amount = line.amount.checked_neg()?;
+            line.gross = line.gross.map(Money::checked_neg).transpose()?;
+            line.quantity = -line.quantity;
+        }
+        for row in &mut self.taxes {
+            (row.base, row.tax) = (row.base.checked_neg()?, row.tax.checked_neg()?);
+        }
+        let Totals { net, tax, gross, settled, due } = self.totals;
+        self.totals = Totals {
+            net: net.checked_neg()?,
+            tax: tax.checked_neg()?,
+            gross: gross.checked_neg()?,
+            settled: settled.checked_neg()?,
+            due: due.checked_neg()?,
+        };
+        Ok(self)
+    }
 }
 
 fn totals(currency: Currency, taxed: &Taxed, pays: Pays) -> Result<Totals> {
@@ -54,7 +85,7 @@ fn ledgered(totals: &Totals, taxed: &Taxed, pays: Pays) -> Result<Ledgered> {
         Pays::Postpaid => (taxed.accrued_of_calls, taxed.net_of_components),
     };
     let rounding = totals.due.checked_sub(unbilled)?.checked_sub(revenue)?.checked_sub(totals.tax)?;
-    Ok(Ledgered { unbilled, revenue, rounding })
+    Ok(Ledgered { wallet: None, unbilled, revenue, rounding })
 }
 
 /// The period printed at the head: of what has ended, else of what is billed ahead. Differences for earlier months print
@@ -89,7 +120,12 @@ impl DraftContent {
         agree(sum(self.taxes.iter().map(|row| row.tax).collect())?, tax, "the tax groups are not the tax total")?;
         agree(net.checked_add(tax)?, gross, "net and tax are not the gross total")?;
         agree(gross.checked_sub(settled)?, due, "gross less what was settled is not the amount due")?;
-        let Ledgered { unbilled, revenue, rounding } = self.ledgered;
-        agree(sum(vec![unbilled, revenue, rounding, tax])?, due, "the posting is not the document")
+        let Ledgered { wallet, unbilled, revenue, rounding } = self.ledgered;
+        let posted = sum([unbilled, revenue, rounding].into_iter().chain(wallet).collect())?;
+        let owed = match self.kind {
+            DocumentKind::CreditNote => due.checked_sub(tax)?.checked_neg()?,
+            DocumentKind::Invoice | DocumentKind::Settlement => due.checked_sub(tax)?,
+        };
+        agree(posted, owed, "the posting is not the document")
     }
 }

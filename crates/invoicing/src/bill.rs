@@ -1,16 +1,22 @@
-//! The lines of a customer's document: components, then percentages, then the commitment's true-up, then discounts; in
-//! months that were billed before, only what has changed since.
+//! The lines of a customer's document: what each key comes to, less what is billed of it already. So a second look finds
+//! nothing, late usage is a difference, and the order in which periods are looked at does not matter.
 
-use crate::content::{Claim, Line, LineSource};
-use crate::due::{BilledBefore, Contract, Due};
+use crate::ahead::Book;
+use crate::billed::{BilledBefore, BilledSum};
+use crate::content::{Claim, Claimed, Line, LineGroup, LineSource, StandsOn};
+use crate::due::{Due, Month, TERM_DISCOUNT_AHEAD, service_of};
 use crate::error::{InvoicingError, Result};
 use crate::rate::Quantities;
-use crate::target::{Target, claimed_from, late};
+use crate::subscribed::Subscribed;
+use crate::target::{Derived, Target, derived, late};
+use crate::usage::Read;
 use crate::{calls, tax};
+use chrono::{DateTime, TimeDelta, Utc};
 use db::LineId;
-use money::{Currency, Decimal};
-use std::collections::BTreeMap;
-use subscription::Customer;
+use money::{Currency, Decimal, Money};
+use pricing::{Exact, RoundTo};
+use std::collections::{BTreeMap, BTreeSet};
+use subscription::{Customer, LateUsage};
 
 /// What all documents of a book have in common.
 pub(crate) struct Seller {
@@ -24,85 +30,181 @@ pub(crate) struct Seller {
 pub(crate) struct Billing<'a> {
     pub seller: &'a Seller,
     pub customer: &'a Customer,
-    pub contracts: &'a [Contract],
+    pub subscribed: &'a [Subscribed],
     pub billed: &'a BilledBefore,
-    /// Answers to [`Due::reads`], in their order.
+    pub reads: &'a [Read],
+    /// Answers to the reads, in their order.
     pub quantities: &'a [Quantities],
+    /// What is billed ahead, for each subscription.
+    pub books: Vec<Book>,
 }
 
 /// Lines before tax, and what they claim.
+#[derive(Default)]
 pub(crate) struct Bill {
     pub lines: Vec<Line>,
     pub claims: Vec<Claim>,
+    pub stands_on: Vec<StandsOn>,
 }
 
 impl Billing<'_> {
     /// All lines that are due.
-    pub(crate) fn lines(&self, due: &Due) -> Result<Bill> {
-        for contract in self.contracts {
-            let (expected, found) = (self.customer.currency, contract.attached.version.currency);
+    pub(crate) fn lines(&mut self, due: &Due) -> Result<Bill> {
+        for attached in self.subscribed.iter().flat_map(|own| &own.history.attached) {
+            let (expected, found) = (self.customer.currency, attached.version.currency);
             if expected != found {
                 return Err(InvoicingError::CurrencyMustMatchCustomer { expected, found });
             }
         }
-        let mut billed = Bill { lines: Vec::new(), claims: Vec::new() };
+        let books = due.chains.iter().enumerate().map(|(of, entries)| self.ahead(of, entries));
+        self.books = books.collect::<Result<Vec<_>>>()?;
+        let mut bill = Bill::default();
         for month in &due.months {
-            for target in self.month(month)? {
-                self.take(month.contract, target, &mut billed)?;
+            let targets = self.month(month)?;
+            self.take_month(month, targets, &mut bill)?;
+        }
+        for (of, book) in std::mem::take(&mut self.books).into_iter().enumerate() {
+            for target in book.targets {
+                self.take(of, target, false, &mut bill)?;
             }
         }
-        self.advances(&due.advances, &mut billed)?;
-        calls::lines(self, &due.calls, &mut billed)?;
-        billed.lines.sort_by_key(|line| (line.group, line.service.starts_at));
-        Ok(billed)
+        calls::lines(self, &due.calls, &mut bill)?;
+        bill.lines.sort_by_key(|line| (line.group, line.service.starts_at));
+        Ok(bill)
+    }
+
+    /// The lines of a month that is priced whole and billed by nobody, with what tariffs charged in it (tax included there).
+    pub(crate) fn replayed(&self, month: &Month, by_tariff: Money) -> Result<Vec<Line>> {
+        let mut lines: Vec<Line> = self.month(month)?.into_iter().map(|target| self.line(month.of, target)).collect();
+        if !by_tariff.is_zero() {
+            let (category, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
+            let whole = Exact::integer(1).plus(&Exact::from(percent).hundredths());
+            let net = Exact::from(by_tariff).over(&whole)?.to_money(self.currency(), RoundTo::Minor)?;
+            let text = crate::words::calls(&self.seller.language).to_owned();
+            let key = crate::due::CALLS.to_owned();
+            let what = Derived { key, group: LineGroup::Usage, text, steps: Vec::new() };
+            let target = derived(what, 0, service_of(&month.period), month.period.starts_at, net);
+            lines.push(Line {
+                gross: Some(by_tariff),
+                tax_category: category.to_owned(),
+                ..self.line(month.of, target)
+            });
+        }
+        lines.retain(|line| !line.amount.is_zero() || !line.quantity.is_zero());
+        lines.sort_by_key(|line| (line.group, line.service.starts_at));
+        Ok(lines)
     }
 
     pub(crate) fn currency(&self) -> Currency {
         self.customer.currency
     }
 
-    /// Bills what is new, and the difference where it was billed before.
-    pub(crate) fn take(&self, contract: usize, target: Target, billed: &mut Bill) -> Result<()> {
-        let contract = &self.contracts[contract];
-        let id = contract.subscription.id.uuid();
-        let starts_at = claimed_from(contract, &target);
-        let mut claim = Claim {
-            billed_id: id,
-            component_key: target.key.clone(),
-            service_starts_at: starts_at,
-            service_ends_at: target.service.ends_at,
-            kind: "charge".to_owned(),
-            quantity: target.quantity,
-            amount: target.amount,
-        };
-        if self.billed.is_new(id, &target.key, starts_at) {
-            if !target.amount.is_zero() || !target.quantity.is_zero() && !matches!(target.source, LineSource::None) {
-                billed.lines.push(self.line(contract, target));
-            }
-            billed.claims.push(claim);
-            return Ok(());
+    pub(crate) fn nothing(&self) -> Money {
+        Money::zero(self.customer.currency)
+    }
+
+    /// Bills a period. One that was billed before may have changed by usage that came later, unless its plan bears that itself;
+    /// and what was billed in it for terms that did not come about, because they were undone, is taken back.
+    fn take_month(&self, month: &Month, mut targets: Vec<Target>, bill: &mut Bill) -> Result<()> {
+        let own = &self.subscribed[month.of];
+        if !month.is_new {
+            let absorbs = |target: &Target| own.attached(target.attached).version.late_usage == LateUsage::Absorb;
+            targets.extend(self.orphans(month, &targets));
+            targets.retain(|target| !absorbs(target));
         }
-        let Some(before) = self.billed.of(id, &target.key, starts_at).filter(|_| target.changes) else { return Ok(()) };
-        let difference = target.amount.checked_sub(before.amount)?;
-        if difference.is_zero() {
-            return Ok(());
+        for target in targets {
+            self.take(month.of, target, !month.is_new, bill)?;
         }
-        claim.kind = format!("late-{}", before.times);
-        claim.quantity = target.quantity - before.quantity;
-        claim.amount = difference;
-        billed
-            .lines
-            .push(self.line(contract, late(target, before.amount, claim.quantity, difference, &self.seller.language)));
-        billed.claims.push(claim);
         Ok(())
     }
 
-    fn line(&self, contract: &Contract, target: Target) -> Line {
+    fn orphans(&self, month: &Month, targets: &[Target]) -> Vec<Target> {
+        let own = &self.subscribed[month.of];
+        let known: BTreeSet<(&str, DateTime<Utc>)> =
+            targets.iter().map(|target| (target.key.as_str(), target.claimed_at)).collect();
+        let (from, to) = (month.period.starts_at, month.period.ends_at);
+        let of_arrears = |key: &str| !own.is_ahead(key) && !key.starts_with(TERM_DISCOUNT_AHEAD);
+        let billed = self.billed.between(own.id(), from, to).filter(|(key, at, claimed, sum)| {
+            *claimed == Claimed::Arrears && of_arrears(key) && !sum.amount.is_zero() && !known.contains(&(*key, *at))
+        });
+        let nothing = |(key, at, _, _): (&str, DateTime<Utc>, Claimed, &BilledSum)| {
+            let name = own.components().find(|(_, part)| part.key == key).map_or(key, |(_, part)| part.name.as_str());
+            let (key, text) = (key.to_owned(), name.to_owned());
+            let what = Derived { key, group: LineGroup::Late, text, steps: Vec::new() };
+            derived(what, 0, service_of(&month.period), at, self.nothing())
+        };
+        billed.map(nothing).collect()
+    }
+
+    /// Bills what is new, and the difference where it was billed before.
+    fn take(&self, of: usize, target: Target, is_late: bool, bill: &mut Bill) -> Result<()> {
+        let own = &self.subscribed[of];
+        let before = self.billed.of(own.id(), &target.key, target.claimed_at, target.claimed);
+        if before.is_none() && self.was_billed_otherwise(own, &target)? {
+            return Ok(());
+        }
+        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0 };
+        let known = before.copied().unwrap_or(nothing);
+        let difference = target.amount.checked_sub(known.amount)?;
+        let is_news = before.is_none() && !is_late;
+        if difference.is_zero() && !is_news {
+            return Ok(());
+        }
+        let mut claim = Claim {
+            billed_id: own.id(),
+            component_key: target.key.clone(),
+            service_starts_at: target.claimed_at,
+            service_ends_at: target.service.ends_at,
+            kind: target.claimed.kind(known.times),
+            quantity: target.quantity,
+            amount: target.amount,
+        };
+        self.stand_on(of, &target, bill);
+        if is_news {
+            let is_told = !target.quantity.is_zero() && !matches!(target.source, LineSource::None);
+            if !target.amount.is_zero() || is_told {
+                bill.lines.push(self.line(of, target));
+            }
+        } else {
+            claim.quantity = target.quantity - known.quantity;
+            claim.amount = difference;
+            let changed = late(target, known.amount, claim.quantity, difference, &self.seller.language);
+            bill.lines.push(self.line(of, changed));
+        }
+        bill.claims.push(claim);
+        Ok(())
+    }
+
+    /// Documents of an earlier version of this program claimed what they billed ahead like what was served, from the beginning
+    /// of its period on.
+    fn was_billed_otherwise(&self, own: &Subscribed, target: &Target) -> Result<bool> {
+        if target.claimed != Claimed::Ahead
+            || !(own.is_ahead(&target.key) || target.key.starts_with(TERM_DISCOUNT_AHEAD))
+        {
+            return Ok(false);
+        }
+        let period = own.history.period_at(target.claimed_at)?;
+        Ok(self.billed.of(own.id(), &target.key, period.starts_at, Claimed::Arrears).is_some())
+    }
+
+    fn stand_on(&self, of: usize, target: &Target, bill: &mut Bill) {
+        let before = match target.claimed {
+            Claimed::Arrears | Claimed::Returned => target.service.ends_at,
+            Claimed::Ahead | Claimed::Credit => target.claimed_at + TimeDelta::microseconds(1),
+        };
+        let subscription_id = self.subscribed[of].history.subscription.id;
+        match bill.stands_on.iter_mut().find(|known| known.subscription_id == subscription_id) {
+            Some(known) => known.before = known.before.max(before),
+            None => bill.stands_on.push(StandsOn { subscription_id, before }),
+        }
+    }
+
+    fn line(&self, of: usize, target: Target) -> Line {
         let (category, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
         Line {
             id: LineId::new(),
             group: target.group,
-            subscription_id: Some(contract.subscription.id),
+            subscription_id: Some(self.subscribed[of].history.subscription.id),
             component_key: Some(target.key),
             topic_id: None,
             text: target.text,
@@ -117,6 +219,7 @@ impl Billing<'_> {
             tax_percent: percent,
             explanation: target.explanation,
             source: target.source,
+            corrects: None,
         }
     }
 }

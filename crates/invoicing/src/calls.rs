@@ -2,7 +2,7 @@
 //! when they ended; a document sums what they were charged and never prices them again.
 
 use crate::bill::{Bill, Billing};
-use crate::content::{Claim, Line, LineGroup, LineSource};
+use crate::content::{Claim, Claimed, Line, LineGroup, LineSource};
 use crate::due::{CALLS, CallsMonth};
 use crate::error::Result;
 use crate::rate::Quantities;
@@ -50,8 +50,10 @@ fn add(topics: &mut BTreeMap<String, Sums>, quantities: &Quantities, put: impl F
 
 fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, bill: &mut Bill) -> Result<()> {
     let amount = Money::from_decimal(sums.charge, billing.currency())?;
-    let before =
-        billing.billed.of(billing.customer.id.uuid(), topic, month.service.starts_at).filter(|_| !month.is_new);
+    let before = billing
+        .billed
+        .of(billing.customer.id.uuid(), topic, month.service.starts_at, Claimed::Arrears)
+        .filter(|_| !month.is_new);
     let zero = Money::zero(billing.currency());
     let (billed, counted, kind) = before.map_or((zero, Decimal::ZERO, "charge".to_owned()), |before| {
         (before.amount, before.quantity, format!("late-{}", before.times))
@@ -92,6 +94,7 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
         tax_percent: percent,
         explanation: Explanation::of(steps),
         source: topic_id.map_or(LineSource::None, |topic_id| LineSource::TariffCalls { topic_id, from, to }),
+        corrects: None,
     });
     bill.claims.push(claim(billing, month, topic, kind, calls, difference));
     Ok(())

@@ -1,5 +1,6 @@
 //! What a document says: lines, tax groups, sums, and what it claims so that nothing else bills it again.
 
+use crate::document::DocumentKind;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{LineId, SubscriptionId, TopicId};
 use money::{Decimal, Money};
@@ -122,6 +123,9 @@ pub struct Line {
     /// How the amount came about.
     pub explanation: Explanation,
     pub source: LineSource,
+    /// The line of an invoice that a credit note's line corrects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<LineId>,
 }
 
 /// Lines of one tax category and rate.
@@ -154,16 +158,54 @@ pub struct Claim {
     pub component_key: String,
     pub service_starts_at: DateTime<Utc>,
     pub service_ends_at: DateTime<Utc>,
-    /// `charge`, or `late-n` for the n-th difference.
+    /// `charge`, or `late-n` for the n-th difference; ahead of service `ahead`, or `ahead-n`, and `credit` for what was unused;
+    /// `returned-n` where a credit note gave it back.
     pub kind: String,
     pub quantity: Decimal,
     /// Before tax for components, tax included for tariff calls.
     pub amount: Money,
 }
 
+/// What a claim is about: of one key and start each is billed once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Claimed {
+    /// What was served.
+    Arrears,
+    /// What will be served.
+    Ahead,
+    /// What was billed ahead and is not used.
+    Credit,
+    /// What a credit note gave back: it stays billed.
+    Returned,
+}
+
+const CLAIMED: [(Claimed, &str, &str); 4] = [
+    (Claimed::Arrears, "charge", "late"),
+    (Claimed::Ahead, "ahead", "ahead"),
+    (Claimed::Credit, "credit", "credit"),
+    (Claimed::Returned, "returned", "returned"),
+];
+
+impl Claimed {
+    /// The kind of the first claim, and of the n-th after it.
+    pub(crate) fn kind(self, times: i64) -> String {
+        let (_, first, later) = CLAIMED[self as usize];
+        if times == 0 && self != Claimed::Returned { first.to_owned() } else { format!("{later}-{times}") }
+    }
+
+    pub(crate) fn of_kind(kind: &str) -> Claimed {
+        let word = kind.split('-').next().unwrap_or(kind);
+        let known = CLAIMED.iter().find(|(_, first, later)| word == *first || word == *later);
+        known.map_or(Claimed::Arrears, |(claimed, ..)| *claimed)
+    }
+}
+
 /// What finalising posts beside tax and receivable (positive credits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledgered {
+    /// A credit note: what goes back to the wallet that had paid it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<Money>,
     /// Moves what calls charged or accrued out of the customer's unbilled account.
     pub unbilled: Money,
     /// Revenue that was not recognised before.
@@ -172,9 +214,19 @@ pub struct Ledgered {
     pub rounding: Money,
 }
 
+/// A final document stands on everything that changed a subscription before this instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandsOn {
+    pub subscription_id: SubscriptionId,
+    pub before: DateTime<Utc>,
+}
+
 /// The whole content of a draft.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DraftContent {
+    /// An invoice, or a credit note where it comes to less than nothing; a credit note's amounts are positive.
+    #[serde(default)]
+    pub kind: DocumentKind,
     /// In the order of the document.
     pub lines: Vec<Line>,
     pub taxes: Vec<TaxRow>,
@@ -185,4 +237,6 @@ pub struct DraftContent {
     pub time_zone: String,
     pub claims: Vec<Claim>,
     pub ledgered: Ledgered,
+    #[serde(default)]
+    pub stands_on: Vec<StandsOn>,
 }

@@ -12,10 +12,12 @@ use subscription::Customer;
 use tenant::Organisation;
 
 /// What a document is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DocumentKind {
+    #[default]
     Invoice,
-    /// Cancels an invoice; its amounts are positive.
+    /// Cancels an invoice or a part of it, or is what a document below zero becomes; its amounts are positive.
     CreditNote,
     Settlement,
 }
@@ -134,8 +136,18 @@ pub struct DocumentView {
     /// In the order of the print.
     pub groups: Vec<Grouped>,
     pub taxes: Vec<TaxRow>,
-    /// The credit note that cancels it, if one does.
+    /// The credit note that took back the last of it, if nothing is left.
     pub credited_by: Option<DocumentId>,
+    /// Every credit note of it, the oldest first.
+    pub credit_notes: Vec<CreditedBy>,
+}
+
+/// A credit note of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreditedBy {
+    pub id: DocumentId,
+    pub number: String,
+    pub gross: Money,
 }
 
 /// Groups lines in the order in which they stand.

@@ -121,6 +121,7 @@ entity! { document_line = "document_line" {
     pub tax_percent: Decimal,
     pub explanation: Json,
     pub source: Json,
+    pub corrects_line: Option<Uuid>,
 }}
 
 entity! { document_tax = "document_tax" {

@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use db::{DbError, DocumentId, DraftId, RunId};
+use db::{DbError, DocumentId, DraftId, LineId, RunId};
 use money::{Currency, Money, MoneyError};
 use pricing::PricingError;
 
@@ -24,15 +24,20 @@ pub enum InvoicingError {
     /// A document has one currency, its customer's.
     #[error("a plan in {found} cannot be put on an invoice in {expected}; move the customer to a plan in {expected}")]
     CurrencyMustMatchCustomer { expected: Currency, found: Currency },
-    /// An invoice is not below zero: what is owed to a customer is a credit note.
-    #[error("the invoice would come to {0}; write a credit note for the earlier invoice, then retry")]
-    TotalMustNotBeNegative(Money),
     /// I7.
     #[error("{component} of the period from {starts_on} is on a document already; void this draft")]
     AlreadyBilled { component: String, starts_on: NaiveDate },
-    /// An invoice is credited once, as a whole.
-    #[error("only an invoice that has no credit note yet can be credited")]
+    /// What is credited wholly has nothing left.
+    #[error("only an invoice that is not wholly credited yet can be credited")]
     MustBeUncreditedInvoice,
+    #[error("{0} is not a line of this invoice")]
+    UnknownLine(LineId),
+    /// A line is credited up to what it was billed, discounts below zero likewise, and once in one credit note.
+    #[error("{text} has {left} left to credit, not {found}")]
+    CreditMustNotExceedLine { text: String, left: Money, found: Money },
+    /// Its lines together come to less than the invoice has left, and to more than nothing.
+    #[error("the invoice has {left} left to credit, tax included, not {found}")]
+    CreditMustNotExceedInvoice { left: Money, found: Money },
     /// The gross of a document and what its parts come to.
     #[error("the document's parts do not agree: {0}")]
     SumsMustAgree(&'static str),
@@ -80,4 +85,4 @@ impl InvoicingError {
 }
 
 /// What this crate's functions return.
-pub type Result<T> = std::result::Result<T, InvoicingError>;
+pub type Result<T, E = InvoicingError> = std::result::Result<T, E>;

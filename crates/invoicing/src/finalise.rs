@@ -2,7 +2,7 @@
 //! them with their lines, tax groups and claims, and posts them. Numbers have no gap: a transaction that is lost gives
 //! its numbers back with the counter's row lock (I6).
 
-use crate::content::{Claim, DraftContent, Ledgered};
+use crate::content::{Claim, DraftContent, Ledgered, StandsOn};
 use crate::document::{DocumentKind, Frozen};
 use crate::draft::{Draft, DraftState};
 use crate::error::{InvoicingError, Result};
@@ -140,17 +140,30 @@ async fn write(tx: &TenantTx, drafts_to_write: Vec<Draft>, now: DateTime<Utc>) -
         let Some(customer) = customers.get(&draft.customer_id) else {
             return Err(InvoicingError::UnknownDraft(draft.id));
         };
-        documents.push(document_of(&organisation, customer, draft, now)?);
+        let mut document = document_of(&organisation, customer, draft, now)?;
+        if document.kind == DocumentKind::CreditNote {
+            document.corrects = billed::invoice_of(tx, &document.content.claims).await?;
+        }
+        documents.push(document);
     }
+    // What comes to less than nothing is a credit note, with a number of its own series.
+    let (mut documents, mut credit_notes): (Vec<NewDocument>, Vec<NewDocument>) =
+        documents.into_iter().partition(|document| document.kind != DocumentKind::CreditNote);
     issue(tx, &organisation.series_prefix, &mut documents, now).await?;
+    issue(tx, &credit_series(&organisation), &mut credit_notes, now).await?;
+    for (kind, what, of) in [("invoice", "Invoice", &documents), ("credit_note", "Credit note", &credit_notes)] {
+        let event = |document: &NewDocument| {
+            let text = format!("{what} {} over {}.", document.number, document.content.totals.gross.human());
+            (document.customer_id, text)
+        };
+        let events: Vec<(CustomerId, String)> = of.iter().map(event).collect();
+        subscription::add_customer_events(tx, kind, &events, now, now).await?;
+    }
+    documents.extend(credit_notes);
     let done: Vec<DraftId> = documents.iter().map(|document| document.draft_id).collect();
     drafts::mark_final(tx, &done, now).await?;
-    let event = |document: &NewDocument| {
-        let text = format!("Invoice {} over {}.", document.number, document.content.totals.gross.human());
-        (document.customer_id, text)
-    };
-    let events: Vec<(CustomerId, String)> = documents.iter().map(event).collect();
-    subscription::add_customer_events(tx, "invoice", &events, now, now).await?;
+    let stands_on: Vec<StandsOn> = documents.iter().flat_map(|document| document.content.stands_on.clone()).collect();
+    settle_changes(tx, &stands_on, now).await?;
     Ok(documents
         .iter()
         .map(|document| Item {
@@ -161,6 +174,19 @@ async fn write(tx: &TenantTx, drafts_to_write: Vec<Draft>, now: DateTime<Utc>) -
         .collect())
 }
 
+/// Appended to the series of a book's invoices.
+const CREDIT_SUFFIX: &str = "C";
+
+pub(crate) fn credit_series(organisation: &Organisation) -> String {
+    format!("{}{CREDIT_SUFFIX}", organisation.series_prefix)
+}
+
+/// What documents stand on can no longer be undone.
+pub(crate) async fn settle_changes(tx: &TenantTx, stands_on: &[StandsOn], now: DateTime<Utc>) -> Result<()> {
+    let settled: Vec<_> = stands_on.iter().map(|on| (on.subscription_id, on.before)).collect();
+    Ok(subscription::changes_billed(tx, &settled, now).await?)
+}
+
 /// Takes numbers, posts, and writes. The counter's row is locked last of all rows that anybody else waits for.
 pub(crate) async fn issue(
     tx: &TenantTx,
@@ -168,6 +194,9 @@ pub(crate) async fn issue(
     documents: &mut [NewDocument],
     now: DateTime<Utc>,
 ) -> Result<()> {
+    if documents.is_empty() {
+        return Ok(());
+    }
     let count = documents.len() as i64;
     let last = finals::take_numbers(tx, series, count).await?;
     for (serial, document) in (last - count + 1..).zip(documents.iter_mut()) {
@@ -198,7 +227,7 @@ fn document_of(
     let terms = u64::from(customer.payment_terms_days);
     Ok(NewDocument {
         id: DocumentId::new(),
-        kind: DocumentKind::Invoice,
+        kind: draft.content.kind,
         series: String::new(),
         serial: 0,
         number: String::new(),
@@ -215,30 +244,23 @@ fn document_of(
     })
 }
 
-/// An invoice: receivable -due, tax, what was unbilled, new revenue, and what rounding left; Σ = 0.
+/// An invoice: receivable -due, tax, what was unbilled, new revenue, and what rounding left; a credit note the other way round,
+/// and what a wallet had paid goes back to it; Σ = 0.
 fn posting(document: &NewDocument, now: DateTime<Utc>) -> Result<Posting> {
-    let DraftContent { totals, ledgered: Ledgered { unbilled, revenue, rounding }, .. } = &document.content;
+    let DraftContent { totals, ledgered: Ledgered { wallet, unbilled, revenue, rounding }, .. } = &document.content;
     let customer = |kind| AccountRef::Customer(kind, document.customer_id);
+    let (kind, what, due, tax) = match document.kind {
+        DocumentKind::CreditNote => ("credit_note", "Credit note", totals.due, totals.tax.checked_neg()?),
+        DocumentKind::Invoice => ("invoice", "Invoice", totals.due.checked_neg()?, totals.tax),
+        DocumentKind::Settlement => ("settlement", "Settlement", totals.due.checked_neg()?, totals.tax),
+    };
     let mut entries = vec![
-        (customer(AccountKind::Receivable), totals.due.checked_neg()?),
+        (customer(AccountKind::Receivable), due),
         (customer(AccountKind::Unbilled), *unbilled),
         (AccountRef::Book(AccountKind::Revenue), *revenue),
-        (AccountRef::Book(AccountKind::Tax), totals.tax),
+        (AccountRef::Book(AccountKind::Tax), tax),
         (AccountRef::Book(AccountKind::Rounding), *rounding),
     ];
-    let (kind, what) = match document.kind {
-        DocumentKind::CreditNote => {
-            // What calls had paid goes back to the wallet that paid it; the rest lowers what the customer owes.
-            entries = vec![
-                (customer(AccountKind::Receivable), totals.due),
-                (customer(AccountKind::Wallet), totals.settled),
-                (AccountRef::Book(AccountKind::Revenue), totals.net.checked_neg()?),
-                (AccountRef::Book(AccountKind::Tax), totals.tax.checked_neg()?),
-            ];
-            ("credit_note", "Credit note")
-        }
-        DocumentKind::Invoice => ("invoice", "Invoice"),
-        DocumentKind::Settlement => ("settlement", "Settlement"),
-    };
+    entries.extend(wallet.map(|wallet| (customer(AccountKind::Wallet), wallet)));
     Ok(Posting::new(kind, document.id.to_string(), format!("{what} {}", document.number), now, entries)?)
 }

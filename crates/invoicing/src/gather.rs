@@ -1,26 +1,56 @@
 //! Everything that the documents of a block of customers are made of, read in a handful of statements however many they are.
 
-use crate::bill::Seller;
-use crate::due::{BilledBefore, Contract, Due, due, keys};
+use crate::assemble::{Outcome, assemble};
+use crate::bill::{Billing, Seller};
+use crate::billed::BilledBefore;
+use crate::chain::Does;
+use crate::due::{Due, due};
 use crate::error::Result;
 use crate::rate::Quantities;
-use crate::store::billed;
+use crate::store::billed::{self, At};
+use crate::subscribed::Subscribed;
 use crate::{usage, words};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, TenantTx};
+use money::Currency;
 use pricing::start_of_day;
 use std::collections::HashMap;
 use subscription::{Customer, histories, open_periods_of_many, subscriptions_of_many, topics_ever};
+use uuid::Uuid;
+
+/// A customer to be billed, and how far.
+pub(crate) struct Billed {
+    pub customer: Customer,
+    pub subscribed: Vec<Subscribed>,
+    /// The beginning of the run's day in the customer's zone.
+    pub until: DateTime<Utc>,
+}
 
 /// One customer's part.
 pub(crate) struct Gathered {
     pub customer: Customer,
-    pub contracts: Vec<Contract>,
+    pub subscribed: Vec<Subscribed>,
     pub billed: BilledBefore,
     pub due: Due,
     pub quantities: Vec<Quantities>,
-    /// The beginning of the run's day in the customer's zone.
     pub until: DateTime<Utc>,
+}
+
+impl Gathered {
+    /// Its document, or that nothing is due.
+    pub(crate) fn outcome(&self, seller: &Seller) -> Result<Outcome> {
+        let mut billing = Billing {
+            seller,
+            customer: &self.customer,
+            subscribed: &self.subscribed,
+            billed: &self.billed,
+            reads: &self.due.reads,
+            quantities: &self.quantities,
+            books: Vec::new(),
+        };
+        let bill = billing.lines(&self.due)?;
+        assemble(&billing, bill, self.until)
+    }
 }
 
 /// What all documents of the book have in common.
@@ -34,10 +64,9 @@ pub(crate) async fn seller(tx: &TenantTx) -> Result<Seller> {
     })
 }
 
-/// Reads for a block of customers, and decides what is due for each.
+/// Reads for a block of customers, and decides what is due for each before a day.
 pub(crate) async fn gather(
     tx: &TenantTx,
-    seller: &Seller,
     customers: Vec<Customer>,
     until_on: NaiveDate,
     now: DateTime<Utc>,
@@ -47,28 +76,38 @@ pub(crate) async fn gather(
     for customer in &customers {
         untils.insert(customer.id, start_of_day(until_on, &customer.time_zone)?);
     }
-    let mut contracts = contracts(tx, &ids, &untils, now).await?;
-    let topics: Vec<String> = seller.topics.keys().cloned().collect();
-    let mut wanted = Vec::new();
+    let mut subscribed = subscribed(tx, &ids, &untils, now).await?;
+    let billed = customers.into_iter().map(|customer| Billed {
+        subscribed: subscribed.remove(&customer.id).unwrap_or_default(),
+        until: untils[&customer.id],
+        customer,
+    });
+    let billed = billed.collect();
+    gather_terms(tx, billed, &[]).await
+}
+
+/// The same for terms that may be assumed; `beside` are claims of drafts that are taken as final.
+pub(crate) async fn gather_terms(
+    tx: &TenantTx,
+    all: Vec<Billed>,
+    beside: &[crate::content::Claim],
+) -> Result<Vec<Gathered>> {
     let mut currencies = HashMap::new();
-    for customer in &customers {
-        let own = contracts.get(&customer.id).map_or(&[][..], Vec::as_slice);
-        wanted.extend(keys(customer, own, &topics));
+    for Billed { customer, subscribed, .. } in &all {
         currencies.insert(customer.id.uuid(), customer.currency);
-        currencies.extend(own.iter().map(|contract| (contract.subscription.id.uuid(), customer.currency)));
+        currencies.extend(subscribed.iter().map(|own| (own.id(), customer.currency)));
     }
-    let mut billed = split(billed::before(tx, wanted, &currencies).await?);
-    let mut gathered = Vec::with_capacity(customers.len());
-    for customer in customers {
-        let contracts = contracts.remove(&customer.id).unwrap_or_default();
+    let mut known = billed::before(tx, &currencies).await?;
+    known.add(beside)?;
+    let mut gathered = Vec::with_capacity(all.len());
+    for Billed { customer, subscribed, until } in all {
         let mut own = BilledBefore::default();
-        for id in contracts.iter().map(|contract| contract.subscription.id.uuid()).chain([customer.id.uuid()]) {
-            own.0.extend(billed.remove(&id).unwrap_or_default().0);
-        }
-        let until = untils[&customer.id];
-        let due = due(&customer, &contracts, &own, until)?;
-        gathered.push(Gathered { customer, contracts, billed: own, due, quantities: Vec::new(), until });
+        known.take(customer.id.uuid(), &mut own);
+        subscribed.iter().for_each(|subscribed| known.take(subscribed.id(), &mut own));
+        let due = due(&customer, &subscribed, &own, until)?;
+        gathered.push(Gathered { customer, subscribed, billed: own, due, quantities: Vec::new(), until });
     }
+    read_returned(tx, &mut gathered, &currencies).await?;
     let reads: Vec<_> = gathered.iter().flat_map(|gathered| gathered.due.reads.iter().cloned()).collect();
     let mut answers = usage::answer(tx, &reads).await?.into_iter();
     for gathered in &mut gathered {
@@ -77,36 +116,45 @@ pub(crate) async fn gather(
     Ok(gathered)
 }
 
-async fn contracts(
+/// What credit notes gave back of charges that are credited now: those may be older than the claims that are read anyway.
+async fn read_returned(tx: &TenantTx, gathered: &mut [Gathered], currencies: &HashMap<Uuid, Currency>) -> Result<()> {
+    let mut wanted = Vec::new();
+    for (place, gathered) in gathered.iter().enumerate() {
+        for (own, entries) in gathered.subscribed.iter().zip(&gathered.due.chains) {
+            for entry in entries.iter().filter(|entry| !gathered.billed.is_closed(own.id(), entry.at)) {
+                if let Does::Credits(charge) = entry.does {
+                    wanted.push((place, At { id: own.id(), key: entry.key.clone(), at: entries[charge].at }));
+                }
+            }
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<At> = wanted.iter().map(|(_, at)| at.clone()).collect();
+    for (index, sum) in billed::returned(tx, &keys, currencies).await? {
+        let (place, at) = &wanted[index];
+        gathered[*place].billed.put_returned(at.id, at.key.clone(), at.at, sum);
+    }
+    Ok(())
+}
+
+async fn subscribed(
     tx: &TenantTx,
     ids: &[CustomerId],
     untils: &HashMap<CustomerId, DateTime<Utc>>,
     now: DateTime<Utc>,
-) -> Result<HashMap<CustomerId, Vec<Contract>>> {
+) -> Result<HashMap<CustomerId, Vec<Subscribed>>> {
     let subscriptions = subscriptions_of_many(tx, ids).await?;
     let histories = histories(tx, &subscriptions).await?;
     let latest = untils.values().max().copied().unwrap_or(now);
     let periods = open_periods_of_many(tx, &subscriptions, latest, now).await?;
-    let mut contracts: HashMap<CustomerId, Vec<Contract>> = HashMap::new();
+    let mut subscribed: HashMap<CustomerId, Vec<Subscribed>> = HashMap::new();
     for (history, periods) in histories.into_iter().zip(periods) {
-        let subscription = &history.subscription;
-        let until = untils[&subscription.customer_id];
-        let periods: Vec<_> = periods.into_iter().filter(|period| period.starts_at < until).collect();
-        let own = contracts.entry(subscription.customer_id).or_default();
-        own.extend(history.attached.iter().map(|attached| Contract {
-            subscription: subscription.clone(),
-            seats: history.seats_at(attached.from),
-            attached: attached.clone(),
-            periods: periods.clone(),
-        }));
+        let customer_id = history.subscription.customer_id;
+        let until = untils[&customer_id];
+        let periods = periods.into_iter().filter(|period| period.starts_at < until).collect();
+        subscribed.entry(customer_id).or_default().push(Subscribed { history, periods });
     }
-    Ok(contracts)
-}
-
-fn split(billed: BilledBefore) -> HashMap<uuid::Uuid, BilledBefore> {
-    let mut by_id: HashMap<uuid::Uuid, BilledBefore> = HashMap::new();
-    for ((id, key), periods) in billed.0 {
-        by_id.entry(id).or_default().0.insert((id, key), periods);
-    }
-    by_id
+    Ok(subscribed)
 }

@@ -1,77 +1,81 @@
-//! A whole month of one plan version, in the order of the rules: components, then percentages of them, then what is missing to
-//! the commitment, then the term discount.
+//! A whole service period in the order of the rules: components (with the quantities that were promised), then percentages of
+//! them, then what is missing to the commitment, then the cap, then discounts. Stretch by stretch, since each has its own terms; discounts over all of them.
 
 use crate::bill::Billing;
-use crate::content::{LineGroup, PERCENT_UNIT, Service};
-use crate::due::{COMMITMENT, Month, TERM_DISCOUNT, service_of};
+use crate::content::PERCENT_UNIT;
+use crate::due::Month;
 use crate::error::Result;
-use crate::rate::{Factor, Rateable, days_counted, rate};
-use crate::target::{Target, derived, fixed_quantity};
+use crate::parts::{Billable, Part, Quantity, lasts};
+use crate::rate::{Factor, Quantities, Rateable, rate};
+use crate::target::Target;
 use crate::words;
 use money::{Decimal, Money};
-use pricing::{Commitment, Discount, Exact, RoundTo, Rule, Segment, Step, discount};
+use pricing::{Exact, Segment};
 use std::collections::BTreeMap;
 use subscription::{Billed, ComponentKind};
 
+/// A target in the making, and what the rules after it must know about it.
+pub(crate) struct Priced {
+    pub target: Target,
+    /// Of the period's stretches.
+    pub stretch: usize,
+    /// Billed on another document, ahead; counts for percentages and the cap.
+    pub is_ahead: bool,
+    pub is_free_trial: bool,
+    /// A fee cap or the like leaves this much of it; `None`: all.
+    pub kept: Option<Money>,
+}
+
+impl Priced {
+    pub(crate) fn kept(&self) -> Money {
+        self.kept.unwrap_or(self.target.amount)
+    }
+}
+
 impl Billing<'_> {
-    /// A whole month in the order of the rules.
+    /// What a period comes to: components and all that follows from them, without what is billed ahead.
     pub(crate) fn month(&self, month: &Month) -> Result<Vec<Target>> {
-        let contract = &self.contracts[month.contract];
-        let mut targets = Vec::new();
-        let mut ahead = Vec::new();
-        for (index, component) in contract.components().iter().enumerate() {
-            match (component.kind, component.billed) {
-                (ComponentKind::Percent, _) => {}
-                (_, Billed::InArrears) if contract.bills_in(component, &month.period).is_none() => {}
-                (_, Billed::InArrears) => targets.extend(self.component(month, index)?),
-                // Billed already, but a percentage may be taken of the month's part.
-                (ComponentKind::OneOff, Billed::InAdvance) => {}
-                (_, Billed::InAdvance) => ahead.extend(self.component(month, index)?),
+        let mut priced: Vec<Priced> = Vec::new();
+        for (index, billable) in month.stretches.iter().enumerate() {
+            let mut own = Vec::with_capacity(billable.parts.len());
+            for part in &billable.parts {
+                own.push(self.part(month.of, index, billable, part)?);
             }
+            self.free_in_trial(month, billable, &mut own)?;
+            let percents = self.percents(month, index, billable, &own)?;
+            own.extend(percents);
+            own.extend(self.commitment(month, index, billable, &own)?);
+            let cap = self.fee_cap(month, index, billable, &mut own)?;
+            own.extend(cap);
+            priced.extend(own);
         }
-        let percents = self.percents(month, &targets, &ahead)?;
-        let recurring: Vec<Money> = targets
-            .iter()
-            .filter(|target| self.is_recurring(month.contract, target))
-            .map(|target| target.amount)
-            .collect();
-        let true_up = self.true_up(month, &targets)?;
-        targets.extend(percents);
-        targets.extend(true_up);
-        let service = self.served(month);
-        targets.extend(self.term_discount(month.contract, TERM_DISCOUNT, service, &recurring)?);
-        Ok(targets)
+        let discounts = self.discounts(month, &priced)?;
+        let billed_now = priced.into_iter().filter(|priced| !priced.is_ahead).map(|priced| priced.target);
+        Ok(billed_now.chain(discounts).collect())
     }
 
-    fn is_recurring(&self, contract: usize, target: &Target) -> bool {
-        target.component.is_some_and(|index| self.contracts[contract].components()[index].is_recurring())
-    }
-
-    fn component(&self, month: &Month, index: usize) -> Result<Option<Target>> {
-        let contract = &self.contracts[month.contract];
-        let component = &contract.components()[index];
-        let zone = &contract.subscription.time_zone;
-        let days =
-            |from| days_counted(month.period.starts_on, month.period.ends_on, from, contract.attached.until, zone);
-        let Some(served) = days(contract.attached.from)? else { return Ok(None) };
-        let (mut factor, mut segment, mut detail) = (Factor::whole(), Segment::WHOLE, String::new());
-        let is_daily = component.kind == ComponentKind::Seat && component.measure.as_deref() == Some("daily");
-        if component.is_recurring() && !is_daily {
-            let Some(paid) = days(contract.paid_from())? else { return Ok(None) };
-            if paid.days < paid.of_days {
-                factor = Factor {
-                    exact: paid.of(&Exact::integer(1))?,
-                    said: format!("{}/{} days", paid.days, paid.of_days),
-                };
-                detail = words::days(&self.seller.language, paid.days, paid.of_days);
-            }
-        } else if !component.is_recurring() && served.days < served.of_days && component.kind != ComponentKind::OneOff {
-            segment = Segment { days: served.days, of_days: served.of_days };
+    fn part(&self, of: usize, stretch: usize, billable: &Billable, part: &Part) -> Result<Priced> {
+        let own = &self.subscribed[of];
+        let attached = own.attached(billable.stretch.attached);
+        let component = own.component(billable.stretch.attached, part.component);
+        let mut quantities = self.quantities_of(part);
+        let (mut segment, mut factor) = (Segment::WHOLE, Factor::whole());
+        let used = total(&quantities);
+        let mut minimum = component.minimum_quantity;
+        if lasts(component) {
+            factor = Factor::days(part.piece.share())?;
+        } else if component.kind != ComponentKind::OneOff {
+            let share = part.piece.share_of_usage();
+            segment = Segment { days: share.days, of_days: share.of_days };
+            // A promise has its days' share, and days of a trial promise nothing.
+            let paid =
+                if part.is_free_trial { Exact::zero() } else { self.paid(of, billable)?.of(&Exact::from(minimum))? };
+            minimum = paid.to_decimal_places(6)?;
         }
-        let quantities = match month.reads[index] {
-            Some(read) => self.quantities[read].clone(),
-            None => vec![(BTreeMap::new(), fixed_quantity(component, contract.seats))],
-        };
+        quantities = topped_up(&quantities, minimum, &component.price).unwrap_or(quantities);
+        if attached.is_free {
+            factor = Factor::nothing("free of charge");
+        }
         let rateable = Rateable {
             price: &component.price,
             included: component.included,
@@ -80,112 +84,95 @@ impl Billing<'_> {
             factor: &factor,
         };
         let rated = rate(&rateable, self.currency())?;
-        let mut target = self.target(month.contract, index, self.served(month), rated);
-        if !detail.is_empty() {
-            target.detail = detail;
+        let mut target = self.target(of, billable.stretch.attached, part, rated);
+        if used < total(&quantities) {
+            let least = words::at_least(&self.seller.language, used, minimum);
+            target.quantity = used;
+            target.detail =
+                [least, target.detail].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
         }
-        Ok(Some(target))
+        Ok(Priced {
+            target,
+            stretch,
+            is_ahead: component.billed == Billed::InAdvance,
+            is_free_trial: part.is_free_trial,
+            kept: None,
+        })
     }
 
-    /// The month's bounds, cut to what the plan version was in service for.
-    fn served(&self, month: &Month) -> Service {
-        let mut service = service_of(&month.period);
-        (service.starts_at, service.ends_at) = (month.from, month.to);
-        service
+    pub(crate) fn quantities_of(&self, part: &Part) -> Quantities {
+        match part.quantity {
+            Quantity::Read(place) => self.quantities[place].clone(),
+            Quantity::Fixed(quantity) => vec![(BTreeMap::new(), quantity)],
+        }
     }
 
     /// Shares of other components' amounts, before any discount.
-    fn percents(&self, month: &Month, targets: &[Target], ahead: &[Target]) -> Result<Vec<Target>> {
-        let contract = &self.contracts[month.contract];
+    fn percents(&self, month: &Month, index: usize, billable: &Billable, priced: &[Priced]) -> Result<Vec<Priced>> {
+        let own = &self.subscribed[month.of];
+        let attached = own.attached(billable.stretch.attached);
+        let share = billable.stretch.share_of_usage();
         let mut percents = Vec::new();
-        for (index, component) in contract.components().iter().enumerate() {
+        for (place, component) in attached.version.components.iter().enumerate() {
             if component.kind != ComponentKind::Percent {
                 continue;
             }
-            let is_base = |target: &&Target| component.measure.as_ref().is_none_or(|key| *key == target.key);
-            let base =
-                Money::sum(self.currency(), targets.iter().chain(ahead).filter(is_base).map(|target| target.amount))?;
+            let is_base = |priced: &&Priced| component.measure.as_ref().is_none_or(|key| *key == priced.target.key);
+            let base = Money::sum(self.currency(), priced.iter().filter(is_base).map(|priced| priced.target.amount))?;
             let quantities = vec![(BTreeMap::new(), base.as_decimal())];
-            let (segment, factor) = (Segment::WHOLE, Factor::whole());
+            let factor = if attached.is_free { Factor::nothing("free of charge") } else { Factor::whole() };
             let rateable = Rateable {
                 price: &component.price,
                 included: Decimal::ZERO,
                 quantities: &quantities,
-                segment,
+                segment: Segment { days: share.days, of_days: share.of_days },
                 factor: &factor,
             };
-            let mut target = self.target(month.contract, index, self.served(month), rate(&rateable, self.currency())?);
+            let part = Part {
+                component: place,
+                piece: billable.stretch,
+                quantity: Quantity::Fixed(Decimal::ZERO),
+                is_free_trial: false,
+                claimed_at: billable.claimed_at,
+            };
+            let mut target = self.target(month.of, billable.stretch.attached, &part, rate(&rateable, self.currency())?);
             target.unit = PERCENT_UNIT.to_owned();
+            target.detail = String::new();
             target.unit_price = match &component.price.model {
                 pricing::Model::Percent(price) if price.fixed_per_event.is_zero() => Some(price.rate),
                 _ => None,
             };
-            target.changes = true;
-            percents.push(target);
+            percents.push(Priced { target, stretch: index, is_ahead: false, is_free_trial: false, kept: None });
         }
         Ok(percents)
     }
+}
 
-    /// What measured components fall short of the plan's commitment, of which trial days and days out of service count nothing.
-    fn true_up(&self, month: &Month, targets: &[Target]) -> Result<Option<Target>> {
-        let contract = &self.contracts[month.contract];
-        let minimum = contract.attached.version.commitment;
-        if !minimum.is_positive() {
-            return Ok(None);
-        }
-        let zone = &contract.subscription.time_zone;
-        let paid = days_counted(
-            month.period.starts_on,
-            month.period.ends_on,
-            contract.paid_from(),
-            contract.attached.until,
-            zone,
-        )?;
-        let Some(share) = paid else { return Ok(None) };
-        let measured = |target: &&Target| {
-            let kind = target.component.map(|index| contract.components()[index].kind);
-            matches!(kind, Some(ComponentKind::Usage | ComponentKind::Hours))
-        };
-        let usage = Money::sum(self.currency(), targets.iter().filter(measured).map(|target| target.amount))?;
-        let commitment = Commitment { share: Some(share), ..Commitment::of(minimum) };
-        let missing = commitment.apply(usage, RoundTo::Minor)?.true_up;
-        let steps = vec![
-            Step::new(Rule::Commitment { days: share.days, of_days: share.of_days }, minimum.as_decimal()),
-            Step::new(Rule::Usage, usage.as_decimal()),
-            Step::new(Rule::TOTAL, missing.as_decimal()),
-        ];
-        let text = words::commitment(&self.seller.language, minimum);
-        let key = format!("{COMMITMENT}{}", contract.scope());
-        Ok(Some(derived(key, LineGroup::Commitment, text, self.served(month), missing, steps)))
-    }
+pub(crate) fn total(quantities: &Quantities) -> Decimal {
+    quantities.iter().map(|(_, quantity)| *quantity).sum()
+}
 
-    /// The term's percentage off recurring amounts, as a line below zero.
-    pub(crate) fn term_discount(
-        &self,
-        contract: usize,
-        key: &str,
-        service: Service,
-        recurring: &[Money],
-    ) -> Result<Option<Target>> {
-        let contract = &self.contracts[contract];
-        let version = &contract.attached.version;
-        let percent = version.term_discount_percent;
-        if percent.as_decimal().is_zero() || recurring.is_empty() {
-            return Ok(None);
-        }
-        let zero = Money::zero(self.currency());
-        let base = Money::sum(self.currency(), recurring.iter().copied())?;
-        let off = discount(recurring, &[percent], &[], zero)?.discount.checked_neg()?;
-        let steps = vec![
-            Step::new(Rule::Recurring, base.as_decimal()),
-            Step::new(Rule::PercentOff { kind: Discount::Term, percent, of: base.as_decimal() }, off.as_decimal()),
-            Step::new(Rule::TOTAL, off.as_decimal()),
-        ];
-        let text = words::term_discount(&self.seller.language, percent.as_decimal(), version.term_months);
-        let mut target = derived(format!("{key}{}", contract.scope()), LineGroup::Discounts, text, service, off, steps);
-        target.quantity = base.as_decimal();
-        target.unit = PERCENT_UNIT.to_owned();
-        target.unit_price = Some(-percent.as_decimal());
-        Ok(Some(target))
+/// The same with at least so many units, as if they had been used; `None` where they were. Units that nobody used are of the
+/// kind that was used most, or of the first that has a price.
+pub(crate) fn topped_up(quantities: &Quantities, minimum: Decimal, price: &pricing::Price) -> Option<Quantities> {
+    let missing = minimum - total(quantities);
+    if missing <= Decimal::ZERO {
+        return None;
     }
+    let mut topped: Quantities = quantities.clone();
+    let most = topped.iter_mut().max_by_key(|(_, quantity)| *quantity);
+    match (most, &price.model) {
+        (Some((_, most)), _) => *most += missing,
+        (None, pricing::Model::By { dimension, cases, default: None }) => {
+            let first = cases.keys().next().cloned().unwrap_or_default();
+            topped.push((BTreeMap::from([(dimension.clone(), first)]), missing));
+        }
+        (None, _) => topped.push((BTreeMap::new(), missing)),
+    }
+    Some(topped)
+}
+
+/// A share of an amount, exact.
+pub(crate) fn share_of(amount: Money, share: pricing::Proration) -> Result<Exact> {
+    Ok(share.of(&Exact::from(amount))?)
 }

@@ -57,7 +57,12 @@ pub async fn draft_pdf(tx: &TenantTx, id: DraftId, now: DateTime<Utc>) -> Result
         number: "—".to_owned(),
         issued: issued_on,
         period: span(&draft.content.period),
-        kind: PaperKind::Invoice { due: issued_on, po: None, local_tax: None },
+        kind: match draft.content.kind {
+            DocumentKind::CreditNote => PaperKind::CreditNote { original: None, reason: None, refund: None },
+            DocumentKind::Invoice | DocumentKind::Settlement => {
+                PaperKind::Invoice { due: issued_on, po: None, local_tax: None }
+            }
+        },
         draft: true,
     };
     let brand = brand(tx, &frozen).await?;
@@ -91,10 +96,13 @@ async fn paper(tx: &TenantTx, view: DocumentView, seen_at: Option<&str>) -> Resu
     let frozen = &document.frozen;
     let kind = match document.kind {
         DocumentKind::CreditNote => {
-            let original = documents::view(tx, document.corrects.unwrap_or(document.id)).await?.document;
-            let refund = words::set_off(&frozen.language, &original.number);
-            let original = Original { number: original.number, issued: original.issued_on };
-            PaperKind::CreditNote { original, reason: frozen.reason.clone(), refund: Some(refund) }
+            let original = match document.corrects {
+                Some(id) => Some(documents::view(tx, id).await?.document),
+                None => None,
+            };
+            let refund = original.as_ref().map(|original| words::set_off(&frozen.language, &original.number));
+            let original = original.map(|original| Original { number: original.number, issued: original.issued_on });
+            PaperKind::CreditNote { original, reason: frozen.reason.clone(), refund }
         }
         DocumentKind::Invoice | DocumentKind::Settlement => {
             PaperKind::Invoice { due: document.due_on, po: None, local_tax: None }

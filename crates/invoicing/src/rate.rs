@@ -2,11 +2,8 @@
 //! once, to the minor unit, when it becomes a line.
 
 use crate::error::Result;
-use chrono::{DateTime, Days, NaiveDate, Utc};
 use money::{Currency, Decimal, Money};
-use pricing::{
-    DateRange, Exact, Explanation, Model, Price, Proration, RoundTo, Rule, Segment, Step, Usage, civil_date,
-};
+use pricing::{Exact, Explanation, Model, Price, Proration, RoundTo, Rule, Segment, Step, Usage};
 use std::collections::BTreeMap;
 
 /// Usage of one combination of the dimensions that a price asks for.
@@ -16,6 +13,8 @@ pub(crate) type Quantities = Vec<(BTreeMap<String, String>, Decimal)>;
 pub(crate) struct Rated {
     /// All that was used, included units too.
     pub used: Decimal,
+    /// Units that came before the price.
+    pub included: Decimal,
     /// One price per unit, where that tells the whole.
     pub unit_price: Option<Decimal>,
     pub amount: Money,
@@ -44,40 +43,26 @@ impl Factor {
     pub(crate) fn whole() -> Factor {
         Factor { exact: Exact::integer(1), said: String::new() }
     }
-}
 
-/// Civil days of a period on which something counted: from the day of `from` on, up to and with the last day before `until`.
-/// `None` when that is no day at all.
-///
-/// This is the one rule of proration: a trial's free days, an add-on's first month and a cancelled subscription's last one
-/// are all `amount x days / days of the period`, days of the subscription's zone (a day with a clock change is one day).
-pub(crate) fn days_counted(
-    starts_on: NaiveDate,
-    ends_on: NaiveDate,
-    from: DateTime<Utc>,
-    until: Option<DateTime<Utc>>,
-    time_zone: &str,
-) -> Result<Option<Proration>> {
-    let first = civil_date(from, time_zone)?.max(starts_on);
-    let last = match until {
-        // The day of its last instant counts, the day that begins with `until` does not.
-        Some(until) => civil_date(until - chrono::TimeDelta::microseconds(1), time_zone)?
-            .checked_add_days(Days::new(1))
-            .unwrap_or(ends_on),
-        None => ends_on,
+    /// Days of a period, for what lasts.
+    pub(crate) fn days(share: Proration) -> Result<Factor> {
+        if share.days == share.of_days {
+            return Ok(Factor::whole());
+        }
+        Ok(Factor { exact: share.of(&Exact::integer(1))?, said: format!("{}/{} days", share.days, share.of_days) })
     }
-    .min(ends_on);
-    if last <= first {
-        return Ok(None);
+
+    /// What costs nothing whatever there is of it.
+    pub(crate) fn nothing(why: &str) -> Factor {
+        Factor { exact: Exact::zero(), said: why.to_owned() }
     }
-    let period = DateRange { from: starts_on, to: ends_on };
-    Ok(Some(period.share(&DateRange { from: first, to: last })?))
 }
 
 /// Prices a component.
 pub(crate) fn rate(rateable: &Rateable<'_>, currency: Currency) -> Result<Rated> {
     let used = rateable.quantities.iter().map(|(_, quantity)| *quantity).sum::<Decimal>();
-    let mut left = share_of(rateable.included, rateable.segment)?;
+    let included = share_of(rateable.included, rateable.segment)?;
+    let mut left = included;
     let mut steps = Vec::new();
     if !left.is_zero() {
         steps.push(Step::new(Rule::Included { used: used.normalize() }, left.normalize()));
@@ -109,7 +94,13 @@ pub(crate) fn rate(rateable: &Rateable<'_>, currency: Currency) -> Result<Rated>
         _ => None,
     };
     let tells_the_whole = rateable.included.is_zero() && rateable.factor.said.is_empty();
-    Ok(Rated { used, unit_price: one_price.filter(|_| tells_the_whole), amount, explanation: Explanation::of(steps) })
+    Ok(Rated {
+        used,
+        included,
+        unit_price: one_price.filter(|_| tells_the_whole),
+        amount,
+        explanation: Explanation::of(steps),
+    })
 }
 
 /// Included units of a segment.
@@ -121,29 +112,6 @@ fn share_of(included: Decimal, segment: Segment) -> Result<Decimal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeZone;
-
-    fn day(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_share_counts_civil_days_and_a_started_day_is_a_day() {
-        let noon = |month, day| Utc.with_ymd_and_hms(2026, month, day, 11, 0, 0).unwrap(); // 12:00 in Berlin in winter
-        let midnight = |month, day| Utc.with_ymd_and_hms(2026, month, day, 22, 0, 0).unwrap(); // 00:00 of the next day in summer
-        for (from, until, expected) in [
-            (noon(1, 1), None, Some((31, 31))),                  // from before: the whole month
-            (noon(3, 15), None, Some((17, 31))),                 // 15 .. 31 March
-            (noon(1, 1), Some(noon(3, 10)), Some((10, 31))),     // 1 .. 10 March
-            (noon(1, 1), Some(midnight(3, 30)), Some((30, 31))), // up to the end of 30 March, Berlin summer time
-            (noon(3, 31), Some(noon(3, 31)), Some((1, 31))),     // a day begun
-            (noon(4, 1), None, None),
-            (noon(1, 1), Some(noon(2, 20)), None),
-        ] {
-            let share = days_counted(day("2026-03-01"), day("2026-04-01"), from, until, "Europe/Berlin").unwrap();
-            assert_eq!(share.map(|share| (share.days, share.of_days)), expected, "{from} {until:?}");
-        }
-    }
 
     #[test]
     fn included_units_come_before_the_price_and_shrink_with_the_segment() {

@@ -1,11 +1,11 @@
 //! Invoice runs: a book's customers, drafted block by block, then finalised block by block. Every block is the caller's
 //! transaction: killed anywhere, the run goes on where the last commit left it, and what has failed stands beside the rest.
 
-use crate::assemble::{Outcome, assemble};
-use crate::bill::{Billing, Seller};
-use crate::content::Claim;
+use crate::assemble::Outcome;
+use crate::content::{Claim, StandsOn};
 use crate::error::Result;
-use crate::gather::{Gathered, gather, seller};
+use crate::finalise::settle_changes;
+use crate::gather::{gather, seller};
 use crate::store::{billed, drafts, runs};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DocumentId, DraftId, RunId, TenantTx};
@@ -224,15 +224,15 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     }
     let seller = seller(tx).await?;
     let mut outcomes = Vec::with_capacity(customers.len());
-    match gather(tx, &seller, customers.clone(), run.until_on, now).await {
+    match gather(tx, customers.clone(), run.until_on, now).await {
         Ok(gathered) => {
-            outcomes.extend(gathered.iter().map(|gathered| (gathered.customer.clone(), outcome(&seller, gathered))))
+            outcomes.extend(gathered.iter().map(|gathered| (gathered.customer.clone(), gathered.outcome(&seller))))
         }
         Err(error) if error.is_of_database() => return Err(error),
         Err(_) => {
             for customer in customers {
-                let alone = match gather(tx, &seller, vec![customer.clone()], run.until_on, now).await {
-                    Ok(gathered) => gathered.iter().map(|gathered| outcome(&seller, gathered)).next(),
+                let alone = match gather(tx, vec![customer.clone()], run.until_on, now).await {
+                    Ok(gathered) => gathered.iter().map(|gathered| gathered.outcome(&seller)).next(),
                     Err(error) if error.is_of_database() => return Err(error),
                     Err(error) => Some(Err(error)),
                 };
@@ -242,11 +242,12 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     }
     let mut items = Vec::with_capacity(outcomes.len());
     let mut new_drafts = Vec::new();
-    let mut closed: Vec<Claim> = Vec::new();
+    let (mut closed, mut settled): (Vec<Claim>, Vec<StandsOn>) = (Vec::new(), Vec::new());
     for (customer, outcome) in outcomes {
         match outcome {
-            Ok(Outcome::NothingDue(claims)) => {
+            Ok(Outcome::NothingDue { claims, stands_on }) => {
                 closed.extend(claims);
+                settled.extend(stands_on);
                 items.push(Item::of(customer.id, ItemState::NothingDue));
             }
             Ok(Outcome::Draft(content)) => {
@@ -259,18 +260,8 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     }
     drafts::insert(tx, Some(run.id), &new_drafts, now).await?;
     billed::insert(tx, &closed.iter().map(|claim| (None, claim)).collect::<Vec<_>>()).await?;
+    settle_changes(tx, &settled, now).await?;
     Ok(items)
-}
-
-fn outcome(seller: &Seller, gathered: &Gathered) -> Result<Outcome> {
-    let billing = Billing {
-        seller,
-        customer: &gathered.customer,
-        contracts: &gathered.contracts,
-        billed: &gathered.billed,
-        quantities: &gathered.quantities,
-    };
-    assemble(&billing, &gathered.due, gathered.until)
 }
 
 /// Puts the failed customers of a run back in the queue; their drafts are voided. Returns how many.

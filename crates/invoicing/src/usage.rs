@@ -33,6 +33,8 @@ pub(crate) struct Read {
     /// Apart by these dimensions.
     pub dimensions: Vec<String>,
     pub counted: Counted,
+    /// Calls that their topic's tariff has charged count, too: where one asks what another plan would have charged.
+    pub with_tariff_calls: bool,
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
 }
@@ -51,7 +53,8 @@ impl Read {
 
     /// Calls that their topic's tariff has charged are not a component's: a call is charged once.
     fn shares_with_tariffs(&self) -> bool {
-        matches!(self.meter.as_str(), "calls" | "minutes") && !self.filter.contains_key(CHARGED_BY)
+        let is_call_meter = matches!(self.meter.as_str(), "calls" | "minutes");
+        is_call_meter && !self.with_tariff_calls && !self.filter.contains_key(CHARGED_BY)
     }
 
     /// Its own dimensions, and the one that tells who charged a call.

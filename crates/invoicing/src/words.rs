@@ -74,6 +74,77 @@ pub(crate) fn days(language: &str, days: u32, of_days: u32) -> String {
     }
 }
 
+/// Detail of a line of which at least so many units are priced.
+pub(crate) fn at_least(language: &str, used: Decimal, minimum: Decimal) -> String {
+    let (used, minimum) = (used.normalize(), minimum.normalize());
+    match column(language) {
+        1 => format!("{used} genutzt, mindestens {minimum}"),
+        2 => format!("{used} utilisés, {minimum} au minimum"),
+        3 => format!("{used} usados, mínimo {minimum}"),
+        4 => format!("wykorzystano {used}, minimum {minimum}"),
+        _ => format!("{used} used, at least {minimum}"),
+    }
+}
+
+/// Title of the line that keeps a period within its cap.
+pub(crate) fn fee_cap(language: &str, cap: Money) -> String {
+    let cap = cap.format_plain();
+    match column(language) {
+        1 => format!("Höchstbetrag von {cap}"),
+        2 => format!("Plafond de {cap}"),
+        3 => format!("Importe máximo de {cap}"),
+        4 => format!("Kwota maksymalna {cap}"),
+        _ => format!("Fee cap of {cap}"),
+    }
+}
+
+/// Title of a loyalty discount's line; without a percentage where it is not the same for all months.
+pub(crate) fn loyalty(language: &str, percent: Option<Decimal>) -> String {
+    let title =
+        ["Loyalty discount", "Treuerabatt", "Remise de fidélité", "Descuento por fidelidad", "Rabat lojalnościowy"];
+    let title = title[column(language)];
+    match percent.map(|percent| percent.normalize()) {
+        Some(percent) if matches!(column(language), 1..=3) => format!("{title} {percent} %"),
+        Some(percent) => format!("{title} {percent}%"),
+        None => title.to_owned(),
+    }
+}
+
+/// Title of a coupon's line.
+pub(crate) fn coupon(language: &str, name: &str) -> String {
+    let title = ["Coupon", "Gutschein", "Bon de réduction", "Cupón", "Kupon"];
+    format!("{} {name}", title[column(language)])
+}
+
+/// Detail of a credit: what of it is unused.
+pub(crate) fn unused(language: &str, what: &str) -> String {
+    let title = ["unused", "nicht genutzt", "non utilisé", "no utilizado", "niewykorzystane"];
+    format!("{}: {what}", title[column(language)])
+}
+
+/// Title of the part of a discount that a credit gives back.
+pub(crate) fn on_credit(language: &str, title: &str) -> String {
+    match column(language) {
+        1 => format!("{title}, auf die Gutschrift"),
+        2 => format!("{title}, sur le crédit"),
+        3 => format!("{title}, sobre el abono"),
+        4 => format!("{title}, od zwrotu"),
+        _ => format!("{title}, on the credit"),
+    }
+}
+
+/// Detail of usage that costs nothing in a trial.
+pub(crate) fn free_in_trial(language: &str, off: Money) -> String {
+    let off = off.format_plain();
+    match column(language) {
+        1 => format!("{off} frei in der Testzeit"),
+        2 => format!("{off} offerts pendant l’essai"),
+        3 => format!("{off} gratis en la prueba"),
+        4 => format!("{off} za darmo w okresie próbnym"),
+        _ => format!("{off} free in the trial"),
+    }
+}
+
 /// Detail of a line of calls.
 pub(crate) fn minutes_talked(language: &str, minutes: Decimal) -> String {
     format!("{} {}", minutes.round_dp(1).normalize(), unit(language, "minutes").unwrap_or("min"))

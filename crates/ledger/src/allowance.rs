@@ -154,7 +154,7 @@ pub async fn count_allowance(tx: &TenantTx, allowance: &mut Allowance, used: Uni
 }
 
 /// Holds included units for a call, as many as are available and at most those wished for; none is an answer, too. A repeat of
-/// (call, component, seq) gets what is held under it and takes nothing.
+/// (call, component, seq) gets what is held under it and takes nothing; one that was given nothing asks anew.
 pub async fn reserve_allowance(tx: &TenantTx, wish: &AllowanceWish, now: DateTime<Utc>) -> Result<Units, LedgerError> {
     if !wish.amount.is_positive() {
         return Err(LedgerError::UnitsMustBePositive(wish.amount.as_decimal()));

@@ -1,5 +1,6 @@
 use crate::account::AccountKind;
 use crate::allowance::AllowanceKey;
+use chrono::{DateTime, Utc};
 use db::{CustomerId, DbError, TransactionId};
 use money::{Currency, Decimal, Money, MoneyError};
 
@@ -39,6 +40,12 @@ pub enum LedgerError {
     /// A floor is zero, or minus a credit limit.
     #[error("a floor of {0} is above zero")]
     FloorMustNotBePositive(Money),
+    /// Credit is given for a time that lies ahead.
+    #[error("promotional credit until {0} would have expired already")]
+    PromotionMustNotHaveExpired(DateTime<Utc>),
+    /// What is asked for fits into a day, and a day into a month.
+    #[error("a day's cap is at least what is asked for, and a month's at least a day's")]
+    CapsMustRise,
     /// Only a stored transaction can be reversed.
     #[error("{0} is not a transaction of this book")]
     UnknownTransaction(TransactionId),

@@ -10,10 +10,13 @@ mod account;
 mod allowance;
 pub mod audit;
 mod batch;
+mod block;
 mod entity;
 mod error;
 mod posting;
+mod promotion;
 mod reading;
+mod recharge;
 mod reservation;
 mod settlement;
 mod store;
@@ -28,9 +31,15 @@ pub use allowance::{
 };
 pub use audit::{Violation, check, check as check_ledger};
 pub use batch::{reserve_batch, settle_batch};
+pub use block::{Block, BlockAnswers, Extend, apply_block};
 pub use error::LedgerError;
 pub use posting::{Posted, Posting, accrual, accrue, post, post_many, reverse};
+pub use promotion::{Credit, Grant, Promotion, credit_of, expire_promotions, grant};
 pub use reading::{StatementLine, TrialBalanceLine, balance, statement, trial_balance};
+pub use recharge::{
+    AutoRecharge, AutoRechargeState, RECHARGE, Recharge, RechargeState, auto_recharge_of, close_breaker,
+    decide_recharges, recharge_failed, recharge_paid, recharges_of, set_auto_recharge,
+};
 pub use reservation::{Held, Leg, Reserve, Reserved, expire_leases, extend_lease, held, release, reserve};
 pub use settlement::{Settle, Settled, settle};
 pub use units::Units;

@@ -129,7 +129,8 @@ pub(crate) async fn post_with_wallets_locked(
     Ok(posted)
 }
 
-fn wallets_of(postings: &[Posting]) -> Vec<(CustomerId, Currency)> {
+/// The wallets that postings move, by customer.
+pub(crate) fn wallets_of(postings: &[Posting]) -> Vec<(CustomerId, Currency)> {
     let mut wallets: Vec<(CustomerId, Currency)> = Vec::new();
     let entries = postings.iter().flat_map(|posting| posting.entries());
     for (account, amount) in entries {

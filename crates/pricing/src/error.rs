@@ -3,6 +3,7 @@
 use std::fmt;
 
 use money::MoneyError;
+use serde_json::Value;
 
 /// Every rule of this crate that an input can break. [`PricingError::code`] is what a machine reads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -248,6 +249,17 @@ pub struct DocumentError {
 const FOUND_MAX: usize = 80;
 
 impl DocumentError {
+    /// The same refusal with the value that stands at its place in the document, unless it names one already.
+    pub(crate) fn found_in(self, document: &Value) -> DocumentError {
+        if self.pointer.is_empty() || !self.found.is_empty() {
+            return self;
+        }
+        match document.pointer(&self.pointer) {
+            Some(value) => self.with(value),
+            None => self,
+        }
+    }
+
     /// The same refusal with the value that breaks the rule.
     pub fn with(mut self, found: impl fmt::Display) -> DocumentError {
         let text = found.to_string();

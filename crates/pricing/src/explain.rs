@@ -158,6 +158,8 @@ pub enum Discount {
     Loyalty,
     /// By a coupon.
     Coupon,
+    /// Usage of a trial.
+    Trial,
 }
 
 impl Rule {

@@ -175,6 +175,7 @@ fn discount(kind: Discount) -> &'static str {
         Discount::Term => "Term discount",
         Discount::Loyalty => "Loyalty discount",
         Discount::Coupon => "Coupon",
+        Discount::Trial => "Free in the trial",
     }
 }
 

@@ -27,7 +27,7 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn refuse(&self, rule: impl Into<PricingError>) -> DocumentError {
-        rule.into().at(self.pointer.clone()).with(self.value)
+        rule.into().at(self.pointer.clone())
     }
 
     pub(crate) fn object(&self) -> Read<Fields<'a>> {
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
     /// Refuses the first field that nobody took.
     pub(crate) fn finish(self) -> Read<()> {
         match self.map.keys().find(|key| !self.taken.contains(&key.as_str())) {
-            Some(unknown) => Err(PricingError::UnknownField.at(child(&self.pointer, unknown)).with(&self.map[unknown])),
+            Some(unknown) => Err(PricingError::UnknownField.at(child(&self.pointer, unknown))),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@
 
 mod break_even;
 mod call;
+mod cliff;
 mod clock;
 mod commitment;
 mod compiled;
@@ -37,6 +38,7 @@ mod zone;
 
 pub use break_even::{Crossing, MonthlyPrice, break_even};
 pub use call::CallCharge;
+pub use cliff::Cliff;
 pub use commitment::{Commitment, CommitmentCharge, true_up};
 pub use compiled::CompiledTariff;
 pub use deck::Deck;

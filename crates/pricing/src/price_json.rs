@@ -15,7 +15,7 @@ type Read<T> = Result<T, DocumentError>;
 impl Price {
     /// Reads a price; refuses unknown fields and broken rules with a pointer into `document`.
     pub fn from_json(document: &Value) -> Result<Price, DocumentError> {
-        Price::read(&Node::root(document))
+        Price::read(&Node::root(document)).map_err(|error| error.found_in(document))
     }
 
     pub(crate) fn read(node: &Node<'_>) -> Read<Price> {

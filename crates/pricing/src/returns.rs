@@ -2,7 +2,7 @@
 
 use money::{Currency, Decimal, Money};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::json::{Node, or};
 use crate::{DocumentError, Exact, PricingError, RoundTo};
@@ -50,7 +50,7 @@ pub struct Return {
 
 /// What a month brings in, rounded once to the minor unit.
 pub fn return_on(operation: &Operation) -> Result<Return, DocumentError> {
-    operation.check()?;
+    operation.check().map_err(|error| error.found_in(&json!(operation)))?;
     let whole = |rule: PricingError| rule.at("");
     let minutes_at_most = [operation.days, operation.hours_per_day, Decimal::from(60), operation.calls_at_once]
         .iter()
@@ -82,7 +82,11 @@ pub fn return_on(operation: &Operation) -> Result<Return, DocumentError> {
 impl Operation {
     /// Reads the document; refuses unknown fields and broken rules with a pointer into it.
     pub fn from_json(document: &Value) -> Result<Operation, DocumentError> {
-        let mut fields = Node::root(document).object()?;
+        Operation::read(&Node::root(document)).map_err(|error| error.found_in(document))
+    }
+
+    fn read(node: &Node<'_>) -> Result<Operation, DocumentError> {
+        let mut fields = node.object()?;
         let operation = Operation {
             currency: fields.required("currency")?.currency()?,
             days: fields.required("days")?.unsigned()?,
@@ -111,15 +115,15 @@ impl Operation {
             ("/investment", self.investment, None),
         ] {
             if number < Decimal::ZERO {
-                return Err(PricingError::MustNotBeNegative.at(pointer).with(number));
+                return Err(PricingError::MustNotBeNegative.at(pointer));
             }
             if let Some(most) = most.filter(|most| number > Decimal::from(*most)) {
-                return Err(PricingError::MustNotExceed { most }.at(pointer).with(number));
+                return Err(PricingError::MustNotExceed { most }.at(pointer));
             }
         }
         for (pointer, share) in [("/occupancy", self.occupancy), ("/shrinkage", self.shrinkage)] {
             if share > Decimal::ONE {
-                return Err(PricingError::MustBeShare.at(pointer).with(share));
+                return Err(PricingError::MustBeShare.at(pointer));
             }
         }
         Ok(())
@@ -137,7 +141,6 @@ impl<'de> Deserialize<'de> for Operation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn operation(occupancy: &str, shrinkage: &str) -> Operation {
         let document = json!({"currency": "EUR", "days": 21, "hours_per_day": "8", "margin_per_minute": "0.10",
@@ -186,8 +189,8 @@ mod tests {
             assert_eq!(document(name, value), (format!("/{name}"), code, found.to_owned()));
         };
         refused("days", json!(32), "must_not_exceed", "32");
-        refused("hours_per_day", json!("24.5"), "must_not_exceed", "24.5");
-        refused("occupancy", json!("1.01"), "must_be_share", "1.01");
+        refused("hours_per_day", json!("24.5"), "must_not_exceed", "\"24.5\"");
+        refused("occupancy", json!("1.01"), "must_be_share", "\"1.01\"");
         refused("shrinkage", json!("-0.1"), "must_not_be_negative", "\"-0.1\"");
         refused("currency", json!("eur"), "currency_must_be_iso_4217", "\"eur\"");
         refused("agents", json!(3), "unknown_field", "3");

@@ -11,7 +11,7 @@ use crate::{DocumentError, PricingError};
 impl Tariff {
     /// Reads a tariff; refuses unknown fields and broken rules with a pointer into `document`.
     pub fn from_json(document: &Value) -> Result<Tariff, DocumentError> {
-        Tariff::read(&Node::root(document))
+        Tariff::read(&Node::root(document)).map_err(|error| error.found_in(document))
     }
 
     pub(crate) fn read(node: &Node<'_>) -> Result<Tariff, DocumentError> {

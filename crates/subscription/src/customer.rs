@@ -100,7 +100,7 @@ impl NewCustomer {
         NewCustomer { billing: Billing::Postpaid, ..prepaid }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         rules::not_empty("customer_no", &self.customer_no)?;
         rules::not_empty("name", &self.name)?;
         if let Some(email) = &self.email {

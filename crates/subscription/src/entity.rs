@@ -165,6 +165,7 @@ entity! { subscription = "subscription" {
     pub cancelled_at: Option<DateTimeUtc>,
     pub ended_by: Option<String>,
     pub past_due_since: Option<DateTimeUtc>,
+    pub next_look_at: Option<DateTimeUtc>,
 }}
 
 entity! { subscription_change = "subscription_change" {

@@ -1,6 +1,7 @@
 //! What can be refused here, and how it is named.
 
 use crate::words::SubscriptionStatus;
+use chrono::{DateTime, Utc};
 use db::DbError;
 use money::{Currency, MoneyError};
 use pricing::PricingError;
@@ -143,6 +144,8 @@ pub enum Rule {
     MustNotBeArchived,
     #[error("must have trial days to begin with a trial")]
     TrialNeedsDays,
+    #[error("must be the customer's first trial of this plan")]
+    OneTrialPerPlan,
     #[error("must be a day whose first month holds the start")]
     AnchorMustHoldStart,
     #[error("must not lie before the start")]
@@ -169,8 +172,30 @@ pub enum Rule {
     MustBeAttached,
     #[error("must not be billed already: it is reversed by another change")]
     MustNotBeBilled,
+    #[error("must be a change that has an opposite")]
+    MustBeReversible,
+    #[error("must be among the features of the customer's plan and add-ons")]
+    MustHaveFeature,
+    #[error("must be an open quote")]
+    MustBeOpenQuote,
     #[error("must not be undone already")]
     MustNotBeUndone,
+    #[error("must consist of capital letters, digits and -, 2 to 40 of them")]
+    MustBeCouponCode,
+    #[error("must be above zero")]
+    MustBeAboveZero,
+    #[error("must lie ahead")]
+    MustLieAhead,
+    #[error("must be asked for before {0}")]
+    MustBeWithinValidity(DateTime<Utc>),
+    #[error("must have a redemption left")]
+    MustHaveRedemptionsLeft,
+    #[error("must be {0}")]
+    MustBeWritten(&'static str),
+    #[error("must be there")]
+    MustBeThere,
+    #[error("must be a field that is known here")]
+    MustBeKnownField,
     #[error("{0}")]
     Document(PricingError),
 }
@@ -212,6 +237,7 @@ impl Rule {
             Rule::MustBeAddOn => "must_be_add_on",
             Rule::MustNotBeArchived => "must_not_be_archived",
             Rule::TrialNeedsDays => "trial_needs_days",
+            Rule::OneTrialPerPlan => "one_trial_per_plan",
             Rule::AnchorMustHoldStart => "anchor_must_hold_start",
             Rule::MustNotPrecedeStart => "must_not_precede_start",
             Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
@@ -225,7 +251,18 @@ impl Rule {
             Rule::MustDiffer => "must_differ",
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",
+            Rule::MustBeReversible => "must_be_reversible",
+            Rule::MustHaveFeature => "must_have_feature",
+            Rule::MustBeOpenQuote => "must_be_open_quote",
             Rule::MustNotBeUndone => "must_not_be_undone",
+            Rule::MustBeCouponCode => "must_be_coupon_code",
+            Rule::MustBeAboveZero => "must_be_above_zero",
+            Rule::MustLieAhead => "must_lie_ahead",
+            Rule::MustBeWithinValidity(_) => "must_be_within_validity",
+            Rule::MustHaveRedemptionsLeft => "must_have_redemptions_left",
+            Rule::MustBeWritten(_) => "must_be_written",
+            Rule::MustBeThere => "must_be_there",
+            Rule::MustBeKnownField => "must_be_known_field",
             Rule::Document(rule) => rule.code(),
         }
     }

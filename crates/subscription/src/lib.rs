@@ -15,6 +15,7 @@ mod error;
 mod life;
 mod number;
 mod pin;
+mod quote;
 mod rules;
 mod store;
 mod topic;
@@ -26,11 +27,16 @@ pub use caller::{
     customer_by_pin, phones_of, remove_phone, set_pin,
 };
 pub use catalogue::{
-    Component, Coupon, CouponOff, Limit, LoyaltyReward, LoyaltyRule, Measure, NewPlanVersion, Plan, PlanVersion,
-    Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_plan, create_plan, plan, plan_version,
-    plan_versions, plans, publish_version, publish_version_measuring, standard_measures, versions_of,
+    Cliff, Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion,
+    Plan, PlanVersion, Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_coupon, archive_plan, cliffs,
+    coupon_by_code, coupons, create_coupon, create_plan, discard_draft, draft, end_coupon, plan, plan_version,
+    plan_versions, plans, publish_draft, publish_version, publish_version_measuring, redeem_coupon, redemptions,
+    rename_plan, save_draft, standard_measures, versions_of,
 };
-pub use change::{Asked, Change, When, change, changes_billed, changes_of, undo_change, what_if};
+pub use change::{
+    Asked, Change, Move, Moved, When, change, changes_billed, changes_of, move_customers, preview_moves,
+    reverse_change, subscribers, undo_change, what_if,
+};
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
     add_customer_events, billing_period_of_customer, change_customer, close_customer, create_customer, customer,
@@ -39,19 +45,26 @@ pub use customer::{
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{
-    Attached, Coverage, Dated, Ended, History, NewSubscription, Pause, SeatCount, ServicePeriod, Stretch, Subscription,
-    all_active, coverage, features, features_of_customer, histories, history, open_periods, open_periods_of_many,
-    periods, plan_versions_at, subscribe, subscription, subscriptions_of, subscriptions_of_many,
+    Attached, Cause, Coverage, Dated, Ended, Entitled, Entitlements, History, Looked, Metered, Milestone,
+    MilestoneKind, NewSubscription, Pause, Reminder, SeatCount, SeatRoom, ServicePeriod, Stretch, Subscription,
+    TRIAL_REMINDER_DAYS, all_active, coverage, customers_at_trial_end, entitlements, features, features_of_customer,
+    histories, history, look, must_have_feature, must_have_room, open_periods, open_periods_of_many, periods,
+    plan_versions_at, set_past_due, status_after, subscribe, subscription, subscriptions_of, subscriptions_of_many,
 };
 pub use number::{
     Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner,
     number_terms, numbers, set_number, set_terms, unassign_number,
+};
+pub use quote::{
+    Accepted, Estimate, NewEstimate, NewQuote, Prospect, Quote, QuoteState, QuotedCustomer, accept_quote, create_quote,
+    estimate, estimate_by_token, estimates, quote, quote_by_token, quotes, save_estimate, share_estimate,
+    tenant_of_token, withdraw_quote,
 };
 pub use topic::{
     NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,
     topics, topics_ever,
 };
 pub use words::{
-    Billed, Billing, ChangeKind, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, SubscriptionStatus,
-    TaxTreatment, TrialEnd, UnknownCallers,
+    Billed, Billing, ChangeKind, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, PlanState,
+    SubscriptionStatus, TaxTreatment, TrialEnd, UnknownCallers,
 };

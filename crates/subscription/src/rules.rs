@@ -51,6 +51,11 @@ pub(crate) fn slug(field: &str, value: &str) -> Result<()> {
     must((2..=60).contains(&value.len()) && value.bytes().all(of_ours), field, Rule::MustBeSlug, value)
 }
 
+pub(crate) fn coupon(field: &str, value: &str) -> Result<()> {
+    let of_ours = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
+    must((2..=40).contains(&value.len()) && value.bytes().all(of_ours), field, Rule::MustBeCouponCode, value)
+}
+
 pub(crate) fn key(field: &str, value: &str) -> Result<()> {
     let of_ours = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     must((1..=40).contains(&value.len()) && value.bytes().all(of_ours), field, Rule::MustBeKey, value)

@@ -3,7 +3,7 @@
 use crate::error::{Refusal, Result, Rule, SubscriptionError, must, same_currency};
 use crate::number;
 use crate::rules;
-use crate::store::catalogue as store;
+use crate::store::tariffs as store;
 use crate::words::MeterStarts;
 use chrono::{DateTime, Utc};
 use db::{NumberId, TariffId, TenantTx, TopicId};

@@ -107,6 +107,14 @@ words! {
         InAdvance = "in_advance",
         InArrears = "in_arrears",
     }
+    /// Where a plan stands.
+    PlanState {
+        /// Written, and not sold yet.
+        Draft = "draft",
+        Published = "published",
+        /// Sold no longer; who has it keeps it.
+        Archived = "archived",
+    }
     /// What becomes of a trial whose customer has no means of payment on file when it ends.
     TrialEnd {
         /// It goes on, and is paid by invoice.

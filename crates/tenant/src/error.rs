@@ -59,6 +59,16 @@ pub enum TenantError {
     AgentMustExist,
     #[error("this agent has no seat open")]
     SeatMustBeOpen,
+    #[error("a name has at most {characters_max} characters")]
+    NameMustBeShort { characters_max: usize },
+    #[error("a key must be allowed something")]
+    KeyMustHaveScopes,
+    #[error("a key must expire in the future")]
+    KeyMustExpireLater,
+    #[error("no such key")]
+    KeyMustExist,
+    #[error("no scope is called {0:?}")]
+    ScopeMustBeKnown(String),
     #[error("stored {what} cannot be read: {found:?}")]
     StoredValueMustBeKnown { what: &'static str, found: String },
     #[error(transparent)]

@@ -1,11 +1,13 @@
 //! Organisations and their tree, brands and domains, people and members, agents and seats, browser sessions, short-lived
-//! tokens and the audit log.
-//! Never: knows a price, a call or a document; keeps a password, a session token or a phone's secret in a readable form.
+//! tokens, API keys and the audit log.
+//! Never: knows a price, a call or a document; keeps a password, a session token, a key or a phone's secret in a readable form.
 //! Invariants: the tree has no circle and each organisation one parent at a time; an agent sits on one seat at a time; a
 //! session ends by idleness, by age or by its owner; the audit log only grows and its chain verifies (I15).
 //! Start at `organisation.rs`, then `session.rs` and `seat.rs`.
 
 mod agent;
+mod api_key;
+mod api_reply;
 mod audit;
 mod brand;
 mod domain;
@@ -16,6 +18,7 @@ mod member;
 mod organisation;
 mod password;
 mod person;
+mod scope;
 mod seat;
 mod session;
 mod store;
@@ -25,6 +28,13 @@ mod tree;
 pub use agent::{
     Agent, AgentState, AgentStatus, ReadyAgent, SipUser, add_agent, agent_of_member, agent_states, agents,
     phone_secret, ready_agents, remove_agent, set_agent_state, set_phone_password,
+};
+pub use api_key::{
+    ApiClient, ApiKey, ApiKeySecret, KeyMode, NewApiKey, api_client, api_keys, create_api_key, revoke_api_key,
+    touch_api_key,
+};
+pub use api_reply::{
+    API_REPLIES_KEPT, ApiReply, Once, RequestHash, claim_api_reply, forget_old_api_replies, keep_api_reply,
 };
 pub use audit::{AuditEntry, audit_entries, link_audit, record_audit, tenants_with_audit, verify_audit};
 pub use brand::{Brand, BrandColours, brand, set_brand};
@@ -39,6 +49,7 @@ pub use person::{
     check_password, count_try_from, create_person, forget_old_attempts, person_by_email, set_password,
     try_from_succeeded,
 };
+pub use scope::{Scope, ScopeGroup};
 pub use seat::{
     SeatClosedBy, SeatSession, SeatUsage, close_missed_seats, close_seat, heartbeat, open_seat, seat_sessions,
     seats_used, tenants_with_open_seats, usage_of_seats,

@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use std::collections::BTreeMap;
 use subscription::{
-    Billed, Change, Component, ComponentKind, MeterStarts, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
-    NumberSetting, UnknownCallers, When,
+    Billed, Change, Component, ComponentKind, LoyaltyReward, LoyaltyRule, MeterStarts, NewPlanVersion, NewSubscription,
+    NewTopic, NumberKind, NumberSetting, UnknownCallers, When,
 };
 
 /// The plans, by the code that they have in each book that sells them.
@@ -25,10 +25,12 @@ pub enum PlanCode {
     CrmConnector,
     CallAnalytics,
     RecordingStorage,
+    WhiteLabel,
 }
 
 use PlanCode::{
     CallAnalytics, Channels, CrmConnector, Mixed, PerEvent, PerHour, PerSeat, PerSeatAnnual, RecordingStorage,
+    WhiteLabel,
 };
 
 impl PlanCode {
@@ -47,21 +49,28 @@ impl PlanCode {
             CrmConnector => ("crm-connector", "CRM connector", "Calls and notes appear in Odoo, Salesforce or Zoho."),
             CallAnalytics => ("call-analytics", "Call analytics", "Reports by topic, agent and hour."),
             RecordingStorage => ("recording-storage", "Recording storage", "Recordings kept for a year."),
+            WhiteLabel => ("white-label", "White label", "Your own name, colours and domain on every page."),
         }
     }
 
     fn is_add_on(self) -> bool {
-        matches!(self, CrmConnector | CallAnalytics | RecordingStorage)
+        matches!(self, CrmConnector | CallAnalytics | RecordingStorage | WhiteLabel)
     }
 
     fn terms(self) -> NewPlanVersion {
         let monthly = NewPlanVersion::monthly(euro(), self.components());
         match self {
-            PerSeatAnnual => NewPlanVersion { term_months: 12, term_discount_percent: percent(15), ..monthly },
+            PerSeatAnnual => NewPlanVersion {
+                term_months: 12,
+                term_discount_percent: percent(15),
+                loyalty: vec![LoyaltyRule { after_months: 12, reward: LoyaltyReward::PercentOff(percent(5)) }],
+                ..monthly
+            },
             PerEvent => NewPlanVersion { commitment: Money::from_micros(60_000_000, euro()), ..monthly },
             CrmConnector => NewPlanVersion { features: vec!["crm".into()], trial_days: 0, ..monthly },
             CallAnalytics => NewPlanVersion { features: vec!["call_analytics".into()], trial_days: 0, ..monthly },
             RecordingStorage => NewPlanVersion { features: vec!["recording_storage".into()], trial_days: 0, ..monthly },
+            WhiteLabel => NewPlanVersion { features: vec!["white_label".into()], trial_days: 0, ..monthly },
             _ => monthly,
         }
     }
@@ -119,6 +128,9 @@ impl PlanCode {
             }
             CallAnalytics => {
                 vec![part("call_analytics", ComponentKind::Flat, "Call analytics", None, "12.00", Billed::InAdvance)]
+            }
+            WhiteLabel => {
+                vec![part("white_label", ComponentKind::Flat, "White label", None, "99.00", Billed::InAdvance)]
             }
             RecordingStorage => vec![part(
                 "recording_storage",
@@ -196,6 +208,7 @@ pub async fn create(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Res
                 CrmConnector,
                 CallAnalytics,
                 RecordingStorage,
+                WhiteLabel,
             ],
             began,
         )
@@ -207,7 +220,8 @@ pub async fn create(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Res
         publish(&tx, &[PerEvent, PerHour, Mixed], began).await?;
         tx.commit().await?;
     }
-    subscribe(db, world.operator, world.reseller_as_customer, Channels, &[CallAnalytics], false, began).await?;
+    subscribe(db, world.operator, world.reseller_as_customer, Channels, &[CallAnalytics, WhiteLabel], false, began)
+        .await?;
     subscribe(
         db,
         world.operator,

@@ -7,6 +7,7 @@ mod callers;
 mod catalogue;
 mod centres;
 mod history;
+mod offers;
 mod people;
 mod random;
 
@@ -61,6 +62,7 @@ pub async fn found(db: &Db, began: DateTime<Utc>, say: &impl Fn(&str)) -> anyhow
     people::create(db, &world, began).await?;
     say("plans, tariffs, numbers and topics");
     catalogue::create(db, &world, began).await?;
+    offers::create(db, &world, began).await?;
     say("customers");
     let cast = callers::create(db, &world, began).await?;
     Ok((world, cast))

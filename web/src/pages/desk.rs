@@ -13,7 +13,7 @@ use crate::views::desk::{Desk, DeskCall, DeskNow, DeskState, TopList};
 use crate::views::parts::{Heading, Item, Items, Pager};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Link, Tone};
-use crate::{format, security, sse, urls};
+use crate::{format, security, seller, sse, urls};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use call_control::{Call, CallFilter, CallState, LiveCall};
@@ -261,7 +261,9 @@ async fn set_state(desk: AgentDesk, form: web::Form<StateForm>) -> PageResult<Se
     if status.state == AgentState::Talking {
         return Err(PageError::Conflict("Finish the call first, then change your state.".into()));
     }
-    tenant::open_seat(&tx, desk.agent_id, desk.now).await?;
+    if let Some(sentence) = seller::sit_down(&desk.app, &tx, desk.agent_id, desk.now).await? {
+        return Err(PageError::Conflict(sentence));
+    }
     let reason = reason.filter(|_| state == AgentState::NotReady);
     tenant::set_agent_state(&tx, desk.agent_id, state, reason, desk.now).await?;
     tx.commit().await?;
@@ -273,7 +275,7 @@ async fn set_state(desk: AgentDesk, form: web::Form<StateForm>) -> PageResult<Se
 async fn heartbeat(desk: AgentDesk) -> PageResult<HttpResponse> {
     let tx = desk.tx().await?;
     if !tenant::heartbeat(&tx, desk.agent_id, desk.now).await? {
-        tenant::open_seat(&tx, desk.agent_id, desk.now).await?;
+        seller::sit_down(&desk.app, &tx, desk.agent_id, desk.now).await?;
     }
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())

@@ -9,6 +9,7 @@ use crate::error::{PageError, PageResult};
 use crate::extract::{self, SESSION_COOKIE, SignedIn};
 use crate::host::Site;
 use crate::security::{GivenToken, form_token, is_form_token};
+use crate::seller;
 use crate::shell::Shell;
 use crate::urls;
 use crate::views::door::{Choose, SignIn};
@@ -146,7 +147,7 @@ async fn sign_in(
         Err(error) => return Err(PageError::failed(error)),
     };
     let ptx = app.db.platform(PlatformReason::SignIn).await?;
-    let here = extract::memberships_here(&ptx, &site, person, now).await?;
+    let here = extract::memberships_here(&app, &ptx, &site, person, now).await?;
     let Some(first) = here.open.iter().min_by_key(|membership| membership.role) else {
         if !here.suspended.is_empty() {
             return refuse(StatusCode::FORBIDDEN, SUSPENDED.into());
@@ -210,7 +211,8 @@ async fn take_seat(app: &App, session: &Session, now: DateTime<Utc>) -> PageResu
     }
     let Some(agent_id) = session.agent_id else { return Ok(()) };
     let tx = app.db.tenant(session.tenant_id).await?;
-    tenant::open_seat(&tx, agent_id, now).await?;
+    // Without a free seat the desk opens all the same and says so.
+    seller::sit_down(app, &tx, agent_id, now).await?;
     Ok(tx.commit().await?)
 }
 

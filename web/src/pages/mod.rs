@@ -7,9 +7,11 @@ pub mod assets;
 pub mod book;
 pub mod desk;
 pub mod door;
+pub mod form;
 pub mod health;
 pub mod phone;
 pub mod portal;
+pub mod public;
 
 use crate::error::PageError;
 use crate::host::Sites;
@@ -105,6 +107,7 @@ pub fn table() -> Vec<Entry> {
         assets::routes(),
         phone::routes(),
         door::routes(),
+        public::routes(),
         desk::routes(),
         portal::routes(),
         book::routes(),
@@ -114,9 +117,10 @@ pub fn table() -> Vec<Entry> {
     .collect()
 }
 
-/// All pages, with what stands round every request: from the outside in, headers, host, page of a refusal, origin and token.
+/// The API and all pages, with what stands round every request: from the outside in, headers, host, page of a refusal, origin and token.
 pub fn routes(cfg: &mut web::ServiceConfig) {
     cfg.app_data(web::Data::new(Sites::default()));
+    cfg.configure(crate::api::routes);
     let mut pages = web::scope("");
     for entry in table() {
         pages = pages.route(&entry.path, entry.route);

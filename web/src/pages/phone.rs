@@ -118,7 +118,7 @@ async fn new_phone_password(desk: AgentDesk) -> PageResult<Desk> {
 }
 
 /// Five groups of four from 32 signs that nobody mistakes for another: 100 bits.
-fn random_password() -> String {
+pub(super) fn random_password() -> String {
     const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = [0u8; 20];
     rand::rng().fill_bytes(&mut bytes);

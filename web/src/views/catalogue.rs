@@ -35,4 +35,6 @@ pub struct Plan {
     pub versions: Table,
     /// Who has it now.
     pub subscriptions: Table,
+    /// A POST ends its sale; who has it keeps it.
+    pub archive_href: Option<String>,
 }

@@ -5,6 +5,7 @@ use askama_web::WebTemplate;
 
 use super::{
     parts::{Facts, Heading, Stats, Sums, Timeline},
+    subscriptions::SubscriptionCard,
     table::Table,
     ui,
 };
@@ -27,7 +28,13 @@ pub struct Customer {
     pub facts: Facts,
     /// `None` for a customer on account.
     pub wallet: Option<WalletCard>,
-    pub subscriptions: Table,
+    pub subscriptions: Vec<SubscriptionCard>,
+    /// Where a subscription begins; `None` for a reader.
+    pub subscribe_href: Option<String>,
+    /// Feature, limit, used, remaining.
+    pub entitlements: Table,
+    /// What the next document will say.
+    pub next_bill_href: Option<String>,
     pub invoices: Table,
     pub payments: Table,
     /// `None` where a book holds no calls of its own.
@@ -68,4 +75,22 @@ pub struct PaymentPreview {
     /// The same form sent twice is one payment.
     pub idempotency_key: String,
     pub back_href: String,
+}
+
+/// `GET /admin/coupons/{id}`: a coupon and who has redeemed it.
+#[derive(Template, WebTemplate)]
+#[template(path = "coupon.html")]
+pub struct CouponPage {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub facts: Facts,
+    pub redemptions: Table,
+    /// Where a POST takes it out of sale; `None` once it is.
+    pub archive_href: Option<String>,
+}
+
+impl CouponPage {
+    fn token(&self) -> Token {
+        self.shell.token()
+    }
 }

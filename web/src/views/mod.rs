@@ -7,10 +7,16 @@ pub mod catalogue;
 pub mod customers;
 pub mod desk;
 pub mod door;
+pub mod fields;
+pub mod form;
 pub mod invoices;
+pub mod keys;
 pub mod parts;
+pub mod plan_edit;
 pub mod portal;
+pub mod public;
 pub mod runs;
+pub mod subscriptions;
 pub mod table;
 pub mod ui;
 
@@ -19,6 +25,10 @@ mod sample;
 #[cfg(test)]
 mod sample_console;
 #[cfg(test)]
+mod sample_keys;
+#[cfg(test)]
 mod sample_money;
+#[cfg(test)]
+mod sample_subscriptions;
 #[cfg(test)]
 mod tests;

@@ -350,6 +350,8 @@ pub struct Heading {
     pub at: Option<Moment>,
     /// After the time: "compared with last Friday until 14:32".
     pub remark: String,
+    /// What may be begun here, as buttons beside it.
+    pub actions: Vec<Link>,
 }
 
 impl HtmlSafe for Heading {}
@@ -376,6 +378,10 @@ impl Heading {
     }
     pub fn remark(mut self, text: impl Into<String>) -> Self {
         self.remark = text.into();
+        self
+    }
+    pub fn action(mut self, text: impl Into<String>, href: impl Into<String>) -> Self {
+        self.actions.push(Link::new(text, href));
         self
     }
 }

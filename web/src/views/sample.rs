@@ -45,7 +45,7 @@ fn desk_shell(section: Section) -> Shell {
     shell
 }
 
-fn portal_shell(title: &str, section: Section) -> Shell {
+pub fn portal_shell(title: &str, section: Section) -> Shell {
     let brand = Brand { name: "Nordlicht Beratung".into(), is_operator: false, ..Brand::operator() };
     let mut shell = Shell::outside(title, brand, None).portal(section);
     shell.csrf = "0f3c".into();
@@ -148,13 +148,6 @@ pub fn invoices_table() -> Table {
 }
 
 pub fn customer() -> Customer {
-    let columns = vec![Column::text("Plan"), Column::text("Period").full(), Column::text("State")];
-    let mut subscriptions = Table::new("Subscriptions", columns, no_rows("repeat", "No subscription"));
-    subscriptions.row(vec![
-        Cell::name("Advice line Business v3").to("/admin/plans/plan_1").sub("since 1 Sep 2025"),
-        Cell::text("1 to 30 November 2026"),
-        Cell::badge("Active", Tone::Good),
-    ]);
     Customer {
         shell: admin("Jonas Weber", Section::Customers),
         heading: Heading::new("Jonas Weber has €26.25")
@@ -176,7 +169,10 @@ pub fn customer() -> Customer {
             ]),
             entries: wallet_entries(),
         }),
-        subscriptions,
+        subscriptions: vec![super::sample_subscriptions::card()],
+        subscribe_href: Some("/admin/customers/cus_7Hk2/subscriptions/new".into()),
+        entitlements: super::sample_subscriptions::entitlements(),
+        next_bill_href: Some("/admin/customers/cus_7Hk2/next-bill".into()),
         invoices: invoices_table(),
         payments: invoices_table(),
         calls: None,

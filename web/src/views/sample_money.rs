@@ -49,6 +49,7 @@ pub fn plan() -> Plan {
         add_ons: none("Add-ons"),
         versions: none("Versions"),
         subscriptions: none("Subscriptions"),
+        archive_href: Some(Audience::Tenant.plan_archive("plan_1")),
     }
 }
 

@@ -3,7 +3,10 @@
 
 use askama::Template;
 
-use super::{sample, sample_console as console, sample_money as money};
+use super::{
+    sample, sample_console as console, sample_keys as keys, sample_money as money,
+    sample_subscriptions as subscriptions,
+};
 
 /// Name and HTML of every page.
 fn pages() -> Vec<(&'static str, String)> {
@@ -25,11 +28,17 @@ fn pages() -> Vec<(&'static str, String)> {
         ("plan", html(money::plan())),
         ("customer", html(sample::customer())),
         ("payment", html(sample::payment())),
+        ("decide", html(subscriptions::decide())),
+        ("form", html(subscriptions::form_page())),
+        ("next-bill", html(subscriptions::next_bill())),
+        ("portal-plan", html(subscriptions::portal_plan())),
         ("invoice", html(money::invoice())),
         ("runs", html(money::runs())),
         ("run", html(money::run())),
         ("run-ready", html(money::run_ready())),
         ("ledger", html(money::ledger())),
+        ("api-keys", html(keys::api_keys())),
+        ("api-keys-none", html(keys::api_keys_none())),
         ("desk", html(sample::desk())),
         ("desk-waiting", html(sample::desk_waiting())),
         ("desk-calls", html(sample::desk_calls())),

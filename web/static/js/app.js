@@ -41,6 +41,24 @@
     document.addEventListener(failed, (e) => { if (e.target.matches?.("a.rt-twist")) location.href = e.target.href; });
   }
 
+  // ---- Forms that are asked for again: a choice presses the button that does it without a script; what stood open stays open.
+  document.addEventListener("change", (e) => {
+    const deed = e.target.dataset?.refreshes;
+    if (!deed || !e.target.form) return;
+    let button = [...e.target.form.querySelectorAll("button[name=do]")].find((b) => b.value === deed);
+    if (!button) {
+      button = e.target.form.querySelector("button[name=do][data-any]");
+      if (button) button.value = deed;
+    }
+    button?.click();
+  });
+  document.addEventListener("htmx:oobBeforeSwap", (e) => { if (e.detail.target.contains(document.activeElement)) e.detail.shouldSwap = false; });
+  let open = null;
+  document.addEventListener("htmx:beforeSwap", (e) => { open = new Map([...e.detail.target.querySelectorAll("details[id]")].map((d) => [d.id, d.open])); });
+  document.addEventListener("htmx:load", (e) => {
+    for (const d of e.target.querySelectorAll?.("details[id]") || []) if (open?.get(d.id)) d.open = true;
+  });
+
   // ---- Theme
   document.addEventListener("submit", (e) => {
     if (!e.target.matches("form[data-theme-switch]")) return;
@@ -62,12 +80,15 @@
       twist.setAttribute("aria-expanded", String(!row.hidden));
       twist.closest("tr")?.classList.toggle("open", !row.hidden);
     }
-    const copy = e.target.closest("[data-copy]");
-    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => {
-      const label = copy.getAttribute("aria-label");
-      copy.setAttribute("aria-label", "Copied");
+    const copy = e.target.closest("[data-copy], [data-copy-address]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy ?? new URL(copy.dataset.copyAddress, location.href).href).then(() => {
+      // A button with a word says it in the word, one with a drawing to the ear.
+      const word = copy.querySelector("[data-said]");
+      const label = word ? word.textContent : copy.getAttribute("aria-label");
+      const say = (text) => (word ? (word.textContent = text) : copy.setAttribute("aria-label", text));
+      say(word?.dataset.said || "Copied");
       copy.classList.add("done");
-      setTimeout(() => { copy.setAttribute("aria-label", label); copy.classList.remove("done"); }, 2000);
+      setTimeout(() => { say(label); copy.classList.remove("done"); }, 2000);
     });
     const why = e.target.closest("[data-why]");
     if (why) {

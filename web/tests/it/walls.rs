@@ -19,6 +19,7 @@ fn filled(path: &str) -> String {
             "customer_id" => db::CustomerId::from_uuid(id).to_string(),
             "document_id" => db::DocumentId::from_uuid(id).to_string(),
             "draft_id" => db::DraftId::from_uuid(id).to_string(),
+            "key_id" => db::ApiKeyId::from_uuid(id).to_string(),
             "line_id" => db::LineId::from_uuid(id).to_string(),
             "plan_id" => db::PlanId::from_uuid(id).to_string(),
             "run_id" => db::RunId::from_uuid(id).to_string(),

@@ -2,14 +2,17 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use db::testing::{TestDatabase, fresh_database};
-use db::{AgentId, CallId, CustomerId, DocumentId, PersonId, PlatformReason, TenantId, TenantTx};
-use money::{Currency, Money};
+use db::{AgentId, CallId, CustomerId, DocumentId, PersonId, PlatformReason, SubscriptionId, TenantId, TenantTx};
+use money::{Currency, Decimal, Money};
 use pricing::{Per, Tariff};
 use ringtill::app::App;
 use ringtill::clock::Clock;
 use ringtill::config::{Config, DatabaseSettings, HttpSettings, SipSettings};
-use subscription::{MeterStarts, NewCustomer, NewTopic, NumberKind, NumberSetting, UnknownCallers};
-use tenant::{NewMember, NewOrganisation, OrganisationKind, Role, RoundCallsTo};
+use subscription::{
+    Billed, Component, ComponentKind, MeterStarts, NewCustomer, NewPlanVersion, NewSubscription, NewTopic, NumberKind,
+    NumberSetting, UnknownCallers,
+};
+use tenant::{KeyMode, NewApiKey, NewMember, NewOrganisation, OrganisationKind, Role, RoundCallsTo, Scope};
 
 pub const PASSWORD: &str = "correct horse battery";
 /// The operator's own host, reached over TLS.
@@ -39,7 +42,7 @@ pub fn start() -> DateTime<Utc> {
     "2026-03-02T10:00:00Z".parse().unwrap()
 }
 
-fn founded() -> DateTime<Utc> {
+pub fn founded() -> DateTime<Utc> {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
@@ -63,7 +66,7 @@ fn organisation(kind: OrganisationKind, slug: &str) -> NewOrganisation {
     }
 }
 
-fn prepaid(no: &str, name: &str) -> NewCustomer {
+pub fn prepaid(no: &str, name: &str) -> NewCustomer {
     NewCustomer::prepaid(no, name, Currency::EUR, "Europe/Berlin", "DE", NaiveDate::from_ymd_opt(2026, 1, 1).unwrap())
 }
 
@@ -91,6 +94,11 @@ impl World {
         for (seller, child) in [(operator, reseller), (operator, nord), (reseller, bright)] {
             below(&database, seller, child).await;
         }
+        let white_label = NewPlanVersion {
+            features: vec!["white_label".into()],
+            ..NewPlanVersion::monthly(Currency::EUR, vec![flat("platform", "99.00")])
+        };
+        sell(&database, operator, reseller, "white-label", &white_label, 0).await;
         let tx = database.db.tenant(nord).await.unwrap();
         usage_metering::define_standard_meters(&tx).await.unwrap();
         number_and_topic(&tx, number).await;
@@ -140,6 +148,27 @@ impl World {
         let member = tenant::add_member(&tx, new, founded()).await.unwrap();
         tx.commit().await.unwrap();
         member
+    }
+
+    /// An API key of an organisation, as text.
+    pub async fn key(&self, tenant_id: TenantId, scopes: &[&str]) -> String {
+        let tx = self.database.db.tenant(tenant_id).await.unwrap();
+        let new = NewApiKey {
+            name: "a test".into(),
+            mode: KeyMode::Live,
+            scopes: scopes.iter().map(|scope| scope.parse().unwrap()).collect(),
+            expires_at: None,
+            by: "a test".into(),
+        };
+        let (_, secret) = tenant::create_api_key(&tx, &new, founded()).await.unwrap();
+        tx.commit().await.unwrap();
+        secret.expose().to_owned()
+    }
+
+    /// A key that may do everything.
+    pub async fn mighty_key(&self, tenant_id: TenantId) -> String {
+        let scopes: Vec<&str> = Scope::all().map(Scope::as_str).collect();
+        self.key(tenant_id, &scopes).await
     }
 
     pub async fn nord(&self) -> TenantTx {
@@ -209,6 +238,47 @@ async fn below(database: &TestDatabase, seller: TenantId, child: TenantId) {
     let ptx = database.db.platform(PlatformReason::Provision).await.unwrap();
     tenant::set_parent(&ptx, child, seller, customer, founded()).await.unwrap();
     ptx.commit().await.unwrap();
+}
+
+/// A fee in advance.
+pub fn flat(key: &str, amount: &str) -> Component {
+    Component {
+        key: key.into(),
+        kind: ComponentKind::Flat,
+        name: key.into(),
+        measure: None,
+        filter: Default::default(),
+        included: Decimal::ZERO,
+        minimum_quantity: Decimal::ZERO,
+        price: pricing::Price::per_unit(amount.parse().unwrap()),
+        billed: Billed::InAdvance,
+    }
+}
+
+/// Publishes a plan in a seller's book and puts the child on it from the beginning.
+pub async fn sell(
+    database: &TestDatabase,
+    seller: TenantId,
+    child: TenantId,
+    code: &str,
+    terms: &NewPlanVersion,
+    seats: u32,
+) -> SubscriptionId {
+    let tx = database.db.tenant(seller).await.unwrap();
+    let customer = subscription::customer_of_organisation(&tx, child).await.unwrap().expect("the child is a customer");
+    let plan = subscription::create_plan(&tx, code, code, "", false).await.unwrap();
+    let plan_version_id = subscription::publish_version(&tx, plan, terms, founded()).await.unwrap();
+    let new = NewSubscription {
+        customer_id: customer.id,
+        plan_version_id,
+        seats,
+        anchor_on: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(),
+        starts_at: founded(),
+        trial: false,
+    };
+    let id = subscription::subscribe(&tx, &new, founded()).await.unwrap();
+    tx.commit().await.unwrap();
+    id
 }
 
 async fn number_and_topic(tx: &TenantTx, number_id: db::NumberId) {

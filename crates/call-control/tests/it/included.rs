@@ -38,7 +38,7 @@ async fn included_minutes_come_before_the_price() {
     assert_eq!((split(&first), first.call.net), ((dec("1.5"), dec("1.5"), dec("0")), Some(eur("0"))));
     assert_eq!((split(&second), second.call.net), ((dec("1.5"), dec("0.5"), dec("1")), Some(eur("0.10"))));
     let lines = second.explanation.as_ref().unwrap().sum.lines();
-    assert_eq!(lines, ["Included minutes (1.5 used, 0 of 2 left): 0.5", "Minutes: 1 × 0.1 = 0.1", "Total: 0.1"]);
+    assert_eq!(lines, ["Included (minutes, of 1.5 used): 0.5", "Units (Minutes): 1.0 × 0.10 = 0.1", "Total: 0.1"]);
     assert_eq!(second.explanation.unwrap().included[0].left, dec("0"));
     assert_eq!(stands(&world).await.beyond(), Units::of(dec("1")).unwrap());
     world.audit(at(1000)).await;

@@ -21,7 +21,7 @@ const GLOBAL: [&str; 9] = [
 ];
 
 /// What is written stays: no update, no delete.
-const APPEND: [&str; 27] = [
+const APPEND: [&str; 28] = [
     "account",
     "allowance_use",
     "audit_entry",
@@ -46,6 +46,7 @@ const APPEND: [&str; 27] = [
     "plan_version",
     "refund",
     "service_period",
+    "subscription_event",
     "tariff",
     "usage_batch",
     "usage_event",

@@ -82,7 +82,8 @@ pub enum PaperKind {
     },
     /// Amounts are positive: they are credited.
     CreditNote {
-        original: Original,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        original: Option<Original>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
-use crate::content::Claim;
-use crate::due::{BilledBefore, BilledSum, LATE_PERIODS};
+use crate::billed::{BilledBefore, BilledSum, READ_BACK};
+use crate::content::{Claim, Claimed};
+use crate::document::Document;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
 use db::{DocumentId, TenantTx};
@@ -13,39 +14,162 @@ struct SumRow {
     billed_id: Uuid,
     component_key: String,
     service_starts_at: DateTime<Utc>,
+    word: String,
     amount_micros: i64,
     quantity: Decimal,
     times: i64,
 }
 
-/// What was billed last under these keys: one index descent for each, however long the history.
-pub(crate) async fn before(
-    tx: &TenantTx,
-    keys: Vec<(Uuid, String)>,
-    currencies: &HashMap<Uuid, Currency>,
-) -> Result<BilledBefore> {
-    let (ids, names): (Vec<Uuid>, Vec<String>) = keys.into_iter().unzip();
+/// What was billed lately of these subscriptions and customers: one range of an index for each, however long the history.
+pub(crate) async fn before(tx: &TenantTx, currencies: &HashMap<Uuid, Currency>) -> Result<BilledBefore> {
+    let ids: Vec<Uuid> = currencies.keys().copied().collect();
     let rows: Vec<SumRow> = tx
         .rows(
-            "SELECT k.billed_id, k.component_key, s.service_starts_at, s.amount_micros, s.quantity, s.times
-             FROM unnest($2::uuid[], $3::text[]) AS k (billed_id, component_key)
+            "SELECT k.billed_id, s.component_key, s.service_starts_at, s.word, s.amount_micros, s.quantity, s.times
+             FROM unnest($2::uuid[]) AS k (billed_id)
              CROSS JOIN LATERAL (
-               SELECT b.service_starts_at, sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times
+               SELECT max(service_starts_at) AS at FROM billed_service WHERE tenant_id = $1 AND billed_id = k.billed_id) newest
+             CROSS JOIN LATERAL (
+               SELECT b.component_key, b.service_starts_at, split_part(b.kind, '-', 1) AS word,
+                 sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times
                FROM billed_service b
-               WHERE b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.component_key = k.component_key
-               GROUP BY b.service_starts_at ORDER BY b.service_starts_at DESC LIMIT $4
+               WHERE b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.service_starts_at >= newest.at - $3 * interval '1 hour'
+               GROUP BY 1, 2, 3
              ) s",
-            [tx.tenant_id().into(), ids.into(), names.into(), (LATE_PERIODS as i64 + 1).into()],
+            [tx.tenant_id().into(), ids.into(), READ_BACK.num_hours().into()],
         )
         .await?;
     let mut before = BilledBefore::default();
     for row in rows {
         let Some(currency) = currencies.get(&row.billed_id) else { continue };
-        let amount = Money::from_micros(row.amount_micros, *currency);
-        let sum = BilledSum { amount, quantity: row.quantity, times: row.times };
-        before.0.entry((row.billed_id, row.component_key)).or_default().insert(row.service_starts_at, sum);
+        let claimed = Claimed::of_kind(&row.word);
+        let mut sum = BilledSum {
+            amount: Money::from_micros(row.amount_micros, *currency),
+            quantity: row.quantity,
+            times: row.times,
+        };
+        // A charge and its differences are one sum.
+        if let Some(known) = before.of(row.billed_id, &row.component_key, row.service_starts_at, claimed) {
+            sum.amount = sum.amount.checked_add(known.amount)?;
+            sum.quantity += known.quantity;
+            sum.times += known.times;
+        }
+        before.insert(row.billed_id, row.component_key, row.service_starts_at, claimed, sum);
     }
     Ok(before)
+}
+
+/// Where something was billed.
+#[derive(Clone, Debug)]
+pub(crate) struct At {
+    pub id: Uuid,
+    pub key: String,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(FromQueryResult)]
+struct ReturnedRow {
+    n: i64,
+    amount_micros: i64,
+    quantity: Decimal,
+    times: i64,
+}
+
+/// What credit notes have given back of charges, by their place in the list.
+pub(crate) async fn returned(
+    tx: &TenantTx,
+    charges: &[At],
+    currencies: &HashMap<Uuid, Currency>,
+) -> Result<Vec<(usize, BilledSum)>> {
+    let rows: Vec<ReturnedRow> = tx
+        .rows(
+            "SELECT c.n, sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times
+             FROM unnest($2::uuid[], $3::text[], $4::timestamptz[]) WITH ORDINALITY AS c (billed_id, component_key, service_starts_at, n)
+             JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = c.billed_id AND b.component_key = c.component_key
+               AND b.service_starts_at = c.service_starts_at AND b.kind LIKE 'returned-%'
+             GROUP BY c.n",
+            [
+                tx.tenant_id().into(),
+                charges.iter().map(|charge| charge.id).collect::<Vec<_>>().into(),
+                charges.iter().map(|charge| charge.key.clone()).collect::<Vec<_>>().into(),
+                charges.iter().map(|charge| charge.at).collect::<Vec<_>>().into(),
+            ],
+        )
+        .await?;
+    let sum = |row: ReturnedRow| {
+        let index = row.n as usize - 1;
+        let currency = currencies.get(&charges[index].id)?;
+        let amount = Money::from_micros(row.amount_micros, *currency);
+        Some((index, BilledSum { amount, quantity: row.quantity, times: row.times }))
+    };
+    Ok(rows.into_iter().filter_map(sum).collect())
+}
+
+/// A claim of a document, as a credit note looks at it.
+#[derive(Clone, Debug)]
+pub(crate) struct ClaimOf {
+    pub billed_id: Uuid,
+    pub component_key: String,
+    pub service_starts_at: DateTime<Utc>,
+    pub service_ends_at: DateTime<Utc>,
+    pub is_credit: bool,
+    /// How often credit notes have given something of it back.
+    pub returned: i64,
+}
+
+#[derive(FromQueryResult)]
+struct ClaimRow {
+    billed_id: Uuid,
+    component_key: String,
+    service_starts_at: DateTime<Utc>,
+    service_ends_at: DateTime<Utc>,
+    kind: String,
+    returned: i64,
+}
+
+/// What a document claims: found by its customer's subscriptions, since claims are kept by what they bill.
+pub(crate) async fn claims_of(tx: &TenantTx, document: &Document) -> Result<Vec<ClaimOf>> {
+    let rows: Vec<ClaimRow> = tx
+        .rows(
+            "SELECT b.billed_id, b.component_key, b.service_starts_at, b.service_ends_at, b.kind,
+               (SELECT count(*) FROM billed_service r WHERE r.tenant_id = b.tenant_id AND r.billed_id = b.billed_id AND r.component_key = b.component_key
+                  AND r.service_starts_at = b.service_starts_at AND r.kind LIKE 'returned-%') AS returned
+             FROM (SELECT DISTINCT subscription_id FROM document_line
+                   WHERE tenant_id = $1 AND document_id = $2 AND subscription_id IS NOT NULL) l
+             JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = l.subscription_id AND b.document_id = $2",
+            [tx.tenant_id().into(), document.id.into()],
+        )
+        .await?;
+    let claim = |row: ClaimRow| ClaimOf {
+        is_credit: Claimed::of_kind(&row.kind) == Claimed::Credit,
+        billed_id: row.billed_id,
+        component_key: row.component_key,
+        service_starts_at: row.service_starts_at,
+        service_ends_at: row.service_ends_at,
+        returned: row.returned,
+    };
+    Ok(rows.into_iter().map(claim).collect())
+}
+
+#[derive(FromQueryResult)]
+struct DocumentRow {
+    document_id: Uuid,
+}
+
+/// The newest invoice that billed what these claims change.
+pub(crate) async fn invoice_of(tx: &TenantTx, claims: &[Claim]) -> Result<Option<DocumentId>> {
+    let [ids, keys, starts, _] = columns(claims.iter());
+    let row: Option<DocumentRow> = tx
+        .row(
+            "SELECT d.id AS document_id FROM unnest($2::uuid[], $3::text[], $4::timestamptz[]) AS c (billed_id, component_key, service_starts_at)
+             JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = c.billed_id AND b.component_key = c.component_key
+               AND b.service_starts_at <= c.service_starts_at AND b.service_ends_at > c.service_starts_at
+             JOIN document d ON d.tenant_id = $1 AND d.id = b.document_id AND d.kind = 'invoice'
+             ORDER BY d.issued_at DESC, d.serial DESC LIMIT 1",
+            [tx.tenant_id().into(), ids, keys, starts],
+        )
+        .await?;
+    Ok(row.map(|row| row.document_id.into()))
 }
 
 fn columns<'a>(claims: impl Iterator<Item = &'a Claim> + Clone) -> [Value; 4] {

@@ -1,12 +1,15 @@
 //! Reading documents.
 
 use crate::content::{Line, LineGroup, Service, TaxRow, Totals};
-use crate::document::{BilledTotal, Document, DocumentFilter, DocumentKind, DocumentView, OpenDocument, grouped};
+use crate::document::{
+    BilledTotal, CreditedBy, Document, DocumentFilter, DocumentKind, DocumentView, OpenDocument, grouped,
+};
 use crate::entity::{document, document_file, document_line, document_tax};
 use crate::error::{InvoicingError, Result};
 use crate::store::{known, money};
+use ::money::Money;
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, DocumentId, RunId, SubscriptionId, TenantTx, TopicId};
+use db::{CustomerId, DocumentId, LineId, RunId, SubscriptionId, TenantTx, TopicId};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
@@ -114,17 +117,27 @@ pub(crate) async fn view(tx: &TenantTx, id: DocumentId) -> Result<DocumentView> 
         Ok(TaxRow { category: row.category, percent: row.percent.normalize(), base, tax })
     };
     let taxes = taxes.into_iter().map(tax_row).collect::<Result<Vec<_>>>()?;
-    let credited_by = document::Entity::find()
+    let notes = document::Entity::find()
         .filter(document::Column::TenantId.eq(tx.tenant_id().uuid()))
         .filter(document::Column::CustomerId.eq(head.customer_id))
         .filter(document::Column::Corrects.eq(id.uuid()))
-        .one(tx)
+        .order_by_asc(document::Column::IssuedAt)
+        .order_by_asc(document::Column::Serial)
+        .all(tx)
         .await?;
+    let note = |row: document::Model| {
+        Ok(CreditedBy { id: row.id.into(), number: row.number, gross: money(row.gross_micros, &currency)? })
+    };
+    let credit_notes = notes.into_iter().map(note).collect::<Result<Vec<_>>>()?;
+    let document = domain(head)?;
+    let credited = Money::sum(document.currency(), credit_notes.iter().map(|note| note.gross))?;
+    let is_whole = credited.at_least(document.totals.gross)?;
     Ok(DocumentView {
-        document: domain(head)?,
         groups: grouped(lines)?,
         taxes,
-        credited_by: credited_by.map(|row| row.id.into()),
+        credited_by: credit_notes.last().filter(|_| is_whole).map(|note| note.id),
+        credit_notes,
+        document,
     })
 }
 
@@ -152,6 +165,7 @@ fn line(row: document_line::Model, currency: &str) -> Result<Line> {
         tax_percent: row.tax_percent.normalize(),
         explanation: serde_json::from_value(row.explanation).map_err(InvoicingError::unreadable("explanation"))?,
         source: serde_json::from_value(row.source).map_err(InvoicingError::unreadable("source"))?,
+        corrects: row.corrects_line.map(LineId::from_uuid),
     })
 }
 
@@ -166,23 +180,39 @@ struct AskingRow {
     due_micros: i64,
 }
 
-/// Invoices whose due amount is not wholly credited. Exactly one of `customer` and `ids` narrows, or neither.
+/// Invoices that ask for money after all credit notes: of what one has too much, and of those that correct none, the invoices
+/// that are due first get their part. Exactly one of `customer` and `ids` narrows, or neither.
 pub(crate) async fn asking(
     tx: &TenantTx,
     customer: Option<CustomerId>,
     ids: Option<&[DocumentId]>,
 ) -> Result<Vec<OpenDocument>> {
-    let narrowed = match (customer, ids) {
-        (Some(_), _) => "AND d.customer_id = $2",
-        (None, Some(_)) => "AND d.id = ANY($2::uuid[])",
-        (None, None) => "",
+    let (narrowed, named) = match (customer, ids) {
+        (Some(_), _) => ("AND d.customer_id = $2", ""),
+        (None, Some(_)) => (
+            "AND d.customer_id IN (SELECT customer_id FROM document WHERE tenant_id = $1 AND id = ANY($2::uuid[]))",
+            "AND id = ANY($2::uuid[])",
+        ),
+        (None, None) => ("", ""),
     };
     let text = format!(
-        "SELECT d.id, d.number, d.customer_id, d.issued_on, d.due_on, d.currency, (d.due_micros - coalesce(c.due_micros, 0))::bigint AS due_micros
-         FROM document d
-         LEFT JOIN document c ON c.tenant_id = d.tenant_id AND c.customer_id = d.customer_id AND c.corrects = d.id
-         WHERE d.tenant_id = $1 {narrowed} AND d.kind = 'invoice' AND d.due_micros - coalesce(c.due_micros, 0) <> 0
-         ORDER BY d.due_on, d.serial, d.id"
+        "WITH credited AS (
+           SELECT d.customer_id, d.corrects, sum(d.due_micros) AS due FROM document d
+           WHERE d.tenant_id = $1 {narrowed} AND d.kind = 'credit_note' GROUP BY 1, 2),
+         invoice AS (
+           SELECT d.id, d.number, d.serial, d.customer_id, d.issued_on, d.due_on, d.currency, d.due_micros - coalesce(c.due, 0) AS due
+           FROM document d LEFT JOIN credited c ON c.customer_id = d.customer_id AND c.corrects = d.id
+           WHERE d.tenant_id = $1 {narrowed} AND d.kind = 'invoice'),
+         free AS (
+           SELECT customer_id, sum(due) AS due FROM (
+             SELECT customer_id, due FROM credited WHERE corrects IS NULL
+             UNION ALL SELECT customer_id, -due FROM invoice WHERE due < 0) f GROUP BY 1),
+         asking AS (
+           SELECT i.*, greatest(0, coalesce(f.due, 0) - coalesce(sum(i.due) OVER (
+             PARTITION BY i.customer_id ORDER BY i.due_on, i.serial, i.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS free
+           FROM invoice i LEFT JOIN free f ON f.customer_id = i.customer_id WHERE i.due > 0)
+         SELECT id, number, customer_id, issued_on, due_on, currency, (due - free)::bigint AS due_micros FROM asking
+         WHERE due > free {named} ORDER BY due_on, serial, id"
     );
     let mut values: Vec<sea_orm::Value> = vec![tx.tenant_id().into()];
     values.extend(customer.map(Into::into));

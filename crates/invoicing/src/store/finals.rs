@@ -4,7 +4,7 @@ use crate::content::{DraftContent, Line};
 use crate::document::{DocumentKind, Frozen};
 use crate::error::{InvoicingError, Result};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, DocumentId, DraftId, RunId, SubscriptionId, TenantTx, TopicId, TransactionId};
+use db::{CustomerId, DocumentId, DraftId, LineId, RunId, SubscriptionId, TenantTx, TopicId, TransactionId};
 use money::{Decimal, Money};
 use uuid::Uuid;
 
@@ -128,15 +128,16 @@ async fn insert_lines(tx: &TenantTx, documents: &[NewDocument]) -> Result<()> {
     tx.run(
         "INSERT INTO document_line (tenant_id, document_id, position, id, customer_id, line_group, subscription_id, component_key, topic_id, text, detail,
            service_starts_at, service_ends_at, service_starts_on, service_ends_on, quantity, unit, unit_price, amount_micros, gross_micros,
-           tax_category, tax_percent, explanation, source)
+           tax_category, tax_percent, explanation, source, corrects_line)
          SELECT $1, l.document_id, l.position, l.id, l.customer_id, l.line_group, nullif(l.subscription_id, $2), nullif(l.component_key, ''),
            nullif(l.topic_id, $2), l.text, l.detail, l.starts_at, l.ends_at, l.starts_on, l.ends_on, l.quantity, l.unit,
-           nullif(l.unit_price, '')::numeric, l.amount, nullif(l.gross, '')::bigint, l.tax_category, l.tax_percent, l.explanation::jsonb, l.source::jsonb
+           nullif(l.unit_price, '')::numeric, l.amount, nullif(l.gross, '')::bigint, l.tax_category, l.tax_percent, l.explanation::jsonb, l.source::jsonb,
+           nullif(l.corrects_line, $2)
          FROM unnest($3::uuid[], $4::int[], $5::uuid[], $6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::text[],
            $13::timestamptz[], $14::timestamptz[], $15::date[], $16::date[], $17::numeric[], $18::text[], $19::text[], $20::bigint[], $21::text[],
-           $22::text[], $23::numeric[], $24::text[], $25::text[]) AS l (document_id, position, id, customer_id, line_group, subscription_id,
+           $22::text[], $23::numeric[], $24::text[], $25::text[], $26::uuid[]) AS l (document_id, position, id, customer_id, line_group, subscription_id,
            component_key, topic_id, text, detail, starts_at, ends_at, starts_on, ends_on, quantity, unit, unit_price, amount, gross,
-           tax_category, tax_percent, explanation, source)",
+           tax_category, tax_percent, explanation, source, corrects_line)",
         [
             tx.tenant_id().into(),
             Uuid::nil().into(),
@@ -163,6 +164,7 @@ async fn insert_lines(tx: &TenantTx, documents: &[NewDocument]) -> Result<()> {
             column(&lines, |placed| placed.line.tax_percent),
             explanations.into(),
             sources.into(),
+            id(|line| line.corrects.map(LineId::uuid)),
         ],
     )
     .await?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod billed;
+pub(crate) mod corrections;
 pub(crate) mod documents;
 pub(crate) mod drafts;
 pub(crate) mod finals;

@@ -1,5 +1,6 @@
 //! Invoicing, tried from outside: dated stories of runs, documents and their print.
 
+mod changes;
 mod models;
 mod print;
 mod runs;

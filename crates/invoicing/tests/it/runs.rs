@@ -226,25 +226,37 @@ async fn usage_that_arrives_late_is_billed_with_its_own_month_as_a_difference() 
 }
 
 #[tokio::test]
-async fn a_total_below_zero_is_a_failed_item_with_its_remedy() {
+async fn a_total_below_zero_is_a_credit_note_of_its_own_series() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;
-    // All units fall in price once the volume is reached: 1 x 5 = 5, 10 x 0.10 = 1.
+    // All units fall in price once the volume is reached: 1 x 5 = 5, 11 x 0.10 = 1.10.
     let tiers = serde_json::json!({ "model": "volume", "tiers": [{ "up_to": "5", "unit": "5" }, { "up_to": null, "unit": "0.10" }] });
     let price = Price::from_json(&tiers).unwrap();
     world.subscribe(customer, "2026-03-01", vec![component("calls", ComponentKind::Usage, Some("calls"), price)]).await;
     world.used(customer, "calls", "1", &[], "2026-03-10T09:00:00Z").await;
     world.billed("2026-04-01").await;
+    let first = world.invoice(customer).await;
+    assert_eq!(totals(&first), "5.00 + 0.95 = 5.95, due 5.95");
     for hour in 10..20 {
         world.used(customer, "calls", "1", &[], &format!("2026-03-20T{hour}:00:00Z")).await;
     }
     let run = world.billed("2026-05-01").await;
-    let failures = world.failures(run.id).await;
-    // 11 x 0.10 = 1.10 less 5.00 = -3.90 net, -0.74 tax
+    assert_eq!((run.counts.finalised, run.counts.failed), (1, 0));
+    let note = world.invoice(customer).await;
+    // 1.10 less 5.00 = -3.90 net, -0.741 tax
+    assert_eq!((note.document.kind, note.document.number.as_str()), (DocumentKind::CreditNote, "NLC-000001"));
     assert_eq!(
-        failures,
-        ["the invoice would come to -4.64 EUR; write a credit note for the earlier invoice, then retry"]
+        (lines(&note), totals(&note)),
+        (vec!["calls | -10 | 3.90".into()], "3.90 + 0.74 = 4.64, due 4.64".into())
     );
+    assert_eq!(note.document.corrects, Some(first.document.id));
+    assert_eq!(world.books(customer).await, ["-1.31", "0.00", "1.10", "0.21", "0.00"]); // 5.95 - 4.64; 5 - 3.90; 0.95 - 0.74
+    let tx = world.tx().await;
+    let asking = invoicing::open_documents(&tx, customer).await.unwrap();
+    assert_eq!(asking.iter().map(|open| open.due).collect::<Vec<_>>(), [eur("1.31")]);
+    assert!(world.pdf(note.document.id).await.starts_with(b"%PDF"));
+    // And once only.
+    assert_eq!(world.billed("2026-05-01").await.counts.nothing_due, 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@
 pub mod allowances;
 pub mod holds;
 pub mod postings;
+pub mod promotions;
 pub mod reading;
+pub mod recharges;
 pub mod reservations;
 pub mod settlements;
 pub mod wallets;

@@ -1,3 +1,4 @@
+use crate::block::Extend;
 use crate::error::LedgerError;
 use crate::reservation::{Held, Leg, Reserve, Reserved};
 use ::money::{Currency, Money};
@@ -47,6 +48,32 @@ pub async fn extend_lease(tx: &TenantTx, call_id: CallId, leg: Leg, until: DateT
         )
         .await?;
     Ok(touched)
+}
+
+/// Keeps the open reservations of many legs, never shortening a lease. The rows are taken in the order of their keys.
+pub async fn extend_leases(tx: &TenantTx, legs: &[Extend]) -> Result<u64, LedgerError> {
+    let kept: Option<i64> = tx
+        .value(
+            "WITH kept AS MATERIALIZED (
+               SELECT r.call_id, r.leg, r.seq, x.until FROM reservation r
+               JOIN (SELECT call_id, leg, max(until) AS until FROM unnest($2::uuid[], $3::text[], $4::timestamptz[]) AS x (call_id, leg, until)
+                     GROUP BY 1, 2) x ON x.call_id = r.call_id AND x.leg = r.leg
+               WHERE r.tenant_id = $1 AND r.state = 'open' ORDER BY r.call_id, r.leg, r.seq FOR NO KEY UPDATE OF r
+             ), extended AS (
+               UPDATE reservation r SET lease_until = greatest(r.lease_until, kept.until) FROM kept
+               WHERE r.tenant_id = $1 AND r.call_id = kept.call_id AND r.leg = kept.leg AND r.seq = kept.seq AND r.state = 'open'
+               RETURNING 1
+             )
+             SELECT count(*) AS v FROM extended",
+            [
+                tx.tenant_id().into(),
+                legs.iter().map(|leg| leg.call_id.uuid()).collect::<Vec<_>>().into(),
+                legs.iter().map(|leg| leg.leg.code().to_owned()).collect::<Vec<_>>().into(),
+                legs.iter().map(|leg| leg.until).collect::<Vec<_>>().into(),
+            ],
+        )
+        .await?;
+    Ok(count(kept))
 }
 
 pub async fn release(tx: &TenantTx, call_id: CallId, leg: Leg, now: DateTime<Utc>) -> Result<u64, LedgerError> {

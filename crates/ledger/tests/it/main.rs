@@ -3,6 +3,8 @@
 mod allowances;
 mod batches;
 mod postings;
+mod promotions;
 mod racing;
+mod recharges;
 mod reservations;
 mod stage;

@@ -169,3 +169,19 @@ async fn a_floor_cannot_be_raised_above_what_the_wallet_has() {
     let refused = set_floor(&tx, customer_id, eur("-3.99"), at(1)).await.unwrap_err();
     assert!(matches!(refused, LedgerError::WalletMustKeepItsFloor), "{refused:?}");
 }
+
+#[tokio::test]
+async fn the_database_refuses_a_reservation_of_a_wallet_that_is_not_there() {
+    let stage = Stage::set().await;
+    let customer_id = stage.customer_with("10.00").await;
+    let forged = stage
+        .tx()
+        .await
+        .run(
+            "INSERT INTO reservation (tenant_id, call_id, leg, seq, wallet_id, customer_id, amount_micros, state, created_at, lease_until)
+             VALUES ($1, $2, 'caller', 1, $2, $3, 1, 'open', now(), now())",
+            [stage.tenant_id.into(), CallId::new().into(), customer_id.into()],
+        )
+        .await;
+    assert_eq!(db::constraint_of(&forged.unwrap_err()).as_deref(), Some("reservations_have_a_wallet"));
+}

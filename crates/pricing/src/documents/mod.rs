@@ -1,7 +1,8 @@
 //! The grammar of `ringtill price`: JSON lines in, one JSON line out for each, nothing around it.
 //!
-//! Every line is `{"id": any, "op": name, ...}`. A bad line gives `{"id":..,"error":{"code","message","pointer"}}` and the next
-//! line goes on. The command line, the API and the plan editor all come through here.
+//! Every line is `{"id": any, "op": name, ...}`. A bad line gives `{"id":..,"error":{"code","message","pointer","found"}}` and
+//! the next line goes on; `found` is the offending value, where there is one. The command line, the API and the plan editor all
+//! come through here.
 
 mod amounts;
 mod calendar;
@@ -43,7 +44,7 @@ pub fn run_line(line: &str) -> (String, bool) {
         Err(error) => return (failure(&Value::Null, &PricingError::MustBeJson(error.to_string()).at("")), false),
     };
     let id = document.get("id").cloned().unwrap_or(Value::Null);
-    match answer(&Node::root(&document)) {
+    match answer(&Node::root(&document)).map_err(|error| error.found_in(&document)) {
         Ok(answer) => (success(id, answer), true),
         Err(error) => (failure(&id, &error), false),
     }
@@ -87,5 +88,9 @@ fn success(id: Value, answer: Answer) -> String {
 
 fn failure(id: &Value, error: &DocumentError) -> String {
     let (code, message) = (error.rule.code(), error.rule.to_string());
-    json!({"id": id, "error": {"code": code, "message": message, "pointer": error.pointer}}).to_string()
+    let mut refusal = json!({"code": code, "message": message, "pointer": error.pointer});
+    if !error.found.is_empty() {
+        refusal["found"] = error.found.as_str().into();
+    }
+    json!({"id": id, "error": refusal}).to_string()
 }

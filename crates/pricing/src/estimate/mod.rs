@@ -16,6 +16,7 @@ mod week;
 
 use money::{Decimal, Money};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 pub use forecast::{
     ChannelForecast, ChannelKind, Forecast, Implementation, Language, OpenHours, Profile, Region, Volume,
@@ -215,7 +216,7 @@ pub struct CostPoint {
 
 /// The staff, cost and suggested prices of a forecast.
 pub fn estimate(forecast: &Forecast) -> Result<Estimate, DocumentError> {
-    forecast.check()?;
+    forecast.check().map_err(|error| error.found_in(&json!(forecast)))?;
     let whole = |rule: PricingError| rule.at("");
     let week = Week::of(forecast).map_err(whole)?;
     let staffed = staff::staff(forecast, &week, &Exact::integer(1)).map_err(whole)?;

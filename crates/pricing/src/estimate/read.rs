@@ -16,7 +16,11 @@ type Read<T> = Result<T, DocumentError>;
 impl Forecast {
     /// Reads a forecast; refuses unknown fields and broken rules with a pointer into `document`.
     pub fn from_json(document: &Value) -> Read<Forecast> {
-        let mut fields = Node::root(document).object()?;
+        Forecast::read(&Node::root(document)).map_err(|error| error.found_in(document))
+    }
+
+    fn read(node: &Node<'_>) -> Read<Forecast> {
+        let mut fields = node.object()?;
         let forecast = Forecast {
             currency: fields.required("currency")?.currency()?,
             time_zone: fields.required("time_zone")?.text()?.to_owned(),
@@ -45,17 +49,17 @@ impl Forecast {
 
     /// The rules between the numbers; a refusal points into the document of this forecast.
     pub(super) fn check(&self) -> Read<()> {
-        crate::must_be_time_zone(&self.time_zone).map_err(|rule| rule.at("/time_zone").with(&self.time_zone))?;
+        crate::must_be_time_zone(&self.time_zone).map_err(|rule| rule.at("/time_zone"))?;
         check_hours(&self.hours, "/hours")?;
         self.check_numbers()?;
         if self.channels.is_empty() {
-            return Err(PricingError::MustNotBeEmpty.at("/channels").with("[]"));
+            return Err(PricingError::MustNotBeEmpty.at("/channels"));
         }
         for (index, channel) in self.channels.iter().enumerate() {
             let pointer = format!("/channels/{index}");
             if self.channels[..index].iter().any(|earlier| earlier.channel == channel.channel) {
                 let at = format!("{pointer}/channel");
-                return Err(PricingError::MustNotRepeat.at(at).with(channel.channel.name()));
+                return Err(PricingError::MustNotRepeat.at(at));
             }
             channel.check(&pointer)?;
         }
@@ -69,8 +73,7 @@ impl Forecast {
         for (index, region) in self.regions.iter().enumerate() {
             not_negative(region.carriage_per_minute, &format!("/regions/{index}/carriage_per_minute"))?;
             if let Some(zone) = &region.time_zone {
-                crate::must_be_time_zone(zone)
-                    .map_err(|rule| rule.at(format!("/regions/{index}/time_zone")).with(zone))?;
+                crate::must_be_time_zone(zone).map_err(|rule| rule.at(format!("/regions/{index}/time_zone")))?;
             }
             if let Some(hours) = &region.hours {
                 check_hours(hours, &format!("/regions/{index}/hours"))?;
@@ -89,7 +92,7 @@ impl Forecast {
             must_be_share(share, &format!("/{name}"))?;
         }
         if self.shrinkage == Decimal::ONE {
-            return Err(PricingError::MustBeBelowOne.at("/shrinkage").with(self.shrinkage));
+            return Err(PricingError::MustBeBelowOne.at("/shrinkage"));
         }
         for (name, number) in [
             ("cost_per_agent_hour", self.cost_per_agent_hour),
@@ -103,7 +106,7 @@ impl Forecast {
             not_negative(number, &format!("/{name}"))?;
         }
         if self.margin_percent >= Decimal::ONE_HUNDRED {
-            return Err(PricingError::MarginMustBeBelowWhole.at("/margin_percent").with(self.margin_percent));
+            return Err(PricingError::MarginMustBeBelowWhole.at("/margin_percent"));
         }
         for (name, number) in [
             ("maximum_occupancy", self.maximum_occupancy),
@@ -127,19 +130,19 @@ impl ChannelForecast {
         not_negative(self.after_seconds, &format!("{pointer}/after_seconds"))?;
         not_negative(self.within_seconds, &format!("{pointer}/within_seconds"))?;
         if self.at_once == 0 {
-            return Err(PricingError::MustBeAboveZero.at(format!("{pointer}/at_once")).with(self.at_once));
+            return Err(PricingError::MustBeAboveZero.at(format!("{pointer}/at_once")));
         }
         match (self.target, self.channel.is_live()) {
             (Some(target), true) => {
                 must_be_share(target, &format!("{pointer}/target"))?;
                 // Every finite team lets some caller wait.
                 if target == Decimal::ONE {
-                    return Err(PricingError::MustBeBelowOne.at(format!("{pointer}/target")).with(target));
+                    return Err(PricingError::MustBeBelowOne.at(format!("{pointer}/target")));
                 }
             }
             (None, true) => return Err(PricingError::Missing.at(format!("{pointer}/target"))),
-            (Some(target), false) => {
-                return Err(PricingError::OnlyLiveChannelsHaveTarget.at(format!("{pointer}/target")).with(target));
+            (Some(_), false) => {
+                return Err(PricingError::OnlyLiveChannelsHaveTarget.at(format!("{pointer}/target")));
             }
             (None, false) => {}
         }
@@ -190,7 +193,7 @@ fn check_shares<'a>(parts: impl Iterator<Item = (&'a str, Decimal)> + Clone, poi
     for (index, (name, share)) in parts.clone().enumerate() {
         must_be_share(share, &format!("{pointer}/{index}/share"))?;
         if parts.clone().take(index).any(|(earlier, _)| earlier == name) {
-            return Err(PricingError::MustNotRepeat.at(format!("{pointer}/{index}/name")).with(name));
+            return Err(PricingError::MustNotRepeat.at(format!("{pointer}/{index}/name")));
         }
         sum += share;
     }
@@ -202,17 +205,17 @@ fn check_shares<'a>(parts: impl Iterator<Item = (&'a str, Decimal)> + Clone, poi
 
 fn check_hours(hours: &[OpenHours], pointer: &str) -> Read<()> {
     if hours.is_empty() {
-        return Err(PricingError::MustNotBeEmpty.at(pointer).with("[]"));
+        return Err(PricingError::MustNotBeEmpty.at(pointer));
     }
     for (index, open) in hours.iter().enumerate() {
         if open.days.is_empty() {
-            return Err(PricingError::MustNotBeEmpty.at(format!("{pointer}/{index}/days")).with("[]"));
+            return Err(PricingError::MustNotBeEmpty.at(format!("{pointer}/{index}/days")));
         }
         if let Some(day) = open.days.iter().position(|day| *day == crate::Day::Holiday) {
-            return Err(PricingError::UnknownDay.at(format!("{pointer}/{index}/days/{day}")).with("holiday"));
+            return Err(PricingError::UnknownDay.at(format!("{pointer}/{index}/days/{day}")));
         }
         if open.from.seconds() == 86_400 {
-            return Err(PricingError::MustBeTimeOfDay.at(format!("{pointer}/{index}/from")).with(open.from));
+            return Err(PricingError::MustBeTimeOfDay.at(format!("{pointer}/{index}/from")));
         }
     }
     Ok(())
@@ -220,21 +223,21 @@ fn check_hours(hours: &[OpenHours], pointer: &str) -> Read<()> {
 
 fn must_be_share(share: Decimal, pointer: &str) -> Read<()> {
     if share < Decimal::ZERO || share > Decimal::ONE {
-        return Err(PricingError::MustBeShare.at(pointer).with(share));
+        return Err(PricingError::MustBeShare.at(pointer));
     }
     Ok(())
 }
 
 fn not_negative(number: Decimal, pointer: &str) -> Read<()> {
     if number < Decimal::ZERO {
-        return Err(PricingError::MustNotBeNegative.at(pointer).with(number));
+        return Err(PricingError::MustNotBeNegative.at(pointer));
     }
     Ok(())
 }
 
 fn above_zero(number: Decimal, pointer: &str) -> Read<()> {
     if number <= Decimal::ZERO {
-        return Err(PricingError::MustBeAboveZero.at(pointer).with(number));
+        return Err(PricingError::MustBeAboveZero.at(pointer));
     }
     Ok(())
 }

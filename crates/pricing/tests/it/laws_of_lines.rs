@@ -2,7 +2,9 @@
 
 use money::{Currency, Decimal, Money, Percent};
 use pricing::documents::{run, run_line};
-use pricing::{TaxLine, discount, split, split_minor, tax_groups, tax_groups_inclusive};
+use pricing::{
+    Forecast, Operation, TaxLine, discount, estimate, return_on, split, split_minor, tax_groups, tax_groups_inclusive,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -107,6 +109,34 @@ proptest! {
     }
 }
 
+/// The documents of an estimate and of the return calculator, to be spoilt.
+fn forecasts() -> Vec<String> {
+    include_str!("../../fuzz/seeds/estimates.jsonl").lines().map(str::to_owned).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_spoilt_forecast_panics(
+        line in prop::sample::select(forecasts()),
+        spoils in prop::collection::vec((prop::collection::vec(0usize..50, 1..5), poison()), 1..3),
+    ) {
+        let mut document: Value = serde_json::from_str(&line).unwrap();
+        for (choices, poison) in spoils {
+            spoil(&mut document, &choices, poison);
+        }
+        if let Ok(forecast) = Forecast::from_json(&document) {
+            let written = serde_json::to_value(&forecast).unwrap();
+            prop_assert_eq!(&Forecast::from_json(&written).unwrap(), &forecast);
+            let _ = estimate(&forecast);
+        }
+        if let Ok(operation) = Operation::from_json(&document) {
+            let _ = return_on(&operation);
+        }
+    }
+}
+
 fn eur(minor: i64) -> Money {
     Money::from_minor(minor, Currency::EUR).unwrap()
 }
@@ -147,13 +177,38 @@ proptest! {
     }
 
     #[test]
-    fn the_parts_of_a_split_sum_to_the_gross_and_a_refund_mirrors_it(minor in 0i64..1_000_000, cut in 0i64..=10_000) {
-        let shares = [cut, 10_000 - cut].map(|share| Percent::new(Decimal::new(share, 2)).unwrap());
+    fn the_parts_of_a_split_sum_to_the_gross_and_a_refund_mirrors_it(minor in 0i64..1_000_000_000, mut cuts in prop::collection::vec(0i64..=10_000, 0..6)) {
+        // The cuts divide 100% among one party more.
+        cuts.sort_unstable();
+        let ends = cuts.iter().copied().chain([10_000]);
+        let shares: Vec<Percent> =
+            ends.scan(0, |from, to| Some(Percent::new(Decimal::new(to - std::mem::replace(from, to), 2)).unwrap())).collect();
         for divide in [split, split_minor] {
             let parts = divide(eur(minor), &shares).unwrap();
             prop_assert_eq!(Money::sum(Currency::EUR, parts.iter().copied()).unwrap(), eur(minor));
             let refund: Vec<Money> = divide(eur(-minor), &shares).unwrap();
             prop_assert!(parts.iter().zip(refund).all(|(part, back)| part.checked_neg().unwrap() == back));
+        }
+    }
+
+    #[test]
+    fn an_allocation_sums_exactly_mirrors_and_is_never_a_unit_from_its_share(minor in 0i64..1_000_000_000, weights in prop::collection::vec(0i64..100_000, 1..8)) {
+        prop_assume!(weights.iter().any(|weight| *weight > 0));
+        let line = |amount: i64| {
+            let amount = eur(amount).format_plain();
+            let weights: Vec<String> = weights.iter().map(|weight| Decimal::new(*weight, 3).to_string()).collect();
+            let line = serde_json::json!({"op": "allocate", "currency": "EUR", "amount": amount, "weights": weights});
+            let answer: Value = serde_json::from_str(&run_line(&line.to_string()).0).unwrap();
+            let parts = answer["parts"].as_array().unwrap().iter();
+            parts.map(|part| Money::parse(part.as_str().unwrap(), Currency::EUR).unwrap().minor_units().unwrap()).collect::<Vec<_>>()
+        };
+        let (parts, mirrored) = (line(minor), line(-minor));
+        prop_assert_eq!(parts.iter().sum::<i64>(), minor);
+        prop_assert!(parts.iter().zip(&mirrored).all(|(part, back)| *part == -back));
+        let whole: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+        for (part, weight) in parts.iter().zip(&weights) {
+            let off = i128::from(*part) * whole - i128::from(minor) * i128::from(*weight);
+            prop_assert!(off.abs() < whole, "{} of {}", part, weight);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use pricing::{Period, Periods, civil_date, days_in, start_of_day};
+use proptest::prelude::*;
 
 const ZONES: [&str; 12] = [
     "UTC",
@@ -45,6 +46,36 @@ fn periods_follow_one_another_and_never_drift_for_48_months_in_12_zones() {
             // 48 months from a January: 366 + 365 + 365 + 365 days.
             assert_eq!(days, 1461, "{zone} {day}");
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn periods_of_any_length_from_any_day_are_contiguous_and_never_drift(
+        day in 0u64..12_000,
+        months in prop::sample::select(vec![1u32, 2, 3, 6, 7, 12, 18, 24]),
+        index in -60i64..120,
+        zone in prop::sample::select(ZONES.to_vec()),
+        permille in 0i64..1_000,
+    ) {
+        let anchor = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap() + chrono::Days::new(day);
+        let periods = Periods::new(anchor, months, zone).unwrap();
+        let (this, next) = (periods.nth(index).unwrap(), periods.nth(index + 1).unwrap());
+        prop_assert_eq!(this.end, next.start);
+        prop_assert!(this.start < this.end);
+        // So many months from the anchor itself, and the anchor's day or the month's last.
+        let (on, count) = (periods.bound_on(index).unwrap(), index * i64::from(months));
+        let months_on = |date: NaiveDate| i64::from(date.year()) * 12 + i64::from(date.month0());
+        prop_assert_eq!(months_on(on) - months_on(anchor), count);
+        let is_last = on.succ_opt().unwrap().day() == 1;
+        prop_assert!(on.day() == anchor.day() || is_last && on.day() < anchor.day());
+        // Its first instant is the first of that date. (Apia has no 2011-12-30; the day after begins then.)
+        prop_assert!(civil_date(this.start, zone).unwrap() >= on);
+        prop_assert!(civil_date(this.start - chrono::TimeDelta::seconds(1), zone).unwrap() < on);
+        // Whatever lies within is found again, both bounds included where they belong.
+        let seconds = (this.end - this.start).num_seconds() * permille / 1_000;
+        prop_assert_eq!(periods.containing(this.start + chrono::TimeDelta::seconds(seconds)).unwrap(), (index, this));
+        prop_assert_eq!(periods.containing(this.end).unwrap().0, index + 1);
     }
 }
 

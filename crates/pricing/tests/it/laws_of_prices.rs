@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use money::{Currency, Decimal};
-use pricing::{Exact, Model, PercentPrice, PercentTier, Price, RoundTo, Segment, StairTier, Tier, Usage};
+use pricing::{Cliff, Exact, Model, PercentPrice, PercentTier, Price, RoundTo, Segment, StairTier, Tier, Usage};
 use proptest::prelude::*;
 
 fn number() -> impl Strategy<Value = Decimal> {
@@ -132,6 +132,31 @@ proptest! {
         }
         let explanation = price.explain(&usage).unwrap();
         prop_assert_eq!(explanation.steps.last().unwrap().amount, amount.to_decimal_places(10).unwrap());
+    }
+
+    #[test]
+    fn more_costs_less_only_from_within_a_cliff(price in price(), quantity in number(), more in number()) {
+        prop_assume!(!quantity.is_zero());
+        let of = |quantity: Decimal| price.exact(&usage(quantity, Decimal::ZERO)).unwrap();
+        let holds = |cliff: &&Cliff| cliff.cases.iter().all(|case| case == "a" || case.is_empty());
+        let cliffs = price.cliffs().unwrap();
+        let within = cliffs.iter().filter(holds).find(|cliff| cliff.above < quantity && quantity <= cliff.up_to);
+        if of(quantity) > of(quantity + more) {
+            prop_assert!(within.is_some(), "{} and {} of {:?}: {:?}", quantity, quantity + more, price, cliffs);
+        }
+    }
+
+    #[test]
+    fn within_a_cliff_a_little_beyond_its_bound_is_cheaper(model in model(), part in 1i64..=100) {
+        let price = Price { model, minimum: None, maximum: None, flat_at_zero: false };
+        for cliff in price.cliffs().unwrap() {
+            // Not nearer to its beginning than a hundredth: there the two cost nearly the same.
+            let quantity = cliff.above + (cliff.up_to - cliff.above) * Decimal::new(part, 2);
+            let beyond = cliff.beyond + Decimal::new(1, 15);
+            let of = |quantity: Decimal| price.exact(&usage(quantity, Decimal::ZERO)).unwrap();
+            prop_assert!(of(quantity) > of(beyond), "{:?}", cliff);
+            prop_assert_eq!(of(cliff.up_to).to_decimal_places(10).unwrap(), cliff.most.normalize());
+        }
     }
 
     #[test]

@@ -111,32 +111,30 @@ pub fn standard_measures() -> Vec<Measure> {
     ]
 }
 
-/// Refuses components that break a rule, alone or together.
-pub(crate) fn check_components(components: &[Component], measures: &[Measure]) -> Result<()> {
-    for (index, component) in components.iter().enumerate() {
-        let place = place(index, component);
-        rules::key(&format!("{place}/key"), &component.key)?;
-        rules::not_empty(&format!("{place}/name"), &component.name)?;
-        let earlier = &components[..index];
-        must(
-            earlier.iter().all(|other| other.key != component.key),
-            format!("{place}/key"),
-            Rule::MustBeUnique,
-            &component.key,
-        )?;
-        check_measure(&place, component, components, measures)?;
-        check_filter(&place, component, measures)?;
-        check_amounts(&place, component)?;
-        check_document(&place, component)?;
-        if let Some(other) = earlier.iter().find(|other| other.overlaps(component)) {
-            return refuse(
-                format!("{place}/filter"),
-                Rule::FiltersMustNotOverlap(other.key.clone()),
-                spelled(&component.filter),
-            );
+/// The rules that components break, alone or together: at most one of each component.
+pub(crate) fn component_refusals(components: &[Component], measures: &[Measure]) -> Vec<Refusal> {
+    let checked = (0..components.len()).map(|index| check_component(index, components, measures));
+    checked.filter_map(Result::err).filter_map(|error| error.refusal().cloned()).collect()
+}
+
+fn check_component(index: usize, components: &[Component], measures: &[Measure]) -> Result<()> {
+    let (component, earlier) = (&components[index], &components[..index]);
+    let place = place(index, component);
+    rules::key(&format!("{place}/key"), &component.key)?;
+    rules::not_empty(&format!("{place}/name"), &component.name)?;
+    let is_new = earlier.iter().all(|other| other.key != component.key);
+    must(is_new, format!("{place}/key"), Rule::MustBeUnique, &component.key)?;
+    check_measure(&place, component, components, measures)?;
+    check_filter(&place, component, measures)?;
+    check_amounts(&place, component)?;
+    check_document(&place, component)?;
+    match earlier.iter().find(|other| other.overlaps(component)) {
+        Some(other) => {
+            let rule = Rule::FiltersMustNotOverlap(other.key.clone());
+            refuse(format!("{place}/filter"), rule, spelled(&component.filter))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Components are named by key where they have one, else by their place in the list.

@@ -20,10 +20,10 @@ pub enum LoyaltyReward {
 
 /// After so many months since the subscription's anchor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LoyaltyRule {
     /// It holds from the service period at this position on.
     pub after_months: u32,
+    #[serde(flatten)]
     pub reward: LoyaltyReward,
 }
 

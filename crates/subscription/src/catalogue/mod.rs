@@ -1,16 +1,25 @@
 //! What is sold: plans, add-ons and their versions, what they charge, and what is taken off.
 
+mod cliff;
 mod component;
 mod coupon;
+mod document;
+mod draft;
 mod loyalty;
 mod plan;
+mod reader;
 mod terms;
 
+pub use cliff::{Cliff, cliffs};
 pub use component::{Component, Measure, SEAT_MEASURES, standard_measures};
-pub use coupon::{Coupon, CouponOff, Redeemed};
+pub use coupon::{
+    Coupon, CouponOff, NewCoupon, Redeemed, archive_coupon, coupon_by_code, coupons, create_coupon, end_coupon,
+    redeem_coupon, redemptions,
+};
+pub use draft::{Draft, discard_draft, draft, publish_draft, save_draft};
 pub use loyalty::{LoyaltyReward, LoyaltyRule};
 pub use plan::{
     Plan, archive_plan, create_plan, plan, plan_version, plan_versions, plans, publish_version,
-    publish_version_measuring, versions_of,
+    publish_version_measuring, rename_plan, versions_of,
 };
 pub use terms::{Limit, NewPlanVersion, PlanVersion, TRIAL_DAYS_DEFAULT, TrialUsage};

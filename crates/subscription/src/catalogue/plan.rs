@@ -1,10 +1,12 @@
 //! Plans, add-ons and their versions. A version is published whole or refused whole, and never changes.
 
-use super::component::{Measure, standard_measures};
+use super::component::Measure;
+use super::loyalty::LoyaltyReward;
 use super::terms::{NewPlanVersion, PlanVersion};
-use crate::error::{Result, Rule, SubscriptionError, refuse};
+use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
 use crate::rules;
 use crate::store::catalogue as store;
+use crate::words::PlanState;
 use chrono::{DateTime, Utc};
 use db::{PlanId, PlanVersionId, TenantTx};
 
@@ -19,8 +21,21 @@ pub struct Plan {
     /// Attaches to a subscription instead of being one.
     pub is_add_on: bool,
     pub archived_at: Option<DateTime<Utc>>,
+    /// Since when its unpublished next version is as it is, if there is one.
+    pub draft_edited_at: Option<DateTime<Utc>>,
     /// Its newest version, if any has been published.
     pub newest: Option<PlanVersion>,
+}
+
+impl Plan {
+    /// Where it stands between being written and being given up.
+    pub fn state(&self) -> PlanState {
+        match (self.archived_at, &self.newest) {
+            (Some(_), _) => PlanState::Archived,
+            (None, Some(_)) => PlanState::Published,
+            (None, None) => PlanState::Draft,
+        }
+    }
 }
 
 /// Puts a plan or an add-on into the catalogue; it is sold from its first version on.
@@ -28,6 +43,15 @@ pub async fn create_plan(tx: &TenantTx, code: &str, name: &str, description: &st
     rules::slug("code", code)?;
     rules::not_empty("name", name)?;
     store::insert_plan(tx, code, name, description, is_add_on).await
+}
+
+/// Another name and description; what was published keeps its terms.
+pub async fn rename_plan(tx: &TenantTx, id: PlanId, name: &str, description: &str) -> Result<()> {
+    rules::not_empty("name", name)?;
+    if store::rename_plan(tx, id, name, description).await? {
+        return Ok(());
+    }
+    Err(SubscriptionError::not_found("plan", id))
 }
 
 /// No longer sold; who has it keeps it.
@@ -56,14 +80,26 @@ pub async fn publish_version_measuring(
     own_meters: &[Measure],
     now: DateTime<Utc>,
 ) -> Result<PlanVersionId> {
-    let mut measures = standard_measures();
-    measures.extend(own_meters.iter().cloned());
-    new.check(&measures)?;
+    new.check(own_meters)?;
+    must_be_givable(tx, new).await?;
     match store::lock_plan(tx, plan).await? {
         None => Err(SubscriptionError::not_found("plan", plan)),
         Some(stored) if stored.archived_at.is_some() => refuse("plan", Rule::MustNotBeArchived, stored.code),
         Some(_) => store::insert_version(tx, plan, new, now).await,
     }
+}
+
+/// What loyalty gives must be an add-on of this book, in the same currency.
+async fn must_be_givable(tx: &TenantTx, new: &NewPlanVersion) -> Result<()> {
+    for (index, rule) in new.loyalty.iter().enumerate() {
+        let LoyaltyReward::FreeAddOn(id) = rule.reward else { continue };
+        let field = format!("loyalty/{index}/free_add_on");
+        let gift = plan_version(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("plan version", id))?;
+        same_currency(&field, new.currency, gift.currency)?;
+        let plan = store::plan_row(tx, gift.plan_id).await?;
+        must(plan.is_some_and(|plan| plan.is_add_on), field, Rule::MustBeAddOn, id)?;
+    }
+    Ok(())
 }
 
 /// The catalogue: plans and add-ons by code, each with its newest version, archived ones included.

@@ -1,8 +1,8 @@
 //! The terms of a plan version: what they say, and the rules that they keep.
 
-use super::component::{Component, Measure, check_components};
+use super::component::{Component, Measure, component_refusals, standard_measures};
 use super::loyalty::{self, LoyaltyRule};
-use crate::error::{Result, Rule, must, same_currency};
+use crate::error::{Refusal, Result, Rule, must, same_currency};
 use crate::rules;
 use crate::words::{LateUsage, TrialEnd};
 use chrono::{DateTime, Utc};
@@ -141,23 +141,48 @@ impl NewPlanVersion {
         }
     }
 
-    pub(crate) fn check(&self, measures: &[Measure]) -> Result<()> {
+    /// Refuses the version when it breaks a rule: the first one, in the order of the document.
+    pub(crate) fn check(&self, own_meters: &[Measure]) -> Result<()> {
+        self.refusals(own_meters).into_iter().next().map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
+    /// Every rule that it breaks: at most one of each part.
+    pub fn refusals(&self, own_meters: &[Measure]) -> Vec<Refusal> {
+        let mut measures = standard_measures();
+        measures.extend(own_meters.iter().cloned());
+        let parts = [
+            self.check_term(),
+            self.check_amounts(),
+            self.check_features(),
+            self.check_limits(&measures),
+            loyalty::check(&self.loyalty),
+        ];
+        let components = component_refusals(&self.components, &measures);
+        parts
+            .into_iter()
+            .filter_map(Result::err)
+            .filter_map(|error| error.refusal().cloned())
+            .chain(components)
+            .collect()
+    }
+
+    fn check_term(&self) -> Result<()> {
         rules::between("term_months", self.term_months.into(), 1, 120)?;
         rules::between("trial_days", self.trial_days.into(), 0, 365)?;
         if let Some(terms) = self.fixed_terms {
             rules::between("fixed_terms", terms.into(), 1, 120)?;
         }
         let discount = self.term_discount_percent;
-        must(discount <= Percent::WHOLE, "term_discount_percent", Rule::MustNotExceedWhole, discount.as_decimal())?;
-        self.check_amounts()?;
+        must(discount <= Percent::WHOLE, "term_discount_percent", Rule::MustNotExceedWhole, discount.as_decimal())
+    }
+
+    fn check_features(&self) -> Result<()> {
         for (index, feature) in self.features.iter().enumerate() {
             let field = format!("features/{index}");
             rules::feature(&field, feature)?;
             must(!self.features[..index].contains(feature), field, Rule::MustBeUnique, feature)?;
         }
-        self.check_limits(measures)?;
-        loyalty::check(&self.loyalty)?;
-        check_components(&self.components, measures)
+        Ok(())
     }
 
     fn check_amounts(&self) -> Result<()> {

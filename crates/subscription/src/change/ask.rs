@@ -4,10 +4,11 @@ use super::{Change, When};
 use crate::catalogue::{PlanVersion, plan_version};
 use crate::customer::add_customer_event;
 use crate::error::{Result, Rule, SubscriptionError, must};
-use crate::life::{History, history, must_lock};
+use crate::life::{Dated, Ended, History, history, must_lock};
 use crate::store::{catalogue, changes, subscriptions};
+use crate::words::EndedBy;
 use chrono::{DateTime, Utc};
-use db::{ChangeId, PlanVersionId, SubscriptionId, TenantTx};
+use db::{ChangeId, SubscriptionId, TenantTx};
 
 /// Asks for a change: it is checked, dated and shown in the customer's timeline. Nothing is billed here.
 ///
@@ -21,20 +22,19 @@ pub async fn change(
     now: DateTime<Utc>,
 ) -> Result<ChangeId> {
     let locked = must_lock(tx, id).await?;
-    let before = must_be(tx, id).await?;
-    let named = named(tx, change).await?;
-    let at = when.instant(&before, now)?;
-    must(at >= now || at == locked.started_at, "at", Rule::MustNotLieInThePast, at)?;
-    let after = before.with_change(change, named.as_ref().map(|named| &named.version), at)?;
-    let replaced: Vec<ChangeId> =
-        before.changes.iter().filter(|other| change.replaces(other, at)).filter_map(|other| other.id).collect();
-    changes::undo(tx, &replaced, by, now).await?;
-    let change_id = changes::insert(tx, &locked, change, at, by, now).await?;
-    subscriptions::save(tx, &after).await?;
-    let on = pricing::civil_date(at, &locked.time_zone)?;
-    let said = said(change, &before, named.as_ref().map_or("", |named| &named.plan), at);
-    let text = if at <= now { format!("{said}.") } else { format!("{said} on {on}.") };
-    add_customer_event(tx, locked.customer_id, event_of(change), &text, at.min(now), now).await?;
+    let asked = ask(tx, id, change, when, now).await?;
+    let Ask { before, after, at, replaced, .. } = &asked;
+    changes::undo(tx, replaced, by, now).await?;
+    if let (Change::Reactivate, Some(Ended { by: EndedBy::Expiry, at: expired_at, .. })) = (change, before.ended) {
+        // Where it had expired is written down, so that every reader knows of the time between.
+        changes::insert(tx, &locked, &Change::Cancel { credit: false }, expired_at, by, now).await?;
+    }
+    let change_id = changes::insert(tx, &locked, change, *at, by, now).await?;
+    subscriptions::save(tx, after, after.next_look_after(now)?).await?;
+    let on = pricing::civil_date(*at, &locked.time_zone)?;
+    let said = said(change, before, asked.named.as_ref(), *at);
+    let text = if *at <= now { format!("{said}.") } else { format!("{said} on {on}.") };
+    add_customer_event(tx, locked.customer_id, event_of(change), &text, now, now).await?;
     Ok(change_id)
 }
 
@@ -46,11 +46,44 @@ pub async fn what_if(
     when: When,
     now: DateTime<Utc>,
 ) -> Result<History> {
-    let before = must_be(tx, id).await?;
+    Ok(ask(tx, id, change, when, now).await?.after)
+}
+
+/// A change that passed every rule.
+struct Ask {
+    before: History,
+    after: History,
+    at: DateTime<Utc>,
+    named: Option<Named>,
+    /// Changes that it stands in for.
+    replaced: Vec<ChangeId>,
+}
+
+async fn ask(tx: &TenantTx, id: SubscriptionId, change: &Change, when: When, now: DateTime<Utc>) -> Result<Ask> {
+    let mut before = must_be(tx, id).await?;
     let named = named(tx, change).await?;
+    let version = named.as_ref().map(|named| &named.version);
     let at = when.instant(&before, now)?;
     must(at >= now || at == before.subscription.started_at, "at", Rule::MustNotLieInThePast, at)?;
-    before.with_change(change, named.as_ref().map(|named| &named.version), at)
+    let mut replaced: Vec<ChangeId> = Vec::new();
+    if let Change::Cancel { .. } = change
+        && let Some(pending) = pending_end(&before, now)
+    {
+        // An end that lies ahead may be moved, also to a later day.
+        before = before.without(pending)?;
+        replaced.push(pending);
+    }
+    let others = before.changes.iter().filter(|other| change.replaces(version, other, at));
+    replaced.extend(others.filter_map(|other| other.id));
+    let after = before.with_change(change, version, at)?;
+    Ok(Ask { before, after, at, named, replaced })
+}
+
+/// The cancellation that lies ahead.
+fn pending_end(history: &History, now: DateTime<Utc>) -> Option<ChangeId> {
+    let ended = history.ended.filter(|ended| ended.at > now)?;
+    let is_it = |dated: &&Dated| dated.at == ended.at && matches!(dated.change, Change::Cancel { .. });
+    history.changes.iter().find(is_it).filter(|dated| dated.billed_at.is_none()).and_then(|dated| dated.id)
 }
 
 pub(super) async fn must_be(tx: &TenantTx, id: SubscriptionId) -> Result<History> {
@@ -93,16 +126,17 @@ fn event_of(change: &Change) -> &'static str {
 }
 
 /// A change as people read it, without its day.
-pub(super) fn said(change: &Change, before: &History, plan: &str, at: DateTime<Utc>) -> String {
+fn said(change: &Change, before: &History, named: Option<&Named>, at: DateTime<Utc>) -> String {
+    let plan = named.map_or("", |named| &named.plan);
     match change {
-        Change::Plan { version, seats } => {
-            let version = version_no(before, *version);
+        Change::Plan { seats, .. } => {
+            let version = named.map_or(0, |named| named.version.version);
             let seats = seats.map_or_else(String::new, |seats| format!(", {seats} seats"));
-            format!("Moved to {plan}{version}{seats}")
+            format!("Moved to {plan} (version {version}){seats}")
         }
         Change::Seats(seats) => format!("Seats changed from {} to {seats}", before.seats_at(at)),
         Change::AddOn { .. } => format!("Added {plan}"),
-        Change::FreeAddOn { .. } => format!("Added {plan} free of charge, for loyalty"),
+        Change::FreeAddOn { .. } => format!("Added {plan} free of charge"),
         Change::RemoveAddOn { .. } => format!("Removed {plan}"),
         Change::Pause => "Paused".to_owned(),
         Change::Resume => "Resumed".to_owned(),
@@ -111,10 +145,4 @@ pub(super) fn said(change: &Change, before: &History, plan: &str, at: DateTime<U
         Change::Reactivate => "Reactivated".to_owned(),
         Change::EndTrial => "The trial ended".to_owned(),
     }
-}
-
-/// Another version of the plan that one has is told apart by its number.
-fn version_no(before: &History, id: PlanVersionId) -> String {
-    let of_plan = before.changes.iter().filter_map(|dated| dated.version.as_ref()).find(|version| version.id == id);
-    of_plan.map_or_else(String::new, |version| format!(" (version {})", version.version))
 }

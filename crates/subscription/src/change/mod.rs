@@ -1,11 +1,14 @@
 //! Anything may change on any day: asked now, in effect now, at the end of the period or of the term, and undone until billed.
 
 mod ask;
+mod moving;
 mod undo;
 
 pub use ask::{change, what_if};
-pub use undo::{Asked, changes_billed, changes_of, undo_change};
+pub use moving::{Move, Moved, move_customers, preview_moves, subscribers};
+pub use undo::{Asked, changes_billed, changes_of, reverse_change, undo_change};
 
+use crate::catalogue::{LoyaltyReward, PlanVersion};
 use crate::error::Result;
 use crate::life::{Dated, History};
 use crate::words::ChangeKind;
@@ -73,15 +76,21 @@ impl Change {
         }
     }
 
-    /// Does this one, at an instant, stand in for an earlier one? The same thing asked again for the same instant does, and
-    /// so does another end for one that still lies ahead.
-    pub(crate) fn replaces(&self, other: &Dated, at: DateTime<Utc>) -> bool {
-        if other.billed_at.is_some() || self.kind() != other.change.kind() {
+    /// Does this one, at an instant, stand in for an earlier one? The same thing asked again for the same instant does; so does
+    /// another end for one that still lies ahead; and a plan does away with gifts to come that it does not give itself.
+    pub(crate) fn replaces(&self, version: Option<&PlanVersion>, other: &Dated, at: DateTime<Utc>) -> bool {
+        if other.billed_at.is_some() {
             return false;
         }
-        match self {
-            Change::Plan { .. } | Change::Seats(_) => other.at == at,
-            Change::Cancel { .. } => true,
+        match (self, &other.change) {
+            (Change::Plan { .. }, Change::Plan { .. }) | (Change::Seats(_), Change::Seats(_)) => other.at == at,
+            (Change::Cancel { .. }, Change::Cancel { .. }) => other.at >= at,
+            (Change::Plan { .. }, Change::FreeAddOn { version: gift }) => {
+                let gives = |version: &PlanVersion| {
+                    version.loyalty.iter().any(|rule| rule.reward == LoyaltyReward::FreeAddOn(*gift))
+                };
+                other.at > at && !version.is_some_and(gives)
+            }
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::catalogue::Component;
 use crate::error::Result;
-use crate::store::subscriptions as store;
+use crate::store::held as store;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, SubscriptionId, TenantTx};
 use std::collections::BTreeMap;

@@ -101,7 +101,7 @@ impl History {
     /// A subscription with the changes that were made, in any order.
     pub(crate) fn of(begun: Subscription, first: PlanVersion, mut changes: Vec<Dated>) -> Result<History> {
         // By effect; of two at one instant the one that was asked later comes later.
-        changes.sort_by(|a, b| (a.at, a.asked_at, a.id.is_none(), a.id).cmp(&(b.at, b.asked_at, b.id.is_none(), b.id)));
+        changes.sort_by_key(|dated| (dated.at, dated.asked_at, dated.id.is_none(), dated.id));
         let folded = fold(&begun, &first, &changes)?;
         let mut subscription = begun.clone();
         subscription.trial_ends_at = folded.trial_ends_at;
@@ -126,7 +126,7 @@ impl History {
     pub fn with_change(&self, change: &Change, version: Option<&PlanVersion>, at: DateTime<Utc>) -> Result<History> {
         transition::check(self, change, version, at)?;
         let mut changes = self.changes.clone();
-        changes.retain(|other| !change.replaces(other, at));
+        changes.retain(|other| !change.replaces(version, other, at));
         let asked_at = changes.iter().map(|other| other.asked_at).fold(at, DateTime::max);
         changes.push(Dated {
             id: None,

@@ -4,7 +4,7 @@ use super::history::History;
 use super::period::{self, ServicePeriod};
 use super::transition;
 use crate::catalogue::{PlanVersion, plan_version};
-use crate::customer::{add_customer_event, must_exist as must_be_customer};
+use crate::customer::{add_customer_event, lock_customer, must_exist as must_be_customer};
 use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
 use crate::store::{catalogue, subscriptions as store};
 use crate::words::EndedBy;
@@ -71,13 +71,19 @@ pub async fn subscribe(tx: &TenantTx, new: &NewSubscription, now: DateTime<Utc>)
     let plan = must_be_sold(tx, &version).await?;
     must(!plan.is_add_on, "plan_version_id", Rule::MustBePlan, &plan.code)?;
     same_currency("plan_version_id", customer.currency, version.currency)?;
-    transition::seats_fit(&version, new.seats)?;
+    transition::seats_fit(version.seat_limit, version.sells_extra_seats, new.seats)?;
     let first = period::containing(new.anchor_on, &customer.time_zone, new.starts_at);
     let holds_start = first.is_ok_and(|period| period.position == 0);
     must(holds_start, "anchor_on", Rule::AnchorMustHoldStart, new.anchor_on)?;
     let trial_ends_at = match new.trial {
         true if version.trial_days == 0 => return refuse("trial", Rule::TrialNeedsDays, plan.code),
-        true => Some(trial_end(new.starts_at, version.trial_days, &customer.time_zone)?),
+        true => {
+            // Under the customer's lock: of two that begin at once, one has the trial.
+            lock_customer(tx, customer.id).await?;
+            let had_one = store::has_tried(tx, customer.id, plan.id.into()).await?;
+            must(!had_one, "trial", Rule::OneTrialPerPlan, &plan.code)?;
+            Some(trial_end(new.starts_at, version.trial_days, &customer.time_zone)?)
+        }
         false => None,
     };
     let id = SubscriptionId::new();
@@ -95,7 +101,9 @@ pub async fn subscribe(tx: &TenantTx, new: &NewSubscription, now: DateTime<Utc>)
         past_due_since: None,
     };
     let text = format!("Subscribed to {} (version {}).", plan.name, version.version);
-    store::insert(tx, &History::begin(subscription, version)?).await?;
+    let begun = History::begin(subscription, version)?;
+    // What was begun for an earlier day is looked at from that day on.
+    store::insert(tx, &begun, begun.next_look_after(new.starts_at.min(now))?).await?;
     add_customer_event(tx, customer.id, "subscribed", &text, new.starts_at, now).await?;
     Ok(id)
 }

@@ -9,8 +9,32 @@ use crate::words::SubscriptionStatus;
 use SubscriptionStatus::{Active, Cancelled, Expired, PastDue, Paused, Scheduled, Trial};
 use chrono::{DateTime, Utc};
 
-/// What a subscription is after a change; `None`: not possible in this state.
-pub(crate) fn after(status: SubscriptionStatus, change: &Change) -> Option<SubscriptionStatus> {
+/// What makes a subscription another one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cause<'a> {
+    Asked(&'a Change),
+    /// The clock: its start, the end of its trial, the end of its fixed terms.
+    Begun,
+    TrialOver,
+    TermsOver,
+    /// An invoice is overdue, or nothing is any longer.
+    Overdue,
+    PaidUp,
+}
+
+/// Every transition: what a subscription is afterwards; `None`: not possible in this state.
+pub fn status_after(status: SubscriptionStatus, cause: &Cause<'_>) -> Option<SubscriptionStatus> {
+    let change = match (status, cause) {
+        (_, Cause::Asked(change)) => *change,
+        (Scheduled, Cause::Begun) => return Some(Active),
+        (Trial, Cause::TrialOver) => return Some(Active),
+        (Scheduled | Trial | Active | PastDue | Paused, Cause::TermsOver) => return Some(Expired),
+        (Active | PastDue, Cause::Overdue) => return Some(PastDue),
+        (Active | PastDue, Cause::PaidUp) => return Some(Active),
+        // What is owed is seen once the trial or the pause is over.
+        (Trial | Paused, Cause::Overdue | Cause::PaidUp) => return Some(status),
+        (_, Cause::Begun | Cause::TrialOver | Cause::TermsOver | Cause::Overdue | Cause::PaidUp) => return None,
+    };
     match (status, change) {
         // Nothing is asked of what is over, except to go on.
         (Cancelled | Expired, Change::Reactivate) => Some(Active),
@@ -45,7 +69,12 @@ pub(super) fn check(
 ) -> Result<()> {
     must(at >= history.subscription.started_at, "at", Rule::MustNotPrecedeStart, at)?;
     let status = history.status_at(at);
-    must(after(status, change).is_some(), "change", Rule::MustBePossibleIn(status), change.kind())?;
+    must(
+        status_after(status, &Cause::Asked(change)).is_some(),
+        "change",
+        Rule::MustBePossibleIn(status),
+        change.kind(),
+    )?;
     if let Some(version) = version {
         same_currency("plan_version_id", history.plan_at(at).currency, version.currency)?;
     }
@@ -79,10 +108,10 @@ pub(crate) fn check_result(history: &History, from: DateTime<Utc>) -> Result<()>
         }
     }
     for plan in later().filter(|attached| !attached.is_add_on) {
-        let counts = history.seats.iter().map(|count| (count.from.max(from), count.seats));
-        let within = counts.filter(|(at, _)| plan.holds(*at)).map(|(_, seats)| seats);
+        let counts = history.seats.iter().filter(|count| count.from > from && plan.holds(count.from));
+        let within = counts.map(|count| count.seats);
         for seats in within.chain([history.seats_at(plan.from.max(from))]) {
-            seats_fit(&plan.version, seats)?;
+            seats_fit(plan.version.seat_limit, plan.version.sells_extra_seats, seats)?;
         }
     }
     Ok(())
@@ -109,12 +138,10 @@ fn apart(add_on: &Attached, other: &Attached) -> Result<()> {
 }
 
 /// No seat beyond the plan's limit, unless the plan sells more.
-pub(crate) fn seats_fit(version: &PlanVersion, seats: u32) -> Result<()> {
+pub(crate) fn seats_fit(limit: Option<u32>, sells_extra: bool, seats: u32) -> Result<()> {
     must(i32::try_from(seats).is_ok(), "seats", Rule::MustLieBetween(0, i32::MAX.into()), seats)?;
-    match version.seat_limit {
-        Some(limit) if seats > limit && !version.sells_extra_seats => {
-            refuse("seats", Rule::MustNotExceedSeatLimit(limit), seats)
-        }
+    match limit {
+        Some(limit) if seats > limit && !sells_extra => refuse("seats", Rule::MustNotExceedSeatLimit(limit), seats),
         _ => Ok(()),
     }
 }

@@ -1,145 +1,22 @@
 use crate::catalogue::{Component, NewPlanVersion, Plan, PlanVersion, TrialUsage};
-use crate::entity::{component, plan, plan_version, tariff, topic};
+use crate::entity::{component, plan, plan_version};
 use crate::error::{Result, SubscriptionError, taken};
-use crate::topic::{NewTopic, StoredTariff, Topic};
-use crate::words::{Billed, ComponentKind, LateUsage, MeterStarts, TrialEnd};
+use crate::words::{Billed, ComponentKind, LateUsage, TrialEnd};
 use chrono::{DateTime, Utc};
-use db::{NumberId, PlanId, PlanVersionId, TariffId, TenantTx, TopicId};
+use db::{PlanId, PlanVersionId, TenantTx};
 use money::{Currency, Money, Percent};
-use pricing::{Price, Tariff};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use pricing::Price;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-fn unreadable(kind: &'static str, reason: impl ToString) -> SubscriptionError {
+pub(super) fn unreadable(kind: &'static str, reason: impl ToString) -> SubscriptionError {
     SubscriptionError::StoredDocumentUnreadable { kind, reason: reason.to_string() }
 }
 
-fn count(stored: i32) -> u32 {
+pub(super) fn count(stored: i32) -> u32 {
     // The columns are checked to be at least zero.
     stored.unsigned_abs()
-}
-
-/// Versions of one name are numbered under a lock on the name, so that two at once do not collide.
-pub(crate) async fn insert_tariff(
-    tx: &TenantTx,
-    name: &str,
-    currency: Currency,
-    document: serde_json::Value,
-    now: DateTime<Utc>,
-) -> Result<TariffId> {
-    let id = TariffId::new();
-    tx.run(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-        [format!("tariff {} {name}", tx.tenant_id()).into()],
-    )
-    .await?;
-    tx.run(
-        "INSERT INTO tariff (tenant_id, id, name, version, currency, document, published_at)
-         SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6 FROM tariff WHERE tenant_id = $1 AND name = $3",
-        [tx.tenant_id().into(), id.into(), name.into(), currency.code().into(), document.into(), now.into()],
-    )
-    .await?;
-    Ok(id)
-}
-
-pub(crate) async fn tariff(tx: &TenantTx, id: TariffId) -> Result<Option<StoredTariff>> {
-    let row = tariff::Entity::find()
-        .filter(tariff::Column::TenantId.eq(tx.tenant_id().uuid()))
-        .filter(tariff::Column::Id.eq(id.uuid()))
-        .one(tx)
-        .await?;
-    row.map(tariff_of).transpose()
-}
-
-pub(crate) async fn tariffs(tx: &TenantTx) -> Result<Vec<StoredTariff>> {
-    let rows = tariff::Entity::find()
-        .filter(tariff::Column::TenantId.eq(tx.tenant_id().uuid()))
-        .order_by_asc(tariff::Column::Name)
-        .order_by_desc(tariff::Column::Version)
-        .all(tx)
-        .await?;
-    rows.into_iter().map(tariff_of).collect()
-}
-
-fn tariff_of(row: tariff::Model) -> Result<StoredTariff> {
-    Ok(StoredTariff {
-        id: row.id.into(),
-        name: row.name,
-        version: count(row.version),
-        currency: row.currency.parse()?,
-        tariff: Tariff::from_json(&row.document).map_err(|error| unreadable("tariff", error))?,
-        published_at: row.published_at,
-    })
-}
-
-pub(crate) async fn upsert_topic(tx: &TenantTx, new: &NewTopic) -> Result<TopicId> {
-    let id = TopicId::new();
-    let stored: Option<Uuid> = tx
-        .value(
-            "INSERT INTO topic (tenant_id, id, number_id, digit, name, tariff_id, meter_starts) VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (tenant_id, number_id, digit) WHERE removed_at IS NULL
-             DO UPDATE SET name = $5, tariff_id = $6, meter_starts = $7 RETURNING id AS v",
-            [
-                tx.tenant_id().into(),
-                id.into(),
-                new.number_id.into(),
-                i32::from(new.digit).into(),
-                new.name.as_str().into(),
-                new.tariff_id.into(),
-                new.meter_starts.as_str().into(),
-            ],
-        )
-        .await?;
-    Ok(stored.map_or(id, TopicId::from_uuid))
-}
-
-pub(crate) async fn remove_topic(tx: &TenantTx, id: TopicId, now: DateTime<Utc>) -> Result<bool> {
-    let removed = tx
-        .run(
-            "UPDATE topic SET removed_at = $3 WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL",
-            [tx.tenant_id().into(), id.into(), now.into()],
-        )
-        .await?;
-    Ok(removed > 0)
-}
-
-fn topics_of_book(tx: &TenantTx) -> sea_orm::Select<topic::Entity> {
-    topic::Entity::find().filter(topic::Column::TenantId.eq(tx.tenant_id().uuid()))
-}
-
-pub(crate) async fn topic_at(tx: &TenantTx, number_id: NumberId, digit: u8) -> Result<Option<Topic>> {
-    let row = topics_of_book(tx)
-        .filter(topic::Column::NumberId.eq(number_id.uuid()))
-        .filter(topic::Column::Digit.eq(i32::from(digit)))
-        .filter(topic::Column::RemovedAt.is_null())
-        .one(tx)
-        .await?;
-    row.map(topic_of).transpose()
-}
-
-pub(crate) async fn topic(tx: &TenantTx, id: TopicId) -> Result<Option<Topic>> {
-    topics_of_book(tx).filter(topic::Column::Id.eq(id.uuid())).one(tx).await?.map(topic_of).transpose()
-}
-
-pub(crate) async fn topics(tx: &TenantTx, with_removed: bool) -> Result<Vec<Topic>> {
-    let mut query = topics_of_book(tx).order_by_asc(topic::Column::NumberId).order_by_asc(topic::Column::Digit);
-    if !with_removed {
-        query = query.filter(topic::Column::RemovedAt.is_null());
-    }
-    query.all(tx).await?.into_iter().map(topic_of).collect()
-}
-
-fn topic_of(row: topic::Model) -> Result<Topic> {
-    Ok(Topic {
-        id: row.id.into(),
-        number_id: row.number_id.into(),
-        digit: u8::try_from(row.digit).map_err(|error| unreadable("topic", error))?,
-        name: row.name,
-        tariff_id: row.tariff_id.into(),
-        meter_starts: MeterStarts::stored(&row.meter_starts)?,
-        removed_at: row.removed_at,
-    })
 }
 
 pub(crate) async fn insert_plan(
@@ -169,6 +46,16 @@ pub(crate) async fn archive_plan(tx: &TenantTx, id: PlanId, now: DateTime<Utc>) 
         .run(
             "UPDATE plan SET archived_at = coalesce(archived_at, $3) WHERE tenant_id = $1 AND id = $2",
             [tx.tenant_id().into(), id.into(), now.into()],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+pub(crate) async fn rename_plan(tx: &TenantTx, id: PlanId, name: &str, description: &str) -> Result<bool> {
+    let touched = tx
+        .run(
+            "UPDATE plan SET name = $3, description = $4 WHERE tenant_id = $1 AND id = $2",
+            [tx.tenant_id().into(), id.into(), name.into(), description.into()],
         )
         .await?;
     Ok(touched > 0)
@@ -282,8 +169,10 @@ pub(crate) async fn plans(tx: &TenantTx) -> Result<Vec<Plan>> {
         .await?;
     let mut newest: HashMap<PlanId, PlanVersion> =
         with_components(tx, newest).await?.into_iter().map(|version| (version.plan_id, version)).collect();
+    let edited = super::drafts::edited(tx).await?;
     let plans = rows.into_iter().map(|row| Plan {
         newest: newest.remove(&row.id.into()),
+        draft_edited_at: edited.get(&row.id.into()).copied(),
         id: row.id.into(),
         code: row.code,
         name: row.name,
@@ -303,12 +192,45 @@ pub(crate) async fn plan_row(tx: &TenantTx, id: PlanId) -> Result<Option<plan::M
     Ok(found)
 }
 
+#[derive(FromQueryResult)]
+struct NameRow {
+    id: Uuid,
+    name: String,
+}
+
+/// What the plans of versions are called.
+pub(crate) async fn plan_names(tx: &TenantTx, ids: &[PlanVersionId]) -> Result<HashMap<PlanVersionId, String>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<NameRow> = tx
+        .rows(
+            "SELECT v.id, p.name FROM plan_version v JOIN plan p ON p.tenant_id = v.tenant_id AND p.id = v.plan_id
+             WHERE v.tenant_id = $1 AND v.id = ANY($2)",
+            [tx.tenant_id().into(), ids.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id.into(), row.name)).collect())
+}
+
 pub(crate) async fn versions(tx: &TenantTx, ids: &[PlanVersionId]) -> Result<Vec<PlanVersion>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let rows: Vec<plan_version::Model> = tx
         .rows("SELECT * FROM plan_version WHERE tenant_id = $1 AND id = ANY($2)", [tx.tenant_id().into(), ids.into()])
         .await?;
     with_components(tx, rows).await
+}
+
+pub(crate) async fn version_ids(tx: &TenantTx, plan: PlanId) -> Result<Vec<PlanVersionId>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT id FROM plan_version WHERE tenant_id = $1 AND plan_id = $2 ORDER BY version",
+            [tx.tenant_id().into(), plan.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.id.into()).collect())
 }
 
 pub(crate) async fn versions_of(tx: &TenantTx, plan: PlanId) -> Result<Vec<PlanVersion>> {

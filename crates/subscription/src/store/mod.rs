@@ -3,7 +3,12 @@
 pub(crate) mod callers;
 pub(crate) mod catalogue;
 pub(crate) mod changes;
+pub(crate) mod clock;
 pub(crate) mod coupons;
 pub(crate) mod customers;
+pub(crate) mod drafts;
+pub(crate) mod held;
 pub(crate) mod numbers;
+pub(crate) mod quotes;
 pub(crate) mod subscriptions;
+pub(crate) mod tariffs;

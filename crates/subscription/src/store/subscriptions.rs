@@ -1,11 +1,9 @@
-use super::catalogue::component_of;
-use crate::catalogue::Component;
-use crate::entity::{component, service_period, subscription};
-use crate::error::{Result, SubscriptionError};
+use crate::entity::{service_period, subscription};
+use crate::error::Result;
 use crate::life::{History, ServicePeriod, Subscription};
 use crate::words::EndedBy;
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, SubscriptionId, TenantTx};
+use db::{CustomerId, PlanId, SubscriptionId, TenantTx};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -14,7 +12,7 @@ pub(super) fn fits<T: TryInto<i32>>(value: T) -> Result<i32> {
     value.try_into().map_err(|_| pricing::PricingError::TooLarge.into())
 }
 
-pub(crate) async fn insert(tx: &TenantTx, new: &History) -> Result<()> {
+pub(crate) async fn insert(tx: &TenantTx, new: &History, next_look_at: Option<DateTime<Utc>>) -> Result<()> {
     let begun = &new.subscription;
     let row = subscription::ActiveModel {
         tenant_id: Set(tx.tenant_id().uuid()),
@@ -31,22 +29,25 @@ pub(crate) async fn insert(tx: &TenantTx, new: &History) -> Result<()> {
         cancelled_at: Set(begun.cancelled_at),
         ended_by: Set(begun.ended_by.map(|by| by.as_str().to_owned())),
         past_due_since: Set(None),
+        next_look_at: Set(next_look_at),
     };
     subscription::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-/// Keeps what the changes come to where reads look for who is in service.
-pub(crate) async fn save(tx: &TenantTx, history: &History) -> Result<()> {
+/// Keeps what the changes come to where reads look for who is in service. The clock looks no later than it would have.
+pub(crate) async fn save(tx: &TenantTx, history: &History, next_look_at: Option<DateTime<Utc>>) -> Result<()> {
     let after = &history.subscription;
     tx.run(
-        "UPDATE subscription SET trial_ends_at = $3, cancelled_at = $4, ended_by = $5 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE subscription SET trial_ends_at = $3, cancelled_at = $4, ended_by = $5, next_look_at = least(next_look_at, $6)
+         WHERE tenant_id = $1 AND id = $2",
         [
             tx.tenant_id().into(),
             after.id.into(),
             after.trial_ends_at.into(),
             after.cancelled_at.into(),
             after.ended_by.map(|by| by.as_str().to_owned()).into(),
+            next_look_at.into(),
         ],
     )
     .await?;
@@ -99,6 +100,29 @@ pub(crate) async fn of_customers(tx: &TenantTx, customer_ids: &[CustomerId]) -> 
     rows.into_iter().map(domain).collect()
 }
 
+/// The clock has looked: when it does again.
+pub(crate) async fn looked(tx: &TenantTx, id: SubscriptionId, next_look_at: Option<DateTime<Utc>>) -> Result<()> {
+    tx.run(
+        "UPDATE subscription SET next_look_at = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), next_look_at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Has the customer begun with a trial of this plan before, in whatever version?
+pub(crate) async fn has_tried(tx: &TenantTx, customer_id: CustomerId, plan: PlanId) -> Result<bool> {
+    let trials: Option<i64> = tx
+        .value(
+            "SELECT count(*) AS v FROM subscription s
+             JOIN plan_version v ON v.tenant_id = s.tenant_id AND v.id = s.plan_version_id
+             WHERE s.tenant_id = $1 AND s.customer_id = $2 AND v.plan_id = $3 AND s.trial_ends_at IS NOT NULL",
+            [tx.tenant_id().into(), customer_id.into(), plan.into()],
+        )
+        .await?;
+    Ok(trials.unwrap_or_default() > 0)
+}
+
 pub(crate) async fn in_service(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Subscription>> {
     let rows: Vec<subscription::Model> = tx
         .rows(
@@ -112,57 +136,6 @@ pub(crate) async fn in_service(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<S
 
 pub(super) fn ids_of(subscriptions: &[Subscription]) -> Vec<Uuid> {
     subscriptions.iter().map(|subscription| subscription.id.uuid()).collect()
-}
-
-#[derive(FromQueryResult)]
-struct SubscriptionOf {
-    subscription_id: Uuid,
-}
-
-/// The components of a customer's subscriptions that charge by a meter at an instant.
-pub(crate) async fn measuring(
-    tx: &TenantTx,
-    customer_id: CustomerId,
-    meter: &str,
-    at: DateTime<Utc>,
-) -> Result<Vec<(SubscriptionId, Component)>> {
-    use sea_orm::ConnectionTrait;
-    let statement = db::sql(
-        "WITH served AS (
-           SELECT s.tenant_id, s.id AS subscription_id, coalesce(
-             (SELECT c.plan_version_id FROM subscription_change c
-              WHERE c.tenant_id = s.tenant_id AND c.subscription_id = s.id AND c.kind = 'plan' AND c.effective_at <= $4
-                AND c.undone_at IS NULL ORDER BY c.effective_at DESC, c.asked_at DESC, c.id DESC LIMIT 1), s.plan_version_id) AS plan_version_id
-           FROM subscription s
-           WHERE s.tenant_id = $1 AND s.customer_id = $2 AND s.started_at <= $4 AND (s.cancelled_at IS NULL OR s.cancelled_at > $4)
-             AND coalesce(
-               (SELECT c.kind FROM subscription_change c
-                WHERE c.tenant_id = s.tenant_id AND c.subscription_id = s.id AND c.kind IN ('pause', 'resume', 'cancel', 'reactivate')
-                  AND c.effective_at <= $4 AND c.undone_at IS NULL
-                ORDER BY c.effective_at DESC, c.asked_at DESC, c.id DESC LIMIT 1), 'resume') IN ('resume', 'reactivate')),
-         held AS (
-           SELECT * FROM served
-           UNION ALL
-           SELECT tenant_id, subscription_id, plan_version_id FROM (
-             SELECT DISTINCT ON (c.subscription_id, v.plan_id) c.tenant_id, c.subscription_id, c.plan_version_id, c.kind
-             FROM served s
-             JOIN subscription_change c ON c.tenant_id = s.tenant_id AND c.subscription_id = s.subscription_id
-             JOIN plan_version v ON v.tenant_id = c.tenant_id AND v.id = c.plan_version_id
-             WHERE c.kind IN ('add_on', 'free_add_on', 'remove_add_on') AND c.effective_at <= $4 AND c.undone_at IS NULL
-             ORDER BY c.subscription_id, v.plan_id, c.effective_at DESC, c.asked_at DESC, c.id DESC) newest
-           WHERE kind <> 'remove_add_on')
-         SELECT held.subscription_id, c.* FROM held
-         JOIN component c ON c.tenant_id = held.tenant_id AND c.plan_version_id = held.plan_version_id
-         WHERE c.measure = $3 AND c.kind IN ('usage', 'hours')
-         ORDER BY held.subscription_id, c.position",
-        [tx.tenant_id().into(), customer_id.into(), meter.into(), at.into()],
-    );
-    let rows = tx.query_all_raw(statement).await?;
-    let read = |row: &sea_orm::QueryResult| -> Result<(SubscriptionId, Component), SubscriptionError> {
-        let owner = SubscriptionOf::from_query_result(row, "")?;
-        Ok((owner.subscription_id.into(), component_of(component::Model::from_query_result(row, "")?)?))
-    };
-    rows.iter().map(read).collect()
 }
 
 pub(crate) async fn periods(tx: &TenantTx, of: &[Subscription]) -> Result<HashMap<SubscriptionId, Vec<ServicePeriod>>> {

@@ -7,7 +7,7 @@ use money::{Currency, Percent};
 use pricing::Price;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use subscription::{Billed, Component, ComponentKind, NewCustomer, NewPlanVersion, SubscriptionError};
+use subscription::{Billed, Component, ComponentKind, NewCustomer, NewPlanVersion, NewSubscription, SubscriptionError};
 use tenant::{NewOrganisation, OrganisationKind, RoundCallsTo};
 
 pub struct World {
@@ -91,6 +91,30 @@ pub fn percent(text: &str) -> Percent {
 
 pub fn dimensions(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+/// A subscription without trial or seats whose months begin on the first of the month of its start.
+pub fn begins(customer_id: CustomerId, plan_version_id: PlanVersionId, starts: &str) -> NewSubscription {
+    NewSubscription {
+        customer_id,
+        plan_version_id,
+        seats: 0,
+        anchor_on: on(&format!("{}-01", &starts[..7])),
+        starts_at: at(starts),
+        trial: false,
+    }
+}
+
+/// The customer's timeline, the oldest first: `day kind: sentence`.
+pub async fn timeline(tx: &TenantTx, customer_id: CustomerId) -> Vec<String> {
+    let mut events = subscription::customer_events(tx, customer_id, 100).await.unwrap();
+    events.reverse();
+    events.into_iter().map(|event| format!("{} {}: {}", event.at.format("%m-%d"), event.kind, event.text)).collect()
+}
+
+/// The instant of a day's local midnight in Berlin.
+pub fn berlin(day: &str) -> DateTime<Utc> {
+    pricing::start_of_day(on(day), "Europe/Berlin").unwrap()
 }
 
 pub fn flat(key: &str, unit: &str) -> Component {

@@ -1,6 +1,8 @@
 //! All queries of this crate, by noun.
 
 pub mod agent;
+pub mod api_key;
+pub mod api_reply;
 pub mod audit;
 pub mod brand;
 pub mod domain;

@@ -4,24 +4,24 @@
 use super::customer::{self, Record};
 use super::invoice;
 use super::lines::Of;
-use super::{pdf_answer, subscribed};
+use super::pdf_answer;
+use super::subscription::{Leads, Subscribed, bill, card, quantity_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
-use crate::shell::Section;
+use crate::seller;
+use crate::shell::{Section, Token};
 use crate::views::customers::Customer as CustomerView;
 use crate::views::invoices::Invoice as InvoiceView;
-use crate::views::parts::{Fact, Heading, PagePath};
+use crate::views::parts::{Fact, Facts, Heading, PagePath};
+use crate::views::subscriptions::{NextBill, SubscriptionCard};
 use crate::views::ui::Tone;
 use actix_web::{HttpResponse, web};
-use db::{CustomerTx, DocumentId, PlatformReason};
+use db::{CustomerTx, DocumentId};
+use money::Money;
 
-/// A transaction in the book of the seller at this time, narrowed to this organisation.
+/// A transaction in the book of the seller; an organisation without one has no such page.
 async fn seller_book(member: &Member) -> PageResult<CustomerTx> {
-    let ptx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
-    let chain = tenant::chain_at(&ptx, member.session.tenant_id, member.now).await?;
-    ptx.commit().await?;
-    let step = chain.first().ok_or(PageError::NotFound)?;
-    Ok(member.app.db.customer(step.book, step.customer_id).await?)
+    seller::seller_book(&member.app, member.session.tenant_id, member.now).await?.ok_or(PageError::NotFound)
 }
 
 /// `GET /admin/account`
@@ -32,9 +32,8 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
     let audience = member.audience;
     let mut facts = customer::facts(&record);
     facts.0.insert(0, Fact::new("Seller", &seller.name));
-    if let Some(period) = record.subscribed.iter().find_map(|subscribed| subscribed.period_on) {
-        let from = super::words::midnight(period.0, &record.customer.time_zone)?;
-        let minutes = subscribed::quantity_of(&tx, tx.customer_id(), "minutes", from, member.now).await?;
+    if let Some(period) = record.subscriptions.all.iter().find_map(|subscribed| subscribed.period) {
+        let minutes = quantity_of(&tx, tx.customer_id(), "minutes", period.starts_at, member.now).await?;
         facts.0.push(Fact::new("Minutes this period", crate::format::quantity(minutes.round())));
     }
     Ok(CustomerView {
@@ -42,12 +41,46 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         heading: heading(&record, &seller.name),
         facts,
         wallet: customer::wallet_card(&record, None, &member.zone)?,
-        subscriptions: subscribed::table(&record.subscribed, |_| None),
+        subscriptions: cards(&member, &record)?,
+        subscribe_href: None,
+        entitlements: record.entitlements.clone(),
+        next_bill_href: Some(audience.account_next_bill()),
         invoices: customer::invoices(&record, |id| audience.account_invoice(id)),
         payments: customer::payments_table(&record, &member.zone),
         calls: None,
         payment: None,
-        timeline: customer::timeline(&record, &member.zone),
+        timeline: customer::timeline(&record, &member.zone, member.now)?,
+    })
+}
+
+/// The cards as a reader sees them: the seller changes them, not the one who is charged.
+fn cards(member: &Member, record: &Record) -> PageResult<Vec<SubscriptionCard>> {
+    let card_of = |subscribed: &Subscribed| {
+        let leads = Leads::of_a_reader();
+        card(subscribed, &record.subscriptions.names, leads, Token::default(), &member.zone, member.now)
+    };
+    record.subscriptions.all.iter().map(card_of).collect()
+}
+
+/// `GET /admin/account/next-bill`: what the seller will bill, as far as it stands.
+pub async fn next_bill(member: Member) -> PageResult<NextBill> {
+    let tx = seller_book(&member).await?;
+    let seller = tenant::organisation(&tx).await?;
+    let customer = subscription::customer(&tx, tx.customer_id()).await?.ok_or(PageError::NotFound)?;
+    let (bill, preview) = bill(&tx, &customer, member.now).await?;
+    let gross = preview.next.as_ref().map_or(Money::zero(customer.currency), |document| document.totals.gross);
+    Ok(NextBill {
+        shell: member.shell("Next invoice", Section::Account, 0),
+        heading: Heading::new(format!("{} so far from {}", gross.human(), seller.name)).path(PagePath::under(
+            "Plan and bills",
+            member.audience.account(),
+            "Next invoice",
+        )),
+        facts: Facts(vec![
+            Fact::new("Bills what is over before", super::words::day(preview.until_on)),
+            Fact::new("Usage until", crate::format::stamp(member.now, &member.zone).text),
+        ]),
+        bill,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::views::ui::{Badge, Tone};
 use call_control::{Call, CallFilter};
 use chrono::{DateTime, TimeDelta, Utc};
 use jiff::tz::TimeZone;
-use tenant::{Agent, AgentState, AgentStatus, SeatUsage};
+use tenant::{Agent, AgentState, AgentStatus, Role, SeatUsage};
 
 /// Calls of today that are read for the sums of agents.
 const CALLS_READ: u64 = 1000;
@@ -31,9 +31,14 @@ pub async fn agents(member: Member) -> PageResult<List> {
     let filter = CallFilter { limit: CALLS_READ, is_metered: Some(true), ..CallFilter::between(today, end) };
     let calls = call_control::calls(&tx, &filter).await?.calls;
     let zone = format::zone_name(&member.zone, member.now);
+    let heading = Heading::new("Agents").facts(format!("Times are {zone}"));
     Ok(List {
         shell: shell(&member, &tx, "Agents", Section::Agents).await?,
-        heading: Heading::new("Agents").facts(format!("Times are {zone}")),
+        heading: if member.must(Role::Admin).is_ok() {
+            heading.action("New agent", member.audience.agent_new())
+        } else {
+            heading
+        },
         stats: stats(&statuses, &seats),
         search: None,
         tabs: Vec::new(),

@@ -1,17 +1,18 @@
 //! One customer: what it is, has, subscribed to, was billed, paid and did.
 
-use super::subscribed::{self, Subscribed, subscribed};
+use super::subscription::{Leads, Subscribed, Subscriptions, card, entitled, upcoming};
 use super::words::{self, agent_names, payment_status, period, spoken};
 use super::{calls, payment, shell};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
-use crate::shell::Section;
+use crate::shell::{Section, Shell};
 use crate::urls::{Audience, with_query};
 use crate::views::customers::{Customer as CustomerView, WalletCard};
 use crate::views::parts::{Fact, Facts, Happening, Heading, PagePath, Stat, Stats, Timeline};
+use crate::views::subscriptions::SubscriptionCard;
 use crate::views::table::{Cell, Column, Empty, Table};
-use crate::views::ui::{Badge, Tone};
+use crate::views::ui::{Badge, Link, Tone};
 use actix_web::web;
 use call_control::CallFilter;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,6 +23,7 @@ use ledger::{AccountKind, AccountRef, StatementLine, Wallet};
 use payments::{OpenItems, Payment, PaymentStatus};
 use std::collections::BTreeMap;
 use subscription::{Billing, Customer, CustomerEvent};
+use tenant::Role;
 
 /// Newest movements, invoices, payments and calls that the page shows.
 const SHOWN: u64 = 10;
@@ -33,7 +35,8 @@ pub struct Record {
     pub customer: Customer,
     pub wallet: Option<Wallet>,
     pub entries: Vec<StatementLine>,
-    pub subscribed: Vec<Subscribed>,
+    pub subscriptions: Subscriptions,
+    pub entitlements: Table,
     pub documents: Vec<Document>,
     pub statuses: BTreeMap<DocumentId, PaymentStatus>,
     pub payments: Vec<Payment>,
@@ -63,7 +66,8 @@ impl Record {
         Ok(Some(Record {
             wallet,
             entries,
-            subscribed: subscribed(tx, id, now).await?,
+            subscriptions: Subscriptions::read(tx, id, now).await?,
+            entitlements: entitled(tx, id, now).await?,
             statuses: payments::status_of(tx, &ids, now).await?,
             documents,
             payments,
@@ -86,7 +90,7 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     };
     let phones = subscription::phones_of(&tx, id).await?;
     let word = member.audience.customers_word();
-    let heading = heading(&record).path(PagePath::under(word, member.audience.customers(), id.to_string()).id());
+    let mut heading = heading(&record).path(PagePath::under(word, member.audience.customers(), id.to_string()).id());
     let mut facts = facts(&record);
     if !phones.is_empty() {
         let phones: Vec<String> = phones.iter().map(|phone| format::phone(phone)).collect();
@@ -105,16 +109,25 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     let shell = shell(&member, &tx, &customer.name, Section::Customers).await?;
     let form = payment::form(&member, customer, shell.token());
     let audience = member.audience;
+    let may_change = member.must(Role::Billing).is_ok();
+    let subscribe_href = audience.customer_subscription_new(id);
+    let may_subscribe = may_change && customer.closed_at.is_none();
+    if may_subscribe && !record.subscriptions.all.is_empty() {
+        heading = heading.action("Subscribe to a plan", &subscribe_href);
+    }
     Ok(CustomerView {
         heading,
         facts,
         wallet: wallet_card(&record, Some(audience), &member.zone)?,
-        subscriptions: subscribed::table(&record.subscribed, |plan| Some(audience.plan(plan))),
+        subscriptions: cards(&member, &record, &shell)?,
+        subscribe_href: Some(subscribe_href).filter(|_| may_subscribe),
+        entitlements: record.entitlements.clone(),
+        next_bill_href: Some(audience.customer_next_bill(id)),
         invoices: invoices(&record, |id| audience.invoice(id)),
         payments: payments_table(&record, &member.zone),
         calls,
         payment: Some(form),
-        timeline: timeline(&record, &member.zone),
+        timeline: timeline(&record, &member.zone, member.now)?,
         shell,
     })
 }
@@ -272,7 +285,32 @@ pub fn payments_table(record: &Record, zone: &TimeZone) -> Table {
     table
 }
 
-pub fn timeline(record: &Record, zone: &TimeZone) -> Timeline {
+/// What will happen, the farthest first, then what has happened.
+pub fn timeline(record: &Record, zone: &TimeZone, now: DateTime<Utc>) -> PageResult<Timeline> {
+    let mut coming = Vec::new();
+    for subscribed in &record.subscriptions.all {
+        coming.extend(upcoming(subscribed, &record.subscriptions.names, zone, now)?);
+    }
+    coming.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let step = |event: &CustomerEvent| Happening::new(format::short(event.at, zone), &event.text, Tone::Plain);
-    Timeline { wide: true, steps: record.events.iter().map(step).collect() }
+    let steps = coming.into_iter().map(|(_, step)| step).chain(record.events.iter().map(step));
+    Ok(Timeline { wide: true, steps: steps.collect() })
+}
+
+/// The cards of all subscriptions, with the moves that a member may make.
+fn cards(member: &Member, record: &Record, shell: &Shell) -> PageResult<Vec<SubscriptionCard>> {
+    let audience = member.audience;
+    let may_change = member.must(Role::Billing).is_ok() && record.customer.closed_at.is_none();
+    let card_of = |subscribed: &Subscribed| {
+        let id = subscribed.history.subscription.id;
+        let change = Link::new("Change", audience.subscription_change(id));
+        let leads = Leads {
+            plan: &|plan| Some(audience.plan(plan)),
+            undo: &|change| may_change.then(|| audience.subscription_change_undo(id, change)),
+            actions: if may_change { vec![change] } else { Vec::new() },
+            is_reader: false,
+        };
+        card(subscribed, &record.subscriptions.names, leads, shell.token(), &member.zone, member.now)
+    };
+    record.subscriptions.all.iter().map(card_of).collect()
 }

@@ -18,6 +18,7 @@ use money::Money;
 use serde::Deserialize;
 use std::collections::HashMap;
 use subscription::{Billing, Customer, CustomerFilter};
+use tenant::Role;
 
 const CUSTOMERS_SHOWN: u64 = 50;
 
@@ -81,13 +82,15 @@ pub async fn customers(member: Member, asked: web::Query<Asked>) -> PageResult<L
         ("All".to_owned(), member.audience.customers(), !is_low),
         ("Nearly empty".to_owned(), with_query(&member.audience.customers(), &[("wallet", "low")]), is_low),
     ];
+    let counted = format::counted(i64::try_from(count).unwrap_or(i64::MAX), "customer", "customers");
+    let heading = Heading::new(word).facts(counted);
     Ok(List {
         shell: shell(&member, &tx, word, Section::Customers).await?,
-        heading: Heading::new(word).facts(format::counted(
-            i64::try_from(count).unwrap_or(i64::MAX),
-            "customer",
-            "customers",
-        )),
+        heading: if member.must(Role::Billing).is_ok() {
+            heading.action("New customer", member.audience.customer_new())
+        } else {
+            heading
+        },
         stats: Stats::default(),
         search: Some((member.audience.customers(), asked.q.clone())),
         tabs,

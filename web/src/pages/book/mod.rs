@@ -6,25 +6,33 @@ mod agents;
 mod beneath;
 pub(super) mod call;
 mod calls;
+mod coupons;
 mod customer;
 mod customers;
+mod dry_run;
 mod find;
 mod home;
 mod invoice;
 mod invoices;
+mod keys;
 mod ledger;
 mod lines;
 mod live;
 mod needs;
+mod new_agent;
+mod new_customer;
 mod numbers;
 mod payment;
 mod plan;
+mod plan_edit;
+mod plan_moves;
+mod plan_new;
 mod plans;
-pub mod prices;
+pub(super) mod prices;
 mod run;
 mod runs;
 mod span;
-mod subscribed;
+pub(super) mod subscription;
 pub(super) mod why;
 pub(super) mod words;
 
@@ -50,13 +58,39 @@ pub fn routes() -> Vec<Entry> {
         book_get(tenant, "calls/{call_id}", call::call),
         book_post(tenant, "calls/{call_id}/end", live::end),
         book_get(all, "customers", customers::customers),
+        book_get(all, "customers/new", new_customer::form),
+        book_post(all, "customers", new_customer::create),
         book_get(all, "customers/{customer_id}", customer::customer),
+        book_get(all, "customers/{customer_id}/subscriptions/new", subscription::start),
+        book_post(all, "customers/{customer_id}/subscriptions", subscription::begin),
+        book_get(all, "subscriptions/{subscription_id}/change", subscription::decide),
+        book_post(all, "subscriptions/{subscription_id}/changes", subscription::ask),
+        book_post(all, "subscriptions/{subscription_id}/changes/{change_id}/undo", subscription::undo),
+        book_get(all, "customers/{customer_id}/next-bill", subscription::next_bill),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_get(all, "coupons", coupons::coupons),
+        book_get(all, "coupons/new", coupons::form),
+        book_post(all, "coupons", coupons::create),
+        book_get(all, "coupons/{coupon_id}", coupons::coupon),
+        book_post(all, "coupons/{coupon_id}/archiving", coupons::archive),
         book_get(all, "plans", plans::plans),
+        book_get(all, "plans/new", plan_new::form),
+        book_post(all, "plans", plan_new::create),
         book_get(all, "plans/{plan_id}", plan::plan),
+        book_get(all, "plans/{plan_id}/draft", plan_edit::edit),
+        book_post(all, "plans/{plan_id}/draft", plan_edit::act),
+        book_post(all, "plans/{plan_id}/draft/removal", plan_edit::discard),
+        book_get(all, "plans/{plan_id}/draft/review", plan_edit::review),
+        book_post(all, "plans/{plan_id}/versions", plan_edit::publish),
+        book_post(all, "plans/{plan_id}/archiving", plan_edit::archive),
+        book_get(all, "plans/{plan_id}/moves", plan_moves::page),
+        book_post(all, "plans/{plan_id}/moves", plan_moves::make),
+        book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
         book_get(all, "numbers", numbers::numbers),
         book_get(tenant, "agents", agents::agents),
+        book_get(tenant, "agents/new", new_agent::form),
+        book_post(tenant, "agents", new_agent::create),
         book_get(all, "invoices", invoices::invoices),
         book_get(all, "invoices/{document_id}", invoice::invoice),
         book_get(all, "invoices/{document_id}/pdf", invoice::pdf),
@@ -72,7 +106,11 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "runs/{run_id}/retry", run::retry),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
+        book_get(all, "settings/api-keys", keys::keys),
+        book_post(all, "settings/api-keys", keys::create),
+        book_post(all, "settings/api-keys/{key_id}/revocation", keys::revoke),
         book_get(has_seller, "account", account::account),
+        book_get(has_seller, "account/next-bill", account::next_bill),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
     ]

@@ -16,6 +16,7 @@ use db::{CustomerId, PlanId};
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
 use subscription::{Billed, Component, Plan, PlanVersion, Subscription};
+use tenant::Role;
 
 /// `GET /admin/plans/{plan_id}`
 pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanView> {
@@ -42,7 +43,25 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
     if let Some(newest) = &plan.newest {
         heading = heading.badge(format!("Version {}", newest.version), Tone::On);
     }
+    let may_change = plan.archived_at.is_none() && member.must(Role::Admin).is_ok();
+    if plan.archived_at.is_some() {
+        heading = heading.badge("No longer sold", Tone::Plain);
+    }
+    if may_change {
+        let behind =
+            subscriptions.iter().any(|of| version_of(of).map(|on| on.id) != plan.newest.as_ref().map(|new| new.id));
+        if behind || versions.len() > 1 {
+            heading = heading.action("Move customers", member.audience.plan_moves(id));
+        }
+        let word = match (plan.draft_edited_at, &plan.newest) {
+            (Some(_), _) => "Go on with the draft",
+            (None, Some(_)) => "Write the next version",
+            (None, None) => "Write its terms",
+        };
+        heading = heading.action(word, member.audience.plan_draft(id));
+    }
     Ok(PlanView {
+        archive_href: may_change.then(|| member.audience.plan_archive(id)),
         shell,
         heading,
         terms: plan.newest.as_ref().map(terms).unwrap_or_default(),

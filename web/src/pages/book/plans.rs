@@ -49,13 +49,18 @@ pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List>
         cards.push(card("Tariffs of calls", tariff_table(&tariffs, &topics, &asked.tariff)));
     }
     let tabs = if asked.tariff.is_empty() {
-        Vec::new()
+        let here = ("Plans and tariffs".into(), member.audience.plans(), true);
+        vec![here, ("Coupons".into(), member.audience.coupons(), false)]
     } else {
         vec![("All plans and tariffs".into(), member.audience.plans(), false)]
     };
+    let heading = Heading::new("Plans").facts("A version never changes once it is published; who has it keeps it.");
     Ok(List {
         shell: shell(&member, &tx, "Plans", Section::Plans).await?,
-        heading: Heading::new("Plans").facts("A version never changes once it is published; who has it keeps it."),
+        heading: match member.must(tenant::Role::Admin) {
+            Ok(()) => heading.action("New plan", member.audience.plan_new()),
+            Err(_) => heading,
+        },
         stats: Stats::default(),
         search: None,
         tabs,
@@ -86,8 +91,12 @@ fn plan_table(audience: Audience, plans: &[Plan], sold: &HashMap<db::PlanId, i64
                 Badge::new(format!("Version {}", newest.version), Tone::On),
             ),
         };
+        let sub = match plan.draft_edited_at {
+            Some(_) if plan.archived_at.is_none() => format!("{} Its next version is being written.", plan.description),
+            _ => plan.description.clone(),
+        };
         table.row(vec![
-            Cell::name(&plan.name).to(audience.plan(plan.id)).sub(&plan.description),
+            Cell::name(&plan.name).to(audience.plan(plan.id)).sub(sub),
             Cell::text(term),
             Cell::figure(format::count(sold.get(&plan.id).copied().unwrap_or_default())),
             Cell::none().with(version),

@@ -18,6 +18,40 @@ pub fn table(price: &Price, currency: Currency) -> Table {
     table
 }
 
+/// A price in a few words: "€0.55 a minute", "4 tiers, from €0.55 to €0.29".
+pub fn in_short(price: &Price, unit: &str, currency: Currency) -> String {
+    let rate = |rate: Decimal| currency.human_rate(rate);
+    let tiers = |count: usize, what: &str, first: Decimal, last: Decimal| {
+        let count = format::counted(count as i64, what, &format!("{what}s"));
+        if first == last {
+            format!("{count}, {}", rate(first))
+        } else {
+            format!("{count}, {} to {}", rate(first), rate(last))
+        }
+    };
+    match &price.model {
+        Model::PerUnit { unit: each } if unit.is_empty() => rate(*each),
+        Model::PerUnit { unit: each } if unit.starts_with("hour") => format!("{} an {unit}", rate(*each)),
+        Model::PerUnit { unit: each } => format!("{} a {unit}", rate(*each)),
+        Model::Graduated { tiers: of } | Model::Volume { tiers: of } => match (of.first(), of.last()) {
+            (Some(first), Some(last)) => tiers(of.len(), "tier", first.unit, last.unit),
+            _ => String::new(),
+        },
+        Model::Stairstep { tiers: of } => match (of.first(), of.last()) {
+            (Some(first), Some(last)) => tiers(of.len(), "stair", first.amount, last.amount),
+            _ => String::new(),
+        },
+        Model::Package { size, amount, .. } => format!("{} for {}", rate(*amount), format::quantity(*size)),
+        Model::Percent(percent) => format!("{}%", format::quantity(percent.rate)),
+        Model::GraduatedPercent { tiers: of } => {
+            format::counted(of.len() as i64, "tier of percent", "tiers of percent")
+        }
+        Model::By { dimension, cases, .. } => {
+            format!("{} by {}", format::counted(cases.len() as i64, "price", "prices"), dimension.replace('_', " "))
+        }
+    }
+}
+
 fn model(table: &mut Table, model_of: &Model, currency: Currency) {
     let rate = |rate: &Decimal| currency.human_rate(*rate);
     match model_of {

@@ -5,6 +5,7 @@
 mod account;
 mod calls;
 mod invoices;
+mod plan;
 mod prices;
 
 use super::{Entry, Who, get};
@@ -24,6 +25,7 @@ pub(super) fn routes() -> Vec<Entry> {
         get(urls::portal_invoice("{document_id}"), Who::Customer, invoices::invoice),
         get(urls::portal_invoice_line("{document_id}", "{line_id}"), Who::Customer, invoices::line),
         get(urls::portal_invoice_pdf("{document_id}"), Who::Customer, invoices::pdf),
+        get(urls::PORTAL_PLAN, Who::Customer, plan::plan),
         get(urls::PORTAL_PRICES, Who::Customer, prices::prices),
     ]
 }

@@ -1,0 +1,99 @@
+//! What is on documents already, by whom or what it was billed for, by key and by start.
+
+use crate::content::{Claim, Claimed};
+use crate::error::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use money::{Decimal, Money};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// How many billed periods before the newest are looked at again for usage that arrived after their document.
+pub(crate) const LATE_PERIODS: usize = 2;
+/// How far before its newest claim a customer's claims are read: three months, of which late usage may change two.
+pub(crate) const READ_BACK: TimeDelta = TimeDelta::days(100);
+
+/// What was billed for one key from one start on, all documents together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BilledSum {
+    pub amount: Money,
+    pub quantity: Decimal,
+    /// Documents that billed it: one, and one for each difference.
+    pub times: i64,
+}
+
+/// The claims of one subscription, or of a customer for its tariff calls.
+#[derive(Clone, Debug, Default)]
+struct Of {
+    sums: BTreeMap<(DateTime<Utc>, String, Claimed), BilledSum>,
+    newest: Option<DateTime<Utc>>,
+}
+
+/// Everything that was billed lately. What is older than [`READ_BACK`] is closed for good.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BilledBefore(HashMap<Uuid, Of>);
+
+impl BilledBefore {
+    pub(crate) fn insert(&mut self, id: Uuid, key: String, at: DateTime<Utc>, claimed: Claimed, sum: BilledSum) {
+        let of = self.0.entry(id).or_default();
+        of.newest = of.newest.max(Some(at));
+        of.sums.insert((at, key, claimed), sum);
+    }
+
+    /// As if a draft with these claims were final.
+    pub(crate) fn add(&mut self, claims: &[Claim]) -> Result<()> {
+        for claim in claims {
+            let (id, key, at) = (claim.billed_id, claim.component_key.clone(), claim.service_starts_at);
+            let claimed = Claimed::of_kind(&claim.kind);
+            let mut sum = BilledSum { amount: claim.amount, quantity: claim.quantity, times: 1 };
+            if let Some(before) = self.of(id, &key, at, claimed) {
+                sum.amount = sum.amount.checked_add(before.amount)?;
+                sum.quantity += before.quantity;
+                sum.times += before.times;
+            }
+            self.insert(id, key, at, claimed, sum);
+        }
+        Ok(())
+    }
+
+    /// What was billed under this key from this start on.
+    pub(crate) fn of(&self, id: Uuid, key: &str, at: DateTime<Utc>, claimed: Claimed) -> Option<&BilledSum> {
+        self.0.get(&id)?.sums.get(&(at, key.to_owned(), claimed))
+    }
+
+    /// Everything of a subscription that was billed with a start in `[from, to)`.
+    pub(crate) fn between(
+        &self,
+        id: Uuid,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> impl Iterator<Item = (&str, DateTime<Utc>, Claimed, &BilledSum)> {
+        let from = (from, String::new(), Claimed::Arrears);
+        let sums = self.0.get(&id).into_iter().flat_map(move |of| of.sums.range(from.clone()..));
+        let within = sums.take_while(move |((at, _, _), _)| *at < to);
+        within.map(|((at, key, claimed), sum)| (key.as_str(), *at, *claimed, sum))
+    }
+
+    /// The starts under which a key was billed, in order.
+    pub(crate) fn starts_of(&self, id: Uuid, key: &str) -> BTreeSet<DateTime<Utc>> {
+        let sums = self.0.get(&id).into_iter().flat_map(|of| &of.sums);
+        sums.filter(|((_, known, _), _)| known == key).map(|((at, _, _), _)| *at).collect()
+    }
+
+    /// Is this start older than what was read? Then it was billed, or nothing was due.
+    pub(crate) fn is_closed(&self, id: Uuid, at: DateTime<Utc>) -> bool {
+        let newest = self.0.get(&id).and_then(|of| of.newest);
+        newest.is_some_and(|newest| at < newest - READ_BACK)
+    }
+
+    /// What a credit note gave back of an older charge.
+    pub(crate) fn put_returned(&mut self, id: Uuid, key: String, at: DateTime<Utc>, sum: BilledSum) {
+        self.0.entry(id).or_default().sums.insert((at, key, Claimed::Returned), sum);
+    }
+
+    /// The part of one subscription or customer.
+    pub(crate) fn take(&mut self, id: Uuid, into: &mut BilledBefore) {
+        if let Some(of) = self.0.remove(&id) {
+            into.0.insert(id, of);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A new version is for new customers; who has an older one is moved by choice: one by one or many, at once or at renewal.
+
+use super::{Change, When, ask};
+use crate::error::{Refusal, Result, SubscriptionError};
+use crate::life::{History, Subscription, all_active, plan_versions_at};
+use crate::store::catalogue;
+use chrono::{DateTime, Utc};
+use db::{ChangeId, PlanId, PlanVersionId, SubscriptionId, TenantTx};
+
+/// What a move would make of a subscription, or the rule that it breaks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Move {
+    pub subscription_id: SubscriptionId,
+    pub outcome: Result<History, Refusal>,
+}
+
+/// What a move has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub subscription_id: SubscriptionId,
+    pub outcome: Result<ChangeId, Refusal>,
+}
+
+/// Who is on any version of a plan at an instant, each with its version.
+pub async fn subscribers(
+    tx: &TenantTx,
+    plan: PlanId,
+    now: DateTime<Utc>,
+) -> Result<Vec<(Subscription, PlanVersionId)>> {
+    let of_plan: Vec<PlanVersionId> = catalogue::version_ids(tx, plan).await?;
+    let active = all_active(tx, now).await?;
+    let on = plan_versions_at(tx, &active, now).await?;
+    let with = |subscription: Subscription| on.get(&subscription.id).copied().map(|version| (subscription, version));
+    Ok(active.into_iter().filter_map(with).filter(|(_, version)| of_plan.contains(version)).collect())
+}
+
+/// What moving many to a version would make of each. One that is refused keeps none of the others from moving.
+pub async fn preview_moves(
+    tx: &TenantTx,
+    ids: &[SubscriptionId],
+    version: PlanVersionId,
+    when: When,
+    now: DateTime<Utc>,
+) -> Result<Vec<Move>> {
+    let change = Change::Plan { version, seats: None };
+    let mut moves = Vec::with_capacity(ids.len());
+    for id in ids {
+        let outcome = refusable(ask::what_if(tx, *id, &change, when, now).await)?;
+        moves.push(Move { subscription_id: *id, outcome });
+    }
+    Ok(moves)
+}
+
+/// Moves many to a version. Each move is a change of its own: undone one by one, until it is billed.
+pub async fn move_customers(
+    tx: &TenantTx,
+    ids: &[SubscriptionId],
+    version: PlanVersionId,
+    when: When,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Moved>> {
+    let change = Change::Plan { version, seats: None };
+    let mut moved = Vec::with_capacity(ids.len());
+    // By id, so that two who move the same ones at once wait for each other in one order.
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        let outcome = refusable(ask::change(tx, id, &change, when, by, now).await)?;
+        moved.push(Moved { subscription_id: id, outcome });
+    }
+    Ok(moved)
+}
+
+/// A refusal is an outcome; a database that fails is not. Rules are checked before anything is written.
+fn refusable<T>(result: Result<T>) -> Result<Result<T, Refusal>> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(SubscriptionError::Refused(refusal)) => Ok(Err(refusal)),
+        Err(other) => Err(other),
+    }
+}

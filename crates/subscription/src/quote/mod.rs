@@ -1,0 +1,13 @@
+//! What is offered: estimates that are kept and shared, and quotes that become plan and subscription when they are accepted.
+
+mod accept;
+mod estimate;
+mod link;
+mod offer;
+
+pub use accept::{Accepted, accept_quote};
+pub use estimate::{Estimate, NewEstimate, estimate, estimate_by_token, estimates, save_estimate, share_estimate};
+pub use link::tenant_of_token;
+pub use offer::{
+    NewQuote, Prospect, Quote, QuoteState, QuotedCustomer, create_quote, quote, quote_by_token, quotes, withdraw_quote,
+};

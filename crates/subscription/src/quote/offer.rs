@@ -1,0 +1,192 @@
+//! A quote: terms, for whom, until when. What is offered is checked like what is sold, before anybody sees it.
+
+use super::link;
+use crate::catalogue::NewPlanVersion;
+use crate::customer::{NewCustomer, must_exist};
+use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
+use crate::life::seats_fit;
+use crate::rules;
+use crate::store::quotes as store;
+use crate::words::{Billing, TaxTreatment};
+use chrono::{DateTime, NaiveDate, Utc};
+use db::{CustomerId, EstimateId, PlanVersionId, QuoteId, SubscriptionId, TenantTx};
+use money::{Currency, Money};
+use serde::{Deserialize, Serialize};
+
+/// Whom a quote is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum QuotedCustomer {
+    /// Somebody who is a customer already.
+    Known(CustomerId),
+    /// Somebody who becomes one by accepting.
+    New(Prospect),
+}
+
+/// The details of a customer to be: postpaid, in the currency of the terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prospect {
+    pub name: String,
+    #[serde(default)]
+    pub email: Option<String>,
+    pub time_zone: String,
+    /// ISO 3166, two capital letters.
+    pub country: String,
+    #[serde(default)]
+    pub address_lines: Vec<String>,
+    #[serde(default)]
+    pub tax_id: Option<String>,
+    pub payment_terms_days: u16,
+}
+
+impl Prospect {
+    pub(super) fn customer(&self, customer_no: &str, currency: Currency, anchor_on: NaiveDate) -> NewCustomer {
+        NewCustomer {
+            customer_no: customer_no.to_owned(),
+            name: self.name.clone(),
+            email: self.email.clone(),
+            organisation_id: None,
+            billing: Billing::Postpaid,
+            currency,
+            time_zone: self.time_zone.clone(),
+            country: self.country.clone(),
+            address_lines: self.address_lines.clone(),
+            tax_id: self.tax_id.clone(),
+            tax_treatment: TaxTreatment::Standard,
+            payment_terms_days: self.payment_terms_days,
+            anchor_on,
+            floor: Money::zero(currency),
+        }
+    }
+}
+
+/// A quote to be.
+#[derive(Clone, Debug)]
+pub struct NewQuote {
+    pub plan_name: String,
+    pub plan_description: String,
+    pub terms: NewPlanVersion,
+    pub seats: u32,
+    /// Begin with the trial of the terms.
+    pub with_trial: bool,
+    pub customer: QuotedCustomer,
+    pub estimate_id: Option<EstimateId>,
+    /// For the reader.
+    pub note: String,
+    /// The first instant at which it can no longer be accepted.
+    pub valid_until: DateTime<Utc>,
+}
+
+/// Where a quote stands at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuoteState {
+    Open,
+    Accepted,
+    Withdrawn,
+    /// Nobody accepted it in time.
+    Expired,
+}
+
+impl QuoteState {
+    /// `open`, `accepted`, `withdrawn`, `expired`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            QuoteState::Open => "open",
+            QuoteState::Accepted => "accepted",
+            QuoteState::Withdrawn => "withdrawn",
+            QuoteState::Expired => "expired",
+        }
+    }
+}
+
+/// A quote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quote {
+    pub id: QuoteId,
+    /// As printed: `Q-00042`.
+    pub number: String,
+    pub plan_name: String,
+    pub plan_description: String,
+    pub terms: NewPlanVersion,
+    pub seats: u32,
+    pub with_trial: bool,
+    pub customer: QuotedCustomer,
+    pub estimate_id: Option<EstimateId>,
+    pub note: String,
+    pub valid_until: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
+    pub created_by: String,
+    pub withdrawn_at: Option<DateTime<Utc>>,
+    pub accepted_at: Option<DateTime<Utc>>,
+    pub accepted_by: Option<String>,
+    pub plan_version_id: Option<PlanVersionId>,
+    pub subscription_id: Option<SubscriptionId>,
+}
+
+impl Quote {
+    /// Where it stands at an instant.
+    pub fn state_at(&self, instant: DateTime<Utc>) -> QuoteState {
+        if self.accepted_at.is_some() {
+            QuoteState::Accepted
+        } else if self.withdrawn_at.is_some() {
+            QuoteState::Withdrawn
+        } else if self.valid_until <= instant {
+            QuoteState::Expired
+        } else {
+            QuoteState::Open
+        }
+    }
+}
+
+/// Writes a quote and returns it with the token of its link, which is shown now and never again.
+pub async fn create_quote(tx: &TenantTx, new: &NewQuote, by: &str, now: DateTime<Utc>) -> Result<(QuoteId, String)> {
+    rules::not_empty("plan_name", &new.plan_name)?;
+    new.terms.check(&[])?;
+    must(new.valid_until > now, "valid_until", Rule::MustLieAhead, new.valid_until)?;
+    must(!new.with_trial || new.terms.trial_days > 0, "with_trial", Rule::TrialNeedsDays, &new.plan_name)?;
+    seats_fit(new.terms.seat_limit, new.terms.sells_extra_seats, new.seats)?;
+    match &new.customer {
+        QuotedCustomer::Known(id) => {
+            let customer = must_exist(tx, *id).await?;
+            must(customer.closed_at.is_none(), "customer_id", Rule::CustomerMustBeOpen, &customer.customer_no)?;
+            same_currency("terms/currency", customer.currency, new.terms.currency)?;
+        }
+        QuotedCustomer::New(prospect) => {
+            prospect.customer("to be", new.terms.currency, now.date_naive()).check()?;
+        }
+    }
+    if let Some(id) = new.estimate_id {
+        let known = store::estimate(tx, id).await?.is_some();
+        if !known {
+            return Err(SubscriptionError::not_found("estimate", id));
+        }
+    }
+    let (token, hash) = link::new(tx.tenant_id());
+    let id = store::insert(tx, new, hash, by, now).await?;
+    Ok((id, token))
+}
+
+/// One quote.
+pub async fn quote(tx: &TenantTx, id: QuoteId) -> Result<Option<Quote>> {
+    store::by_id(tx, id).await
+}
+
+/// The newest quotes.
+pub async fn quotes(tx: &TenantTx, limit: u64) -> Result<Vec<Quote>> {
+    store::newest(tx, limit).await
+}
+
+/// The quote that a link leads to.
+pub async fn quote_by_token(tx: &TenantTx, token: &str) -> Result<Option<Quote>> {
+    store::by_hash(tx, link::hash(token)).await
+}
+
+/// Takes an open quote back. Twice is once; an accepted one is a subscription and stays.
+pub async fn withdraw_quote(tx: &TenantTx, id: QuoteId, now: DateTime<Utc>) -> Result<()> {
+    let quote = store::lock(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("quote", id))?;
+    match quote.state_at(now) {
+        QuoteState::Withdrawn => Ok(()),
+        QuoteState::Open | QuoteState::Expired => store::withdraw(tx, id, now).await,
+        QuoteState::Accepted => refuse("quote_id", Rule::MustBeOpenQuote, QuoteState::Accepted.as_str()),
+    }
+}

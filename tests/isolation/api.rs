@@ -1,0 +1,207 @@
+//! The API: every address is tried with the key of everybody, and with the ids of rows that exist in somebody else's book, in
+//! the path, in the query and in the body. The answer is "not found"; without a key it is "bring one".
+
+use super::every_route::API;
+use manual::{Machine, Program};
+use ringtill::demo::VOXHOUSE_HOST;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use tenant::Scope;
+
+/// Slug and host of each organisation.
+const BOOKS: [(&str, &str); 4] =
+    [("ringtill", "localhost"), ("voxhouse", VOXHOUSE_HOST), ("nordlicht", "localhost"), ("brightline", VOXHOUSE_HOST)];
+/// Open to everybody: what there is to ask for.
+const OPEN: &str = "/v1/openapi.json";
+
+/// Ids of one book, by the name that stands in paths and bodies.
+type Ids = BTreeMap<&'static str, String>;
+
+#[test]
+fn the_addresses_tried_here_are_all_the_addresses_there_are() {
+    let served: BTreeSet<(String, String)> = ringtill::api::table()
+        .iter()
+        .map(|route| (route.method.to_string(), route.path.to_owned()))
+        .chain([("GET".to_owned(), ringtill::api::DOCUMENT.to_owned())])
+        .collect();
+    let tried: BTreeSet<(String, String)> =
+        API.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let untried: Vec<_> = served.difference(&tried).collect();
+    let gone: Vec<_> = tried.difference(&served).collect();
+    assert!(untried.is_empty() && gone.is_empty(), "not tried: {untried:#?}\nnot served: {gone:#?}");
+}
+
+/// What follows a path so that a refusal is never about the query.
+fn query(method: &str, path: &str) -> &'static str {
+    match path {
+        _ if method != "GET" => "",
+        "/v1/subscriptions" => "?customer={customer_id}",
+        "/v1/calls" => "?customer={customer_id}&from=2020-01-01T00:00:00Z",
+        "/v1/invoices" => "?customer={customer_id}",
+        "/v1/usage" => "?meter=calls&from=2020-01-01T00:00:00Z&to=2040-01-01T00:00:00Z&customer={customer_id}",
+        "/v1/usage/hours" => "?meter=calls&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z",
+        _ => "",
+    }
+}
+
+/// What is sent so that a refusal is never about the body; `None` where nothing is sent.
+fn body(method: &str, path: &str) -> Option<Value> {
+    let price = json!({"model": "per_unit", "unit": "1"});
+    let component = json!({"key": "base", "kind": "flat", "name": "Base", "price": price, "billed": "in_advance"});
+    let terms = json!({"currency": "EUR", "trial_days": 0, "components": [component]});
+    match (method, path) {
+        ("GET" | "DELETE", _) => None,
+        ("POST", "/v1/plans" | "/v1/add-ons") => Some(json!({"code": "a-stranger", "name": "A stranger"})),
+        ("POST", "/v1/plans/{plan_id}/versions") => Some(terms),
+        ("POST", "/v1/customers") => Some(json!({"name": "A stranger", "billing": "postpaid"})),
+        ("PATCH", "/v1/customers/{customer_id}") => Some(json!({"name": "A stranger"})),
+        ("POST", "/v1/subscriptions") => {
+            Some(json!({"customer": "{customer_id}", "plan_version": "{plan_version_id}"}))
+        }
+        ("POST", "/v1/subscriptions/{subscription_id}/changes") => Some(json!({"kind": "seats", "seats": 7})),
+        ("POST", "/v1/coupons") => Some(json!({"code": "STRANGER", "name": "A stranger", "percent_off": "100"})),
+        ("POST", "/v1/subscriptions/{subscription_id}/coupons") => Some(json!({"code": "STRANGER"})),
+        _ => Some(json!({})),
+    }
+}
+
+fn filled(text: &str, ids: &Ids) -> String {
+    ids.iter().fold(text.to_owned(), |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
+}
+
+async fn ids_of(machine: &Machine) -> Ids {
+    let mut ids = Ids::new();
+    for (name, path) in [
+        ("customer_id", "/v1/customers?limit=100"),
+        ("plan_id", "/v1/plans"),
+        ("document_id", "/v1/invoices?limit=1"),
+        ("call_id", "/v1/calls?limit=1"),
+    ] {
+        let (status, list) = machine.get(path).await;
+        assert_eq!(status, 200, "{path}: {list}");
+        if let Some(first) = list["data"].as_array().and_then(|rows| rows.first()) {
+            ids.insert(name, first["id"].as_str().expect("a row has an id").to_owned());
+            if let Some(version) = first["newest_version"]["id"].as_str() {
+                ids.insert("plan_version_id", version.to_owned());
+            }
+        }
+        for customer in list["data"].as_array().into_iter().flatten().filter(|_| name == "customer_id") {
+            let id = customer["id"].as_str().expect("a customer has an id");
+            let (_, subscriptions) = machine.get(&format!("/v1/subscriptions?customer={id}")).await;
+            if let Some(subscription) = subscriptions["data"][0]["id"].as_str() {
+                ids.insert("subscription_id", subscription.to_owned());
+                break;
+            }
+        }
+    }
+    // Nothing was changed in the demo world: an id of nobody's, of the right kind.
+    ids.insert("change_id", db::ChangeId::new().to_string());
+    ids.insert("coupon_id", db::CouponId::new().to_string());
+    ids
+}
+
+struct World {
+    program: Program,
+    books: Vec<(&'static str, Machine, Ids)>,
+}
+
+async fn world() -> World {
+    let program = Program::on_the_demo_world().await;
+    let scopes: Vec<&str> = Scope::all().map(Scope::as_str).collect();
+    let mut books = Vec::new();
+    for (slug, host) in BOOKS {
+        let machine = Machine::with_key(&program, host, slug, &scopes);
+        let ids = ids_of(&machine).await;
+        books.push((slug, machine, ids));
+    }
+    let kinds: BTreeSet<_> = books.iter().flat_map(|(_, _, ids)| ids.keys()).collect();
+    assert_eq!(kinds.len(), 8, "the demo world has rows of every kind: {kinds:?}");
+    World { program, books }
+}
+
+/// Is a row named anywhere in the request?
+fn names_a_row(method: &str, path: &str) -> bool {
+    let whole = format!("{path}{}{}", query(method, path), body(method, path).unwrap_or_default());
+    whole.contains("_id}")
+}
+
+#[tokio::test]
+async fn no_key_opens_a_row_of_another_book() {
+    let world = world().await;
+    let (mut broken, mut tried) = (Vec::new(), 0);
+    for (method, path) in API.into_iter().filter(|(method, path)| names_a_row(method, path)) {
+        for (own, machine, own_ids) in &world.books {
+            for (keeper, _, ids) in world.books.iter().filter(|(keeper, ..)| keeper != own) {
+                // Everything foreign, and then each id alone among the caller's own.
+                let mut mixes = vec![ids.clone()];
+                mixes.extend(ids.iter().map(|(name, id)| {
+                    let mut mixed = own_ids.clone();
+                    mixed.insert(name, id.clone());
+                    mixed
+                }));
+                for mixed in mixes {
+                    let there = filled(&format!("{path}{}", query(method, path)), &mixed);
+                    let given = body(method, path).map(|body| filled(&body.to_string(), &mixed));
+                    let whole = format!("{there} {}", given.clone().unwrap_or_default());
+                    let is_foreign =
+                        ids.values().any(|id| whole.contains(id.as_str()) && !own_ids.values().any(|own| own == id));
+                    if whole.contains("_id}") || !is_foreign {
+                        continue;
+                    }
+                    let given = given.map(|given| serde_json::from_str(&given).expect("a body stays JSON"));
+                    let (status, answer) = machine.send(method, &there, given.as_ref()).await;
+                    tried += 1;
+                    // A list of what belongs to somebody else's customer is empty, or there is no such customer.
+                    let is_empty = status == 200 && answer["data"] == json!([]);
+                    if status != 404 && !is_empty {
+                        broken.push(format!("{own}, {method} {there} of {keeper}: {status} {answer}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 200, "{tried} requests");
+    assert!(broken.is_empty(), "{} answers that are not 404:\n{}", broken.len(), broken.join("\n"));
+    drop(world.program);
+}
+
+#[tokio::test]
+async fn its_own_key_reads_every_address_of_a_book() {
+    let world = world().await;
+    let mut broken = Vec::new();
+    for (method, path) in API.into_iter().filter(|(method, _)| *method == "GET") {
+        for (own, machine, ids) in &world.books {
+            let there = filled(&format!("{path}{}", query(method, path)), ids);
+            if there.contains("_id}") || there.contains("/changes/") {
+                continue;
+            }
+            let (status, answer) = machine.send(method, &there, None).await;
+            let has_wallet = !path.ends_with("/wallet") || *own == "nordlicht";
+            if status != 200 && has_wallet {
+                broken.push(format!("{own}, {method} {there}: {status} {answer}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{} addresses that are not there:\n{}", broken.len(), broken.join("\n"));
+    drop(world.program);
+}
+
+#[tokio::test]
+async fn without_a_key_of_this_host_nothing_opens() {
+    let world = world().await;
+    let stranger = Machine::with_key(&world.program, "localhost", "brightline", &["customers:read"]);
+    let mut broken = Vec::new();
+    for (method, path) in API {
+        for (keeper, _, ids) in &world.books {
+            let there = filled(&format!("{path}{}", query(method, path)), ids);
+            for machine in [&Machine::at(&world.program, "localhost"), &stranger] {
+                let (status, _) = machine.send(method, &there, body(method, path).as_ref()).await;
+                let expected = if path == OPEN { 200 } else { 401 };
+                if status != expected {
+                    broken.push(format!("{method} {there} of {keeper}: {status}"));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{} answers to nobody:\n{}", broken.len(), broken.join("\n"));
+}

@@ -1,0 +1,85 @@
+//! The unpublished next version of a plan: it may break rules until it is published, and says which.
+
+use super::documents::Document;
+use super::plans::{self, PlanVersion};
+use super::problem::{ApiResult, FieldProblem, Problem};
+use super::route::{Ask, Created, Nothing, One, Route, Shown, delete, get, post, put};
+use super::terms::{Terms, own_meters, problems};
+use chrono::{DateTime, Utc};
+use db::PlanId;
+use serde::Serialize;
+use subscription::NewPlanVersion;
+use tenant::ScopeGroup;
+use utoipa::ToSchema;
+
+pub fn routes() -> Vec<Route> {
+    let group = ScopeGroup::Catalogue;
+    vec![
+        get("/v1/plans/{plan_id}/draft", group, "Read a plan's next version as far as it is written", draft),
+        put("/v1/plans/{plan_id}/draft", group, "Write a plan's next version", save),
+        delete("/v1/plans/{plan_id}/draft", group, "Throw a plan's next version away", discard),
+        post("/v1/plans/{plan_id}/publication", group, "Make the draft the plan's next version", publish),
+    ]
+}
+
+/// A version in the making.
+#[derive(Serialize, ToSchema)]
+struct PlanDraft {
+    #[schema(example = "plan_draft")]
+    object: &'static str,
+    plan: String,
+    terms: Terms,
+    edited_at: DateTime<Utc>,
+    edited_by: String,
+    /// What would be refused if it were published as it is.
+    problems: Vec<FieldProblem>,
+}
+
+impl Shown for PlanDraft {
+    fn id(&self) -> String {
+        self.plan.clone()
+    }
+}
+
+async fn find(ask: &Ask, id: PlanId) -> ApiResult<PlanDraft> {
+    let draft = subscription::draft(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
+    let refusals = NewPlanVersion::from_document(&draft.document, &own_meters(ask).await?).err().unwrap_or_default();
+    Ok(PlanDraft {
+        object: "plan_draft",
+        plan: draft.plan_id.to_string(),
+        problems: problems(&draft.document, &refusals),
+        terms: Terms(draft.document),
+        edited_at: draft.edited_at,
+        edited_by: draft.edited_by,
+    })
+}
+
+async fn draft(ask: &Ask, _: Nothing) -> ApiResult<One<PlanDraft>> {
+    Ok(One(find(ask, ask.id("plan_id")?).await?))
+}
+
+async fn save(ask: &Ask, Document(terms): Document<Terms>) -> ApiResult<One<PlanDraft>> {
+    let id = ask.id("plan_id")?;
+    if let Ok(is) = find(ask, id).await {
+        ask.must_match(&is)?;
+    }
+    subscription::save_draft(&ask.tx, id, &terms.0, &ask.actor(), ask.now).await?;
+    Ok(One(find(ask, id).await?))
+}
+
+async fn discard(ask: &Ask, _: Nothing) -> ApiResult<One<PlanDraft>> {
+    let id = ask.id("plan_id")?;
+    let gone = find(ask, id).await?;
+    ask.must_match(&gone)?;
+    subscription::discard_draft(&ask.tx, id).await?;
+    Ok(One(gone))
+}
+
+async fn publish(ask: &Ask, _: Nothing) -> ApiResult<Created<PlanVersion>> {
+    let id = ask.id("plan_id")?;
+    let draft = find(ask, id).await?;
+    // Everything that is wrong, and not only the first.
+    super::terms::checked(ask, &draft.terms).await?;
+    let version = subscription::publish_draft(&ask.tx, id, &own_meters(ask).await?, ask.now).await?;
+    Ok(Created(plans::version(ask, version).await?))
+}

@@ -1,0 +1,158 @@
+//! What was used: sums of meters, never single events.
+
+use super::body::{Number, Text};
+use super::list::List;
+use super::problem::{ApiResult, Problem};
+use super::route::{Ask, Asked, Nothing, Route, Shown, get};
+use super::shapes;
+use chrono::{DateTime, Utc};
+use db::CustomerId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tenant::ScopeGroup;
+use usage_metering::Meter as Defined;
+use utoipa::{IntoParams, ToSchema};
+
+/// A sum by more dimensions than this says less than the events.
+const DIMENSIONS_MAX: usize = 4;
+
+pub fn routes() -> Vec<Route> {
+    let group = ScopeGroup::Usage;
+    vec![
+        get("/v1/meters", group, "List meters", meters),
+        get("/v1/usage", group, "Sum a meter, by dimensions if wanted", sums),
+        get("/v1/usage/hours", group, "Sum a meter hour by hour, over all customers", hours),
+    ]
+}
+
+/// What is counted.
+#[derive(Serialize, ToSchema)]
+struct Meter {
+    #[schema(example = "meter")]
+    object: &'static str,
+    #[schema(example = "minutes")]
+    code: String,
+    name: String,
+    unit: String,
+    #[schema(schema_with = shapes::aggregation)]
+    aggregation: &'static str,
+    /// What sums are kept by.
+    dimensions: Vec<String>,
+}
+
+impl Shown for Meter {}
+
+async fn meters(ask: &Ask, _: Nothing) -> ApiResult<List<Meter>> {
+    let shown = |meter: Defined| Meter {
+        object: "meter",
+        code: meter.code,
+        name: meter.name,
+        unit: meter.unit,
+        aggregation: meter.aggregation.as_str(),
+        dimensions: meter.dimensions,
+    };
+    Ok(List::whole(usage_metering::meters(&ask.tx).await?.into_iter().map(shown).collect()))
+}
+
+/// Usage with the same values of the asked dimensions, or of one hour.
+#[derive(Serialize, ToSchema)]
+struct UsageSum {
+    #[schema(example = "usage_sum")]
+    object: &'static str,
+    /// Of a sum by dimensions; a dimension that the usage did not have is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimensions: Option<BTreeMap<String, String>>,
+    /// Of a sum by hours: when the hour began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hour: Option<DateTime<Utc>>,
+    quantity: Number,
+    events: i64,
+}
+
+impl Shown for UsageSum {}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct SumsAsked {
+    /// Code of the meter.
+    meter: String,
+    /// From this instant on (RFC 3339).
+    #[param(value_type = String, format = DateTime)]
+    from: Text<DateTime<Utc>>,
+    /// Before this instant.
+    #[param(value_type = String, format = DateTime)]
+    to: Text<DateTime<Utc>>,
+    /// Of this customer only.
+    #[param(value_type = Option<String>)]
+    customer: Option<Text<CustomerId>>,
+    /// Dimensions, with commas between them.
+    by: Option<String>,
+}
+
+async fn sums(ask: &Ask, Asked(asked): Asked<SumsAsked>) -> ApiResult<List<UsageSum>> {
+    let meter = must_be_meter(ask, &asked.meter).await?;
+    must_be_span(asked.from.0, asked.to.0)?;
+    let by: Vec<&str> = asked.by.as_deref().into_iter().flat_map(|by| by.split(',')).map(str::trim).collect();
+    let known = |dimension: &&str| meter.dimensions.iter().any(|known| known == dimension);
+    if by.len() > DIMENSIONS_MAX || !by.iter().all(known) {
+        let rule = format!("must be at most {DIMENSIONS_MAX} of: {}", meter.dimensions.join(", "));
+        return Err(Problem::invalid("/by", "must_be_known_dimension", rule).with_value(by.join(",")));
+    }
+    let customer = asked.customer.map(|customer| customer.0);
+    let found = usage_metering::by_dimension(&ask.tx, customer, &meter.code, &by, asked.from.0, asked.to.0).await?;
+    let shown = found.into_iter().map(|sum| UsageSum {
+        object: "usage_sum",
+        dimensions: Some(sum.dimensions),
+        hour: None,
+        quantity: Number(sum.quantity),
+        events: sum.events,
+    });
+    Ok(List::whole(shown.collect()))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct HoursAsked {
+    /// Code of the meter.
+    meter: String,
+    /// From this instant on (RFC 3339).
+    #[param(value_type = String, format = DateTime)]
+    from: Text<DateTime<Utc>>,
+    /// Before this instant; at most 92 days later.
+    #[param(value_type = String, format = DateTime)]
+    to: Text<DateTime<Utc>>,
+}
+
+async fn hours(ask: &Ask, Asked(asked): Asked<HoursAsked>) -> ApiResult<List<UsageSum>> {
+    let meter = must_be_meter(ask, &asked.meter).await?;
+    must_be_span(asked.from.0, asked.to.0)?;
+    if (asked.to.0 - asked.from.0).num_days() > 92 {
+        return Err(Problem::invalid("/to", "must_lie_between", "must lie at most 92 days after `from`"));
+    }
+    let none = BTreeMap::new();
+    let found = usage_metering::by_hour(&ask.tx, &meter.code, &none, asked.from.0, asked.to.0).await?;
+    let shown = found.into_iter().map(|sum| UsageSum {
+        object: "usage_sum",
+        dimensions: None,
+        hour: Some(sum.hour),
+        quantity: Number(sum.quantity),
+        events: sum.events,
+    });
+    Ok(List::whole(shown.collect()))
+}
+
+async fn must_be_meter(ask: &Ask, code: &str) -> ApiResult<Defined> {
+    let meters = usage_metering::meters(&ask.tx).await?;
+    let known = meters.iter().map(|meter| meter.code.as_str()).collect::<Vec<_>>().join(", ");
+    let unknown =
+        || Problem::invalid("/meter", "must_be_known_measure", format!("must be one of: {known}")).with_value(code);
+    meters.iter().find(|meter| meter.code == code).cloned().ok_or_else(unknown)
+}
+
+/// Refuses a span that ends before it begins.
+pub fn must_be_span(from: DateTime<Utc>, to: DateTime<Utc>) -> ApiResult<()> {
+    if from <= to {
+        return Ok(());
+    }
+    Err(Problem::invalid("/to", "end_before_beginning", "must not lie before `from`").with_value(to.to_rfc3339()))
+}

@@ -1,0 +1,214 @@
+//! The editor of a plan's next version: one form, of which every button without consequences gives the form back, changed.
+//! A draft is kept as it was typed, also where it breaks rules; only a version must keep them all.
+
+mod deed;
+mod preview;
+mod read;
+mod read_price;
+mod review;
+mod show;
+mod show_price;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use review::{archive, change_badge, publish, review};
+
+use super::shell;
+use crate::answer::{SeeOther, see_other};
+use crate::error::{PageError, PageResult};
+use crate::extract::Member;
+use crate::format;
+use crate::pages::form::{Faults, Given, Outcome, again};
+use crate::rules;
+use crate::sheet::Sheet;
+use crate::shell::Section;
+use crate::views::parts::{Heading, Note, PagePath};
+use crate::views::plan_edit::{Deed, PlanEditor};
+use crate::views::ui::Tone;
+use actix_web::{Either, Responder, web};
+use db::{PlanId, TenantTx};
+use preview::InUse;
+use show::Show;
+use subscription::{Draft, Measure, NewPlanVersion, Plan};
+use tenant::Role;
+use usage_metering::Meter;
+
+/// `GET /admin/plans/{plan_id}/draft`
+pub async fn edit(member: Member, path: web::Path<String>) -> PageResult<PlanEditor> {
+    member.must(Role::Admin)?;
+    let tx = member.tx().await?;
+    let desk = Desk::open(&tx, &path).await?;
+    let sheet = desk.beginning(&member);
+    desk.page(&member, &tx, &sheet, &Faults::default(), "", None).await
+}
+
+/// `POST /admin/plans/{plan_id}/draft`: a button of the form.
+pub async fn act(
+    member: Member,
+    path: web::Path<String>,
+    given: web::Form<Given>,
+) -> PageResult<Outcome<SeeOther, PlanEditor>> {
+    member.must(Role::Admin)?;
+    let tx = member.tx().await?;
+    let desk = Desk::open(&tx, &path).await?;
+    let kept = given.kept();
+    let fields = kept.iter().filter(|(name, _)| name != "do").map(|(name, text)| (name.as_str(), text.as_str()));
+    let mut sheet = Sheet::of_fields(fields);
+    let checked = match given.get("do") {
+        "save" => None,
+        "review" => Some(desk.checked(&sheet)),
+        deed => {
+            let touched = deed::act(&mut sheet, deed);
+            let page = desk.page(&member, &tx, &sheet, &Faults::default(), &touched, None).await?;
+            return Ok(Either::Right(page.customize()));
+        }
+    };
+    if let Some(Err(faults)) = &checked {
+        let note = Note::wrong("It cannot be published yet.", "What is wrong stands at its field. Nothing was saved.");
+        return Ok(again(desk.page(&member, &tx, &sheet, faults, "", Some(note)).await?));
+    }
+    subscription::save_draft(&tx, desk.plan.id, &stored(&sheet), &member.actor(), member.now).await?;
+    tx.commit().await?;
+    Ok(Either::Left(match checked {
+        Some(_) => see_other(member.audience.plan_review(desk.plan.id)),
+        None => see_other(member.audience.plan_draft(desk.plan.id)).notice("The draft is saved."),
+    }))
+}
+
+/// `POST /admin/plans/{plan_id}/draft/discard`
+pub async fn discard(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
+    member.must(Role::Admin)?;
+    let id: PlanId = path.parse()?;
+    let tx = member.tx().await?;
+    if !subscription::discard_draft(&tx, id).await? {
+        return Err(PageError::NotFound);
+    }
+    tx.commit().await?;
+    Ok(see_other(member.audience.plan(id)).notice("The draft is gone."))
+}
+
+/// A sheet as it is kept: the document of a version where it reads as one, else as it was typed.
+fn stored(sheet: &Sheet) -> serde_json::Value {
+    match read::version(sheet) {
+        Ok(version) => version.to_document(),
+        Err(_) => serde_json::json!({ "sheet": sheet.value() }),
+    }
+}
+
+/// The plan and what its editor needs to know of the book.
+struct Desk {
+    plan: Plan,
+    in_use: Option<InUse>,
+    meters: Vec<Meter>,
+    add_ons: Vec<(String, String)>,
+    draft: Option<Draft>,
+}
+
+impl Desk {
+    async fn open(tx: &TenantTx, path: &str) -> PageResult<Desk> {
+        let id: PlanId = path.parse()?;
+        let plans = subscription::plans(tx).await?;
+        let plan = plans.iter().find(|plan| plan.id == id).cloned().ok_or(PageError::NotFound)?;
+        let add_ons = plans
+            .iter()
+            .filter(|other| other.is_add_on && other.archived_at.is_none())
+            .filter_map(|other| other.newest.as_ref().map(|newest| (newest.id.to_string(), other.name.clone())))
+            .collect();
+        let in_use = plan.newest.as_ref().map(|newest| InUse { number: newest.version, terms: newest.terms() });
+        let (meters, draft) = (usage_metering::meters(tx).await?, subscription::draft(tx, id).await?);
+        Ok(Desk { plan, in_use, meters, add_ons, draft })
+    }
+
+    /// Meters that only this book has.
+    fn own_meters(&self) -> Vec<Measure> {
+        let standard = subscription::standard_measures();
+        let own = self.meters.iter().filter(|meter| !standard.iter().any(|known| known.code == meter.code));
+        own.map(|meter| Measure { code: meter.code.clone(), dimensions: meter.dimensions.iter().cloned().collect() })
+            .collect()
+    }
+
+    /// The terms on the sheet, by the rules that a version keeps.
+    fn checked(&self, sheet: &Sheet) -> Result<NewPlanVersion, Faults> {
+        let version = read::version(sheet)?;
+        let mut faults = Faults::default();
+        for refusal in version.refusals(&self.own_meters()) {
+            faults.say(&read::field_of(sheet, &refusal), rules::of_subscription(&refusal.rule));
+        }
+        if faults.none() { Ok(version) } else { Err(faults) }
+    }
+
+    /// What the form holds before anybody typed: the stored draft, else the newest version, else the usual beginning.
+    fn beginning(&self, member: &Member) -> Sheet {
+        match (&self.draft, &self.in_use) {
+            (Some(draft), _) => match (draft.document.get("sheet"), self.version_of(draft)) {
+                (Some(sheet), _) => Sheet::of_value(sheet.clone()),
+                (None, Some(version)) => write::sheet(&version),
+                (None, None) => write::adopted(&draft.document),
+            },
+            (None, Some(in_use)) => write::sheet(&in_use.terms),
+            (None, None) => write::first(member.session.organisation.currency, self.plan.is_add_on),
+        }
+    }
+
+    /// The terms of a draft that breaks no rule.
+    fn version_of(&self, draft: &Draft) -> Option<NewPlanVersion> {
+        NewPlanVersion::from_document(&draft.document, &self.own_meters()).ok()
+    }
+
+    async fn page(
+        &self,
+        member: &Member,
+        tx: &TenantTx,
+        sheet: &Sheet,
+        faults: &Faults,
+        touched: &str,
+        note: Option<Note>,
+    ) -> PageResult<PlanEditor> {
+        let action = member.audience.plan_draft(self.plan.id);
+        let show = Show { sheet, faults, action: &action, meters: &self.meters, add_ons: &self.add_ons, touched };
+        let (samples, preview) = match read::version(sheet) {
+            Ok(terms) => {
+                let (samples, quantities) = preview::samples(&show, &terms);
+                (samples, preview::preview(&show, &terms, &quantities, self.in_use.as_ref())?)
+            }
+            Err(faults) => (Vec::new(), preview::not_yet(&faults)),
+        };
+        let number = self.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
+        let mut facts = match &self.in_use {
+            Some(in_use) => format!("Version {} stays as it is for who has it.", in_use.number),
+            None => "It is sold from its first version on.".into(),
+        };
+        if let Some(draft) = &self.draft {
+            facts += &format!(" Saved by {}, {}.", draft.edited_by, format::stamp(draft.edited_at, &member.zone).text);
+        }
+        let heading = Heading::new(format!("{}, version {number}", self.plan.name))
+            .path(PagePath {
+                links: vec![
+                    crate::views::ui::Link::new("Plans", member.audience.plans()),
+                    crate::views::ui::Link::new(&self.plan.name, member.audience.plan(self.plan.id)),
+                ],
+                here: format!("Version {number}"),
+                is_id: false,
+            })
+            .badge("Draft", Tone::Plain)
+            .facts(facts);
+        Ok(PlanEditor {
+            shell: shell(member, tx, format!("{}, version {number}", self.plan.name), Section::Plans).await?,
+            heading,
+            note,
+            back_href: member.audience.plan(self.plan.id),
+            discard_href: self.draft.as_ref().map(|_| member.audience.plan_discard(self.plan.id)),
+            components: show.components(),
+            kinds: show::KINDS.map(|(kind, word)| Deed::new(format!("component {}", kind.as_str()), word)).to_vec(),
+            terms: show.terms(),
+            more_terms: show.more_terms(),
+            more_open: show.more_is_open(),
+            lists: show.lists(),
+            samples,
+            preview,
+            action,
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! Before a draft becomes a version: what changes, what is odd, who would have paid more or less for the quantities that were
+//! billed last, and publishing it. Beyond 30% up or down it asks for a second confirmation.
+
+use super::Desk;
+use crate::answer::{SeeOther, see_other};
+use crate::error::{PageError, PageResult};
+use crate::extract::Member;
+use crate::format;
+use crate::pages::book::{dry_run, prices, shell};
+use crate::pages::form::Given;
+use crate::shell::Section;
+use crate::views::fields::Field;
+use crate::views::parts::{Heading, Item, Items, PagePath, Stat, Stats};
+use crate::views::plan_edit::{PlanReview, PublishForm};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::{Badge, Link, Tone};
+use actix_web::web;
+use db::PlanId;
+use money::Currency;
+use subscription::{Component, ComponentKind, NewPlanVersion};
+use tenant::Role;
+
+/// `GET /admin/plans/{plan_id}/draft/review`
+pub async fn review(member: Member, path: web::Path<String>) -> PageResult<PlanReview> {
+    member.must(Role::Admin)?;
+    let tx = member.tx().await?;
+    let desk = Desk::open(&tx, &path).await?;
+    let draft = desk.draft.as_ref().ok_or(PageError::NotFound)?;
+    let terms = desk
+        .version_of(draft)
+        .ok_or_else(|| PageError::Conflict("The draft breaks a rule. Open it in the editor: it says which.".into()))?;
+    let tried = dry_run::on_last_billed(&tx, desk.plan.id, &terms, member.now).await?;
+    let number = desk.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
+    let far = tried.rows.iter().filter(|row| row.is_far()).count();
+    let shell = shell(&member, &tx, format!("{}, version {number}", desk.plan.name), Section::Plans).await?;
+    let links = vec![
+        Link::new("Plans", member.audience.plans()),
+        Link::new(&desk.plan.name, member.audience.plan(desk.plan.id)),
+    ];
+    let publish = PublishForm {
+        action: member.audience.plan_versions(desk.plan.id),
+        csrf: shell.token(),
+        edit_href: member.audience.plan_draft(desk.plan.id),
+        button: format!("Publish version {number}"),
+        text: match &desk.in_use {
+            Some(_) => "It is sold from now on. Who has an older version keeps it until moved.".into(),
+            None => "It is sold from now on.".into(),
+        },
+        confirm: (far > 0).then(|| {
+            let whom = format::counted(far as i64, "customer", "customers");
+            Field::tick("confirmed", format!("I have seen that the bill of {whom} would move by more than 30%"), false)
+        }),
+        refused: None,
+    };
+    Ok(PlanReview {
+        heading: Heading::new(format!("Publish version {number} of {}", desk.plan.name))
+            .path(PagePath { links, here: format!("Version {number}"), is_id: false })
+            .badge("Draft", Tone::Plain)
+            .facts("A version never changes once it is published."),
+        stats: stats(&tried),
+        changes: changes(desk.in_use.as_ref().map(|in_use| &in_use.terms), &terms),
+        warnings: warnings(&terms)?,
+        dry_run: desk.in_use.is_some().then(|| dry_run::table(member.audience, &tried)),
+        dry_run_note: tried.note(),
+        publish,
+        shell,
+    })
+}
+
+/// `POST /admin/plans/{plan_id}/versions`
+pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<SeeOther> {
+    member.must(Role::Admin)?;
+    let tx = member.tx().await?;
+    let desk = Desk::open(&tx, &path).await?;
+    let draft = desk.draft.as_ref().ok_or(PageError::NotFound)?;
+    if let Some(terms) = desk.version_of(draft) {
+        let tried = dry_run::on_last_billed(&tx, desk.plan.id, &terms, member.now).await?;
+        if tried.rows.iter().any(|row| row.is_far()) && given.get("confirmed").is_empty() {
+            return Ok(see_other(member.audience.plan_review(desk.plan.id))
+                .warning("Not published: some bills move by more than 30%. Tick that you have seen it."));
+        }
+    }
+    let version = subscription::publish_draft(&tx, desk.plan.id, &desk.own_meters(), member.now).await?;
+    let number = desk.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
+    let payload = serde_json::json!({ "version": number, "id": version.to_string() });
+    tenant::record_audit(&tx, &member.actor(), "plan.publish", &desk.plan.id.to_string(), payload, member.now).await?;
+    tx.commit().await?;
+    Ok(see_other(member.audience.plan(desk.plan.id))
+        .notice(format!("Version {number} of {} is published.", desk.plan.name)))
+}
+
+/// `POST /admin/plans/{plan_id}/archive`
+pub async fn archive(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
+    member.must(Role::Admin)?;
+    let id: PlanId = path.parse()?;
+    let tx = member.tx().await?;
+    let plan = subscription::plan(&tx, id).await?.ok_or(PageError::NotFound)?;
+    subscription::archive_plan(&tx, id, member.now).await?;
+    let payload = serde_json::json!({ "code": plan.code });
+    tenant::record_audit(&tx, &member.actor(), "plan.archive", &id.to_string(), payload, member.now).await?;
+    tx.commit().await?;
+    Ok(see_other(member.audience.plan(id)).notice(format!("{} is no longer sold. Who has it keeps it.", plan.name)))
+}
+
+fn stats(tried: &dry_run::Tried) -> Stats {
+    let count =
+        |wanted: fn(i64) -> bool| tried.rows.iter().filter(|row| wanted(row.difference().unwrap_or_default())).count();
+    if tried.rows.is_empty() {
+        return Stats::default();
+    }
+    let stat = |label: &str, count: usize| Stat::new(label, count.to_string());
+    Stats(vec![
+        stat("Pay more", count(|micros| micros > 0)),
+        stat("Pay less", count(|micros| micros < 0)),
+        stat("Pay the same", count(|micros| micros == 0)),
+        stat("Move by more than 30%", tried.rows.iter().filter(|row| row.is_far()).count()),
+    ])
+}
+
+/// What is different in the new version, term by term and component by component.
+fn changes(before: Option<&NewPlanVersion>, after: &NewPlanVersion) -> Table {
+    let columns = vec![Column::text("What"), Column::text("Now").full(), Column::text("New").full()];
+    let empty = Empty::new("check", "Nothing changes", "The draft says what the version in use says.");
+    let mut table = Table::new("What changes", columns, empty).dense();
+    let terms = |version: &NewPlanVersion| {
+        [
+            ("Currency", version.currency.code().to_owned()),
+            ("Term", format::counted(version.term_months.into(), "month", "months")),
+            ("Trial", format::counted(version.trial_days.into(), "day", "days")),
+            ("Term discount", version.term_discount_percent.to_string()),
+            ("Agreed at least", version.commitment.human()),
+            ("At most", version.fee_cap.map_or_else(|| "no cap".into(), |cap| cap.human())),
+            ("Features", if version.features.is_empty() { "none".into() } else { version.features.join(", ") }),
+            ("Loyalty", format::counted(version.loyalty.len() as i64, "rule", "rules")),
+        ]
+    };
+    let now = before.map(terms);
+    for (index, (name, new)) in terms(after).into_iter().enumerate() {
+        let old = now.as_ref().map_or_else(|| "not sold yet".to_owned(), |now| now[index].1.clone());
+        if old != new {
+            table.row(vec![Cell::name(name), Cell::text(old), Cell::text(new)]);
+        }
+    }
+    let of = |version: &NewPlanVersion, key: &str| version.components.iter().find(|part| part.key == key).cloned();
+    for part in &after.components {
+        let old = before.and_then(|before| of(before, &part.key));
+        if old.as_ref() != Some(part) {
+            let was = old.map_or_else(|| "not charged".to_owned(), |old| said(&old, after.currency));
+            table.row(vec![Cell::name(&part.name), Cell::text(was), Cell::text(said(part, after.currency))]);
+        }
+    }
+    for gone in before.iter().flat_map(|before| &before.components).filter(|part| of(after, &part.key).is_none()) {
+        table.row(vec![
+            Cell::name(&gone.name),
+            Cell::text(said(gone, after.currency)),
+            Cell::text("no longer charged"),
+        ]);
+    }
+    table
+}
+
+fn said(part: &Component, currency: Currency) -> String {
+    let unit = match part.kind {
+        ComponentKind::Flat | ComponentKind::OneOff | ComponentKind::Percent => "",
+        ComponentKind::Seat => "seat",
+        ComponentKind::Hours => "hour",
+        ComponentKind::Channels => "channel",
+        ComponentKind::Usage => part.measure.as_deref().map_or("unit", |measure| measure.trim_end_matches('s')),
+    };
+    let mut words = vec![prices::in_short(&part.price, unit, currency)];
+    if !part.included.is_zero() {
+        words.push(format!("{} included", format::quantity(part.included)));
+    }
+    if !part.minimum_quantity.is_zero() {
+        words.push(format!("at least {}", format::quantity(part.minimum_quantity)));
+    }
+    words.extend(part.filter.iter().map(|(dimension, value)| format!("{} {value}", dimension.replace('_', " "))));
+    words.join(", ")
+}
+
+/// Where more usage is cheaper.
+fn warnings(terms: &NewPlanVersion) -> PageResult<Items> {
+    let mut items = Vec::new();
+    for part in &terms.components {
+        for cliff in subscription::cliffs(&part.price, terms.currency)? {
+            let case = cliff.case.map(|case| format!(", {case}")).unwrap_or_default();
+            items.push(
+                Item::new(
+                    "alert-triangle",
+                    Tone::Soon,
+                    format!("{}{case}: more is cheaper above {}", part.name, format::quantity(cliff.at)),
+                )
+                .note(format!(
+                    "{} units cost {}, one more {}.",
+                    format::quantity(cliff.at),
+                    cliff.amount.human(),
+                    cliff.amount_above.human()
+                )),
+            );
+        }
+    }
+    Ok(Items(items))
+}
+
+/// The mark of a difference: amber beyond 30%.
+pub fn change_badge(percent: &str, is_far: bool) -> Badge {
+    Badge::new(percent, if is_far { Tone::Soon } else { Tone::Plain })
+}

@@ -1,0 +1,73 @@
+//! What a customer may use now: each feature with its limit, what is used of it and what is left, and the seats.
+
+use crate::error::PageResult;
+use crate::format;
+use crate::pages::book::words;
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::Tone;
+use chrono::{DateTime, Utc};
+use db::{CustomerId, TenantTx};
+use money::Decimal;
+use std::collections::BTreeMap;
+use subscription::{Entitled, Entitlements};
+use usage_metering::{Aggregate, UsageQuery};
+
+/// The entitlements of a customer, with what its meters have counted; no row where it is entitled to nothing.
+pub async fn entitled(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> PageResult<Table> {
+    let mut all = subscription::entitlements(tx, customer_id, now).await?;
+    let (mut names, mut queries) = (Vec::new(), Vec::new());
+    for (name, entitled) in &all.features {
+        let Some(metered) = &entitled.metered else { continue };
+        names.push(name.clone());
+        queries.push((
+            UsageQuery {
+                customer_id,
+                subscription_id: None,
+                meter: metered.meter.clone(),
+                filter: BTreeMap::new(),
+                from: metered.from,
+                to: metered.to.min(now),
+            },
+            Aggregate::Sum,
+        ));
+    }
+    for (name, used) in names.iter().zip(usage_metering::quantities(tx, &queries).await?) {
+        all = all.with_used(name, used);
+    }
+    Ok(table(&all))
+}
+
+fn table(all: &Entitlements) -> Table {
+    let columns = vec![
+        Column::text("May use"),
+        Column::figures("Limit").label("Limit"),
+        Column::figures("Used").label("Used"),
+        Column::figures("Remaining").label("Remaining"),
+    ];
+    let empty = Empty::new("key", "Nothing beside its calls", "Plans and add-ons grant features; they show here.");
+    let mut table = Table::new("What may be used", columns, empty).dense();
+    if all.seats.limit.is_some() || all.seats.assigned > 0 {
+        let assigned = Decimal::from(all.seats.assigned);
+        let remaining = all.seats.limit.map(|limit| (Decimal::from(limit) - assigned).max(Decimal::ZERO));
+        let name = if all.seats.sells_more { Cell::name("Seats").sub("more are charged") } else { Cell::name("Seats") };
+        table.row(cells(name, all.seats.limit.map(Decimal::from), Some(assigned), remaining));
+    }
+    for (feature, Entitled { granted_by, limit, used, remaining, .. }) in &all.features {
+        let name = Cell::name(words::spoken(feature)).sub(granted_by.join(", "));
+        table.row(cells(name, *limit, *used, *remaining));
+    }
+    table
+}
+
+fn cells(name: Cell, limit: Option<Decimal>, used: Option<Decimal>, remaining: Option<Decimal>) -> Vec<Cell> {
+    let figure = |value: Option<Decimal>| {
+        value.map_or_else(Cell::none, |value| Cell::figure(format::quantity(value.round_dp(2))))
+    };
+    let left = match remaining {
+        Some(left) if left.is_zero() => Cell::badge("used up", Tone::Soon),
+        left => figure(left),
+    };
+    let limit =
+        limit.map_or_else(|| Cell::text("no limit").class("quiet"), |limit| Cell::figure(format::quantity(limit)));
+    vec![name, limit, figure(used), left]
+}

@@ -1,0 +1,117 @@
+//! The product obeys what its organisations have bought: no seat beyond the plan, no name of one's own without white label.
+
+use crate::browser::{Browser, pages};
+use crate::world::{MAIN, VOSS, World, flat, sell};
+use chrono::TimeDelta;
+use money::Currency;
+use subscription::{Billed, Change, Component, ComponentKind, NewPlanVersion, When};
+use tenant::Role;
+
+/// Room for this many agents at 49.00 each.
+fn with_seats(limit: u32, sells_extra_seats: bool) -> NewPlanVersion {
+    let seats = Component {
+        kind: ComponentKind::Seat,
+        measure: Some("active".into()),
+        billed: Billed::InArrears,
+        ..flat("agents", "49.00")
+    };
+    NewPlanVersion {
+        seat_limit: Some(limit),
+        sells_extra_seats,
+        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("platform", "29.00"), seats])
+    }
+}
+
+const TOM: [(&str, &str); 3] = [("name", "Tom Ahrens"), ("email", "tom@nord.example"), ("phone", "tom.nord")];
+
+#[actix_web::test]
+async fn no_agent_is_added_beyond_the_seats_of_the_plan_and_the_refusal_says_the_price_of_one_more() {
+    let world = World::new().await;
+    sell(&world.database, world.operator, world.nord, "small", &with_seats(1, false), 0).await;
+    let pages = pages(&world).await;
+    let mut admin = Browser::new(&pages);
+    admin.sign_in("admin@nord.example").await;
+    let form = admin.get("/admin/agents/new").await;
+    let refusal =
+        "Your plan has 1 seat, and all are taken. One more costs €49.00 a month; OPERATOR adds it to your plan.";
+    assert!(form.body.contains(refusal), "{}", form.body);
+    let refused = admin.post("/admin/agents", &form.token(), &TOM).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.body.contains(refusal) && refused.body.contains("tom@nord.example"), "{}", refused.body);
+    assert_eq!(tenant::agents(&world.nord().await).await.unwrap().len(), 1, "nobody was added");
+}
+
+#[actix_web::test]
+async fn where_the_plan_sells_extra_seats_an_agent_is_added_and_signs_in_with_the_password_shown_once() {
+    let world = World::new().await;
+    sell(&world.database, world.operator, world.nord, "growing", &with_seats(1, true), 0).await;
+    let pages = pages(&world).await;
+    let mut admin = Browser::new(&pages);
+    admin.sign_in("admin@nord.example").await;
+    let form = admin.get("/admin/agents/new").await;
+    assert!(form.body.contains("Beyond the plan: one more seat costs €49.00 a month."), "{}", form.body);
+    for (field, wrong, sentence) in [
+        ("email", "nowhere", "Must be an e-mail address."),
+        ("email", "lena@nord.example", "Is the address of an agent already."),
+        ("phone", "Tom Nord", "Must be 3 to 60 of a-z, 0-9, . and -."),
+        ("phone", "lena.nord", "Must be free, another agent has it."),
+        ("name", "", "Must not be empty."),
+    ] {
+        let fields = TOM.map(|(name, value)| if name == field { (name, wrong) } else { (name, value) });
+        let refused = admin.post("/admin/agents", &form.token(), &fields).await;
+        assert_eq!(refused.status, 422, "{field} {wrong}");
+        assert!(refused.body.contains(sentence), "{sentence} in {}", refused.body);
+    }
+    // Another address than the one that was tried with a wrong phone name: a person that exists keeps its own password.
+    let tim = [("name", "Tim Olsen"), ("email", "tim@nord.example"), ("phone", "tim.nord")];
+    let done = admin.post("/admin/agents", &form.token(), &tim).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    let password = done.body.split("First password for tim@nord.example: ").nth(1).expect("the password is shown");
+    let password = password.split('.').next().unwrap();
+    let mut browser = Browser::new(&pages);
+    assert_eq!(browser.sign_in_with("tim@nord.example", password).await.to(), "/agent");
+}
+
+#[actix_web::test]
+async fn nobody_sits_down_where_every_seat_of_the_plan_is_taken() {
+    let world = World::new().await;
+    let kim = world.member(world.nord, "kim@nord.example", Role::Agent, None).await;
+    let tx = world.nord().await;
+    tenant::add_agent(&tx, kim, "Kim Roth", "kim.nord", world.app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    sell(&world.database, world.operator, world.nord, "small", &with_seats(1, false), 0).await;
+    let pages = pages(&world).await;
+    let (mut lena, mut kim) = (Browser::new(&pages), Browser::new(&pages));
+    lena.sign_in("lena@nord.example").await;
+    assert_eq!(kim.sign_in("kim@nord.example").await, "/agent", "the desk opens without a seat");
+    let desk = kim.get("/agent").await;
+    assert!(desk.body.contains("You are not on a seat."), "{}", desk.body);
+    let refused = kim.post("/agent/state", &desk.token(), &[("state", "ready")]).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.body.contains("One more costs €49.00 a month"), "{}", refused.body);
+    assert!(refused.body.contains("The longest on them: Lena Vogt."), "{}", refused.body);
+    kim.post("/agent/heartbeat", &desk.token(), &[]).await;
+    let seated = tenant::agent_states(&world.nord().await).await.unwrap();
+    assert_eq!(seated.iter().filter(|status| status.seat_opened_at.is_some()).count(), 1);
+    let leaving = lena.get("/agent").await.token();
+    lena.post("/sign-out", &leaving, &[]).await;
+    assert_eq!(kim.post("/agent/state", &desk.token(), &[("state", "ready")]).await.status, 303, "the seat is free");
+}
+
+#[actix_web::test]
+async fn a_domain_is_served_only_while_the_plan_has_white_label_and_its_people_are_at_the_operators_host_then() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    assert_eq!(Browser::at(&pages, VOSS).get("/sign-in").await.status, 200);
+    let tx = world.database.db.tenant(world.operator).await.unwrap();
+    let customer = subscription::customer_of_organisation(&tx, world.reseller).await.unwrap().unwrap();
+    let bought = subscription::subscriptions_of(&tx, customer.id).await.unwrap();
+    let end = Change::Cancel { credit: false };
+    subscription::change(&tx, bought[0].id, &end, When::Now, "test", world.app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    world.app.clock.advance(TimeDelta::seconds(11));
+    assert_eq!(Browser::at(&pages, VOSS).get("/sign-in").await.status, 421, "no name without the feature");
+    for (email, home) in [("admin@voss.example", "/reseller"), ("admin@bright.example", "/admin")] {
+        assert_eq!(Browser::at(&pages, MAIN).sign_in(email).await, home, "{email} works under no brand");
+    }
+}

@@ -1,0 +1,154 @@
+//! The way of a plan: into the catalogue, through its editor, past the look at what it changes, to a version; and customers from
+//! one version to the next and back.
+
+use crate::browser::{Answer, Browser, pages};
+use crate::world::{World, flat, founded, start};
+use money::Currency;
+use subscription::{NewPlanVersion, NewSubscription};
+
+/// The fields of the editor's form, as a browser would send them back.
+fn form(page: &Answer) -> Vec<(String, String)> {
+    let form = page.body.split("id=\"draft\"").nth(1).expect("the editor has a form");
+    let form = form.split("</form>").next().unwrap_or_default();
+    let value = |tag: &str, name: &str| {
+        let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
+        rest.split('"').next().map(|text| text.replace("&#38;", "&"))
+    };
+    let mut fields = Vec::new();
+    for tag in form.split('<').filter_map(|tag| tag.split('>').next()) {
+        let is_box = tag.contains("type=\"checkbox\"");
+        if tag.starts_with("input") && (!is_box || tag.contains(" checked")) {
+            fields.extend(value(tag, "name").zip(value(tag, "value")));
+        }
+    }
+    for select in form.split("<select").skip(1) {
+        let chosen = select
+            .split("</select>")
+            .next()
+            .unwrap_or_default()
+            .split("<option")
+            .find(|part| part.contains(" selected"));
+        fields.extend(value(select, "name").zip(chosen.and_then(|option| value(option, "value"))));
+    }
+    fields.retain(|(name, _)| name != "csrf");
+    fields
+}
+
+fn set(fields: &mut Vec<(String, String)>, name: &str, text: &str) {
+    fields.retain(|(known, _)| known != name);
+    fields.push((name.to_owned(), text.to_owned()));
+}
+
+fn pairs<'a>(fields: &'a [(String, String)], deed: &'a str) -> Vec<(&'a str, &'a str)> {
+    let kept = fields.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    kept.chain([("do", deed)]).collect()
+}
+
+#[actix_web::test]
+async fn a_plan_is_written_refused_where_it_is_wrong_saved_as_typed_and_published() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let token = browser.get("/admin/plans/new").await.token();
+    let unnamed = browser.post("/admin/plans", &token, &[("name", " "), ("sort", "plan")]).await;
+    assert!(unnamed.status == 422 && unnamed.body.contains("Must not be empty."), "{}", unnamed.body);
+    let created = browser.post("/admin/plans", &token, &[("name", "Advice line"), ("sort", "plan")]).await;
+    let draft = created.to().to_owned();
+    assert!(created.status == 303 && draft.ends_with("/draft"), "{}", created.body);
+
+    let mut fields = form(&browser.get(&draft).await);
+    set(&mut fields, "components/0/price/unit", "159");
+    let more = browser.post(&draft, &token, &pairs(&fields, "component usage")).await;
+    assert_eq!(more.status, 200, "a row more is no change yet");
+    let mut fields = form(&more);
+    set(&mut fields, "components/1/name", "Calls, by the minute");
+    set(&mut fields, "components/1/measure", "minutes");
+    set(&mut fields, "components/1/price/model", "graduated");
+    let tiered = browser.post(&draft, &token, &pairs(&fields, "model components/1/price")).await;
+    let mut fields = form(&browser.post(&draft, &token, &pairs(&form(&tiered), "add components/1/price/tiers")).await);
+    for (place, text) in [("0/up_to", "500"), ("0/unit", "0,55"), ("1/unit", "0.44")] {
+        set(&mut fields, &format!("components/1/price/tiers/{place}"), text);
+    }
+    let refused = browser.post(&draft, &token, &pairs(&fields, "review")).await;
+    assert_eq!(refused.status, 422);
+    for words in ["value=\"0,55\"", "Must have a point before its decimals", "value=\"159\""] {
+        assert!(refused.body.contains(words), "{words} in {}", refused.body);
+    }
+    let saved = browser.post(&draft, &token, &pairs(&fields, "save")).await;
+    assert_eq!(saved.status, 303, "a draft may break rules");
+    assert!(browser.get(&draft).await.body.contains("value=\"0,55\""), "and is kept as it was typed");
+    let review = draft.clone() + "/review";
+    assert_eq!(browser.get(&review).await.status, 409, "but it cannot be published");
+
+    set(&mut fields, "components/1/price/tiers/0/unit", "0.55");
+    let preview = browser.post(&draft, &token, &pairs(&fields, "preview")).await;
+    // 159 + 500 x 0.55 + 3,500 x 0.44 = 159 + 275 + 1,540
+    assert!(preview.body.contains("€1,974.00 in the sample month"), "{}", preview.body);
+    let good = browser.post(&draft, &token, &pairs(&fields, "review")).await;
+    assert_eq!((good.status, good.to()), (303, review.as_str()), "{}", good.body);
+    assert!(browser.get(&review).await.body.contains("Publish version 1"));
+    let plan = draft.trim_end_matches("/draft").to_owned();
+    let published = browser.post(&format!("{plan}/versions"), &token, &[]).await;
+    assert_eq!((published.status, published.to()), (303, plan.as_str()), "{}", published.body);
+    let page = browser.get(&plan).await.body;
+    assert!(
+        page.contains("Version 1") && page.contains("Up to 500") && page.contains("Write the next version"),
+        "{page}"
+    );
+    assert_eq!(browser.get(&review).await.status, 404, "the draft is gone");
+    let archived = browser.post(&format!("{plan}/archiving"), &token, &[]).await;
+    assert_eq!(archived.status, 303);
+    assert!(browser.get("/admin/plans").await.body.contains("No longer sold"));
+}
+
+#[actix_web::test]
+async fn customers_move_to_the_next_version_after_a_look_and_the_move_can_be_undone() {
+    let world = World::new().await;
+    let tx = world.nord().await;
+    let plan = subscription::create_plan(&tx, "advice", "Advice", "", false).await.unwrap();
+    let terms = |amount: &str| NewPlanVersion {
+        trial_days: 0,
+        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", amount)])
+    };
+    let first = subscription::publish_version(&tx, plan, &terms("100"), founded()).await.unwrap();
+    let wish = NewSubscription {
+        customer_id: world.jonas,
+        plan_version_id: first,
+        seats: 1,
+        anchor_on: founded().date_naive(),
+        starts_at: founded(),
+        trial: false,
+    };
+    let id = subscription::subscribe(&tx, &wish, founded()).await.unwrap();
+    let second = subscription::publish_version(&tx, plan, &terms("150"), start()).await.unwrap();
+    tx.commit().await.unwrap();
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let moves = format!("/admin/plans/{plan}/moves");
+    let page = browser.get(&moves).await;
+    assert!(page.body.contains("Jonas Weber") && page.body.contains("to version 2"), "{}", page.body);
+    let preview = browser.get(&format!("{moves}?to={second}&when=period&subscription={id}")).await;
+    assert!(preview.body.contains("Move 1 customer to version 2"), "{}", preview.body);
+    let token = preview.token();
+    let (id, second) = (id.to_string(), second.to_string());
+    let made = browser.post(&moves, &token, &[("subscription", &id), ("to", &second), ("when", "now")]).await;
+    assert_eq!(made.status, 303, "{}", made.body);
+    let on = || async {
+        let tx = world.nord().await;
+        let history = subscription::history(&tx, id.parse().unwrap()).await.unwrap().unwrap();
+        history.plan_at(start()).version
+    };
+    assert_eq!(on().await, 2);
+    let page = browser.get(&moves).await;
+    let undo =
+        page.body.split("action=\"").filter_map(|rest| rest.split('"').next()).find(|action| action.ends_with("/undo"));
+    let undone = browser.post(undo.expect("a move that is not billed can be undone"), &token, &[]).await;
+    assert_eq!(undone.status, 303, "{}", undone.body);
+    assert_eq!(on().await, 1);
+    let foreign = browser
+        .post(&moves, &token, &[("subscription", &db::SubscriptionId::new().to_string()), ("to", &second)])
+        .await;
+    assert_eq!(foreign.status, 404, "only subscribers of this plan move here");
+}

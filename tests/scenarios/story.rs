@@ -127,7 +127,7 @@ fn config(database: &TestDatabase) -> Config {
             role_password: String::from("unused").into(),
             connections_max: 4,
         },
-        http: HttpSettings { listen, host: "localhost".into() },
+        http: HttpSettings { listen, host: "localhost".into(), proxies: Vec::new() },
         sip: SipSettings { listen, advertised: listen.ip(), spool: std::env::temp_dir() },
         secret: "0123456789abcdef0123456789abcdef".to_owned().into(),
     }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use call_control::Control;
 use db::Db;
 use sip_media::{Edge, EdgeConfig};
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,8 @@ pub struct App {
     pub host: String,
     /// Where the web listens: part of an address on this machine, never of a public one.
     pub port: u16,
+    /// The proxies in front, whose word on who asks is taken.
+    pub proxies: Arc<[IpAddr]>,
     /// Signs what an agent's phone carries.
     pub tokens: Arc<TokenKeys>,
     /// Set while this process runs a SIP edge.
@@ -50,6 +53,7 @@ impl App {
             clock,
             host: config.http.host.clone(),
             port: config.http.listen.port(),
+            proxies: config.http.proxies.clone().into(),
             tokens: Arc::new(TokenKeys::new(("1".into(), config.secret.clone()), Vec::new())?),
             edge: Arc::default(),
             limits: Arc::default(),

@@ -6,7 +6,7 @@ use crate::config::{Config, DatabaseSettings};
 use crate::{audit, demo, server, worker};
 use anyhow::Context;
 use db::{Db, PlatformReason};
-use std::io::{BufReader, Write};
+use std::io::{BufReader, IsTerminal, Write};
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
@@ -162,9 +162,14 @@ pub async fn call(arguments: &[&str]) -> anyhow::Result<ExitCode> {
 }
 
 fn log_to_stderr() {
-    let wanted = std::env::var("RINGTILL_LOG").unwrap_or_else(|_| "info".into());
+    // The web server's own greeting would stand in the middle of ours.
+    let wanted = std::env::var("RINGTILL_LOG").unwrap_or_else(|_| "info,actix_server=warn".into());
     // The SIP stack logs whole messages at info, digits and credentials included.
     let filter = tracing_subscriber::EnvFilter::try_new(format!("{wanted},{}", sip_media::LOG_FILTER))
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(sip_media::LOG_FILTER));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
 }

@@ -1,7 +1,7 @@
 //! Settings, read once at start from the environment. A value that is missing or wrong names its variable and stops the start.
 
 use secrecy::{ExposeSecret, SecretString};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Everything that an installation decides.
@@ -25,12 +25,14 @@ pub struct DatabaseSettings {
     pub connections_max: u32,
 }
 
-/// `RINGTILL_HTTP`, `RINGTILL_HOST`.
+/// `RINGTILL_HTTP`, `RINGTILL_HOST`, `RINGTILL_PROXIES`.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
     pub listen: SocketAddr,
     /// The operator's own host name; every other host must be a verified domain.
     pub host: String,
+    /// Who may say on whose behalf it asks (`X-Forwarded-For`): the addresses of the proxies in front.
+    pub proxies: Vec<IpAddr>,
 }
 
 /// `RINGTILL_SIP`, `RINGTILL_SIP_ADVERTISED`, `RINGTILL_SPOOL`.
@@ -60,6 +62,7 @@ impl Config {
             http: HttpSettings {
                 listen: address("RINGTILL_HTTP", "127.0.0.1:8080")?,
                 host: text("RINGTILL_HOST").unwrap_or_else(|| "localhost".into()),
+                proxies: addresses("RINGTILL_PROXIES")?,
             },
             sip: SipSettings {
                 listen,
@@ -121,6 +124,13 @@ fn text(variable: &str) -> Option<String> {
 fn address(variable: &'static str, default: &str) -> Result<SocketAddr, ConfigError> {
     let value = text(variable).unwrap_or_else(|| default.into());
     value.parse().map_err(|_| wrong(variable, &value, "an address and a port, as in 127.0.0.1:8080"))
+}
+
+/// Addresses with commas between them; none when the variable is not set.
+fn addresses(variable: &'static str) -> Result<Vec<IpAddr>, ConfigError> {
+    let value = text(variable).unwrap_or_default();
+    let address = |text: &str| text.trim().parse().map_err(|_| wrong(variable, text.trim(), "an IP address"));
+    value.split(',').filter(|text| !text.trim().is_empty()).map(address).collect()
 }
 
 fn secret(variable: &'static str, file_variable: &'static str) -> Result<SecretString, ConfigError> {

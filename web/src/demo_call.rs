@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How long the caller listens to the menu before pressing a key.
 const BEFORE_DIGIT: Duration = Duration::from_secs(2);
 
-/// Reads `[SECONDS] [DIGIT]`; a minute on topic 2 by default.
+/// Reads `[SECONDS] [DIGIT]`; 20 seconds on topic 2 by default.
 pub fn plan(arguments: &[&str], target: SocketAddr) -> anyhow::Result<CallPlan> {
     let seconds: u64 = match arguments.first() {
         Some(text) => text

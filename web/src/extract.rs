@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use db::{AgentId, CustomerId, CustomerTx, PlatformReason, TenantTx};
 use futures_util::future::LocalBoxFuture;
 use jiff::tz::TimeZone;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use tenant::{Membership, OrganisationKind, Role, Session};
@@ -242,6 +243,10 @@ async fn signed_in(request: &HttpRequest) -> PageResult<SignedIn> {
     if !site.shows(&app, &ptx, session.tenant_id, now).await? {
         return Err(PageError::NotFound);
     }
+    // Who was suspended while signed in, or whose seller was, is outside from the next page on.
+    if tenant::suspended_at_or_above(&ptx, session.tenant_id, now).await? {
+        return Err(PageError::SignIn);
+    }
     let memberships = others(&app, &ptx, &site, &session, now).await?;
     ptx.commit().await?;
     if !request.method().is_safe() {
@@ -262,26 +267,49 @@ async fn others(
     session: &Session,
     now: DateTime<Utc>,
 ) -> PageResult<Vec<Membership>> {
-    let mut others = memberships_here(app, ptx, site, session.person_id, now).await?;
+    let mut others = memberships_here(app, ptx, site, session.person_id, now).await?.open;
     others.retain(|membership| membership.member_id != session.member_id);
     Ok(others)
 }
 
-/// The memberships that this host shows: those under its brand, or those under none.
+/// The memberships that this host shows: those under its brand, or those under none. Those of a suspended organisation apart.
 pub(crate) async fn memberships_here(
     app: &App,
     ptx: &db::PlatformTx,
     site: &Site,
     person: db::PersonId,
     now: DateTime<Utc>,
-) -> PageResult<Vec<Membership>> {
-    let mut here = Vec::new();
+) -> PageResult<Here> {
+    let mut here = Here::default();
     for membership in tenant::memberships(ptx, person).await? {
-        if site.shows(app, ptx, membership.tenant_id, now).await? {
-            here.push(membership);
+        if !site.shows(app, ptx, membership.tenant_id, now).await? {
+            continue;
+        }
+        match tenant::suspended_at_or_above(ptx, membership.tenant_id, now).await? {
+            true => here.suspended.push(membership),
+            false => here.open.push(membership),
         }
     }
     Ok(here)
+}
+
+/// Where a person may work on a host, and where it might if nobody had been suspended.
+#[derive(Default)]
+pub(crate) struct Here {
+    pub(crate) open: Vec<Membership>,
+    pub(crate) suspended: Vec<Membership>,
+}
+
+/// Who asks: the other end of the connection, or whom a proxy of ours asks for. `None` where that is this machine itself.
+pub(crate) fn client_address(request: &HttpRequest, proxies: &[IpAddr]) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    if !proxies.contains(&peer) {
+        return (!peer.is_loopback()).then_some(peer);
+    }
+    // The last entry is what the nearest proxy saw; those before it anybody can write.
+    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let forwarded: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
+    forwarded.into_iter().rev().map_while(|text| text.parse().ok()).find(|address| !proxies.contains(address))
 }
 
 /// Light or dark, when this browser was told.
@@ -321,6 +349,30 @@ pub(crate) fn role_word(role: Role) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn only_a_proxy_of_ours_says_for_whom_it_asks_and_only_its_last_word_counts() {
+        let proxies: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+        let asked = |peer: &str, forwarded: &str| {
+            let request = TestRequest::default()
+                .peer_addr(format!("{peer}:4711").parse().unwrap())
+                .insert_header(("x-forwarded-for", forwarded))
+                .to_http_request();
+            client_address(&request, &proxies).map(|address| address.to_string()).unwrap_or_default()
+        };
+        for (peer, forwarded, who) in [
+            ("192.0.2.1", "198.51.100.9", "192.0.2.1"), // a stranger's word is worth nothing
+            ("127.0.0.1", "198.51.100.9", "198.51.100.9"),
+            ("127.0.0.1", "203.0.113.5, 198.51.100.9", "198.51.100.9"), // the first was written by the client
+            ("127.0.0.1", "198.51.100.9, 10.0.0.2", "198.51.100.9"),    // two proxies, one behind the other
+            ("127.0.0.1", "nonsense", ""),
+        ] {
+            assert_eq!(asked(peer, forwarded), who, "{peer} for {forwarded}");
+        }
+        let local = TestRequest::default().peer_addr("127.0.0.1:1".parse().unwrap()).to_http_request();
+        assert_eq!(client_address(&local, &[]), None, "this machine itself is not slowed down");
+    }
 
     #[test]
     fn roles_are_in_the_order_of_what_they_may_do() {

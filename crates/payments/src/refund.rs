@@ -67,10 +67,9 @@ pub async fn refund(tx: &TenantTx, new: &NewRefund, now: DateTime<Utc>) -> Resul
         (AccountRef::Book(AccountKind::ProcessorClearing), new.amount),
     ];
     let key = format!("{}/{}", payment.id, new.reference);
-    let posted =
-        ledger::post(tx, &Posting::new("refund", key, format!("refund {}", new.reference), now, entries)?, now).await?;
+    let posted = ledger::post(tx, &Posting::new("refund", key, new.reference.clone(), now, entries)?, now).await?;
     store::insert_refund(tx, &payment, new, posted.transaction_id, now).await?;
-    add_customer_event(tx, customer_id, "refund", &format!("Refunded {}.", new.amount), now, now).await?;
+    add_customer_event(tx, customer_id, "refund", &format!("Refunded {}.", new.amount.human()), now, now).await?;
     Ok(())
 }
 

@@ -45,7 +45,10 @@ pub use organisation::{
     NewOrganisation, Organisation, OrganisationKind, RoundCallsTo, create_organisation, organisation,
     organisation_by_id, organisation_by_slug, organisations, restore_organisation, suspend_organisation,
 };
-pub use person::{check_password, create_person, forget_old_attempts, person_by_email, set_password};
+pub use person::{
+    check_password, count_try_from, create_person, forget_old_attempts, person_by_email, set_password,
+    try_from_succeeded,
+};
 pub use scope::{Scope, ScopeGroup};
 pub use seat::{
     SeatClosedBy, SeatSession, SeatUsage, close_missed_seats, close_seat, heartbeat, open_seat, seat_sessions,

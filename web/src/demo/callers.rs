@@ -6,6 +6,9 @@ use chrono::{DateTime, Utc};
 use db::{CustomerId, Db, TenantId};
 use subscription::{Billing, NewCustomer, NewSubscription};
 
+/// The customer who moves away and takes back most of what is in the wallet.
+pub const MOVES_AWAY: &str = "K-3004";
+
 /// One of the twelve.
 pub struct Caller {
     pub centre: Centre,

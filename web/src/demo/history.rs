@@ -16,6 +16,13 @@ use subscription::Billing;
 use tenant::SeatClosedBy;
 use usage_metering::UsageEvent;
 
+/// What a caller keeps in the wallet for each of its calls in a week.
+const WEEK_PER_CALL_MICROS: i64 = 45_000_000;
+/// Days whose calls are settled day by day; those before, week by week.
+const RECENT_DAYS: i64 = 8;
+/// What is left in the wallet of the caller who took the rest back.
+const NEARLY_EMPTY_MICROS: i64 = 3_400_000;
+
 /// Full months before this one.
 const MONTHS: u32 = 3;
 
@@ -48,6 +55,32 @@ pub async fn play(
         say(&format!("invoices for {}", from.format("%B %Y")));
         super::billing::close_month(db, world, to, now).await?;
     }
+    if let Some(cast) = cast.iter().find(|cast| cast.caller.customer_no == super::callers::MOVES_AWAY) {
+        takes_the_rest_back(db, cast, cast.caller.centre.tenant_id(world), now).await?;
+    }
+    Ok(())
+}
+
+/// One caller moves away and asks for what is left, but for the price of a short call: somebody's wallet is nearly empty.
+async fn takes_the_rest_back(db: &Db, cast: &Cast, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let tx = db.tenant(tenant_id).await?;
+    let keeps = Money::from_micros(NEARLY_EMPTY_MICROS, super::euro());
+    for payment in payments::payments_of(&tx, cast.customer_id).await? {
+        let Some(wallet) = ledger::wallet_of(&tx, cast.customer_id).await? else { break };
+        let amount = wallet.available()?.checked_sub(keeps)?.min(payment.left()?)?;
+        let whole = amount.micros() / 10_000 * 10_000;
+        if whole <= 0 {
+            break;
+        }
+        let refund = payments::NewRefund {
+            payment_id: payment.id,
+            amount: Money::from_micros(whole, super::euro()),
+            reference: format!("REFUND {}", payment.reference),
+            by: "Henrik Bauer".into(),
+        };
+        payments::refund(&tx, &refund, now).await?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 
@@ -69,14 +102,24 @@ async fn month(
             top_ups(&tx, &cast, day, now).await?;
             seats(&tx, &agents, day, now).await?;
             calls.extend(cast.iter().flat_map(|cast| calls_of_day(cast, &agents, day, now)));
+            // Before the next top-up, and of late every evening: a call is settled when it ends.
+            let is_recent = now.date_naive() - day < TimeDelta::days(RECENT_DAYS);
+            if is_recent || day.weekday() == Weekday::Sun || day.succ_opt() == Some(to) {
+                settle(&tx, std::mem::take(&mut calls), now).await?;
+            }
         }
-        calls.sort_by_key(|call| call.started_at);
-        call_control::settle_finished(&tx, &calls, now).await?;
         usage_metering::ingest_in(&tx, &hours(&tx, &cast, from, to, now).await?, now).await?;
         tx.commit().await?;
         upward(db, tenant_id, from, to, now).await?;
     }
     upward(db, world.reseller, from, to, now).await
+}
+
+async fn settle(tx: &TenantTx, mut calls: Vec<FinishedCall>, now: DateTime<Utc>) -> anyhow::Result<()> {
+    calls.sort_by_key(|call| call.started_at);
+    let settled_at = calls.iter().map(|call| call.ended_at).max().unwrap_or(now) + TimeDelta::seconds(1);
+    call_control::settle_finished(tx, &calls, settled_at.min(now)).await?;
+    Ok(())
 }
 
 /// Lets usage rise to the books above, and folds what has come in.
@@ -96,7 +139,7 @@ async fn upward(
     Ok(())
 }
 
-/// On Mondays, enough for the week.
+/// On Mondays everybody fills the wallet up to what a week needs.
 async fn top_ups(tx: &TenantTx, cast: &[&Cast], day: NaiveDate, now: DateTime<Utc>) -> anyhow::Result<()> {
     let received_at = at(day, 7, 15);
     let is_first = day.day() == 1;
@@ -104,7 +147,14 @@ async fn top_ups(tx: &TenantTx, cast: &[&Cast], day: NaiveDate, now: DateTime<Ut
         return Ok(());
     }
     for cast in cast.iter().filter(|cast| cast.caller.billing == Billing::Prepaid) {
-        let amount = Money::from_micros(i64::from(cast.caller.calls_a_week) * 17_000_000, super::euro());
+        let full = Money::from_micros(i64::from(cast.caller.calls_a_week) * WEEK_PER_CALL_MICROS, super::euro());
+        let Some(wallet) = ledger::wallet_of(tx, cast.customer_id).await? else { continue };
+        // Whole euros: people do not transfer cents.
+        let missing = full.checked_sub(wallet.balance)?.micros() / money::MICROS_PER_UNIT;
+        let amount = Money::from_micros(missing * money::MICROS_PER_UNIT, super::euro());
+        if !amount.is_positive() {
+            continue;
+        }
         let payment = NewPayment {
             customer_id: cast.customer_id,
             amount,
@@ -137,7 +187,7 @@ async fn seats(tx: &TenantTx, agents: &[AgentId], day: NaiveDate, now: DateTime<
 fn calls_of_day(cast: &Cast, agents: &[AgentId], day: NaiveDate, now: DateTime<Utc>) -> Vec<FinishedCall> {
     let mut random = Random::of(&format!("calls {} {day}", cast.caller.customer_no));
     // Today is never empty, whatever day it is.
-    let busy = if is_weekend(day) && day != now.date_naive() { 1 } else { 4 };
+    let busy = if is_weekend(day) && day != now.date_naive() { 2 } else { 8 };
     let count =
         cast.caller.calls_a_week * busy / 20 + u32::from(random.between(1, 20) <= cast.caller.calls_a_week * busy % 20);
     let calls = (0..count).map(|nth| call(cast, agents, day, nth, &mut random));

@@ -19,9 +19,10 @@ use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use db::{MemberId, PlatformReason};
+use db::{MemberId, PersonId, PlatformReason, PlatformTx};
 use rand::RngCore;
 use serde::Deserialize;
+use std::net::IpAddr;
 use tenant::{Membership, Role, SeatClosedBy, Session, SignInRefused};
 
 pub(super) fn routes() -> Vec<Entry> {
@@ -125,7 +126,7 @@ async fn sign_in(
     let now = app.clock.now();
     let refuse = |status, sentence: String| Ok(page(&request, &site, status, &form.email, &form.next, Some(sentence)));
     let ptx = app.db.platform(PlatformReason::SignIn).await?;
-    let checked = tenant::check_password(&ptx, &form.email, &form.password, now).await;
+    let checked = check(&ptx, extract::client_address(&request, &app.proxies), &form, now).await;
     // A try counts whatever comes of it.
     ptx.commit().await?;
     let person = match checked {
@@ -147,7 +148,10 @@ async fn sign_in(
     };
     let ptx = app.db.platform(PlatformReason::SignIn).await?;
     let here = extract::memberships_here(&app, &ptx, &site, person, now).await?;
-    let Some(first) = here.iter().min_by_key(|membership| membership.role) else {
+    let Some(first) = here.open.iter().min_by_key(|membership| membership.role) else {
+        if !here.suspended.is_empty() {
+            return refuse(StatusCode::FORBIDDEN, SUSPENDED.into());
+        }
         // Right, but not on this host: nobody learns that the address is known elsewhere.
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, WRONG.into());
     };
@@ -160,7 +164,7 @@ async fn sign_in(
     take_seat(&app, &session, now).await?;
     let to = match is_own_path(&form.next) && form.next != "/" {
         true => form.next.clone(),
-        false if here.len() > 1 => urls::MEMBERSHIP.into(),
+        false if here.open.len() > 1 => urls::MEMBERSHIP.into(),
         false => extract::home_of(&session),
     };
     let answer = see_other(to)
@@ -169,6 +173,25 @@ async fn sign_in(
     Ok(answer.respond_to(&request))
 }
 
+/// Looks at the password, unless this address or this person has to wait.
+async fn check(
+    ptx: &PlatformTx,
+    from: Option<IpAddr>,
+    form: &SignInForm,
+    now: DateTime<Utc>,
+) -> Result<PersonId, SignInRefused> {
+    if let Some(from) = from {
+        tenant::count_try_from(ptx, from, now).await?;
+    }
+    let person = tenant::check_password(ptx, &form.email, &form.password, now).await?;
+    if let Some(from) = from {
+        tenant::try_from_succeeded(ptx, from).await?;
+    }
+    Ok(person)
+}
+
+/// Told only after the right password: it says that the account exists.
+const SUSPENDED: &str = "This account is suspended. Its seller can open it again.";
 const WRONG: &str = "The e-mail address or the password is wrong.";
 
 fn came_through_the_door(request: &HttpRequest, site: &Site) -> bool {

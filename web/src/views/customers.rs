@@ -58,6 +58,7 @@ pub struct PaymentForm {
     pub kinds: Vec<(&'static str, &'static str)>,
     pub kind: String,
     pub reference: String,
+    pub reference_error: Option<String>,
 }
 
 /// `GET /admin/customers/{id}/payments?amount=…`: what would happen. Confirming is the POST.

@@ -123,6 +123,7 @@ pub fn payment_form() -> PaymentForm {
         currency_symbol: "€".into(),
         amount: "30.00".into(),
         amount_error: None,
+        reference_error: None,
         kinds: vec![("bank_transfer", "Bank transfer"), ("cash", "Cash"), ("gift", "Gift")],
         kind: "bank_transfer".into(),
         reference: String::new(),

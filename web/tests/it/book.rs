@@ -93,7 +93,9 @@ async fn a_top_up_is_previewed_and_then_recorded_once_however_often_it_is_sent()
     let other =
         browser.post(&form, &token, &[("amount", "31.00"), ("kind", "bank_transfer"), ("reference", "R-1")]).await;
     assert_eq!(other.status, 409, "the same reference is another payment");
-    for nonsense in ["0", "-1", "x", "1.005"] {
+    let again = browser.get(&format!("{form}?amount=31.00&kind=bank_transfer&reference=R-1")).await.body;
+    assert!(again.contains("Is the reference of €30.00") && !again.contains("Add €31.00"), "{again}");
+    for nonsense in ["0", "-1", "x", "1.005", "5,60", "1e9"] {
         let refused =
             browser.post(&form, &token, &[("amount", nonsense), ("kind", "cash"), ("reference", "R-2")]).await;
         assert_eq!(refused.status, 422, "{nonsense}");

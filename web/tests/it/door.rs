@@ -1,6 +1,7 @@
 use crate::browser::{Browser, pages};
 use crate::world::{MAIN, PASSWORD, VOSS, World, start};
 use chrono::TimeDelta;
+use db::PlatformReason;
 use tenant::Role;
 
 const SESSION: &str = "__Host-ringtill_session";
@@ -60,6 +61,34 @@ async fn tries_are_slowed_down_and_the_owner_gets_in_again() {
     }
     world.app.clock.advance(TimeDelta::seconds(61));
     assert_eq!(Browser::new(&pages).sign_in("admin@nord.example").await, "/admin");
+}
+
+#[actix_web::test]
+async fn a_suspended_seller_closes_the_door_for_everybody_below_it_and_ends_what_was_open() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    let mut before = Browser::at(&pages, VOSS);
+    before.sign_in("admin@bright.example").await;
+    assert_eq!(before.get("/admin").await.status, 200);
+    let suspend = async |is_suspended: bool| {
+        let ptx = world.app.db.platform(PlatformReason::Provision).await.unwrap();
+        match is_suspended {
+            true => tenant::suspend_organisation(&ptx, world.reseller, world.app.clock.now()).await.unwrap(),
+            false => tenant::restore_organisation(&ptx, world.reseller, world.app.clock.now()).await.unwrap(),
+        }
+        ptx.commit().await.unwrap();
+    };
+    suspend(true).await;
+    assert_eq!(before.get("/admin").await.to(), "/sign-in?next=%2Fadmin", "signed in, and outside all the same");
+    let mut browser = Browser::at(&pages, VOSS);
+    let refused = browser.sign_in_with("admin@bright.example", PASSWORD).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("suspended") && !browser.cookies.contains_key(SESSION));
+    let guess = browser.sign_in_with("admin@bright.example", "wrong password").await;
+    assert!(guess.status == 422 && !guess.body.contains("suspended"), "who guesses learns nothing");
+    assert_eq!(Browser::new(&pages).sign_in("admin@nord.example").await, "/admin", "others are not touched");
+    suspend(false).await;
+    assert_eq!(Browser::at(&pages, VOSS).sign_in("admin@bright.example").await, "/admin");
 }
 
 #[actix_web::test]

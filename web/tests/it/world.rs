@@ -220,7 +220,7 @@ fn config() -> Config {
             role_password: String::new().into(),
             connections_max: 1,
         },
-        http: HttpSettings { listen: nowhere, host: MAIN.into() },
+        http: HttpSettings { listen: nowhere, host: MAIN.into(), proxies: Vec::new() },
         sip: SipSettings { listen: nowhere, advertised: nowhere.ip(), spool: "/nowhere".into() },
         secret: String::from("0123456789abcdef0123456789abcdef").into(),
     }

@@ -42,14 +42,22 @@ pub async fn count_attempt(
     now: DateTime<Utc>,
     free_tries: i32,
     wait_seconds_max: i64,
+    forgotten_before: DateTime<Utc>,
 ) -> Result<bool, DbError> {
     let touched = ptx
         .run(
             "INSERT INTO sign_in_attempt (email_hash, attempts, last_at) VALUES ($1, 1, $2)
-             ON CONFLICT (email_hash) DO UPDATE SET attempts = least(sign_in_attempt.attempts + 1, 1000000), last_at = $2
-             WHERE sign_in_attempt.attempts < $3
+             ON CONFLICT (email_hash) DO UPDATE SET last_at = $2, attempts = CASE WHEN sign_in_attempt.last_at < $5 THEN 1
+               ELSE least(sign_in_attempt.attempts + 1, 1000000) END
+             WHERE sign_in_attempt.attempts < $3 OR sign_in_attempt.last_at < $5
                 OR sign_in_attempt.last_at + least($4, 2 ^ least(sign_in_attempt.attempts - $3, 20)) * interval '1 second' <= $2",
-            [email_hash.to_vec().into(), now.into(), free_tries.into(), wait_seconds_max.into()],
+            [
+                email_hash.to_vec().into(),
+                now.into(),
+                free_tries.into(),
+                wait_seconds_max.into(),
+                forgotten_before.into(),
+            ],
         )
         .await?;
     Ok(touched > 0)
@@ -69,6 +77,15 @@ pub async fn attempts(ptx: &PlatformTx, email_hash: &[u8; 32]) -> Result<Option<
 
 pub async fn forget_attempts(ptx: &PlatformTx, email_hash: &[u8; 32]) -> Result<(), DbError> {
     ptx.run("DELETE FROM sign_in_attempt WHERE email_hash = $1", [email_hash.to_vec().into()]).await?;
+    Ok(())
+}
+
+pub async fn take_back_attempt(ptx: &PlatformTx, key: &[u8; 32]) -> Result<(), DbError> {
+    ptx.run(
+        "UPDATE sign_in_attempt SET attempts = greatest(attempts - 1, 0) WHERE email_hash = $1",
+        [key.to_vec().into()],
+    )
+    .await?;
     Ok(())
 }
 

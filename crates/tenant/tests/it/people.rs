@@ -2,8 +2,8 @@ use crate::world::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use tenant::{
-    OrganisationKind, Role, Session, SignInRefused, TenantError, check_password, end_session, end_sessions_of,
-    open_session, session,
+    OrganisationKind, Role, Session, SignInRefused, TenantError, check_password, count_try_from, end_session,
+    end_sessions_of, open_session, session, try_from_succeeded,
 };
 use tokio::task::JoinSet;
 
@@ -50,6 +50,30 @@ async fn tries_are_slowed_down_alike_for_everybody_and_nobody_and_never_locked_o
     for _ in 0..5 {
         assert_eq!(try_sign_in(&world, "ana@acme.example", "guess", start + TimeDelta::seconds(16)).await, "wrong");
     }
+}
+
+#[tokio::test]
+async fn one_address_that_goes_through_a_list_of_people_is_slowed_down_and_others_are_not() {
+    let world = World::new().await;
+    let now = at("2026-03-02T08:00:00Z");
+    let (office, home) = ("192.0.2.7".parse().unwrap(), "198.51.100.3".parse().unwrap());
+    let tries = async |from, now| {
+        let ptx = world.platform().await;
+        let counted = count_try_from(&ptx, from, now).await.is_ok();
+        ptx.commit().await.unwrap();
+        counted
+    };
+    for nth in 0..30 {
+        assert!(tries(office, now).await, "try {nth} is free");
+    }
+    assert!(!tries(office, now).await, "the thirty-first waits a second");
+    assert!(tries(home, now).await);
+    let ptx = world.platform().await;
+    try_from_succeeded(&ptx, office).await.unwrap();
+    ptx.commit().await.unwrap();
+    assert!(tries(office, now).await, "who knows the password was no guess, and is taken back");
+    assert!(!tries(office, now).await, "one's own account does not wipe out the guesses at others");
+    assert!(tries(office, now + TimeDelta::minutes(16)).await, "and it is forgotten in a quarter of an hour");
 }
 
 #[tokio::test]

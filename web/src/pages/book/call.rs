@@ -117,7 +117,11 @@ fn facts(detail: &CallDetail, customer: Option<String>, agent: Option<String>, b
     if let Some(net) = call.net {
         facts.push(Fact::new("Net revenue", net.human()));
         if let Some(margin) = detail.margin {
-            let share = format::percent(margin.micros(), net.micros()).unwrap_or_default();
+            // What the seller counts by the month is not in it yet, and a share of 100% would say that it is nothing.
+            let share = match detail.costs.iter().any(|cost| cost.amount.is_none()) {
+                true => "before the period's end".to_owned(),
+                false => format::percent(margin.micros(), net.micros()).unwrap_or_default(),
+            };
             facts.push(Fact::new("Your margin", margin.human()).quiet(share));
         }
     }

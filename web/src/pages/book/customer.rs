@@ -26,7 +26,7 @@ use subscription::{Billing, Customer, CustomerEvent};
 use tenant::Role;
 
 /// Newest movements, invoices, payments and calls that the page shows.
-const SHOWN: u64 = 20;
+const SHOWN: u64 = 10;
 /// Calls of this many days.
 const CALL_DAYS: i64 = 90;
 
@@ -96,9 +96,15 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
         let phones: Vec<String> = phones.iter().map(|phone| format::phone(phone)).collect();
         facts.0.push(Fact::new("Calls from", phones.join(", ")));
     }
-    if customer.billing == Billing::Postpaid {
-        let account = member.audience.ledger_account(AccountKind::Receivable.code());
-        facts.0.push(Fact::new("Account", "Statement").to(with_query(&account, &[("customer", &id.to_string())])));
+    let kind = match customer.billing {
+        Billing::Prepaid => AccountKind::Wallet,
+        Billing::Postpaid => AccountKind::Receivable,
+    };
+    let account = member.audience.ledger_account(kind.code());
+    facts.0.push(Fact::new("Account", "Statement").to(with_query(&account, &[("customer", &id.to_string())])));
+    if member.audience == Audience::Tenant {
+        let calls = with_query(&member.audience.calls(), &[("q", &id.to_string())]);
+        facts.0.push(Fact::new("Calls", "All of the last 30 days").to(calls));
     }
     let shell = shell(&member, &tx, &customer.name, Section::Customers).await?;
     let form = payment::form(&member, customer, shell.token());

@@ -86,7 +86,7 @@ async fn of_calls(member: &Member, tx: &TenantTx, span: &Span) -> PageResult<(St
     let card = TableCard {
         title: "By topic".into(),
         all: Some(Link::new("All numbers", member.audience.numbers())),
-        table: topic_table(&topics, &now),
+        table: topic_table(&topics, &now)?,
     };
     Ok((call_stats(&live, &now, &before, costs)?, card))
 }
@@ -116,6 +116,9 @@ fn call_stats(live: &[LiveCall], now: &CallTotals, before: &CallTotals, costs: M
 }
 
 fn compared(label: &str, value: String, was: String, now: i64, before: i64) -> Stat {
+    if now == before {
+        return Stat::new(label, value).note("as before", Tone::Plain);
+    }
     let stat = Stat::new(label, value).note(format!("from {was}"), Tone::Plain);
     match format::change(now, before) {
         Some(change) => stat.change(change, if now >= before { Tone::Good } else { Tone::Soon }),
@@ -123,7 +126,22 @@ fn compared(label: &str, value: String, was: String, now: i64, before: i64) -> S
     }
 }
 
-fn topic_table(topics: &[TopicTotals], all: &CallTotals) -> Table {
+/// Topics that are named one by one.
+const TOPICS_SHOWN: usize = 6;
+
+fn sum_of(topics: &[&TopicTotals], currency: Currency) -> PageResult<CallTotals> {
+    let sum = |of: fn(&CallTotals) -> u64| topics.iter().map(|topic| of(&topic.totals)).sum();
+    Ok(CallTotals {
+        calls: sum(|totals| totals.calls),
+        metered_calls: sum(|totals| totals.metered_calls),
+        metered_seconds: sum(|totals| totals.metered_seconds),
+        billed_seconds: sum(|totals| totals.billed_seconds),
+        charge: Money::sum(currency, topics.iter().map(|topic| topic.totals.charge))?,
+        net: Money::sum(currency, topics.iter().map(|topic| topic.totals.net))?,
+    })
+}
+
+fn topic_table(topics: &[TopicTotals], all: &CallTotals) -> PageResult<Table> {
     let currency = all.net.currency();
     let columns = vec![
         Column::text("Topic"),
@@ -141,13 +159,20 @@ fn topic_table(topics: &[TopicTotals], all: &CallTotals) -> Table {
             Cell::figure(totals.net.human_bare()),
         ]
     };
-    for topic in topics {
+    let mut topics: Vec<&TopicTotals> = topics.iter().collect();
+    topics.sort_by_key(|topic| std::cmp::Reverse(topic.totals.net.micros()));
+    let (shown, others) = topics.split_at(topics.len().min(TOPICS_SHOWN));
+    for topic in shown {
         table.row(row(Cell::text(&topic.name), &topic.totals));
+    }
+    if !others.is_empty() {
+        let name = format::counted(others.len() as i64, "other topic", "other topics");
+        table.row(row(Cell::text(name).class("quiet"), &sum_of(others, currency)?));
     }
     if !topics.is_empty() {
         table.total(row(Cell::text("All calls"), all));
     }
-    table
+    Ok(table)
 }
 
 /// What one child used.

@@ -13,9 +13,10 @@ use actix_web::web;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use db::{CustomerId, TenantTx};
+use jiff::tz::TimeZone;
 use ledger::Wallet;
 use money::{Currency, Money};
-use payments::{Method, NewPayment, OpenItems};
+use payments::{Method, NewPayment, OpenItems, PaymentKind};
 use rand::RngCore;
 use serde::Deserialize;
 use subscription::{Billing, Customer};
@@ -32,27 +33,51 @@ pub struct Asked {
 
 /// The empty form, as a customer's page shows it.
 pub fn form(member: &Member, customer: &Customer, csrf: Token) -> PaymentForm {
-    filled(member, customer, csrf, &Asked { kind: Method::BankTransfer.as_str().into(), ..Asked::default() }, None)
+    filled(
+        member,
+        customer,
+        csrf,
+        &Asked { kind: Method::BankTransfer.as_str().into(), ..Asked::default() },
+        Errors::default(),
+    )
 }
 
-fn filled(
-    member: &Member,
-    customer: &Customer,
-    csrf: Token,
-    asked: &Asked,
-    amount_error: Option<String>,
-) -> PaymentForm {
+fn filled(member: &Member, customer: &Customer, csrf: Token, asked: &Asked, errors: Errors) -> PaymentForm {
     PaymentForm {
         action: member.audience.customer_payments(customer.id),
         csrf,
         title: if customer.billing == Billing::Prepaid { "Add a top-up" } else { "Record a payment" }.into(),
         currency_symbol: customer.currency.symbol(),
         amount: asked.amount.clone(),
-        amount_error,
+        amount_error: errors.amount,
         kinds: Method::ALL.into_iter().map(|method| (method.as_str(), super::words::method(method))).collect(),
         kind: asked.kind.clone(),
         reference: asked.reference.clone(),
+        reference_error: errors.reference,
     }
+}
+
+/// What is wrong with the form, field by field.
+#[derive(Default)]
+struct Errors {
+    amount: Option<String>,
+    reference: Option<String>,
+}
+
+/// A reference is one payment: the same again would be taken for a second look at the first.
+async fn taken(tx: &TenantTx, customer: &Customer, reference: &str, zone: &TimeZone) -> PageResult<Option<String>> {
+    let kind = match customer.billing {
+        Billing::Prepaid => PaymentKind::TopUp,
+        Billing::Postpaid => PaymentKind::Payment,
+    };
+    if reference.is_empty() {
+        return Ok(None);
+    }
+    let known = payments::payment_of_reference(tx, kind, reference).await?;
+    Ok(known.map(|known| {
+        let on = format::stamp(known.received_at, zone).text;
+        format!("Is the reference of {} of {on}. Choose another, or leave it empty.", known.amount.human())
+    }))
 }
 
 /// An amount as people write it: whole minor units above zero. A comma is a thousands mark only where three digits follow
@@ -86,8 +111,11 @@ pub async fn preview(member: Member, path: web::Path<String>, asked: web::Query<
         true => None,
         false => Some(read_amount(&asked.amount, customer.currency)),
     };
-    let error = amount.as_ref().and_then(|amount| amount.as_ref().err().cloned());
-    let amount = amount.and_then(Result::ok);
+    let errors = Errors {
+        amount: amount.as_ref().and_then(|amount| amount.as_ref().err().cloned()),
+        reference: taken(&tx, &customer, asked.reference.trim(), &member.zone).await?,
+    };
+    let amount = amount.and_then(Result::ok).filter(|_| errors.reference.is_none());
     let wallet = ledger::wallet_of(&tx, customer.id).await?;
     let outcome = match (amount, &wallet) {
         (None, _) => None,
@@ -110,7 +138,7 @@ pub async fn preview(member: Member, path: web::Path<String>, asked: web::Query<
             member.audience.customer(customer.id),
             "Payment",
         )),
-        form: filled(&member, &customer, shell.token(), &asked, error),
+        form: filled(&member, &customer, shell.token(), &asked, errors),
         outcome,
         confirm,
         idempotency_key: format!("by hand {}", URL_SAFE_NO_PAD.encode(key)),

@@ -36,6 +36,7 @@ fn query(method: &str, path: &str) -> &'static str {
     match path {
         _ if method != "GET" => "",
         "/v1/subscriptions" => "?customer={customer_id}",
+        "/v1/entitlements" => "?customer={customer_id}",
         "/v1/calls" => "?customer={customer_id}&from=2020-01-01T00:00:00Z",
         "/v1/invoices" => "?customer={customer_id}",
         "/v1/usage" => "?meter=calls&from=2020-01-01T00:00:00Z&to=2040-01-01T00:00:00Z&customer={customer_id}",
@@ -49,8 +50,12 @@ fn body(method: &str, path: &str) -> Option<Value> {
     let price = json!({"model": "per_unit", "unit": "1"});
     let component = json!({"key": "base", "kind": "flat", "name": "Base", "price": price, "billed": "in_advance"});
     let terms = json!({"currency": "EUR", "trial_days": 0, "components": [component]});
+    let quote = json!({"plan_name": "A stranger's", "terms": terms, "customer": "{customer_id}", "valid_until": "2040-01-01T00:00:00Z"});
     match (method, path) {
         ("GET" | "DELETE", _) => None,
+        ("POST", "/v1/quotes") => Some(quote),
+        ("POST", "/v1/quote-acceptances") => Some(json!({"token": "{token}", "accepted_by": "A stranger"})),
+        ("POST", "/v1/subscriptions/{subscription_id}/change-previews") => Some(json!({"kind": "seats", "seats": 7})),
         ("POST", "/v1/plans" | "/v1/add-ons") => Some(json!({"code": "a-stranger", "name": "A stranger"})),
         ("POST", "/v1/plans/{plan_id}/versions") => Some(terms),
         ("POST", "/v1/customers") => Some(json!({"name": "A stranger", "billing": "postpaid"})),
@@ -122,7 +127,7 @@ async fn world() -> World {
 /// Is a row named anywhere in the request?
 fn names_a_row(method: &str, path: &str) -> bool {
     let whole = format!("{path}{}{}", query(method, path), body(method, path).unwrap_or_default());
-    whole.contains("_id}")
+    whole.contains("_id}") || whole.contains("{token}")
 }
 
 #[tokio::test]
@@ -172,7 +177,10 @@ async fn its_own_key_reads_every_address_of_a_book() {
     for (method, path) in API.into_iter().filter(|(method, _)| *method == "GET") {
         for (own, machine, ids) in &world.books {
             let there = filled(&format!("{path}{}", query(method, path)), ids);
-            if there.contains("_id}") || there.contains("/changes/") {
+            // The token is a quote's.
+            if there.contains("_id}")
+                || ["/changes/", "/coupons/", "/draft", "/shared-estimates/"].iter().any(|part| there.contains(part))
+            {
                 continue;
             }
             let (status, answer) = machine.send(method, &there, None).await;

@@ -126,7 +126,7 @@ const ALONE: [(&str, &str, For); 42] = [
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 42] = [
+pub const API: [(&str, &str); 54] = [
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -166,6 +166,18 @@ pub const API: [(&str, &str); 42] = [
     ("GET", "/v1/invoices/{document_id}/pdf"),
     ("GET", "/v1/calls"),
     ("GET", "/v1/calls/{call_id}"),
+    ("POST", "/v1/subscriptions/{subscription_id}/change-previews"),
+    ("GET", "/v1/customers/{customer_id}/next-invoice"),
+    ("GET", "/v1/entitlements"),
+    ("GET", "/v1/estimates"),
+    ("POST", "/v1/estimates"),
+    ("GET", "/v1/estimates/{estimate_id}"),
+    ("GET", "/v1/shared-estimates/{token}"),
+    ("GET", "/v1/quotes"),
+    ("POST", "/v1/quotes"),
+    ("GET", "/v1/quotes/{quote_id}"),
+    ("POST", "/v1/quotes/{quote_id}/withdrawal"),
+    ("POST", "/v1/quote-acceptances"),
     ("POST", "/v1/calculators/estimate"),
     ("POST", "/v1/calculators/return"),
     ("GET", "/v1/openapi.json"),

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 51] = [
+const EVERY_BOOK: [(&str, &str); 52] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -29,6 +29,7 @@ const EVERY_BOOK: [(&str, &str); 51] = [
     ("GET", "/subscriptions/{subscription_id}/change"),
     ("POST", "/subscriptions/{subscription_id}/changes"),
     ("POST", "/subscriptions/{subscription_id}/changes/{change_id}/undo"),
+    ("GET", "/customers/{customer_id}/advice"),
     ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
@@ -72,8 +73,9 @@ const EVERY_BOOK: [(&str, &str); 51] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 4] = [
+const WITH_A_SELLER: [(&str, &str); 5] = [
     ("GET", "/account"),
+    ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),
     ("GET", "/account/invoices/{document_id}"),
     ("GET", "/account/invoices/{document_id}/pdf"),

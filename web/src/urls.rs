@@ -73,6 +73,10 @@ impl Audience {
     pub fn customer_subscriptions(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/subscriptions"))
     }
+    /// Which plan would have been cheapest.
+    pub fn customer_advice(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/advice"))
+    }
     /// What the next document will say.
     pub fn customer_next_bill(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/next-bill"))
@@ -210,6 +214,9 @@ impl Audience {
     }
     pub fn account(self) -> String {
         self.at("account")
+    }
+    pub fn account_advice(self) -> String {
+        self.at("account/advice")
     }
     pub fn account_next_bill(self) -> String {
         self.at("account/next-bill")

@@ -2,6 +2,7 @@
 //! Never: knows a database, a session or HTTP. A handler of `pages` fills a view from what a domain function returned.
 //! Start at `parts.rs` and `table.rs`, of which the pages are made.
 
+pub mod advice;
 pub mod book;
 pub mod catalogue;
 pub mod customers;

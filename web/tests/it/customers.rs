@@ -1,10 +1,10 @@
 //! A customer's way into a book and what it has subscribed to there: forms, previews and what is written.
 
 use crate::browser::{Browser, pages};
-use crate::world::{World, flat, founded, start};
+use crate::world::{World, flat, founded, prepaid, start};
 use db::PlanVersionId;
 use money::Currency;
-use subscription::{Component, ComponentKind, NewPlanVersion, NewSubscription};
+use subscription::{Billing, Component, ComponentKind, NewCustomer, NewPlanVersion, NewSubscription};
 
 #[actix_web::test]
 async fn a_customer_is_created_from_its_form_and_a_wrong_one_comes_back_with_its_values() {
@@ -204,4 +204,56 @@ fn hidden(page: &str, form: &str) -> Vec<(String, String)> {
         .filter_map(|tag| Some((value(tag, " name")?, value(tag, " value")?)))
         .filter(|(name, _)| name != "csrf")
         .collect()
+}
+
+#[actix_web::test]
+async fn what_a_change_is_said_to_cost_is_what_is_billed_to_the_cent() {
+    let world = World::new().await;
+    let seats = Component { kind: ComponentKind::Seat, measure: Some("assigned".into()), ..flat("agents", "31.00") };
+    let terms = NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, vec![seats]) };
+    let plan = publish(&world, "agents", &terms).await;
+    let tx = world.nord().await;
+    let new = NewCustomer { billing: Billing::Postpaid, ..prepaid("N-9", "Brandt") };
+    let brandt = subscription::create_customer(&tx, &new, founded()).await.unwrap();
+    let new = NewSubscription {
+        customer_id: brandt,
+        plan_version_id: plan,
+        seats: 5,
+        anchor_on: "2026-03-01".parse().unwrap(),
+        starts_at: start(),
+        trial: false,
+    };
+    let id = subscription::subscribe(&tx, &new, start()).await.unwrap();
+    tx.commit().await.unwrap();
+    // 10 March: eight seats instead of five, at once
+    world.app.clock.travel_to("2026-03-10T09:00:00Z".parse().unwrap());
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let change = format!("/admin/subscriptions/{id}/change?do=seats&sent=yes&seats=8&when=now");
+    let shown = browser.get(&change).await;
+    assert!(shown.body.contains("Without the change: "), "{}", shown.body);
+    let said = total(&shown.body);
+    let kept = hidden(&shown.body, "method=\"post\" action=\"/admin/subscriptions/");
+    let fields: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let done = browser.post(&format!("/admin/subscriptions/{id}/changes"), &shown.token(), &fields).await;
+    assert_eq!(done.status, 303, "{}", done.body);
+    let next = browser.get(&format!("/admin/customers/{brandt}/next-bill")).await;
+    assert_eq!(total(&next.body), said, "the next invoice says the same once it is asked for");
+    // 1 April: the run bills what was shown
+    let later = "2026-04-01T06:00:00Z".parse().unwrap();
+    let tx = world.nord().await;
+    let run = invoicing::plan_run(&tx, "2026-04-01".parse().unwrap(), "test", later).await.unwrap();
+    invoicing::draft_some(&tx, run, 50, later).await.unwrap();
+    invoicing::finalise_some(&tx, run, 50, later).await.unwrap();
+    let filter = invoicing::DocumentFilter { customer_id: Some(brandt), ..Default::default() };
+    let billed = invoicing::documents(&tx, &filter).await.unwrap();
+    assert_eq!(billed.len(), 1);
+    assert_eq!(billed[0].totals.gross.human(), said);
+}
+
+/// The sum of the first bill that a page shows.
+fn total(page: &str) -> String {
+    let after = page.split_once("<dt>Total</dt><dd>").unwrap_or_else(|| panic!("a total in {page}")).1;
+    after.split('<').next().unwrap_or_default().to_owned()
 }

@@ -111,6 +111,9 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     let audience = member.audience;
     let may_change = member.must(Role::Billing).is_ok();
     let subscribe_href = audience.customer_subscription_new(id);
+    if !record.subscriptions.all.is_empty() {
+        heading = heading.action("Advisor", audience.customer_advice(id));
+    }
     let may_subscribe = may_change && customer.closed_at.is_none();
     if may_subscribe && !record.subscriptions.all.is_empty() {
         heading = heading.action("Subscribe to a plan", &subscribe_href);

@@ -2,6 +2,7 @@
 //! Each handler reads what its page says in one transaction, and hands it to a function that knows no database.
 
 mod account;
+mod advice;
 mod agents;
 mod beneath;
 pub(super) mod call;
@@ -67,6 +68,7 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "subscriptions/{subscription_id}/changes", subscription::ask),
         book_post(all, "subscriptions/{subscription_id}/changes/{change_id}/undo", subscription::undo),
         book_get(all, "customers/{customer_id}/next-bill", subscription::next_bill),
+        book_get(all, "customers/{customer_id}/advice", advice::of_customer),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
         book_get(all, "coupons", coupons::coupons),
@@ -111,6 +113,7 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "settings/api-keys/{key_id}/revocation", keys::revoke),
         book_get(has_seller, "account", account::account),
         book_get(has_seller, "account/next-bill", account::next_bill),
+        book_get(has_seller, "account/advice", advice::of_account),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
     ]

@@ -7,7 +7,7 @@ use crate::covering::covering;
 use crate::entity::call::Model;
 use crate::error::Result;
 use crate::grant;
-use crate::reading::{Call, IncludedLeft};
+use crate::reading::Call;
 use crate::settlement::minutes;
 use chrono::{DateTime, Utc};
 use db::{CallId, SubscriptionId, TenantTx};
@@ -212,6 +212,15 @@ pub(crate) async fn settle(
     // A caller who chose another topic first may hold of what he did not use.
     ledger::release(tx, call_id, Leg::Caller, now).await?;
     Ok(used)
+}
+
+/// What is left of an allowance while a call uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncludedLeft {
+    /// `minutes`, `calls`.
+    pub unit: String,
+    pub included: Decimal,
+    pub left: Decimal,
 }
 
 /// What is left of the allowances of a running call's subscription, its own use so far taken off.

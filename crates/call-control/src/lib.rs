@@ -37,9 +37,10 @@ pub use detail::{CallCorrection, CallCost, CallDetail, CallEventLine, CallLegLin
 pub use error::CallError;
 pub use explanation::{CallExplanation, IncludedUnits, PricedBy, TaxInside};
 pub use finished::{FinishedCall, HandledBy, settle_finished};
+pub use included::IncludedLeft;
 pub use reading::{
-    Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, IncludedLeft, Line, LiveCall, TopicTotals, by_topic,
-    calls, calls_of_line, calls_without_totals, costs_between, live_calls, revenue_between, totals_between,
+    Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, Line, LiveCall, TopicTotals, by_topic, calls,
+    calls_of_line, calls_without_totals, costs_between, live_calls, revenue_between, totals_between,
 };
 pub use seats::{deliver_seats_between, deliver_seats_upward};
 pub use upward::deliver_upward;

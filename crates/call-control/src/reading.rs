@@ -4,7 +4,7 @@ use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::read_currency;
 use crate::grant;
-use crate::included;
+use crate::included::{self, IncludedLeft};
 use crate::price::{CallPrice, started_seconds};
 use crate::store::reading as store;
 use chrono::{DateTime, Utc};
@@ -341,15 +341,6 @@ pub struct LiveCall {
     pub runs_out_seconds: Option<u32>,
     /// What the customer's plan still includes, its use by this call taken off; empty where no plan covers it, or includes nothing.
     pub included: Vec<IncludedLeft>,
-}
-
-/// What is left of an allowance while a call uses it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IncludedLeft {
-    /// `minutes`, `calls`.
-    pub unit: String,
-    pub included: Decimal,
-    pub left: Decimal,
 }
 
 /// The calls that run, oldest first.

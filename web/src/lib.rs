@@ -10,6 +10,7 @@ pub mod assets;
 pub mod audit;
 pub mod charts;
 pub mod clock;
+pub mod colours;
 pub mod commands;
 pub mod config;
 pub mod demo;

@@ -4,6 +4,7 @@ mod estimate;
 mod estimate_csv;
 mod estimate_show;
 mod forecast;
+mod forecast_sample;
 mod roi;
 
 use super::{Entry, Who, get};

@@ -30,9 +30,12 @@ async fn call_centre_software_is_tried_then_paid_by_the_month_then_by_the_year()
     let label = NewPlanVersion { features: vec!["white_label".into()], ..monthly(USD, vec![label]) };
     let label = shop.sells_add_on("white-label-add-on", label).await;
 
-    // The trial ends with 14 January: 17 of January's 31 days cost something.
+    // In the trial nothing that recurs costs anything.
     let subscription = shop.subscribes(centre, by_month, true).await;
     shop.bills("2026-01-02").await;
+    // It ends with 14 January: 17 of January's 31 days cost something, and are billed when they begin.
+    story.travel_to("2026-01-15T08:00:00Z");
+    shop.bills("2026-01-16").await;
     assert_eq!(
         shop.lines(centre).await,
         [

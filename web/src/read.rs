@@ -15,10 +15,8 @@ pub fn number(text: &str) -> Result<Decimal, String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let mut groups = whole.split(',');
     let first = groups.next().unwrap_or_default().trim_start_matches('-');
-    let grouped = whole.contains(',');
-    if grouped
-        && (first.is_empty() || first.len() > 3 || groups.any(|group| group.len() != 3) || fraction.contains(','))
-    {
+    let is_grouped = !first.is_empty() && first.len() <= 3 && groups.all(|group| group.len() == 3);
+    if fraction.contains(',') || whole.contains(',') && !is_grouped {
         return Err("Must have a point before its decimals, as in 0.55.".into());
     }
     parse_decimal(&text.replace(',', "")).map_err(|_| "Must be a number, such as 0.55.".into())

@@ -74,6 +74,7 @@ async fn the_price_is_told_before_the_call() {
     let mut browser = Browser::new(&pages);
     browser.sign_in("jonas@nord.example").await;
     let prices = browser.get("/portal/prices").await;
-    assert!(prices.body.contains("Support, press 1 · €0.60 a minute"), "{}", prices.body);
+    assert!(prices.body.contains("<dt>€0.60 a minute</dt>"), "{}", prices.body);
+    assert!(prices.body.contains("<span class=\"sr\">press </span>1</kbd>Support"), "{}", prices.body);
     assert!(prices.body.contains("tel:+4930900100"));
 }

@@ -120,7 +120,11 @@ async fn a_request_takes_effect_once_and_another_one_under_its_key_not_at_all() 
     let reply = ApiReply { status: 201, body: "{\"b\": 1,\"a\":2}".into() };
     let tx = world.tx(acme).await;
     let claim = async |tenant, request, now| {
-        tenant::claim_api_reply(&world.tx(tenant).await, "k-1", &request, now).await.unwrap()
+        let tx = world.tx(tenant).await;
+        let claimed = tenant::claim_api_reply(&tx, "k-1", &request, now).await.unwrap();
+        // Ended before the next one asks: a dropped transaction lets go of its key only when the server hears of it.
+        tx.rollback().await.unwrap();
+        claimed
     };
     assert_eq!(tenant::claim_api_reply(&tx, "k-1", &asked, now).await.unwrap(), Once::First);
     assert_eq!(claim(acme, asked, now).await, Once::InFlight, "the first is at it");

@@ -47,17 +47,15 @@ use db::TenantTx;
 
 /// The addresses of this room.
 pub fn routes() -> Vec<Entry> {
+    let mut routes = selling();
+    routes.extend(running());
+    routes
+}
+
+/// Who buys, and what is sold.
+fn selling() -> Vec<Entry> {
     let all = &Audience::ALL;
-    let tenant = &[Audience::Tenant];
-    let has_seller = &[Audience::Reseller, Audience::Tenant];
     [
-        book_get(all, "", home::home),
-        book_get(all, "find", find::find),
-        book_get(tenant, "live", live::live),
-        book_get(tenant, "live/events", live::events),
-        book_get(tenant, "calls", calls::calls),
-        book_get(tenant, "calls/{call_id}", call::call),
-        book_post(tenant, "calls/{call_id}/end", live::end),
         book_get(all, "customers", customers::customers),
         book_get(all, "customers/new", new_customer::form),
         book_post(all, "customers", new_customer::create),
@@ -90,6 +88,25 @@ pub fn routes() -> Vec<Entry> {
         book_post(all, "plans/{plan_id}/moves", plan_moves::make),
         book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
         book_get(all, "numbers", numbers::numbers),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Calls, agents, documents, the ledger, and the account with the seller.
+fn running() -> Vec<Entry> {
+    let all = &Audience::ALL;
+    let tenant = &[Audience::Tenant];
+    let has_seller = &[Audience::Reseller, Audience::Tenant];
+    [
+        book_get(all, "", home::home),
+        book_get(all, "find", find::find),
+        book_get(tenant, "live", live::live),
+        book_get(tenant, "live/events", live::events),
+        book_get(tenant, "calls", calls::calls),
+        book_get(tenant, "calls/{call_id}", call::call),
+        book_post(tenant, "calls/{call_id}/end", live::end),
         book_get(tenant, "agents", agents::agents),
         book_get(tenant, "agents/new", new_agent::form),
         book_post(tenant, "agents", new_agent::create),

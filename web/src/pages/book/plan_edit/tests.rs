@@ -55,7 +55,7 @@ fn rich() -> NewPlanVersion {
             )
         },
         part(
-            "work",
+            "special",
             ComponentKind::Hours,
             Some("hours"),
             json!({"model": "by", "dimension": "work",
@@ -172,7 +172,7 @@ fn a_rule_of_the_domain_finds_the_field_that_it_is_about() {
         ("components/minutes/filter/handled_by", "components/2/filter/0/dimension"),
         ("components/minutes/filter", "components/2/filter/0/dimension"),
         ("components/minutes/price/tiers/1/up_to", "components/2/price/tiers/1/up_to"),
-        ("components/work/price/cases/training/tiers/0/unit", "components/3/price/cases/1/price/tiers/0/unit"),
+        ("components/special/price/cases/training/tiers/0/unit", "components/3/price/cases/1/price/tiers/0/unit"),
         ("components/seats/price/model", "components/1/price/model"),
         ("components/7/key", "components/7/key"),
     ] {

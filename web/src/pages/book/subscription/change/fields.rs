@@ -35,21 +35,14 @@ pub fn parts(
             ),
             part("When", "", Fields::new().choices(when(any)?)),
         ],
-        Kind::Seats => {
-            let seats = Field::figure("seats", "Seats", given.or("seats", &history.seats_at(now).to_string()));
-            let hint = match (history.plan_at(now).seat_limit, history.plan_at(now).sells_extra_seats) {
-                (Some(limit), true) => {
-                    format!("{} now; {limit} belong to the plan, more are charged", seats_word(history.seats_at(now)))
-                }
-                (Some(limit), false) => format!("{} now, {limit} at most", seats_word(history.seats_at(now))),
-                (None, _) => format!("{} now", seats_word(history.seats_at(now))),
-            };
-            let seats = seats.hint(hint).error(faults.at("seats")).required();
-            vec![
-                part("Seats", "Charged by the day from when they are there.", Fields::new().half(seats)),
-                part("When", "", Fields::new().choices(when(soon)?)),
-            ]
-        }
+        Kind::Seats => vec![
+            part(
+                "Seats",
+                "Charged by the day from when they are there.",
+                Fields::new().half(seats_field(given, history, faults, now)),
+            ),
+            part("When", "", Fields::new().choices(when(soon)?)),
+        ],
         Kind::AddOns => vec![
             part(
                 "Add-ons",
@@ -91,6 +84,20 @@ pub fn parts(
             Fields::new().choices(when(&soon[..1])?),
         )],
     })
+}
+
+fn seats_field(given: &Given, history: &History, faults: &Faults, now: DateTime<Utc>) -> Field {
+    let (seats, plan) = (history.seats_at(now), history.plan_at(now));
+    let now_there = seats_word(seats);
+    let hint = match (plan.seat_limit, plan.sells_extra_seats) {
+        (Some(limit), true) => format!("{now_there} now; {limit} belong to the plan, more are charged"),
+        (Some(limit), false) => format!("{now_there} now, {limit} at most"),
+        (None, _) => format!("{now_there} now"),
+    };
+    Field::figure("seats", "Seats", given.or("seats", &seats.to_string()))
+        .hint(hint)
+        .error(faults.at("seats"))
+        .required()
 }
 
 fn when_field(

@@ -100,7 +100,8 @@ async fn call_centre_software_is_tried_then_paid_by_the_month_then_by_the_year()
             "crm | 1 | 15.00",
             "label | 1 | 199.00",
             "Term discount 15%, 12 months | 19188 | -2878.20", // (1,188 + 18,000) x 15%
-            "net 17643.80",
+            "Loyalty discount | 0 | -203.87", // the 3 months after the first year: 3 x (99 + 1,500) x 0.85 x 5%
+            "net 17439.93",
         ]
     );
     story.assert_audit_is_clean().await;

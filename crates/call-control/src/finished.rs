@@ -16,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, PlanId, SubscriptionId, TariffId, TenantTx};
 use ledger::{AllowanceKey, AllowanceUse, Posting};
 use sip_media::EndCause;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use subscription::{Billing, Coverage, Customer, Number, StoredTariff, Topic};
 use tenant::Organisation;
@@ -215,9 +216,9 @@ impl Book {
                 row.charged_by = Some("component".to_owned());
                 row.subscription_id = Some(subscription_id.uuid());
                 row.component_key = Some(component.key);
-                if !self.subscribers.contains_key(&subscription_id) {
+                if let Entry::Vacant(new) = self.subscribers.entry(subscription_id) {
                     let subscriber = Subscriber::read(tx, &customer, subscription_id).await?;
-                    self.subscribers.insert(subscription_id, subscriber);
+                    new.insert(subscriber);
                 }
                 Ok(Outcome::Covered(Box::new(covering(row, &self.subscribers[&subscription_id])?)))
             }

@@ -100,13 +100,12 @@ pub(crate) fn quantity(component: &Component, seconds: u32) -> Decimal {
     if component.measure.as_deref() == Some("calls") { Decimal::ONE } else { minutes(seconds) }
 }
 
+/// From when, until when, and how much is included.
+type Share = (DateTime<Utc>, DateTime<Utc>, Decimal);
+
 /// The stretch of time around an instant in which a component's terms do not change, and what it includes in it: the same
 /// stretch and the same share as on the document.
-fn stretch(
-    history: &History,
-    component: &Component,
-    at: DateTime<Utc>,
-) -> Result<Option<(DateTime<Utc>, DateTime<Utc>, Decimal)>> {
+fn stretch(history: &History, component: &Component, at: DateTime<Utc>) -> Result<Option<Share>> {
     let holds = |stretch: &Stretch| {
         let components = &history.attached[stretch.attached].version.components;
         stretch.from <= at && at < stretch.to && components.iter().any(|other| other.key == component.key)

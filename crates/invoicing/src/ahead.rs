@@ -47,6 +47,9 @@ pub(crate) struct Book {
     coupons: BTreeMap<(usize, u32), Exact>,
 }
 
+/// A line that gives something back, and what it gives back of each discount.
+type Credited = (Target, Vec<(usize, Money)>);
+
 impl Book {
     pub(crate) fn coupon_used(&self, coupon: usize, month: u32) -> Exact {
         self.coupons.get(&(coupon, month)).cloned().unwrap_or_else(Exact::zero)
@@ -302,7 +305,7 @@ impl Pass<'_> {
     }
 
     /// The line of a credit, and what it gives back of each discount of its charge.
-    fn credited(&mut self, index: usize, charge: usize) -> Result<Option<(Target, Vec<(usize, Money)>)>> {
+    fn credited(&mut self, index: usize, charge: usize) -> Result<Option<Credited>> {
         let (entry, opened) = (&self.entries[index], &self.entries[charge]);
         let parts = self.parts(entry)?;
         let rated = self.rated(entry, &parts)?;

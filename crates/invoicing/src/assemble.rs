@@ -34,7 +34,7 @@ pub(crate) fn assemble(billing: &Billing<'_>, bill: Bill, until: DateTime<Utc>) 
     let kind = DocumentKind::Invoice;
     let content =
         DraftContent { kind, lines, taxes: taxed.rows, totals, period, time_zone, claims, ledgered, stands_on };
-    let content = if content.is_owed_to_the_customer() { content.as_credit_note()? } else { content };
+    let content = if content.is_owed_to_the_customer() { content.into_credit_note()? } else { content };
     content.must_sum()?;
     Ok(Outcome::Draft(Box::new(content)))
 }
@@ -47,7 +47,7 @@ impl DraftContent {
     }
 
     /// The same as a credit note, whose amounts are positive because they are credited. What is posted stays what it is.
-    fn as_credit_note(mut self) -> Result<DraftContent> {
+    fn into_credit_note(mut self) -> Result<DraftContent> {
         self.kind = DocumentKind::CreditNote;
         for line in &mut self.lines {
             line.amount = line.amount.checked_neg()?;

@@ -85,7 +85,7 @@ impl Billing<'_> {
             let version = &own.attached(attached).version;
             let percent = version.term_discount_percent;
             let holds = |priced: &&Priced| priced.stretch == index && self.is_recurring(month.of, priced);
-            if percent == Percent::ZERO || !served.iter().any(|priced| holds(priced)) {
+            if percent == Percent::ZERO || !served.iter().any(&holds) {
                 continue;
             }
             discounts.push(Discount {

@@ -74,10 +74,10 @@ impl Subscribed {
     pub(crate) fn end_known_at(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
         use subscription::{Change, EndedBy};
         let ended = self.history.ended.filter(|ended| ended.at > instant)?;
-        let asked = self.history.changes.iter().filter(|dated| matches!(dated.change, Change::Cancel { .. }));
+        let mut asked = self.history.changes.iter().filter(|dated| matches!(dated.change, Change::Cancel { .. }));
         let is_known = match ended.by {
             EndedBy::Expiry => true,
-            EndedBy::Cancellation => asked.last().is_none_or(|dated| dated.asked_at <= instant),
+            EndedBy::Cancellation => asked.next_back().is_none_or(|dated| dated.asked_at <= instant),
         };
         is_known.then_some(ended.at)
     }

@@ -189,7 +189,8 @@ fn chart(advice: &Advice, currency: Currency) -> Chart {
     for (plan, colour) in drawn.iter().zip(COLOURS) {
         chart = chart.series(&plan.plan, Drawn::Line, colour);
     }
-    let points: [(&str, &str, fn(&Advised) -> Money); 3] = [
+    type Total = fn(&Advised) -> Money;
+    let points: [(&str, &str, Total); 3] = [
         ("70", "30% less", |plan| plan.with_less),
         ("100", "As it was", |plan| plan.total),
         ("130", "30% more", |plan| plan.with_more),

@@ -24,6 +24,7 @@ pub fn parts(
 ) -> PageResult<Vec<FormPart>> {
     let part = |title, text, fields| FormPart { title, text, fields };
     let when = |offered: &[(&'static str, When)]| when_field(given, history, offered, faults, now);
+    let seats = || seats_field(given, history, faults, now);
     let soon = &[("now", When::Now), ("period_end", When::PeriodEnd)];
     let any = &[("now", When::Now), ("period_end", When::PeriodEnd), ("term_end", When::TermEnd)];
     Ok(match kind {
@@ -36,11 +37,7 @@ pub fn parts(
             part("When", "", Fields::new().choices(when(any)?)),
         ],
         Kind::Seats => vec![
-            part(
-                "Seats",
-                "Charged by the day from when they are there.",
-                Fields::new().half(seats_field(given, history, faults, now)),
-            ),
+            part("Seats", "Charged by the day from when they are there.", Fields::new().half(seats())),
             part("When", "", Fields::new().choices(when(soon)?)),
         ],
         Kind::AddOns => vec![
@@ -71,13 +68,11 @@ pub fn parts(
                 part("Credit", "For the time after the end.", Fields::new().whole(credit)),
             ]
         }
-        Kind::Reactivate => {
-            vec![part(
-                "Reactivate",
-                "It goes on as it was; the time between is not charged.",
-                Fields::new().choices(when(&soon[..1])?),
-            )]
-        }
+        Kind::Reactivate => vec![part(
+            "Reactivate",
+            "It goes on as it was; the time between is not charged.",
+            Fields::new().choices(when(&soon[..1])?),
+        )],
         Kind::EndTrial => vec![part(
             "End the trial",
             "What recurs is charged from then on.",

@@ -93,7 +93,10 @@ fn terms(version: &PlanVersion) -> Facts {
     }
     facts.push(Fact::new("Currency", version.currency.code()));
     if !version.features.is_empty() {
-        facts.push(Fact::new("Features", version.features.iter().map(|key| words::feature(key)).collect::<Vec<_>>().join(", ")));
+        facts.push(Fact::new(
+            "Features",
+            version.features.iter().map(|key| words::feature(key)).collect::<Vec<_>>().join(", "),
+        ));
     }
     Facts(facts)
 }

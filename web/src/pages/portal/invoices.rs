@@ -3,8 +3,8 @@
 use super::{calls, customer_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::PortalCustomer;
-use crate::pages::book::pdf_answer;
 use crate::pages::book::invoice::{from_wallet, paid_on, received};
+use crate::pages::book::pdf_answer;
 use crate::pages::book::words::{day, line_group, method, payment_status, period};
 use crate::shell::Section;
 use crate::views::book::TableCard;

@@ -73,11 +73,12 @@ const EVERY_BOOK: [(&str, &str); 52] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 5] = [
+const WITH_A_SELLER: [(&str, &str); 6] = [
     ("GET", "/account"),
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),
     ("GET", "/account/invoices/{document_id}"),
+    ("GET", "/account/invoices/{document_id}/lines/{line_id}"),
     ("GET", "/account/invoices/{document_id}/pdf"),
 ];
 

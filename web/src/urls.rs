@@ -224,6 +224,12 @@ impl Audience {
     pub fn account_invoice(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}"))
     }
+    pub fn account_invoice_opened(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}?open={line}#line-{line}"))
+    }
+    pub fn account_invoice_line(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}/lines/{line}"))
+    }
     pub fn account_invoice_pdf(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}/pdf"))
     }

@@ -132,6 +132,7 @@ fn running() -> Vec<Entry> {
         book_get(has_seller, "account/next-bill", account::next_bill),
         book_get(has_seller, "account/advice", advice::of_account),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
+        book_get(has_seller, "account/invoices/{document_id}/lines/{line_id}", account::line),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
     ]
     .into_iter()

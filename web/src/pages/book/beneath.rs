@@ -43,12 +43,7 @@ pub struct Reader<'a> {
 }
 
 /// Reads what a line sums; `tx` is of the book that issued it.
-pub async fn beneath(
-    tx: &TenantTx,
-    reader: Reader<'_>,
-    customer_id: CustomerId,
-    line: &Line,
-) -> PageResult<LineCalls> {
+pub async fn beneath(tx: &TenantTx, reader: Reader<'_>, customer_id: CustomerId, line: &Line) -> PageResult<LineCalls> {
     let Reader { audience, zone, .. } = reader;
     match &line.source {
         LineSource::TariffCalls { topic_id, from, to } => {

@@ -56,12 +56,12 @@ impl Billing<'_> {
                 return Err(InvoicingError::CurrencyMustMatchCustomer { expected, found });
             }
         }
-        let books = due.chains.iter().enumerate().map(|(of, entries)| self.ahead(of, entries));
-        self.books = books.collect::<Result<Vec<_>>>()?;
+        self.open_books(due)?;
         let mut bill = Bill::default();
         for month in &due.months {
-            let targets = self.month(month)?;
-            self.take_month(month, targets, &mut bill)?;
+            for target in self.targets_of(month)? {
+                self.take(month.of, target, !month.is_new, &mut bill)?;
+            }
         }
         for (of, book) in std::mem::take(&mut self.books).into_iter().enumerate() {
             for target in book.targets {
@@ -103,19 +103,24 @@ impl Billing<'_> {
         Money::zero(self.customer.currency)
     }
 
-    /// Bills a period. One that was billed before may have changed by usage that came later, unless its plan bears that itself;
-    /// and what was billed in it for terms that did not come about, because they were undone, is taken back.
-    fn take_month(&self, month: &Month, mut targets: Vec<Target>, bill: &mut Bill) -> Result<()> {
+    /// Prices what is billed ahead: coupons of a period know what is left of them then.
+    pub(crate) fn open_books(&mut self, due: &Due) -> Result<()> {
+        let books = due.chains.iter().enumerate().map(|(of, entries)| self.ahead(of, entries));
+        self.books = books.collect::<Result<Vec<_>>>()?;
+        Ok(())
+    }
+
+    /// What a period comes to. One that was billed before may have changed by usage that came later, unless its plan bears that
+    /// itself; and what was billed in it for terms that did not come about, because they were undone, comes to nothing.
+    pub(crate) fn targets_of(&self, month: &Month) -> Result<Vec<Target>> {
         let own = &self.subscribed[month.of];
+        let mut targets = self.month(month)?;
         if !month.is_new {
             let absorbs = |target: &Target| own.attached(target.attached).version.late_usage == LateUsage::Absorb;
             targets.extend(self.orphans(month, &targets));
             targets.retain(|target| !absorbs(target));
         }
-        for target in targets {
-            self.take(month.of, target, !month.is_new, bill)?;
-        }
-        Ok(())
+        Ok(targets)
     }
 
     fn orphans(&self, month: &Month, targets: &[Target]) -> Vec<Target> {

@@ -41,6 +41,14 @@ pub(crate) fn lines(billing: &Billing<'_>, months: &[CallsMonth], bill: &mut Bil
     Ok(())
 }
 
+/// What the calls of a month were charged, topic by topic.
+pub(crate) fn charged(billing: &Billing<'_>, month: &CallsMonth) -> Result<Vec<(String, Money)>> {
+    let mut topics: BTreeMap<String, Sums> = BTreeMap::new();
+    add(&mut topics, &billing.quantities[month.charge], |sums, quantity| sums.charge += quantity);
+    let amount = |(topic, sums): (String, Sums)| Ok((topic, Money::from_decimal(sums.charge, billing.currency())?));
+    topics.into_iter().map(amount).collect()
+}
+
 fn add(topics: &mut BTreeMap<String, Sums>, quantities: &Quantities, put: impl Fn(&mut Sums, Decimal)) {
     for (dimensions, quantity) in quantities {
         let topic = dimensions.get("topic").cloned().unwrap_or_default();

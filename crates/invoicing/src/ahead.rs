@@ -259,7 +259,7 @@ impl Pass<'_> {
             unit: component.measure.clone().unwrap_or_default(),
             unit_price: rated.unit_price,
             amount: rated.amount,
-            explanation: rated.explanation,
+            explanation: rated.explanation.by(self.billing.price_version(self.of, entry.state.attached, component)),
             source: if component.kind == ComponentKind::Seat {
                 LineSource::Seats {
                     subscription_id: own.history.subscription.id,

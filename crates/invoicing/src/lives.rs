@@ -294,7 +294,12 @@ impl Lived {
         let due = due(&self.customer, &subscribed, &billed, until).unwrap();
         let quantities = due.reads.iter().map(|read| self.answer(read)).collect();
         let gathered = Gathered { customer: self.customer.clone(), subscribed, billed, due, quantities, until };
-        let seller = Seller { language: "en".to_owned(), tax_percent: Decimal::from(19), topics: BTreeMap::new() };
+        let seller = Seller {
+            language: "en".to_owned(),
+            tax_percent: Decimal::from(19),
+            topics: BTreeMap::new(),
+            plans: BTreeMap::new(),
+        };
         match gathered.outcome(&seller).unwrap() {
             Outcome::NothingDue { claims, .. } => claims,
             Outcome::Draft(content) => {

@@ -62,6 +62,10 @@ async fn of_block(tx: &TenantTx, page: Vec<Customer>, now: DateTime<Utc>) -> Res
         let customer_id = gathered.customer.id;
         let billed_at = drafts::newest_final_at(tx, customer_id).await?.unwrap_or(DateTime::UNIX_EPOCH);
         for Rerated { what, starts_on, starts_at, ends_at, billed, rated } in rerated {
+            // A period that was billed before it was over, because it seemed to end, is looked at again by the next run.
+            if ends_at > billed_at {
+                continue;
+            }
             if !usage_metering::is_received_since(tx, customer_id, starts_at, ends_at, billed_at).await? {
                 let name = &gathered.customer.name;
                 found.push(format!("{name}: {what} from {starts_on} is billed {billed}, its usage comes to {rated}"));

@@ -117,7 +117,8 @@ fn targets(version: &PlanVersion, named: &BTreeMap<String, Decimal>) -> Result<V
             }
         }
     }
-    let seller = Seller { language: "en".to_owned(), tax_percent: Decimal::ZERO, topics: BTreeMap::new() };
+    let (topics, plans) = (BTreeMap::new(), BTreeMap::new());
+    let seller = Seller { language: "en".to_owned(), tax_percent: Decimal::ZERO, topics, plans };
     let billing = Billing {
         seller: &seller,
         customer: &customer,
@@ -127,7 +128,7 @@ fn targets(version: &PlanVersion, named: &BTreeMap<String, Decimal>) -> Result<V
         quantities: &answers,
         books: vec![crate::ahead::Book::default()],
     };
-    billing.month(&Month { of: 0, period, is_new: true, stretches })
+    billing.month(&Month { of: 0, period, is_new: true, stretches, paid: None })
 }
 
 fn nothing_to_read(customer: &Customer, from: DateTime<Utc>, to: DateTime<Utc>) -> Read {
@@ -173,7 +174,8 @@ fn line(target: Target) -> SampleLine {
         group: target.group,
         quantity: target.quantity,
         amount: target.amount,
-        explanation: target.explanation,
+        // Nobody has published it: it has no version that could be named.
+        explanation: Explanation { price: None, ..target.explanation },
     }
 }
 

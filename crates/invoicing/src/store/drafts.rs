@@ -142,11 +142,11 @@ struct AtRow {
     at: Option<DateTime<Utc>>,
 }
 
-/// When the newest draft of a customer that has become a document was made.
+/// When a run last made a draft of a customer that has become a document.
 pub(crate) async fn newest_final_at(tx: &TenantTx, customer_id: CustomerId) -> Result<Option<DateTime<Utc>>> {
     let row: Option<AtRow> = tx
         .row(
-            "SELECT max(created_at) AS at FROM draft WHERE tenant_id = $1 AND customer_id = $2 AND finalised_at IS NOT NULL",
+            "SELECT max(created_at) AS at FROM draft WHERE tenant_id = $1 AND customer_id = $2 AND run_id IS NOT NULL AND finalised_at IS NOT NULL",
             [tx.tenant_id().into(), customer_id.into()],
         )
         .await?;

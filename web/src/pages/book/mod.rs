@@ -13,7 +13,7 @@ mod customers;
 mod dry_run;
 mod find;
 mod home;
-mod invoice;
+pub mod invoice;
 mod invoices;
 mod keys;
 mod ledger;

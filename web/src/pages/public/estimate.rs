@@ -53,15 +53,9 @@ pub async fn page(
     let (sheet, note) = asked(&given);
     let is_sample = note.is_some();
     let (outcome, faults) = worked_out(&sheet, now);
-    Ok(EstimatePage {
-        shell,
-        note,
-        action: urls::ESTIMATE,
-        is_sample,
-        groups: groups(&sheet, &faults),
-        zones: ZONES.to_vec(),
-        outcome,
-    })
+    let groups = groups(&sheet, &faults);
+    let outcome = outcome.named(groups.iter().flat_map(|group| group.rows.iter().flatten()));
+    Ok(EstimatePage { shell, note, action: urls::ESTIMATE, is_sample, groups, zones: ZONES.to_vec(), outcome })
 }
 
 /// `GET /estimate/csv`: the same figures as a file.

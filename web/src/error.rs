@@ -180,6 +180,7 @@ impl From<invoicing::InvoicingError> for PageError {
             | E::DraftMustBeOpen(_)
             | E::RunMustBeDrafted { .. }
             | E::AlreadyBilled { .. }
+            | E::DraftMustStandOnChanges
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
             E::CurrencyMustMatchCustomer { .. }
             | E::CreditMustNotExceedLine { .. }

@@ -25,6 +25,8 @@ mod error;
 mod finalise;
 mod gather;
 mod limits;
+#[cfg(test)]
+mod lives;
 mod month;
 mod parts;
 mod pdf;
@@ -32,6 +34,7 @@ mod preview;
 pub mod print;
 mod rate;
 mod replay;
+mod rerate;
 mod run;
 mod sample;
 mod stack;
@@ -54,7 +57,7 @@ pub use document::{
     open_documents_by_id,
 };
 pub use draft::{Draft, DraftState, draft, drafts, void_draft};
-pub use dry_run::{DryRun, DryRunRow, dry_run};
+pub use dry_run::{DryRun, DryRunRow, DryRunSubscriber, dry_run};
 pub use error::InvoicingError;
 pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};

@@ -35,7 +35,7 @@ pub use catalogue::{
 };
 pub use change::{
     Asked, Change, Move, Moved, When, change, changes_billed, changes_of, move_customers, preview_moves,
-    reverse_change, subscribers, undo_change, what_if,
+    reverse_change, subscribers, undo_change, undone_since, what_if,
 };
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,

@@ -1,7 +1,7 @@
 use crate::error::UsageError;
 use crate::store;
 use chrono::{DateTime, TimeDelta, Utc};
-use db::TenantTx;
+use db::{CustomerId, TenantTx};
 use ledger::Violation;
 use std::collections::HashSet;
 
@@ -30,4 +30,15 @@ pub async fn check(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<Violation>, 
         violations.push(Violation { invariant: "I4", detail });
     }
     Ok(violations)
+}
+
+/// Is there usage of a customer in `[from, to)` that came in from an instant on? What was billed before cannot know of it.
+pub async fn is_received_since(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    since: DateTime<Utc>,
+) -> Result<bool, UsageError> {
+    Ok(store::audit::is_received_since(tx, customer_id, from, to, since).await?)
 }

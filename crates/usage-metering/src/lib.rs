@@ -19,7 +19,7 @@ mod reading;
 mod store;
 mod suspense;
 
-pub use audit::check;
+pub use audit::{check, is_received_since};
 pub use batch::{SumRow, take_batch};
 pub use call_key::{Claim, claim_call_events};
 pub use error::UsageError;

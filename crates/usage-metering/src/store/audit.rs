@@ -64,3 +64,25 @@ pub async fn differences(tx: &TenantTx) -> Result<Vec<Difference>, DbError> {
     };
     Ok(rows.into_iter().map(difference).collect())
 }
+
+/// Is there usage of a customer in `[from, to)` that came in from an instant on?
+pub async fn is_received_since(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    since: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        is_received: bool,
+    }
+    let row: Option<Row> = tx
+        .row(
+            "SELECT EXISTS (SELECT 1 FROM usage_event
+                            WHERE tenant_id = $1 AND customer_id = $2 AND occurred_at >= $3 AND occurred_at < $4 AND received_at >= $5) AS is_received",
+            [tx.tenant_id().into(), customer_id.into(), from.into(), to.into(), since.into()],
+        )
+        .await?;
+    Ok(row.is_some_and(|row| row.is_received))
+}

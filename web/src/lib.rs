@@ -20,6 +20,8 @@ pub mod extract;
 pub mod format;
 pub mod host;
 pub mod life;
+mod limit;
+mod meters;
 pub mod pages;
 pub mod read;
 pub mod refusal;

@@ -226,6 +226,12 @@ pub(crate) fn sentence(rule: impl fmt::Display) -> String {
     }
 }
 
+/// A sentence that goes on after a colon: it begins small.
+pub(crate) fn continued(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), letters.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use askama_web::WebTemplate;
 
 use super::{
-    fields::Field,
+    fields::{Field, id_of},
     form::Kept,
     parts::{Note, PagePath, Stats, Sums},
     table::Table,
@@ -139,6 +139,21 @@ impl HtmlSafe for NothingYet {}
 pub enum Outcome<Result> {
     Found(Box<Result>),
     Nothing(NothingYet),
+}
+
+impl<T> Outcome<T> {
+    /// Each fault begins with the name of its field: "Hours a day: must not be empty."
+    pub fn named<'a>(mut self, fields: impl Iterator<Item = &'a Field> + Clone) -> Self {
+        if let Outcome::Nothing(nothing) = &mut self {
+            for fault in &mut nothing.faults {
+                let is_its = |field: &&Field| fault.href.strip_prefix('#') == Some(id_of(&field.name).as_str());
+                if let Some(field) = fields.clone().find(is_its) {
+                    fault.text = format!("{}: {}", field.label, crate::error::continued(&fault.text));
+                }
+            }
+        }
+        self
+    }
 }
 
 /// `GET /estimate`

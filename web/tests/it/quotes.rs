@@ -75,7 +75,11 @@ async fn a_quote_is_written_read_by_its_link_and_accepted_once() {
     wrong[10] = ("valid_until", "2026-02-01");
     let refused = seller.post(&to, &token, &wrong).await;
     assert_eq!(refused.status, 422);
-    assert!(refused.body.contains("Must not be negative.") && refused.body.contains("Nordwind GmbH"), "{}", refused.body);
+    assert!(
+        refused.body.contains("Must not be negative.") && refused.body.contains("Nordwind GmbH"),
+        "{}",
+        refused.body
+    );
     let written = seller.post(&to, &token, &OFFER).await;
     assert_eq!(written.status, 303, "{}", written.body);
     let quote = written.to().to_owned();
@@ -213,9 +217,8 @@ async fn an_estimate_is_saved_by_a_visitor_shared_by_its_link_and_made_into_a_qu
 async fn a_stranger_who_floods_the_estimator_waits_and_another_does_not() {
     let world = World::new().await;
     let pages = pages(&world).await;
-    let ask = |from: &str| {
-        TestRequest::get().uri("/estimate?empty=yes").peer_addr(format!("{from}:4711").parse().unwrap())
-    };
+    let ask =
+        |from: &str| TestRequest::get().uri("/estimate?empty=yes").peer_addr(format!("{from}:4711").parse().unwrap());
     let mut browser = Browser::new(&pages);
     let mut waited = None;
     for _ in 0..200 {

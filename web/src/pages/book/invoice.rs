@@ -199,7 +199,7 @@ pub fn page(
             format!("due {}", day(document.due_on))
         },
         to_pay: to_pay(&document.totals, &view.taxes, paid, zone)?,
-        payments: Items(paid.iter().map(|paid| received(paid, zone)).collect()),
+        payments: Items(from_wallet(&document.totals).chain(paid.iter().map(|paid| received(paid, zone))).collect()),
         timeline: Timeline { wide: true, steps: story(view, paid, zone) },
         pdf_href: None,
         payment_href: None,
@@ -273,7 +273,14 @@ fn to_pay(totals: &Totals, taxes: &[TaxRow], paid: &[Paid], zone: &TimeZone) -> 
     Ok(Sums(rows))
 }
 
-fn received(paid: &Paid, zone: &TimeZone) -> Item {
+/// What the wallet paid while the calls ran.
+pub fn from_wallet(totals: &Totals) -> impl Iterator<Item = Item> {
+    let settled = (!totals.settled.is_zero()).then(|| totals.settled.human());
+    settled.into_iter().map(|amount| Item::new("wallet", Tone::Plain, "Wallet").note("call by call").amount(amount))
+}
+
+/// One payment, with the part of it that went to the document.
+pub fn received(paid: &Paid, zone: &TimeZone) -> Item {
     let note = format!("{}, {}", format::stamp(paid.payment.received_at, zone).text, paid.payment.reference);
     Item::new("building-bank", Tone::Plain, words::method(paid.payment.method)).note(note).amount(paid.amount.human())
 }

@@ -14,7 +14,7 @@ mod dry_run;
 mod estimates;
 mod find;
 mod home;
-mod invoice;
+pub mod invoice;
 mod invoices;
 mod keys;
 mod ledger;

@@ -1,6 +1,6 @@
 //! One plan: its terms, its components with their prices, its versions and who has it.
 
-use super::words::{component_kind, customer_names, day, spoken};
+use super::words::{self, component_kind, customer_names, day, spoken};
 use super::{prices, shell};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
@@ -102,7 +102,10 @@ fn terms(version: &PlanVersion) -> Facts {
     }
     facts.push(Fact::new("Currency", version.currency.code()));
     if !version.features.is_empty() {
-        facts.push(Fact::new("Features", version.features.join(", ")));
+        facts.push(Fact::new(
+            "Features",
+            version.features.iter().map(|key| words::feature(key)).collect::<Vec<_>>().join(", "),
+        ));
     }
     Facts(facts)
 }
@@ -113,7 +116,7 @@ fn component(component: &Component, version: &PlanVersion) -> ComponentCard {
         basis.push(spoken(measure).to_lowercase());
     }
     for (dimension, value) in &component.filter {
-        basis.push(format!("{} {}", spoken(dimension).to_lowercase(), value));
+        basis.push(format!("{} {}", spoken(dimension).to_lowercase(), spoken(value).to_lowercase()));
     }
     if !component.included.is_zero() {
         basis.push(format!("{} included", format::quantity(component.included)));

@@ -3,16 +3,16 @@
 use super::{calls, customer_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::PortalCustomer;
+use crate::pages::book::invoice::{from_wallet, paid_on, received};
 use crate::pages::book::pdf_answer;
 use crate::pages::book::words::{day, line_group, method, payment_status, period};
 use crate::shell::Section;
 use crate::views::book::TableCard;
 use crate::views::desk::TopList;
 use crate::views::invoices::{Beneath, InvoiceLine, LineCalls, LineGroup};
-use crate::views::parts::{Heading, Item, Items, PagePath, SumRow, Sums};
+use crate::views::parts::{Heading, Items, PagePath, SumRow, Sums};
 use crate::views::portal::{PortalInvoice, ReceiptRow};
 use crate::views::table::{Cell, Column, Empty, Table};
-use crate::views::ui::Tone;
 use crate::{format, urls};
 use actix_web::{HttpResponse, web};
 use db::{CustomerTx, DocumentId, LineId};
@@ -251,7 +251,7 @@ async fn paid(
     let totals = &document.totals;
     let status = payments::status_of(tx, &[document.id], who.now).await?;
     let badge = payment_status(status.get(&document.id).copied().unwrap_or(payments::PaymentStatus::Paid));
-    let paid = payments::paid_of(tx, &[document.id]).await?.remove(&document.id);
+    let paid = paid_on(tx, view).await?;
     let mut rows = vec![
         SumRow::plain("Net", totals.net.human_bare()),
         SumRow::plain("Tax", totals.tax.human_bare()),
@@ -261,18 +261,16 @@ async fn paid(
         rows.push(SumRow::plain("Paid from your balance, call by call", totals.settled.checked_neg()?.human_bare()));
     }
     let mut left = totals.due;
-    if let Some(paid) = paid {
-        rows.push(SumRow::plain("Paid", paid.checked_neg()?.human_bare()));
-        left = left.checked_sub(paid)?;
+    for paid in &paid {
+        let on = format::zoned(paid.payment.received_at, zone).strftime("%-d %b %Y").to_string();
+        rows.push(SumRow::plain(
+            format!("{}, {on}", method(paid.payment.method)),
+            paid.amount.checked_neg()?.human_bare(),
+        ));
+        left = left.checked_sub(paid.amount)?;
     }
     rows.push(SumRow::sum("To pay", left.human()));
-    let received = payments::payments_of(tx, who.customer_id).await?;
-    let item = |payment: &payments::Payment| {
-        Item::new("building-bank", Tone::Good, method(payment.method))
-            .note(format::stamp(payment.received_at, zone).text)
-            .amount(payment.amount.human())
-    };
-    let items = if paid.is_some() { received.iter().take(6).map(item).collect() } else { Vec::new() };
+    let items = from_wallet(totals).chain(paid.iter().map(|paid| received(paid, zone))).collect();
     Ok((Sums(rows), Items(items), badge))
 }
 

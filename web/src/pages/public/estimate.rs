@@ -63,15 +63,9 @@ pub async fn page(
     if let Outcome::Found(result) = &mut outcome {
         result.save = Some(saved::form(&sheet.fields(), &shell.csrf));
     }
-    let view = EstimatePage {
-        shell,
-        note,
-        action: urls::ESTIMATE,
-        is_sample,
-        groups: groups(&sheet, &faults),
-        zones: ZONES.to_vec(),
-        outcome,
-    };
+    let groups = groups(&sheet, &faults);
+    let outcome = outcome.named(groups.iter().flat_map(|group| group.rows.iter().flatten()));
+    let view = EstimatePage { shell, note, action: urls::ESTIMATE, is_sample, groups, zones: ZONES.to_vec(), outcome };
     let mut answer = HttpResponse::Ok();
     answer.content_type("text/html; charset=utf-8");
     if let Some(cookie) = visitor.cookie.filter(|_| signed_in.is_err()) {

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 62] = [
+const EVERY_BOOK: [(&str, &str); 63] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -57,6 +57,7 @@ const EVERY_BOOK: [(&str, &str); 62] = [
     ("GET", "/quotes/{quote_id}"),
     ("GET", "/quotes/{quote_id}/pdf"),
     ("POST", "/quotes/{quote_id}/links"),
+    ("POST", "/quotes/{quote_id}/sendings"),
     ("POST", "/quotes/{quote_id}/withdrawal"),
     ("GET", "/estimates"),
     ("GET", "/estimates/{estimate_id}"),

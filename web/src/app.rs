@@ -1,6 +1,7 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
 use crate::api::limit::{Limits, limits};
+use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
 use crate::{clock::Clock, config::Config};
 use anyhow::Context;
@@ -47,6 +48,8 @@ pub struct App {
     pub saved_estimates: Arc<SourceLimits>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
+    /// Where this installation sends mail.
+    pub mailer: Option<Arc<Mailer>>,
     /// Who may use a name of its own, as far as it was asked lately.
     pub white_labels: Arc<WhiteLabels>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
@@ -74,6 +77,7 @@ impl App {
             estimates: Arc::new(SourceLimits::new(ESTIMATES_AT_ONCE, ESTIMATE_MICROS)),
             saved_estimates: Arc::new(SourceLimits::new(SAVED_AT_ONCE, SAVED_MICROS)),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
+            mailer: config.mail.as_ref().map(Mailer::new).transpose()?.map(Arc::new),
             white_labels: Arc::default(),
             closing: CancellationToken::new(),
         })

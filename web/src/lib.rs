@@ -21,6 +21,7 @@ pub mod format;
 pub mod host;
 pub mod life;
 mod limit;
+pub mod mail;
 mod meters;
 pub mod pages;
 pub mod read;

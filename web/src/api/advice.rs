@@ -2,7 +2,7 @@
 //! Nothing is stored.
 
 use super::customers;
-use super::problem::ApiResult;
+use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Given, Nothing, One, Route, Shown, get, reckon};
 use super::shapes::Amount;
 use super::terms::{Terms, checked};
@@ -24,7 +24,7 @@ pub fn routes() -> Vec<Route> {
         ),
         reckon(
             "/v1/plans/{plan_id}/dry-runs",
-            ScopeGroup::Plans,
+            ScopeGroup::Catalogue,
             "Who would pay more and who less if these terms were the next version",
             dry_run,
         ),
@@ -190,7 +190,7 @@ impl From<DryRunRow> for Row {
 
 async fn dry_run(ask: &Ask, Given(given): Given<Trial>) -> ApiResult<One<DryRun>> {
     let id: PlanId = ask.id("plan_id")?;
-    super::plans::find(ask, id).await?;
+    subscription::plan(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
     let terms = checked(ask, &Terms(given.terms)).await.map_err(|problem| problem.below("/terms"))?;
     let found = invoicing::dry_run(&ask.tx, id, &terms, ask.now).await?;
     Ok(One(DryRun {

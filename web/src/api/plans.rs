@@ -116,7 +116,7 @@ async fn catalogue(ask: &Ask, is_add_on: bool) -> ApiResult<List<Plan>> {
     Ok(List::whole(plans.into_iter().filter(|plan| plan.is_add_on == is_add_on).map(Plan::from).collect()))
 }
 
-pub async fn find(ask: &Ask, id: PlanId) -> ApiResult<Plan> {
+async fn find(ask: &Ask, id: PlanId) -> ApiResult<Plan> {
     Ok(subscription::plan(&ask.tx, id).await?.ok_or_else(Problem::not_found)?.into())
 }
 

@@ -4,6 +4,7 @@ mod api;
 mod api_door;
 mod api_keys;
 mod api_nouns;
+mod api_offers;
 mod book;
 mod browser;
 mod customers;

@@ -235,3 +235,78 @@ async fn a_stranger_who_floods_the_estimator_waits_and_another_does_not() {
     world.app.clock.advance(TimeDelta::seconds(1));
     assert_eq!(browser.send(ask("192.0.2.7")).await.status, 200);
 }
+
+/// A mail server that takes one letter and tells what was in it.
+async fn letter_to(listener: tokio::net::TcpListener) -> String {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let (reader, mut writer) = socket.split();
+    let (mut lines, mut letter, mut is_text) = (BufReader::new(reader).lines(), String::new(), false);
+    writer.write_all(b"220 post.example\r\n").await.unwrap();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        letter.push_str(&line);
+        letter.push('\n');
+        let answer = match line.as_str() {
+            "." if is_text => {
+                writer.write_all(b"250 taken\r\n").await.unwrap();
+                return letter;
+            }
+            _ if is_text => continue,
+            "DATA" => {
+                is_text = true;
+                "354 go on\r\n"
+            }
+            _ => "250 fine\r\n",
+        };
+        writer.write_all(answer.as_bytes()).await.unwrap();
+    }
+    letter
+}
+
+#[actix_web::test]
+async fn a_quote_is_sent_by_mail_under_the_sellers_name_with_a_link_that_is_stored_nowhere() {
+    let mut world = World::new().await;
+    let plan = support_plan(&world, world.nord).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = ringtill::config::MailSettings {
+        server: format!("smtp://{}", listener.local_addr().unwrap()).into(),
+        from: "post@ringtill.example".into(),
+    };
+    let pages_without = pages(&world).await;
+    let mut seller = Browser::new(&pages_without);
+    seller.sign_in("admin@nord.example").await;
+    let token = seller.get("/admin/quotes").await.token();
+    let quote = seller.post(&format!("/admin/quotes?plan={plan}"), &token, &OFFER).await.to().to_owned();
+    let page = seller.get(&quote).await;
+    assert!(page.body.contains("This installation sends no mail") && !page.body.contains("Send the quote"));
+    world.app.mailer = Some(std::sync::Arc::new(ringtill::mail::Mailer::new(&settings).unwrap()));
+    let pages = pages(&world).await;
+    let mut with_mail = Browser::new(&pages);
+    with_mail.cookies = seller.cookies.clone();
+    let refused = with_mail.post(&format!("{quote}/sendings"), &token, &[("email", "kim")]).await;
+    assert!(refused.status == 422 && refused.body.contains("value=\"kim\""), "{}", refused.body);
+    let sent = with_mail.post(&format!("{quote}/sendings"), &token, &[("email", "kim@nordwind.example")]).await;
+    assert_eq!(sent.to(), quote, "{}", sent.body);
+    assert!(with_mail.get(&quote).await.body.contains("Sent to kim@nordwind.example"));
+    let letter = tokio::spawn(letter_to(listener));
+    ringtill::worker::round(&world.app).await.unwrap();
+    // quoted-printable: a soft line end is "=" at the end of a line, an equals sign "=3D"
+    let letter = letter.await.unwrap().replace("=\n", "");
+    for words in ["RCPT TO:<kim@nordwind.example>", "NORD", "Quote Q-00001", "149.00 before tax", "31 March 2026"] {
+        assert!(letter.contains(words), "{words} in {letter}");
+    }
+    let at = letter.find("/quote/").expect("the letter has the link");
+    let link = letter[at..].lines().next().unwrap().to_owned();
+    assert_eq!(Browser::new(&pages).get(&link).await.status, 200, "{link}");
+    let secret = link.rsplit('.').next().unwrap().to_owned();
+    let stored: Option<i64> = world
+        .nord()
+        .await
+        .value("SELECT count(*) AS v FROM outbox WHERE payload::text LIKE $1", [format!("%{secret}%").into()])
+        .await
+        .unwrap();
+    assert_eq!(stored, Some(0));
+    // it was taken: another round sends nothing, and would find no server
+    world.app.clock.advance(TimeDelta::hours(2));
+    ringtill::worker::round(&world.app).await.unwrap();
+}

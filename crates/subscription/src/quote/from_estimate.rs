@@ -41,7 +41,7 @@ pub fn offered(forecast: &Forecast, estimate: &Estimate, model: ModelKind, own_m
             offer.seats(seats);
         }
         ModelKind::Mixed => {
-            offer.hours(whole(cost.agent_hours * forecast.core_share));
+            offer.hours(cost.agent_hours * forecast.core_share);
             let share = forecast.core_share;
             offer.channels(rates.per_event, share, |channel| (event_meter(channel.channel), channel.events))?;
         }
@@ -89,7 +89,7 @@ impl Offer<'_> {
     fn hours(&mut self, hours: Decimal) {
         let price = Price::per_unit(self.estimate.rates.per_hour.as_decimal());
         self.components.push(part("team", ComponentKind::Hours, "Team hours", Some("hours"), price));
-        self.quantities.insert("team".into(), whole(hours));
+        self.quantities.insert("team".into(), hours.round_dp(2).normalize());
     }
 
     fn seats(&mut self, seats: u32) {
@@ -149,5 +149,64 @@ fn name_of(meter: &str) -> &'static str {
         "email_minutes" => "Minutes of e-mails",
         "messages" => "Messages",
         _ => "Minutes of messages",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn made(channels: serde_json::Value) -> (Forecast, Estimate) {
+        let document = json!({
+            "currency": "EUR", "time_zone": "Europe/Berlin", "week_of": "2026-03-02",
+            "hours": [{"days": ["mon", "tue"], "from": "09:00", "to": "17:00"}],
+            "channels": channels, "maximum_occupancy": "0.85", "shrinkage": "0.3", "cost_per_agent_hour": "18",
+            "margin_percent": "30", "core_share": "0.8", "implementation": {"hours_per_agent": "20", "fixed": "1000"},
+        });
+        let forecast = Forecast::from_json(&document).expect("a forecast");
+        let estimate = pricing::estimate(&forecast).expect("it can be staffed");
+        (forecast, estimate)
+    }
+
+    fn phone() -> serde_json::Value {
+        json!({"channel": "phone", "per_month": "800", "talk_seconds": "180", "target": "0.8", "within_seconds": "20"})
+    }
+
+    #[test]
+    fn each_model_is_made_of_the_suggested_rates_and_keeps_the_rules_of_a_version() {
+        let (forecast, estimate) = made(json!([phone()]));
+        let rates = &estimate.rates;
+        for (model, key, rate, quantity) in [
+            (ModelKind::PerEvent, "calls", rates.per_event, Decimal::from(800)),
+            (ModelKind::PerMinute, "minutes", rates.per_minute, Decimal::from(2400)), // 800 x 3 min
+            (ModelKind::PerHour, "team", rates.per_hour, estimate.cost.agent_hours.normalize()),
+            (ModelKind::PerSeat, "seats", rates.per_seat, Decimal::from(estimate.seats)),
+        ] {
+            let offered = offered(&forecast, &estimate, model, &[]).unwrap();
+            assert_eq!(offered.terms.refusals(&[]), [], "{model:?}");
+            assert_eq!(offered.quantities, BTreeMap::from([(key.to_owned(), quantity)]), "{model:?}");
+            assert_eq!(offered.terms.components[0].price, Price::per_unit(rate.as_decimal()), "{model:?}");
+            let once = &offered.terms.components[1];
+            assert_eq!(once.price, Price::per_unit(estimate.implementation_fee.as_decimal()), "{model:?}");
+        }
+        let per_event = offered(&forecast, &estimate, ModelKind::PerEvent, &[]).unwrap();
+        let least = rates.per_event.as_decimal() * Decimal::from(estimate.minimum_events);
+        assert_eq!(per_event.terms.commitment.as_decimal(), least);
+        let mixed = offered(&forecast, &estimate, ModelKind::Mixed, &[]).unwrap();
+        // four fifths of 800 calls are in the team's hours
+        assert_eq!(mixed.terms.components[1].included, Decimal::from(640));
+    }
+
+    #[test]
+    fn what_no_meter_of_the_book_counts_cannot_be_sold_by_the_event() {
+        let chat = json!({"channel": "chat", "per_month": "300", "talk_seconds": "300", "target": "0.8", "within_seconds": "60"});
+        let (forecast, estimate) = made(json!([phone(), chat]));
+        let refused = offered(&forecast, &estimate, ModelKind::PerEvent, &[]).unwrap_err();
+        assert_eq!(refused.refusal().map(|refusal| refusal.value.as_str()), Some("chats"));
+        let own = [Measure::new("chats", &[])];
+        let offer = offered(&forecast, &estimate, ModelKind::PerEvent, &own).unwrap();
+        assert_eq!(offer.quantities["chats"], Decimal::from(300));
+        assert!(offered(&forecast, &estimate, ModelKind::PerHour, &[]).is_ok(), "hours need no meter of their own");
     }
 }

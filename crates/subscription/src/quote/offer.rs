@@ -221,12 +221,11 @@ pub async fn link_quote(tx: &TenantTx, id: QuoteId, by: &str, now: DateTime<Utc>
     Ok(token)
 }
 
-/// Notes that an open quote goes to this address, with a link of its own; whoever sends it does so with the token.
-pub async fn send_quote(tx: &TenantTx, id: QuoteId, to: &str, by: &str, now: DateTime<Utc>) -> Result<String> {
+/// Notes that an open quote goes to this address.
+pub async fn send_quote(tx: &TenantTx, id: QuoteId, to: &str, now: DateTime<Utc>) -> Result<()> {
     rules::email("email", to)?;
-    let token = link_quote(tx, id, by, now).await?;
-    store::sent(tx, id, to, now).await?;
-    Ok(token)
+    open(tx, id, now).await?;
+    store::sent(tx, id, to, now).await
 }
 
 async fn open(tx: &TenantTx, id: QuoteId, now: DateTime<Utc>) -> Result<Quote> {

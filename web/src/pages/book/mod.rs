@@ -98,6 +98,7 @@ fn selling() -> Vec<Entry> {
         book_get(all, "quotes/{quote_id}", quotes::quote),
         book_get(all, "quotes/{quote_id}/pdf", quotes::pdf),
         book_post(all, "quotes/{quote_id}/links", quotes::link),
+        book_post(all, "quotes/{quote_id}/sendings", quotes::send),
         book_post(all, "quotes/{quote_id}/withdrawal", quotes::withdraw),
         book_get(all, "estimates", estimates::estimates),
         book_get(all, "estimates/{estimate_id}", estimates::estimate),

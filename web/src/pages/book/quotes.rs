@@ -6,15 +6,18 @@ use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
+use crate::mail;
+use crate::pages::form::{Faults, Given, Outcome, again};
 use crate::pages::offer::{offer, state};
 use crate::shell::Section;
 use crate::urls::{self, Audience, with_query};
 use crate::views::book::{List, TableCard};
+use crate::views::fields::{Control, Field};
 use crate::views::parts::{Fact, Facts, Happening, Heading, PagePath, Pager, Stats, Timeline};
-use crate::views::quotes::QuotePage;
+use crate::views::quotes::{QuotePage, SendForm};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Link, Tone};
-use actix_web::web;
+use actix_web::{Either, web};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, QuoteId, TenantTx};
 use serde::Deserialize;
@@ -140,7 +143,7 @@ async fn find(tx: &TenantTx, path: &str) -> PageResult<Quote> {
 pub async fn quote(member: Member, path: web::Path<String>) -> PageResult<QuotePage> {
     let tx = member.tx().await?;
     let quote = find(&tx, &path).await?;
-    page(&member, &tx, &quote, None).await
+    page(&member, &tx, &quote, Shown::default()).await
 }
 
 /// `POST /admin/quotes/{quote_id}/links`: answers the page with the link on it.
@@ -152,9 +155,36 @@ pub async fn link(member: Member, path: web::Path<String>) -> PageResult<QuotePa
     let payload = serde_json::json!({ "number": quote.number });
     tenant::record_audit(&tx, &member.actor(), "quote.link", &quote.id.to_string(), payload, member.now).await?;
     let link = format!("{}{}", member.site.origin(&member.app), urls::quote(&token));
-    let page = page(&member, &tx, &quote, Some(link)).await?;
+    let page = page(&member, &tx, &quote, Shown { link: Some(link), ..Shown::default() }).await?;
     tx.commit().await?;
     Ok(page)
+}
+
+/// `POST /admin/quotes/{quote_id}/sendings`: the letter leaves with the worker's next round.
+pub async fn send(
+    member: Member,
+    path: web::Path<String>,
+    given: web::Form<Given>,
+) -> PageResult<Outcome<SeeOther, QuotePage>> {
+    member.must(Role::Billing)?;
+    if member.app.mailer.is_none() {
+        return Err(PageError::NotFound);
+    }
+    let tx = member.tx().await?;
+    let quote = find(&tx, &path).await?;
+    let to = given.get("email");
+    if let Err(error) = subscription::send_quote(&tx, quote.id, to, member.now).await {
+        let mut faults = Faults::default();
+        faults.refused(error, &[("email", "email")])?;
+        return Ok(again(page(&member, &tx, &quote, Shown { to: Some(to), faults, ..Shown::default() }).await?));
+    }
+    let origin = member.site.origin(&member.app);
+    mail::post_quote(&tx, quote.id, to, &member.actor(), &origin, member.now).await?;
+    let payload = serde_json::json!({ "number": quote.number, "to": to });
+    tenant::record_audit(&tx, &member.actor(), "quote.send", &quote.id.to_string(), payload, member.now).await?;
+    tx.commit().await?;
+    let text = format!("{} is on its way to {to}.", quote.number);
+    Ok(Either::Left(see_other(member.audience.quote(quote.id)).notice(text)))
 }
 
 /// `POST /admin/quotes/{quote_id}/withdrawal`
@@ -177,7 +207,31 @@ pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<actix_we
     Ok(super::pdf_answer(&quote.number, bytes))
 }
 
-async fn page(member: &Member, tx: &TenantTx, quote: &Quote, link: Option<String>) -> PageResult<QuotePage> {
+/// What the page shows of what was just asked.
+#[derive(Default)]
+struct Shown<'a> {
+    /// Made just now.
+    link: Option<String>,
+    /// The address that was typed, and what is wrong with it.
+    to: Option<&'a str>,
+    faults: Faults,
+}
+
+fn send_form(member: &Member, quote: &Quote, shown: &Shown<'_>) -> Option<SendForm> {
+    member.app.mailer.as_ref()?;
+    let known = match &quote.customer {
+        QuotedCustomer::New(prospect) => prospect.email.as_deref(),
+        QuotedCustomer::Known(_) => None,
+    };
+    let usual = quote.sent_to.as_deref().or(known).unwrap_or_default();
+    let email = Field::text("email", "E-mail", shown.to.unwrap_or(usual)).control(Control::Email);
+    Some(SendForm {
+        action: member.audience.quote_sendings(quote.id),
+        email: email.error(shown.faults.at("email")).required(),
+    })
+}
+
+async fn page(member: &Member, tx: &TenantTx, quote: &Quote, shown: Shown<'_>) -> PageResult<QuotePage> {
     let names = names(tx, std::slice::from_ref(quote)).await?;
     let stands = quote.state_at(member.now);
     let badge = state(stands);
@@ -194,9 +248,9 @@ async fn page(member: &Member, tx: &TenantTx, quote: &Quote, link: Option<String
         heading,
         facts: facts(member, quote, &names),
         offer: offer(tx, quote, member.now).await?,
-        link,
+        send: send_form(member, quote, &shown).filter(|_| is_open && may_change),
+        link: shown.link,
         link_action: (is_open && may_change).then(|| audience.quote_links(quote.id)),
-        send: None,
         withdraw_action: (may_change && matches!(stands, QuoteState::Open | QuoteState::Expired))
             .then(|| audience.quote_withdrawal(quote.id)),
         timeline: timeline(member, quote),

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 52] = [
+const EVERY_BOOK: [(&str, &str); 54] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -33,6 +33,8 @@ const EVERY_BOOK: [(&str, &str); 52] = [
     ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("POST", "/customers/{customer_id}/payment-methods"),
+    ("POST", "/customers/{customer_id}/payment-methods/{method_id}/removal"),
     ("GET", "/coupons"),
     ("GET", "/coupons/new"),
     ("POST", "/coupons"),
@@ -82,7 +84,7 @@ const WITH_A_SELLER: [(&str, &str); 5] = [
 ];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 42] = [
+const ALONE: [(&str, &str, For); 45] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -124,6 +126,9 @@ const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
     ("GET", "/portal/plan", For::Customer),
+    ("GET", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment/{method_id}/removal", For::Customer),
     ("GET", "/portal/prices", For::Customer),
 ];
 

@@ -1,7 +1,9 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
+use crate::config::{Config, MailSettings};
+use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
-use crate::{api::limit::Limits, clock::Clock, config::Config};
+use crate::{api::limit::Limits, clock::Clock};
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
@@ -35,6 +37,8 @@ pub struct App {
     pub sip_address: String,
     /// Who may use a name of its own, as far as it was asked lately.
     pub white_labels: Arc<WhiteLabels>,
+    /// Where letters are handed over; without one they wait in the outbox.
+    pub mail: Option<Mailer>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -43,7 +47,8 @@ impl App {
     /// Opens the database; no edge yet.
     pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database.roles()?).await.context("the database cannot be opened")?;
-        Self::on(db, clock, config)
+        let mail = MailSettings::from_environment()?.map(|settings| Mailer::new(&settings)).transpose()?;
+        Ok(Self { mail, ..Self::on(db, clock, config)? })
     }
 
     /// On a database that is open already (tests).
@@ -59,6 +64,7 @@ impl App {
             limits: Arc::default(),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
             white_labels: Arc::default(),
+            mail: None,
             closing: CancellationToken::new(),
         })
     }

@@ -20,6 +20,7 @@ pub mod extract;
 pub mod format;
 pub mod host;
 pub mod life;
+pub mod mail;
 pub mod pages;
 pub mod read;
 pub mod refusal;

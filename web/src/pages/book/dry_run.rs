@@ -205,6 +205,7 @@ mod tests {
             cancelled_at: None,
             ended_by: None,
             past_due_since: None,
+            trial_end: None,
         };
         Row { subscription, customer: String::new(), version: 1, billed: None, before: eur(before), after: eur(after) }
     }

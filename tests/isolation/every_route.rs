@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 63] = [
+const EVERY_BOOK: &[(&str, &str)] = &[
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -33,6 +33,8 @@ const EVERY_BOOK: [(&str, &str); 63] = [
     ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("POST", "/customers/{customer_id}/payment-methods"),
+    ("POST", "/customers/{customer_id}/payment-methods/{method_id}/removal"),
     ("GET", "/coupons"),
     ("GET", "/coupons/new"),
     ("POST", "/coupons"),
@@ -84,7 +86,7 @@ const EVERY_BOOK: [(&str, &str); 63] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 6] = [
+const WITH_A_SELLER: &[(&str, &str)] = &[
     ("GET", "/account"),
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),
@@ -94,7 +96,7 @@ const WITH_A_SELLER: [(&str, &str); 6] = [
 ];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 48] = [
+const ALONE: &[(&str, &str, For)] = &[
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -142,6 +144,9 @@ const ALONE: [(&str, &str, For); 48] = [
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
     ("GET", "/portal/plan", For::Customer),
+    ("GET", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment/{method_id}/removal", For::Customer),
     ("GET", "/portal/prices", For::Customer),
 ];
 

@@ -1,9 +1,10 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
 use crate::api::limit::{Limits, limits};
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
-use crate::{clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
@@ -48,10 +49,10 @@ pub struct App {
     pub saved_estimates: Arc<SourceLimits>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
-    /// Where this installation sends mail.
-    pub mailer: Option<Arc<Mailer>>,
     /// Who may use a name of its own, as far as it was asked lately.
     pub white_labels: Arc<WhiteLabels>,
+    /// Where letters are handed over; without one they wait in the outbox.
+    pub mail: Option<Mailer>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -77,8 +78,8 @@ impl App {
             estimates: Arc::new(SourceLimits::new(ESTIMATES_AT_ONCE, ESTIMATE_MICROS)),
             saved_estimates: Arc::new(SourceLimits::new(SAVED_AT_ONCE, SAVED_MICROS)),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
-            mailer: config.mail.as_ref().map(Mailer::new).transpose()?.map(Arc::new),
             white_labels: Arc::default(),
+            mail: config.mail.as_ref().map(Mailer::new).transpose()?,
             closing: CancellationToken::new(),
         })
     }

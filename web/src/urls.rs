@@ -66,6 +66,14 @@ impl Audience {
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
     }
+    /// POST grants paying by invoice.
+    pub fn payment_methods(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/payment-methods"))
+    }
+    /// POST takes one off the file.
+    pub fn payment_method_removal(self, id: impl Display, method: impl Display) -> String {
+        self.at(format_args!("customers/{id}/payment-methods/{method}/removal"))
+    }
     /// The form of a subscription to be, with its preview; POST goes to the list.
     pub fn customer_subscription_new(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/subscriptions/new"))
@@ -298,6 +306,8 @@ pub const PORTAL: &str = "/portal";
 pub const PORTAL_CALLS: &str = "/portal/calls";
 pub const PORTAL_INVOICES: &str = "/portal/invoices";
 pub const PORTAL_PLAN: &str = "/portal/plan";
+/// How the customer pays; POST gives a mandate.
+pub const PORTAL_PAYMENT: &str = "/portal/payment";
 pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {
@@ -317,6 +327,10 @@ pub fn quote_acceptance(token: &str) -> String {
 /// An estimate that was saved.
 pub fn saved_estimate(token: &str) -> String {
     format!("{SAVED_ESTIMATES}/{token}")
+}
+/// POST takes a means of payment off the file.
+pub fn portal_payment_removal(id: impl Display) -> String {
+    format!("{PORTAL_PAYMENT}/{id}/removal")
 }
 pub fn portal_call(id: impl Display) -> String {
     format!("{PORTAL_CALLS}/{id}")

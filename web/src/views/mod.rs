@@ -12,6 +12,7 @@ pub mod fields;
 pub mod form;
 pub mod invoices;
 pub mod keys;
+pub mod means;
 pub mod parts;
 pub mod plan_edit;
 pub mod portal;

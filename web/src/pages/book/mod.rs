@@ -20,6 +20,7 @@ mod keys;
 mod ledger;
 mod lines;
 mod live;
+pub(super) mod methods;
 mod needs;
 mod new_agent;
 mod new_customer;
@@ -38,7 +39,7 @@ mod runs;
 mod span;
 pub(super) mod subscription;
 pub(super) mod why;
-pub(super) mod words;
+pub(crate) mod words;
 
 pub(super) use plan::prices_of;
 
@@ -74,6 +75,8 @@ fn selling() -> Vec<Entry> {
         book_get(all, "customers/{customer_id}/advice", advice::of_customer),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_post(all, "customers/{customer_id}/payment-methods", methods::grant),
+        book_post(all, "customers/{customer_id}/payment-methods/{method_id}/removal", methods::remove),
         book_get(all, "coupons", coupons::coupons),
         book_get(all, "coupons/new", coupons::form),
         book_post(all, "coupons", coupons::create),

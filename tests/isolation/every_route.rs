@@ -128,7 +128,7 @@ const ALONE: [(&str, &str, For); 42] = [
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 54] = [
+pub const API: [(&str, &str); 55] = [
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -161,6 +161,7 @@ pub const API: [(&str, &str); 54] = [
     ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
     ("GET", "/v1/meters"),
     ("GET", "/v1/usage"),
+    ("POST", "/v1/events"),
     ("GET", "/v1/usage/hours"),
     ("GET", "/v1/invoices"),
     ("GET", "/v1/invoices/{document_id}"),

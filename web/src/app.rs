@@ -1,7 +1,9 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
+use crate::api::events_body::Arrivals;
+use crate::api::limit::{self, Limits};
 use crate::seller::WhiteLabels;
-use crate::{api::limit::Limits, clock::Clock, config::Config};
+use crate::{clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
@@ -10,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
 use tokio_util::sync::CancellationToken;
+use usage_metering::Intake;
 
 /// The realm that agents' phones sign in to; their digest secrets are bound to it.
 pub const SIP_REALM: &str = "ringtill";
@@ -31,6 +34,12 @@ pub struct App {
     edge: Arc<RwLock<Option<Edge>>>,
     /// How many requests each API key has made lately.
     pub limits: Arc<Limits>,
+    /// The same for requests that bring events.
+    pub event_limits: Arc<Limits>,
+    /// Where events wait for the commit that they share.
+    pub intake: Intake,
+    /// Bodies with events that are arriving.
+    pub arrivals: Arc<Arrivals>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
     /// Who may use a name of its own, as far as it was asked lately.
@@ -49,6 +58,9 @@ impl App {
     /// On a database that is open already (tests).
     pub fn on(db: Db, clock: Clock, config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
+            intake: Intake::new(db.clone()),
+            arrivals: Arc::default(),
+            event_limits: Arc::new(Limits::new(limit::EVENTS_BURST, limit::EVENTS_PER_SECOND)),
             db,
             clock,
             host: config.http.host.clone(),

@@ -8,6 +8,8 @@ use crate::suspense::{NewSuspense, SuspenseCause};
 use chrono::{DateTime, Utc};
 use db::{BatchId, Db, TenantId, TenantTx};
 use std::collections::HashMap;
+use std::time::Duration;
+use uuid::Uuid;
 
 /// Events of one batch.
 pub const BATCH_MAX: usize = 50_000;
@@ -35,7 +37,7 @@ pub async fn ingest(
     now: DateTime<Utc>,
 ) -> Result<Vec<Outcome>, UsageError> {
     check_size(events)?;
-    let tx = db.tenant(tenant_id).await?;
+    let tx = db.tenant_for_bulk(tenant_id).await?;
     let book = Book::for_batch(&tx, events, true).await?;
     tx.commit().await?;
     let mut left = TRIES;
@@ -43,7 +45,10 @@ pub async fn ingest(
         left -= 1;
         match try_ingest(db, tenant_id, &book, events, now).await {
             Err(UsageError::Db(error)) if left > 0 && db::is_retryable(&error) => {
-                tracing::debug!(%error, "A batch is tried again")
+                tracing::debug!(%error, "A batch is tried again");
+                // Two that met once shall not meet again at the same instant.
+                let jitter = u64::from(Uuid::now_v7().as_bytes()[15]) / 8;
+                tokio::time::sleep(Duration::from_millis(2 + jitter)).await;
             }
             answered => return answered,
         }

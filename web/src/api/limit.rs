@@ -9,13 +9,18 @@ use std::sync::{Mutex, PoisonError};
 pub const BURST: i64 = 200;
 /// Requests a second that it may go on making.
 pub const PER_SECOND: i64 = 50;
-const MICROS_PER_TOKEN: i64 = 1_000_000 / PER_SECOND;
+/// The same of requests that bring events: a switch may send each call's by itself. How many events wait has its own limit.
+pub const EVENTS_BURST: i64 = 2_000;
+pub const EVENTS_PER_SECOND: i64 = 500;
 /// A full bucket says nothing: it is forgotten when there are this many.
 const BUCKETS_MAX: usize = 10_000;
 
 /// The buckets of all keys.
-#[derive(Default)]
-pub struct Limits(Mutex<HashMap<ApiKeyId, Bucket>>);
+pub struct Limits {
+    buckets: Mutex<HashMap<ApiKeyId, Bucket>>,
+    burst: i64,
+    micros_per_token: i64,
+}
 
 /// What is missing in a bucket, in microseconds of refilling.
 struct Bucket {
@@ -30,19 +35,30 @@ impl Bucket {
     }
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(BURST, PER_SECOND)
+    }
+}
+
 impl Limits {
+    /// So many at once, and so many a second.
+    pub fn new(burst: i64, per_second: i64) -> Self {
+        Self { buckets: Mutex::default(), burst, micros_per_token: 1_000_000 / per_second }
+    }
+
     /// Takes one token; otherwise how many whole seconds to wait for the next.
     pub fn take(&self, key: ApiKeyId, now: DateTime<Utc>) -> Result<(), i64> {
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
             buckets.retain(|_, bucket| bucket.missing_at(now) > 0);
         }
         let bucket = buckets.entry(key).or_insert(Bucket { missing_micros: 0, at: now });
         let missing = bucket.missing_at(now);
         *bucket = Bucket { missing_micros: missing, at: now };
-        let after = missing + MICROS_PER_TOKEN;
-        if after > BURST * MICROS_PER_TOKEN {
-            let wait_micros = after - BURST * MICROS_PER_TOKEN;
+        let (after, full) = (missing + self.micros_per_token, self.burst * self.micros_per_token);
+        if after > full {
+            let wait_micros = after - full;
             return Err((wait_micros + 999_999) / 1_000_000);
         }
         bucket.missing_micros = after;

@@ -14,6 +14,8 @@ mod door;
 mod drafts;
 mod entitlements;
 mod estimates;
+mod events;
+pub mod events_body;
 mod invoices;
 pub mod limit;
 mod list;
@@ -56,6 +58,7 @@ pub fn table() -> Vec<Route> {
         customers::routes(),
         subscriptions::routes(),
         usage::routes(),
+        events::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),

@@ -10,6 +10,7 @@ mod customers;
 mod desk;
 mod door;
 mod entitled;
+mod events;
 mod forgery;
 mod hosts;
 mod life;

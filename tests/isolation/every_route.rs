@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 52] = [
+const EVERY_BOOK: [(&str, &str); 55] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -65,6 +65,9 @@ const EVERY_BOOK: [(&str, &str); 52] = [
     ("GET", "/runs/{run_id}/events"),
     ("POST", "/runs/{run_id}/finalization"),
     ("POST", "/runs/{run_id}/retry"),
+    ("GET", "/suspense"),
+    ("GET", "/suspense/{cause}"),
+    ("POST", "/suspense/{cause}/decisions"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
     ("GET", "/settings/api-keys"),

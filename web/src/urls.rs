@@ -92,6 +92,17 @@ impl Audience {
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
     }
+    /// What matches nothing, by cause.
+    pub fn suspense(self) -> String {
+        self.at("suspense")
+    }
+    pub fn suspense_of(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}"))
+    }
+    /// POST counts what waits for a cause, or takes it out.
+    pub fn suspense_decisions(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}/decisions"))
+    }
     pub fn coupons(self) -> String {
         self.at("coupons")
     }

@@ -99,10 +99,21 @@ pub(crate) async fn ingest_known(tx: &TenantTx, event: &UsageEvent, now: DateTim
     if let Some((cause, _)) = row.cause {
         return Ok(Outcome::Suspended(cause));
     }
-    let batch_id = BatchId::new();
-    store::event::put_without_key(tx, &row, batch_id, now).await?;
-    store::sum::insert(tx, batch_id, &book.sums(&[&row])?).await?;
+    store_known(tx, &book, &[row], now).await?;
     Ok(Outcome::Accepted)
+}
+
+/// Stores and sums rows whose keys are stored already.
+pub(crate) async fn store_known(
+    tx: &TenantTx,
+    book: &Book,
+    rows: &[Row<'_>],
+    now: DateTime<Utc>,
+) -> Result<(), UsageError> {
+    let batch_id = BatchId::new();
+    store::event::put_without_keys(tx, rows, batch_id, now).await?;
+    let rows: Vec<&Row<'_>> = rows.iter().collect();
+    Ok(store::sum::insert(tx, batch_id, &book.sums(&rows)?).await?)
 }
 
 fn check_size(events: &[UsageEvent]) -> Result<(), UsageError> {

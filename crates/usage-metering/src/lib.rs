@@ -17,10 +17,11 @@ mod meter;
 mod partition;
 mod prepare;
 mod reading;
+mod replay;
 mod store;
 mod suspense;
 
-pub use audit::check;
+pub use audit::{check, recount};
 pub use batch::{SumRow, take_batch};
 pub use call_key::{Claim, claim_call_events};
 pub use error::UsageError;
@@ -34,6 +35,7 @@ pub use partition::ensure_partitions;
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity, sums_by_dimension,
 };
+pub use replay::{Correction, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use suspense::{
     Suspended, SuspenseCause, SuspenseSummary, open_suspense, resolve_suspense, retry_suspense, suspend,
     suspense_summary,

@@ -20,6 +20,7 @@ pub mod runs;
 pub mod subscriptions;
 pub mod table;
 pub mod ui;
+pub mod usage;
 
 #[cfg(test)]
 mod sample;

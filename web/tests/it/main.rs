@@ -18,5 +18,6 @@ mod plans;
 mod portal;
 mod public;
 mod streams;
+mod suspense;
 mod walls;
 mod world;

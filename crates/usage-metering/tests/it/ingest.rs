@@ -202,3 +202,40 @@ async fn the_audit_names_a_key_that_ended_nowhere_and_a_sum_that_is_not_its_even
     assert!(violations[0].starts_with("event b of switch was taken"));
     assert!(violations[1].ends_with("the hours hold 3, its events 1"));
 }
+
+#[tokio::test]
+async fn what_waits_is_tried_again_all_of_one_cause_at_once_and_first_for_nothing() {
+    let world = World::new().await;
+    let (known, nobody) = (world.customer("C-1", "UTC").await, CustomerId::new());
+    let parsecs = |id: &str| UsageEvent { meter: "parsecs".into(), ..event(id, known, "2") };
+    world.ingest(&[event("a", nobody, "1.5"), event("b", nobody, "2"), parsecs("c"), parsecs("d")]).await;
+    let correction = usage_metering::Correction { customer_id: Some(known), ..Default::default() };
+    let unknown = SuspenseCause::UnknownCustomer;
+    // As they came they would go on waiting.
+    let tx = world.tx().await;
+    let replay = usage_metering::replay_suspense(&tx, unknown, &Default::default(), "Ada", at(NOW)).await.unwrap();
+    assert_eq!((replay.tried, replay.accepted_events(), replay.waiting[&unknown]), (2, 0, 2));
+    // A dry run: what would be, and then it was not.
+    let replay = usage_metering::replay_suspense(&tx, unknown, &correction, "Ada", at(NOW)).await.unwrap();
+    assert_eq!(replay.accepted["minutes"], ("3.5".parse().unwrap(), 2)); // 1.5 + 2
+    tx.rollback().await.unwrap();
+    assert_eq!(world.used(known, "minutes").await, "0");
+    assert_eq!(world.suspense().await.len(), 4);
+
+    let tx = world.tx().await;
+    usage_metering::replay_suspense(&tx, unknown, &correction, "Ada", at(NOW)).await.unwrap();
+    let again = usage_metering::replay_suspense(&tx, unknown, &correction, "Ada", at(NOW)).await.unwrap();
+    assert_eq!(again.tried, 0, "what was accepted does not wait any more");
+    tx.commit().await.unwrap();
+    assert_eq!(world.used(known, "minutes").await, "3.5");
+    assert_eq!(world.suspense().await, ["unknown_meter", "unknown_meter"]);
+    // Sent again it is known, and a person may say that the rest counts nowhere.
+    assert_eq!(world.ingest(&[event("a", nobody, "1.5")]).await, [Duplicate]);
+    let tx = world.tx().await;
+    let discarded =
+        usage_metering::discard_suspense(&tx, SuspenseCause::UnknownMeter, "a test of theirs", "Ada", at(NOW)).await;
+    assert_eq!(discarded.unwrap(), 2);
+    tx.commit().await.unwrap();
+    assert!(world.suspense().await.is_empty());
+    assert_eq!(world.violations().await, []);
+}

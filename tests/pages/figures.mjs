@@ -63,6 +63,20 @@ same(heading.includes(charge), true, `the call of ${charge}, headed "${heading}"
 same((await page.locator('main').innerText()).includes('same result'), true, 'the price recomputed')
 await visit.inspect('tenant-call-of-an-invoice')
 
+// A balance is rounded down wherever it stands: the heading of a customer says what its newest movement says.
+await visit.goTo(new URL('/admin/customers', admin.origin).href)
+const customers = await page.locator('main tr.link a[href^="/admin/customers/"]').evaluateAll((links) => links.map((link) => link.href))
+let wallets = 0
+for (const customer of new Set(customers)) {
+  await visit.goTo(customer)
+  const has = (await page.locator('h1').innerText()).match(/ has (−?)\D*([\d.,]+)$/)
+  const movements = page.locator('table').filter({ hasText: 'Movements of the wallet' })
+  if (!has || (await movements.locator('tbody tr').count()) === 0) continue
+  wallets += 1
+  same((await movements.locator('tbody tr').first().locator('td').last().innerText()).trim(), has[1] + has[2], 'the balance after the newest movement')
+}
+same(wallets > 0, true, 'there are wallets to look at')
+
 for (const path of ['/admin/calls/call_0000000000000000000001', '/admin/customers/nobody', '/admin/nothing-here']) {
   visit.expect(404, path)
   await visit.goTo(new URL(path, admin.origin).href)

@@ -227,7 +227,7 @@ pub fn movements(
                 .fold(Cell::text(spoken(&line.kind)), Cell::to)
                 .sub(format::with_phones(&line.memo)),
             Cell::figure(format!("{sign}{}", line.amount.human_bare())),
-            Cell::figure(line.balance_after.human_bare()),
+            Cell::figure(line.balance_after.human_balance_bare()),
         ]);
     }
     table

@@ -103,13 +103,7 @@ async fn nordlicht(program: &Program) -> (TenantId, Vec<CustomerId>) {
     ptx.commit().await.unwrap();
     let id = organisations.iter().find(|organisation| organisation.slug == "nordlicht").unwrap().id;
     let tx = program.database.db.tenant(id).await.unwrap();
-    let meter = Meter {
-        code: METER.into(),
-        name: "Units of the flood".into(),
-        unit: "unit".into(),
-        aggregation: Aggregation::Sum,
-        dimensions: vec!["part".into()],
-    };
+    let meter = Meter::new(METER, "Units of the flood", "unit", Aggregation::Sum, &["part"]);
     usage_metering::define_meter(&tx, &meter).await.unwrap();
     let filter = subscription::CustomerFilter::default();
     let customers = subscription::customers(&tx, &filter).await.unwrap();

@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 55] = [
+const EVERY_BOOK: [(&str, &str); 58] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -65,6 +65,9 @@ const EVERY_BOOK: [(&str, &str); 55] = [
     ("GET", "/runs/{run_id}/events"),
     ("POST", "/runs/{run_id}/finalization"),
     ("POST", "/runs/{run_id}/retry"),
+    ("GET", "/meters"),
+    ("GET", "/meters/new"),
+    ("POST", "/meters"),
     ("GET", "/suspense"),
     ("GET", "/suspense/{cause}"),
     ("POST", "/suspense/{cause}/decisions"),
@@ -131,7 +134,7 @@ const ALONE: [(&str, &str, For); 42] = [
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 55] = [
+pub const API: [(&str, &str); 57] = [
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -163,6 +166,8 @@ pub const API: [(&str, &str); 55] = [
     ("POST", "/v1/subscriptions/{subscription_id}/changes"),
     ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
     ("GET", "/v1/meters"),
+    ("POST", "/v1/meters"),
+    ("POST", "/v1/meter-previews"),
     ("GET", "/v1/usage"),
     ("POST", "/v1/events"),
     ("GET", "/v1/usage/hours"),

@@ -92,6 +92,14 @@ impl Audience {
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
     }
+    /// What is counted; POST defines one more.
+    pub fn meters(self) -> String {
+        self.at("meters")
+    }
+    /// The form of a meter to be, with its preview.
+    pub fn meter_new(self) -> String {
+        self.at("meters/new")
+    }
     /// What matches nothing, by cause.
     pub fn suspense(self) -> String {
         self.at("suspense")

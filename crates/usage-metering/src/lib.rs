@@ -30,7 +30,9 @@ pub use fold::{fold, tenants_to_fold};
 pub use hour::local_hour;
 pub use ingest::{BATCH_MAX, ingest, ingest_in};
 pub use intake::{EVENTS_MAX, Intake, IntakeError, TENANT_EVENTS_MAX};
-pub use meter::{Aggregation, Meter, define_meter, define_standard_meters, meters};
+pub use meter::{
+    Aggregation, Meter, MeterPreview, PREVIEW_EVENTS_MAX, define_meter, define_standard_meters, meters, preview_meter,
+};
 pub use partition::ensure_partitions;
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity, sums_by_dimension,

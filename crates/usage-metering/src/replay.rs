@@ -28,17 +28,12 @@ pub struct Correction {
 pub struct Replay {
     /// Entries of the cause that were looked at; not more than [`REPLAY_MAX`].
     pub tried: u64,
-    /// Stored and counted by it, by meter: quantity and events.
-    pub accepted: BTreeMap<String, (Decimal, u64)>,
+    /// Events that were stored.
+    pub accepted: u64,
+    /// What they count, by meter: quantity and events. An event may count on several.
+    pub counted: BTreeMap<String, (Decimal, u64)>,
     /// Go on waiting, by the cause that they have now.
     pub waiting: BTreeMap<SuspenseCause, u64>,
-}
-
-impl Replay {
-    /// Events that were stored.
-    pub fn accepted_events(&self) -> u64 {
-        self.accepted.values().map(|(_, events)| events).sum()
-    }
 }
 
 /// Tries what waits for this cause, the oldest first. What is accepted leaves suspense; the rest stays as it is. A conflict is
@@ -64,19 +59,23 @@ pub async fn replay_suspense(
     let book = Book::for_batch(tx, &events, true).await?;
     let (mut rows, mut taken) = (Vec::new(), Vec::new());
     for (place, event) in events.iter().enumerate() {
-        let row = book.row(place, event, event.payload_hash(), now);
+        let (row, further) = book.judge(place, event, event.payload_hash(), now);
         match &row.cause {
             Some((still, _)) => *replay.waiting.entry(*still).or_default() += 1,
             None => {
-                let (quantity, count) = replay.accepted.entry(event.meter.clone()).or_default();
-                *quantity = quantity.checked_add(row.quantity).ok_or(UsageError::SumMustFit)?;
-                *count += 1;
+                replay.accepted += 1;
                 taken.push(ids[place]);
                 rows.push(row);
+                rows.extend(further);
             }
         }
     }
-    store_known(tx, &book, &rows, now).await?;
+    for row in &rows {
+        let (quantity, count) = replay.counted.entry(row.meter_code().to_owned()).or_default();
+        *quantity = quantity.checked_add(row.quantity).ok_or(UsageError::SumMustFit)?;
+        *count += 1;
+    }
+    store_known(tx, &rows.iter().collect::<Vec<_>>(), now).await?;
     store::suspense::resolve_many(tx, &taken, &resolution(correction, by), now).await?;
     Ok(replay)
 }

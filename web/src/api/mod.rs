@@ -19,6 +19,7 @@ pub mod events_body;
 mod invoices;
 pub mod limit;
 mod list;
+pub(crate) mod meters;
 mod openapi;
 mod plans;
 mod previews;
@@ -59,6 +60,7 @@ pub fn table() -> Vec<Route> {
         subscriptions::routes(),
         usage::routes(),
         events::routes(),
+        meters::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),

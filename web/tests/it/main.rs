@@ -14,6 +14,7 @@ mod events;
 mod forgery;
 mod hosts;
 mod life;
+mod meters;
 mod plans;
 mod portal;
 mod public;

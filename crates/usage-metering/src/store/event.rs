@@ -53,7 +53,7 @@ pub async fn put(tx: &TenantTx, rows: &[Row<'_>], batch_id: BatchId, now: DateTi
                 rows.iter().map(|_| Uuid::now_v7()).collect::<Vec<Uuid>>().into(),
                 rows.iter().map(|row| row.event.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
                 rows.iter().map(|row| row.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect::<Vec<Uuid>>().into(),
-                rows.iter().map(|row| row.event.meter.clone()).collect::<Vec<String>>().into(),
+                rows.iter().map(|row| row.meter_code().to_owned()).collect::<Vec<String>>().into(),
                 rows.iter().map(|row| row.quantity).collect::<Vec<Decimal>>().into(),
                 rows.iter().map(|row| json_of(&row.event.dimensions)).collect::<Vec<String>>().into(),
                 rows.iter().map(|row| row.event.occurred_at).collect::<Vec<DateTime<Utc>>>().into(),
@@ -85,7 +85,7 @@ pub async fn put(tx: &TenantTx, rows: &[Row<'_>], batch_id: BatchId, now: DateTi
 /// Events whose keys are there already.
 pub async fn put_without_keys(
     tx: &TenantTx,
-    rows: &[Row<'_>],
+    rows: &[&Row<'_>],
     batch_id: BatchId,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
@@ -107,7 +107,7 @@ pub async fn put_without_keys(
             rows.iter().map(|_| Uuid::now_v7()).collect::<Vec<Uuid>>().into(),
             rows.iter().map(|row| row.event.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
             rows.iter().map(|row| row.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect::<Vec<Uuid>>().into(),
-            rows.iter().map(|row| row.event.meter.clone()).collect::<Vec<String>>().into(),
+            rows.iter().map(|row| row.meter_code().to_owned()).collect::<Vec<String>>().into(),
             rows.iter().map(|row| row.quantity).collect::<Vec<Decimal>>().into(),
             rows.iter().map(|row| json_of(&row.event.dimensions)).collect::<Vec<String>>().into(),
             rows.iter().map(|row| row.event.occurred_at).collect::<Vec<DateTime<Utc>>>().into(),

@@ -128,13 +128,7 @@ async fn a_suspended_event_is_taken_once_its_customer_or_meter_is_there() {
     let tx = world.tx().await;
     let waiting = usage_metering::open_suspense(&tx, 10).await.unwrap().remove(0);
     assert_eq!(retry_suspense(&tx, waiting.id, at(NOW)).await.unwrap(), Suspended(SuspenseCause::UnknownMeter));
-    let meter = usage_metering::Meter {
-        code: "messages".into(),
-        name: "Messages".into(),
-        unit: "message".into(),
-        aggregation: usage_metering::Aggregation::Sum,
-        dimensions: Vec::new(),
-    };
+    let meter = usage_metering::Meter::new("messages", "Messages", "message", usage_metering::Aggregation::Sum, &[]);
     usage_metering::define_meter(&tx, &meter).await.unwrap();
     assert_eq!(retry_suspense(&tx, waiting.id, at(NOW)).await.unwrap(), Accepted);
     assert!(retry_suspense(&tx, waiting.id, at(NOW)).await.is_err()); // it waits no more
@@ -214,10 +208,10 @@ async fn what_waits_is_tried_again_all_of_one_cause_at_once_and_first_for_nothin
     // As they came they would go on waiting.
     let tx = world.tx().await;
     let replay = usage_metering::replay_suspense(&tx, unknown, &Default::default(), "Ada", at(NOW)).await.unwrap();
-    assert_eq!((replay.tried, replay.accepted_events(), replay.waiting[&unknown]), (2, 0, 2));
+    assert_eq!((replay.tried, replay.accepted, replay.waiting[&unknown]), (2, 0, 2));
     // A dry run: what would be, and then it was not.
     let replay = usage_metering::replay_suspense(&tx, unknown, &correction, "Ada", at(NOW)).await.unwrap();
-    assert_eq!(replay.accepted["minutes"], ("3.5".parse().unwrap(), 2)); // 1.5 + 2
+    assert_eq!(replay.counted["minutes"], ("3.5".parse().unwrap(), 2)); // 1.5 + 2
     tx.rollback().await.unwrap();
     assert_eq!(world.used(known, "minutes").await, "0");
     assert_eq!(world.suspense().await.len(), 4);

@@ -50,7 +50,11 @@ pub async fn coupons(member: Member) -> PageResult<List> {
         heading: if may_change { heading.action("New coupon", member.audience.coupon_new()) } else { heading },
         stats: Stats::default(),
         search: None,
-        tabs: vec![plans, ("Coupons".to_owned(), member.audience.coupons(), true)],
+        tabs: vec![
+            plans,
+            ("Coupons".to_owned(), member.audience.coupons(), true),
+            ("Meters".to_owned(), member.audience.meters(), false),
+        ],
         cards: vec![TableCard { title: String::new(), all: None, table }],
         pager: None,
     })

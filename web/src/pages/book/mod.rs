@@ -19,6 +19,7 @@ mod keys;
 mod ledger;
 mod lines;
 mod live;
+mod meters;
 mod needs;
 mod new_agent;
 mod new_customer;
@@ -124,6 +125,9 @@ fn running() -> Vec<Entry> {
         book_get(all, "runs/{run_id}/events", run::events),
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
+        book_get(all, "meters", meters::meters),
+        book_get(all, "meters/new", meters::form),
+        book_post(all, "meters", meters::define),
         book_get(all, "suspense", suspense::causes),
         book_get(all, "suspense/{cause}", suspense::cause),
         book_post(all, "suspense/{cause}/decisions", suspense::decide),

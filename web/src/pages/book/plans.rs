@@ -50,7 +50,11 @@ pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List>
     }
     let tabs = if asked.tariff.is_empty() {
         let here = ("Plans and tariffs".into(), member.audience.plans(), true);
-        vec![here, ("Coupons".into(), member.audience.coupons(), false)]
+        vec![
+            here,
+            ("Coupons".into(), member.audience.coupons(), false),
+            ("Meters".into(), member.audience.meters(), false),
+        ]
     } else {
         vec![("All plans and tariffs".into(), member.audience.plans(), false)]
     };

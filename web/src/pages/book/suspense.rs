@@ -67,11 +67,14 @@ pub async fn causes(member: Member) -> PageResult<List> {
         n => format!("{} not counted", counted(n, "wait", "waits")),
     };
     Ok(List {
-        shell: shell(&member, &tx, "In suspense", Section::Home).await?,
+        shell: shell(&member, &tx, "In suspense", Section::Plans).await?,
         heading: Heading::new(title).facts("What comes in and matches nothing is kept here until somebody decides."),
         stats: Stats::default(),
         search: None,
-        tabs: Vec::new(),
+        tabs: vec![
+            ("Meters".to_owned(), member.audience.meters(), false),
+            ("In suspense".to_owned(), member.audience.suspense(), true),
+        ],
         cards: vec![TableCard { title: String::new(), all: None, table: table(&member, &summary) }],
         pager: None,
     })
@@ -133,7 +136,7 @@ pub async fn cause(member: Member, path: web::Path<String>, given: web::Query<Gi
         0 => format!("{}: nothing waits", spoken(cause.as_str())),
         n => format!("{}: {}", spoken(cause.as_str()), counted(n, "wait", "waits")),
     };
-    let shell = shell(&member, &tx, spoken(cause.as_str()), Section::Home).await?;
+    let shell = shell(&member, &tx, spoken(cause.as_str()), Section::Plans).await?;
     let outcome = match decision {
         // The last thing in this transaction, which is given up: nothing has happened.
         Some(decision) => Some(outcome(&member, &tx, cause, &decision, &given).await?),
@@ -233,7 +236,7 @@ async fn outcome(
             let by = member.actor();
             let replay = usage_metering::replay_suspense(tx, cause, correction, &by, member.now).await?;
             tell(&mut changes, &replay);
-            let accepted = format::counted(events(replay.accepted_events()), "event", "events");
+            let accepted = format::counted(events(replay.accepted), "event", "events");
             (format!("Count {accepted}"), limit_of(replay.tried), false)
         }
         Decision::Discard(reason) => {
@@ -269,7 +272,7 @@ fn limit_of(tried: u64) -> String {
 }
 
 fn tell(changes: &mut Table, replay: &Replay) {
-    for (meter, (quantity, count)) in &replay.accepted {
+    for (meter, (quantity, count)) in &replay.counted {
         let what = format!("Counted as {meter}");
         changes.row(vec![
             Cell::name(what),
@@ -296,7 +299,7 @@ pub async fn decide(member: Member, path: web::Path<String>, given: web::Form<Gi
     let (done, payload) = match &decision {
         Decision::Again(correction) => {
             let replay = usage_metering::replay_suspense(&tx, cause, correction, &by, member.now).await?;
-            let (accepted, waiting) = (replay.accepted_events(), replay.tried - replay.accepted_events());
+            let (accepted, waiting) = (replay.accepted, replay.tried - replay.accepted);
             let left = if waiting > 0 { format!(" {} on.", counted(waiting, "go", "goes")) } else { String::new() };
             let said = format!("{} counted.{left}", counted(accepted, "are", "is"));
             (

@@ -78,6 +78,12 @@ const EVERY_BOOK: &[(&str, &str)] = &[
     ("GET", "/runs/{run_id}/events"),
     ("POST", "/runs/{run_id}/finalization"),
     ("POST", "/runs/{run_id}/retry"),
+    ("GET", "/meters"),
+    ("GET", "/meters/new"),
+    ("POST", "/meters"),
+    ("GET", "/suspense"),
+    ("GET", "/suspense/{cause}"),
+    ("POST", "/suspense/{cause}/decisions"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
     ("GET", "/settings/api-keys"),
@@ -151,7 +157,7 @@ const ALONE: &[(&str, &str, For)] = &[
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 56] = [
+pub const API: &[(&str, &str)] = &[
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -183,7 +189,10 @@ pub const API: [(&str, &str); 56] = [
     ("POST", "/v1/subscriptions/{subscription_id}/changes"),
     ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
     ("GET", "/v1/meters"),
+    ("POST", "/v1/meters"),
+    ("POST", "/v1/meter-previews"),
     ("GET", "/v1/usage"),
+    ("POST", "/v1/events"),
     ("GET", "/v1/usage/hours"),
     ("GET", "/v1/invoices"),
     ("GET", "/v1/invoices/{document_id}"),

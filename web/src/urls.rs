@@ -100,6 +100,25 @@ impl Audience {
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
     }
+    /// What is counted; POST defines one more.
+    pub fn meters(self) -> String {
+        self.at("meters")
+    }
+    /// The form of a meter to be, with its preview.
+    pub fn meter_new(self) -> String {
+        self.at("meters/new")
+    }
+    /// What matches nothing, by cause.
+    pub fn suspense(self) -> String {
+        self.at("suspense")
+    }
+    pub fn suspense_of(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}"))
+    }
+    /// POST counts what waits for a cause, or takes it out.
+    pub fn suspense_decisions(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}/decisions"))
+    }
     pub fn coupons(self) -> String {
         self.at("coupons")
     }

@@ -22,6 +22,7 @@ pub mod runs;
 pub mod subscriptions;
 pub mod table;
 pub mod ui;
+pub mod usage;
 
 #[cfg(test)]
 mod sample;

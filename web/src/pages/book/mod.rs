@@ -20,6 +20,7 @@ mod keys;
 mod ledger;
 mod lines;
 mod live;
+mod meters;
 pub(super) mod methods;
 mod needs;
 mod new_agent;
@@ -38,6 +39,7 @@ mod run;
 mod runs;
 mod span;
 pub(super) mod subscription;
+mod suspense;
 pub(super) mod why;
 pub(crate) mod words;
 
@@ -142,6 +144,12 @@ fn running() -> Vec<Entry> {
         book_get(all, "runs/{run_id}/events", run::events),
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
+        book_get(all, "meters", meters::meters),
+        book_get(all, "meters/new", meters::form),
+        book_post(all, "meters", meters::define),
+        book_get(all, "suspense", suspense::causes),
+        book_get(all, "suspense/{cause}", suspense::cause),
+        book_post(all, "suspense/{cause}/decisions", suspense::decide),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),

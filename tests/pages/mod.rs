@@ -114,3 +114,15 @@ async fn a_quote_is_accepted_by_its_link_and_every_figure_is_the_same() {
     let program = Program::on_the_demo_world().await;
     walk("quotes.mjs", &[audience(&program, "/admin", 1, &[])]);
 }
+
+#[tokio::test]
+async fn everybody_else_clicks_through_and_every_figure_is_the_same() {
+    let program = Program::on_the_demo_world().await;
+    let named = |name: &str, start: &str| {
+        let mut person = audience(&program, start, 1, &[]);
+        person["name"] = name.into();
+        person
+    };
+    let people = [("customer", "/portal"), ("agent", "/agent"), ("operator", "/ops"), ("reseller", "/reseller")];
+    walk("paths.mjs", &people.map(|(name, start)| named(name, start)));
+}

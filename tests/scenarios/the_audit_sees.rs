@@ -45,6 +45,7 @@ fn ledgers() -> Vec<(&'static str, String, String)> {
             "UPDATE payment_allocation SET amount_micros = amount_micros + 1000000000",
             "UPDATE payment_allocation SET amount_micros = amount_micros - 1000000000",
         ),
+        seven("I10", "UPDATE payment SET amount_micros = amount_micros $"),
         both(
             "I15",
             "UPDATE audit_entry SET actor = actor || '?'",
@@ -68,6 +69,15 @@ fn calls_and_usage() -> Vec<(&'static str, String, String)> {
         seven(
             "I5",
             "UPDATE call SET charge_micros = charge_micros $ WHERE customer_id IN (SELECT id FROM customer WHERE billing = 'prepaid')",
+        ),
+        seven(
+            "I16",
+            "UPDATE call SET charge_micros = charge_micros $ WHERE customer_id IN (SELECT id FROM customer WHERE billing = 'postpaid')",
+        ),
+        both(
+            "I16",
+            "UPDATE call SET metered_ms = metered_ms + 600000 WHERE charged_by = 'tariff'",
+            "UPDATE call SET metered_ms = metered_ms - 600000 WHERE charged_by = 'tariff'",
         ),
         both(
             "I5",

@@ -67,6 +67,7 @@ async fn check_book(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow:
     found.extend(subscription::check(&tx, now).await?);
     found.extend(usage_metering::check(&tx, now).await?);
     found.extend(call_control::check(&tx, now).await?);
+    found.extend(call_control::recount(&tx).await?);
     found.extend(invoicing::check(&tx, now).await?);
     found.extend(payments::check(&tx, now).await?);
     let mut violations: Vec<(String, String)> = found.into_iter().map(|v| (v.invariant.to_owned(), v.detail)).collect();

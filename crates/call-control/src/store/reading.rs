@@ -4,7 +4,7 @@ use crate::entity::call::Model;
 use crate::error::Result;
 use crate::reading::CallFilter;
 use chrono::{DateTime, Utc};
-use db::TenantTx;
+use db::{CallId, TenantTx};
 use rust_decimal::Decimal;
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
@@ -155,6 +155,29 @@ pub async fn live(tx: &TenantTx) -> Result<Vec<Model>> {
         )
         .await?;
     Ok(rows)
+}
+
+/// What a tariff made of a call.
+#[derive(FromQueryResult)]
+pub struct TariffCharge {
+    pub id: Uuid,
+    pub tariff_id: Uuid,
+    pub meter_started_at: DateTime<Utc>,
+    pub metered_ms: i64,
+    pub charge_micros: i64,
+}
+
+/// The calls that a tariff charged, by id, after this one.
+pub async fn charged_by_tariff(tx: &TenantTx, after: Option<CallId>, limit: i64) -> Result<Vec<TariffCharge>> {
+    Ok(tx
+        .rows(
+            "SELECT id, tariff_id, meter_started_at, metered_ms, charge_micros FROM call
+             WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id > $2) AND charged_by = 'tariff' AND tariff_id IS NOT NULL
+               AND meter_started_at IS NOT NULL AND metered_ms IS NOT NULL AND charge_micros IS NOT NULL
+             ORDER BY id LIMIT $3",
+            [tx.tenant_id().into(), after.map(CallId::uuid).into(), limit.into()],
+        )
+        .await?)
 }
 
 /// Each check of [`crate::audit`]: (invariant, query of what breaks it with $1 tenant and $2 instant).

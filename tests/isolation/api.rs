@@ -58,6 +58,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("POST", "/v1/subscriptions/{subscription_id}/change-previews") => Some(json!({"kind": "seats", "seats": 7})),
         ("POST", "/v1/plans" | "/v1/add-ons") => Some(json!({"code": "a-stranger", "name": "A stranger"})),
         ("POST", "/v1/plans/{plan_id}/versions") => Some(terms),
+        ("POST", "/v1/plans/{plan_id}/dry-runs") => Some(json!({ "terms": terms })),
         ("POST", "/v1/customers") => Some(json!({"name": "A stranger", "billing": "postpaid"})),
         ("PATCH", "/v1/customers/{customer_id}") => Some(json!({"name": "A stranger"})),
         ("POST", "/v1/subscriptions") => {

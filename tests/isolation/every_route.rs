@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 52] = [
+const EVERY_BOOK: [(&str, &str); 63] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -51,6 +51,17 @@ const EVERY_BOOK: [(&str, &str); 52] = [
     ("GET", "/plans/{plan_id}/moves"),
     ("POST", "/plans/{plan_id}/moves"),
     ("POST", "/plans/{plan_id}/moves/{change_id}/undo"),
+    ("GET", "/quotes"),
+    ("GET", "/quotes/new"),
+    ("POST", "/quotes"),
+    ("GET", "/quotes/{quote_id}"),
+    ("GET", "/quotes/{quote_id}/pdf"),
+    ("POST", "/quotes/{quote_id}/links"),
+    ("POST", "/quotes/{quote_id}/sendings"),
+    ("POST", "/quotes/{quote_id}/withdrawal"),
+    ("GET", "/estimates"),
+    ("GET", "/estimates/{estimate_id}"),
+    ("GET", "/estimates/{estimate_id}/csv"),
     ("GET", "/numbers"),
     ("GET", "/invoices"),
     ("GET", "/invoices/{document_id}"),
@@ -73,16 +84,17 @@ const EVERY_BOOK: [(&str, &str); 52] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 5] = [
+const WITH_A_SELLER: [(&str, &str); 6] = [
     ("GET", "/account"),
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),
     ("GET", "/account/invoices/{document_id}"),
+    ("GET", "/account/invoices/{document_id}/lines/{line_id}"),
     ("GET", "/account/invoices/{document_id}/pdf"),
 ];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 42] = [
+const ALONE: [(&str, &str, For); 48] = [
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -94,7 +106,13 @@ const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/", For::Anybody),
     ("GET", "/estimate", For::Anybody),
     ("GET", "/estimate/csv", For::Anybody),
+    ("POST", "/estimate/saved", For::Anybody),
+    ("GET", "/estimate/saved/{token}", For::Anybody),
+    ("GET", "/estimate/saved/{token}/csv", For::Anybody),
     ("GET", "/roi", For::Anybody),
+    ("GET", "/quote/{token}", For::Anybody),
+    ("GET", "/quote/{token}/pdf", For::Anybody),
+    ("POST", "/quote/{token}/acceptance", For::Anybody),
     ("GET", "/sign-in", For::Anybody),
     ("POST", "/sign-in", For::Anybody),
     ("POST", "/sign-out", For::SignedIn),
@@ -128,7 +146,7 @@ const ALONE: [(&str, &str, For); 42] = [
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 54] = [
+pub const API: [(&str, &str); 56] = [
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -170,6 +188,8 @@ pub const API: [(&str, &str); 54] = [
     ("GET", "/v1/calls/{call_id}"),
     ("POST", "/v1/subscriptions/{subscription_id}/change-previews"),
     ("GET", "/v1/customers/{customer_id}/next-invoice"),
+    ("GET", "/v1/customers/{customer_id}/advice"),
+    ("POST", "/v1/plans/{plan_id}/dry-runs"),
     ("GET", "/v1/entitlements"),
     ("GET", "/v1/estimates"),
     ("POST", "/v1/estimates"),

@@ -77,6 +77,21 @@ for (const customer of new Set(customers)) {
 }
 same(wallets > 0, true, 'there are wallets to look at')
 
+// The bill that the call centre itself got opens the same way, and its minutes lead to the calls of each number.
+await visit.goTo(new URL('/admin/account', admin.origin).href)
+await visit.follow(page.locator('a[href^="/admin/account/invoices/"]').first())
+for (const twist of await page.locator('a.rt-twist').all()) {
+  await twist.click()
+  await page.locator(`#${await twist.getAttribute('aria-controls')} .rt-nest:not(.loading)`).waitFor()
+}
+const minutes = page.locator('tr[id^="line-"]').filter({ hasText: 'Minutes' })
+const charged = (await minutes.locator('td').nth(1).innerText()).match(/[\d.,]+/)[0]
+const numbers = page.locator('.rt-nest').filter({ has: page.locator('a[href^="/admin/calls?"]') }).first()
+same((await numbers.locator('tfoot td').last().innerText()).trim(), charged, 'the minutes of all numbers')
+await visit.inspect('tenant-bill-lines-open')
+await visit.follow(numbers.locator('a[href^="/admin/calls?"]').first())
+same((await page.locator('main tbody tr').count()) > 0, true, 'the calls of a number that the bill names')
+
 for (const path of ['/admin/calls/call_0000000000000000000001', '/admin/customers/nobody', '/admin/nothing-here']) {
   visit.expect(404, path)
   await visit.goTo(new URL(path, admin.origin).href)

@@ -1,7 +1,9 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
+use crate::api::limit::{Limits, limits};
+use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
-use crate::{api::limit::Limits, clock::Clock, config::Config};
+use crate::{clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
@@ -13,6 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 /// The realm that agents' phones sign in to; their digest secrets are bound to it.
 pub const SIP_REALM: &str = "ringtill";
+
+/// Estimates that one source may have computed at once, and then one in so many microseconds: who types makes two a second.
+const ESTIMATES_AT_ONCE: i64 = 120;
+const ESTIMATE_MICROS: i64 = 500_000;
+/// Estimates that one source may save at once, and then one in so many microseconds.
+const SAVED_AT_ONCE: i64 = 10;
+const SAVED_MICROS: i64 = 60_000_000;
+
+/// By the address that somebody asks from.
+pub type SourceLimits = crate::limit::Limits<IpAddr>;
 
 /// The running product.
 #[derive(Clone)]
@@ -31,8 +43,13 @@ pub struct App {
     edge: Arc<RwLock<Option<Edge>>>,
     /// How many requests each API key has made lately.
     pub limits: Arc<Limits>,
+    /// How many estimates each source has had computed lately, and how many it has saved.
+    pub estimates: Arc<SourceLimits>,
+    pub saved_estimates: Arc<SourceLimits>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
+    /// Where this installation sends mail.
+    pub mailer: Option<Arc<Mailer>>,
     /// Who may use a name of its own, as far as it was asked lately.
     pub white_labels: Arc<WhiteLabels>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
@@ -56,8 +73,11 @@ impl App {
             proxies: config.http.proxies.clone().into(),
             tokens: Arc::new(TokenKeys::new(("1".into(), config.secret.clone()), Vec::new())?),
             edge: Arc::default(),
-            limits: Arc::default(),
+            limits: Arc::new(limits()),
+            estimates: Arc::new(SourceLimits::new(ESTIMATES_AT_ONCE, ESTIMATE_MICROS)),
+            saved_estimates: Arc::new(SourceLimits::new(SAVED_AT_ONCE, SAVED_MICROS)),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
+            mailer: config.mail.as_ref().map(Mailer::new).transpose()?.map(Arc::new),
             white_labels: Arc::default(),
             closing: CancellationToken::new(),
         })

@@ -10,6 +10,8 @@ pub struct Config {
     pub database: DatabaseSettings,
     pub http: HttpSettings,
     pub sip: SipSettings,
+    /// Without one no mail is sent, and pages say so.
+    pub mail: Option<MailSettings>,
     /// Signs tokens between services and for phones; at least 32 bytes.
     pub secret: SecretString,
 }
@@ -23,6 +25,15 @@ pub struct DatabaseSettings {
     pub role_password: SecretString,
     /// Connections of each role.
     pub connections_max: u32,
+}
+
+/// `RINGTILL_SMTP`, `RINGTILL_MAIL_FROM`.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// `smtp://host:port`, or `smtps://user:password@host`.
+    pub server: SecretString,
+    /// The address that letters come from; the seller's name stands before it.
+    pub from: String,
 }
 
 /// `RINGTILL_HTTP`, `RINGTILL_HOST`, `RINGTILL_PROXIES`.
@@ -74,6 +85,7 @@ impl Config {
                 },
                 spool: text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into(),
             },
+            mail: mail()?,
             secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
         })
     }
@@ -131,6 +143,15 @@ fn addresses(variable: &'static str) -> Result<Vec<IpAddr>, ConfigError> {
     let value = text(variable).unwrap_or_default();
     let address = |text: &str| text.trim().parse().map_err(|_| wrong(variable, text.trim(), "an IP address"));
     value.split(',').filter(|text| !text.trim().is_empty()).map(address).collect()
+}
+
+fn mail() -> Result<Option<MailSettings>, ConfigError> {
+    let Some(server) = text("RINGTILL_SMTP") else { return Ok(None) };
+    let from = text("RINGTILL_MAIL_FROM").ok_or_else(|| ConfigError {
+        variable: "RINGTILL_MAIL_FROM",
+        problem: "is not set; it is the address that mail comes from, as in billing@ringtill.example".into(),
+    })?;
+    Ok(Some(MailSettings { server: server.into(), from }))
 }
 
 fn secret(variable: &'static str, file_variable: &'static str) -> Result<SecretString, ConfigError> {

@@ -140,6 +140,36 @@ impl Audience {
     pub fn plan_move_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("plans/{id}/moves/{change}/undo"))
     }
+    pub fn quotes(self) -> String {
+        self.at("quotes")
+    }
+    /// What a quote is made of, then its form; POST goes to the list.
+    pub fn quote_new(self) -> String {
+        self.at("quotes/new")
+    }
+    pub fn quote(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}"))
+    }
+    pub fn quote_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/pdf"))
+    }
+    /// POST makes a further link, which is shown once.
+    pub fn quote_links(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/links"))
+    }
+    /// POST sends it by e-mail.
+    pub fn quote_sendings(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/sendings"))
+    }
+    pub fn quote_withdrawal(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/withdrawal"))
+    }
+    pub fn estimates(self) -> String {
+        self.at("estimates")
+    }
+    pub fn estimate(self, id: impl Display) -> String {
+        self.at(format_args!("estimates/{id}"))
+    }
     pub fn numbers(self) -> String {
         self.at("numbers")
     }
@@ -224,6 +254,12 @@ impl Audience {
     pub fn account_invoice(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}"))
     }
+    pub fn account_invoice_opened(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}?open={line}#line-{line}"))
+    }
+    pub fn account_invoice_line(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}/lines/{line}"))
+    }
     pub fn account_invoice_pdf(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}/pdf"))
     }
@@ -238,6 +274,8 @@ pub const API_KEYS_PLACE: &str = "API keys";
 /// The rate estimator; its query holds the figures.
 pub const ESTIMATE: &str = "/estimate";
 pub const ESTIMATE_CSV: &str = "/estimate/csv";
+/// POST keeps the figures of an estimate and leads to its link.
+pub const SAVED_ESTIMATES: &str = "/estimate/saved";
 /// The return calculator.
 pub const RETURN: &str = "/roi";
 
@@ -264,6 +302,21 @@ pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {
     format!("{DESK_CALLS}/{id}/end")
+}
+/// A quote as its reader sees it; whoever has the token may read it.
+pub fn quote(token: &str) -> String {
+    format!("/quote/{token}")
+}
+pub fn quote_pdf(token: &str) -> String {
+    format!("/quote/{token}/pdf")
+}
+/// POST accepts it.
+pub fn quote_acceptance(token: &str) -> String {
+    format!("/quote/{token}/acceptance")
+}
+/// An estimate that was saved.
+pub fn saved_estimate(token: &str) -> String {
+    format!("{SAVED_ESTIMATES}/{token}")
 }
 pub fn portal_call(id: impl Display) -> String {
     format!("{PORTAL_CALLS}/{id}")

@@ -2,7 +2,7 @@
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
-use crate::life;
+use crate::{life, mail};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
@@ -62,7 +62,11 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
     let now = app.clock.now();
     let mut busy = false;
     for tenant_id in tenants(&app.db).await? {
-        match tenant_round(&app.db, tenant_id, now).await {
+        let done = match tenant_round(&app.db, tenant_id, now).await {
+            Ok(more) => mail::deliver(app, tenant_id, now).await.map(|letters| more || letters),
+            error => error,
+        };
+        match done {
             Ok(more) => busy |= more,
             // One tenant's trouble must not stop the others.
             Err(error) => {

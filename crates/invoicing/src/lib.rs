@@ -32,6 +32,7 @@ mod parts;
 mod pdf;
 mod preview;
 pub mod print;
+mod quote;
 mod rate;
 mod replay;
 mod rerate;
@@ -62,6 +63,7 @@ pub use error::InvoicingError;
 pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};
 pub use preview::{Preview, preview, preview_until};
+pub use quote::{Quoted, QuotedOnce, quote_pdf, quoted};
 pub use replay::{Replay, Replayed, ReplayedMonth, replay};
 pub use run::{
     Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run, run_items, runs,

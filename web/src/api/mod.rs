@@ -4,6 +4,7 @@
 //! comes from the key alone; amounts and numbers are texts, never floats.
 //! Start at `route.rs`, then `door.rs`; the nouns stand beside them.
 
+mod advice;
 mod body;
 mod calculators;
 mod calls;
@@ -61,6 +62,7 @@ pub fn table() -> Vec<Route> {
         wallets::routes(),
         calculators::routes(),
         previews::routes(),
+        advice::routes(),
         entitlements::routes(),
         estimates::routes(),
         quotes::routes(),

@@ -16,6 +16,7 @@ pub mod parts;
 pub mod plan_edit;
 pub mod portal;
 pub mod public;
+pub mod quotes;
 pub mod runs;
 pub mod subscriptions;
 pub mod table;

@@ -31,14 +31,20 @@ pub fn opens(line: &Line) -> bool {
     }
 }
 
-/// Reads what a line sums.
-pub async fn beneath(
-    tx: &TenantTx,
-    audience: Audience,
-    customer_id: CustomerId,
-    line: &Line,
-    zone: &TimeZone,
-) -> PageResult<LineCalls> {
+/// Whose line it is, as its reader stands to it.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    pub audience: Audience,
+    /// The reader's own book, which knows the names of agents.
+    pub own: &'a TenantTx,
+    /// True where the document is of the reader's book; false where it is a bill that the reader got.
+    pub is_seller: bool,
+    pub zone: &'a TimeZone,
+}
+
+/// Reads what a line sums; `tx` is of the book that issued it.
+pub async fn beneath(tx: &TenantTx, reader: Reader<'_>, customer_id: CustomerId, line: &Line) -> PageResult<LineCalls> {
+    let Reader { audience, zone, .. } = reader;
     match &line.source {
         LineSource::TariffCalls { topic_id, from, to } => {
             let of = call_control::Line::TariffCalls { topic_id: *topic_id };
@@ -48,7 +54,7 @@ pub async fn beneath(
         }
         LineSource::Usage { subscription_id, component_key, meter, filter, from, to } => {
             let is_of_calls = matches!(meter.as_str(), "calls" | "minutes" | "charge");
-            if audience == Audience::Tenant && is_of_calls {
+            if audience == Audience::Tenant && reader.is_seller && is_of_calls {
                 let of =
                     call_control::Line::Component { subscription_id: *subscription_id, key: component_key.clone() };
                 let page = call_control::calls_of_line(tx, customer_id, &of, *from, *to, CALLS_SHOWN).await?;
@@ -62,14 +68,22 @@ pub async fn beneath(
             let asked: Vec<&str> =
                 dimensions.iter().copied().chain(filter.keys().map(String::as_str)).chain([CHARGED_BY]).collect();
             let sums = usage_metering::by_dimension(tx, Some(customer_id), meter, &asked, *from, *to).await?;
-            Ok(usage(meter, &of_component(sums, dimensions, filter, is_of_calls), &HashMap::new()))
+            let sums = of_component(sums, dimensions, filter, is_of_calls);
+            let names = if dimensions == ["agent"] { agent_names(reader.own).await? } else { HashMap::new() };
+            // What its seller charges a call centre for are calls of its own, which it can look up.
+            let own_calls = (audience == Audience::Tenant && !reader.is_seller).then(|| {
+                let on = |at| format::zoned(at, zone).strftime("%Y-%m-%d").to_string();
+                let (from, until) = (on(*from), on(*to - TimeDelta::seconds(1)));
+                move |number: &str| with_query(&audience.calls(), &[("q", number), ("from", &from), ("until", &until)])
+            });
+            Ok(usage(meter, &sums, &names, own_calls))
         }
         LineSource::Seats { measure, from, to, .. } => {
             let meter = if measure == "peak" { "seat_peak" } else { "seat_days" };
             let sums = usage_metering::by_dimension(tx, Some(customer_id), meter, &["agent"], *from, *to).await?;
-            Ok(usage(meter, &sums, &agent_names(tx).await?))
+            Ok(usage(meter, &sums, &agent_names(reader.own).await?, None::<fn(&str) -> String>))
         }
-        LineSource::None => Ok(usage("", &[], &HashMap::new())),
+        LineSource::None => Ok(usage("", &[], &HashMap::new(), None::<fn(&str) -> String>)),
     }
 }
 
@@ -142,7 +156,12 @@ fn calls(
     LineCalls { table, more }
 }
 
-fn usage(meter: &str, sums: &[DimensionSum], agents: &HashMap<AgentId, String>) -> LineCalls {
+fn usage(
+    meter: &str,
+    sums: &[DimensionSum],
+    agents: &HashMap<AgentId, String>,
+    calls_of_number: Option<impl Fn(&str) -> String>,
+) -> LineCalls {
     let columns = vec![Column::text("Of"), Column::figures("Events").label("Events"), Column::figures(spoken(meter))];
     let mut table = Table::new(
         "Usage of this line",
@@ -152,15 +171,18 @@ fn usage(meter: &str, sums: &[DimensionSum], agents: &HashMap<AgentId, String>) 
     .dense();
     for sum in sums {
         let name = match sum.dimensions.iter().next() {
-            Some((dimension, value)) if dimension == "number" => format::phone(value),
-            Some((dimension, value)) if dimension == "agent" => {
-                value.parse().ok().and_then(|id: AgentId| agents.get(&id).cloned()).unwrap_or_else(|| value.clone())
+            Some((dimension, value)) if dimension == "number" => {
+                let cell = Cell::text(format::phone(value));
+                calls_of_number.iter().fold(cell, |cell, href| cell.to(href(value)))
             }
-            Some((_, value)) => spoken(value),
-            None => "All".to_owned(),
+            Some((dimension, value)) if dimension == "agent" => Cell::text(
+                value.parse().ok().and_then(|id: AgentId| agents.get(&id).cloned()).unwrap_or_else(|| value.clone()),
+            ),
+            Some((_, value)) => Cell::text(spoken(value)),
+            None => Cell::text("All"),
         };
         table.row(vec![
-            Cell::text(name),
+            name,
             Cell::figure(format::count(sum.events)),
             Cell::figure(format::quantity(sum.quantity.round_dp(4))),
         ]);

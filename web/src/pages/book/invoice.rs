@@ -1,6 +1,6 @@
 //! One document or draft: lines that open to what lies beneath, tax, what was paid, and the PDF.
 
-use super::beneath::{beneath, opens};
+use super::beneath::{Reader, beneath, opens};
 use super::lines::{Of, groups, tax};
 use super::words::{self, day, payment_status, period};
 use super::{pdf_answer, shell};
@@ -24,7 +24,7 @@ use serde::Deserialize;
 #[serde(default)]
 pub struct Asked {
     /// The line that stands open.
-    open: String,
+    pub open: String,
 }
 
 /// Money that came for a document.
@@ -56,7 +56,7 @@ pub async fn invoice(member: Member, path: web::Path<String>, asked: web::Query<
     let view = invoicing::document(&tx, id).await?;
     let status = payments::status_of(&tx, &[id], member.now).await?.remove(&id);
     let paid = paid_on(&tx, &view).await?;
-    let opened = opened(&member, &tx, view.document.customer_id, &view.groups, &asked.open).await?;
+    let opened = opened(&tx, seller(&member, &tx), view.document.customer_id, &view.groups, &asked.open).await?;
     let shell = shell(&member, &tx, &view.document.number, Section::Invoices).await?;
     let audience = member.audience;
     let mut page = page(shell, &view, status, &paid, Of::Document(audience, id), opened, &member.zone)?;
@@ -83,7 +83,7 @@ pub async fn line(member: Member, path: web::Path<(String, String)>) -> PageResu
     let tx = member.tx().await?;
     let view = invoicing::document(&tx, id.parse()?).await?;
     let line = find(&view.groups, &line_id).ok_or(PageError::NotFound)?;
-    beneath(&tx, member.audience, view.document.customer_id, line, &member.zone).await
+    beneath(&tx, seller(&member, &tx), view.document.customer_id, line).await
 }
 
 /// `GET /admin/invoices/{document_id}/pdf`
@@ -109,7 +109,7 @@ pub async fn draft(member: Member, path: web::Path<String>, asked: web::Query<As
     let draft = invoicing::draft(&tx, id).await?;
     let groups = invoicing::grouped(draft.content.lines.clone())?;
     let name = subscription::customer(&tx, draft.customer_id).await?.map(|customer| customer.name).unwrap_or_default();
-    let opened = opened(&member, &tx, draft.customer_id, &groups, &asked.open).await?;
+    let opened = opened(&tx, seller(&member, &tx), draft.customer_id, &groups, &asked.open).await?;
     let shell = shell(&member, &tx, "Draft", Section::Invoices).await?;
     draft_page(shell, member.audience, &draft, &groups, &name, opened, &member.zone)
 }
@@ -121,7 +121,7 @@ pub async fn draft_line(member: Member, path: web::Path<(String, String)>) -> Pa
     let draft = invoicing::draft(&tx, id.parse()?).await?;
     let groups = invoicing::grouped(draft.content.lines)?;
     let line = find(&groups, &line_id).ok_or(PageError::NotFound)?;
-    beneath(&tx, member.audience, draft.customer_id, line, &member.zone).await
+    beneath(&tx, seller(&member, &tx), draft.customer_id, line).await
 }
 
 /// `GET /admin/drafts/{draft_id}/pdf`: with a watermark, not kept.
@@ -132,20 +132,27 @@ pub async fn draft_pdf(member: Member, path: web::Path<String>) -> PageResult<Ht
     Ok(pdf_answer("draft", bytes))
 }
 
-fn find<'a>(groups: &'a [Grouped], id: &str) -> Option<&'a Line> {
+/// The line of this id.
+pub fn find<'a>(groups: &'a [Grouped], id: &str) -> Option<&'a Line> {
     let id: LineId = id.parse().ok()?;
     groups.iter().flat_map(|group| &group.lines).find(|line| line.id == id)
 }
 
-async fn opened(
-    member: &Member,
+/// The one who issued a document, looking at it.
+fn seller<'a>(member: &'a Member, tx: &'a TenantTx) -> Reader<'a> {
+    Reader { audience: member.audience, own: tx, is_seller: true, zone: &member.zone }
+}
+
+/// The line that is asked to be open, with what lies beneath it.
+pub async fn opened(
     tx: &TenantTx,
+    reader: Reader<'_>,
     customer_id: db::CustomerId,
     groups: &[Grouped],
     asked: &str,
 ) -> PageResult<Option<(LineId, LineCalls)>> {
     match find(groups, asked).filter(|line| opens(line)) {
-        Some(line) => Ok(Some((line.id, beneath(tx, member.audience, customer_id, line, &member.zone).await?))),
+        Some(line) => Ok(Some((line.id, beneath(tx, reader, customer_id, line).await?))),
         None => Ok(None),
     }
 }

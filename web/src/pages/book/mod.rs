@@ -11,6 +11,7 @@ mod coupons;
 mod customer;
 mod customers;
 mod dry_run;
+mod estimates;
 mod find;
 mod home;
 pub mod invoice;
@@ -22,6 +23,7 @@ mod live;
 mod needs;
 mod new_agent;
 mod new_customer;
+mod new_quote;
 mod numbers;
 mod payment;
 mod plan;
@@ -30,12 +32,15 @@ mod plan_moves;
 mod plan_new;
 mod plans;
 pub(super) mod prices;
+mod quotes;
 mod run;
 mod runs;
 mod span;
 pub(super) mod subscription;
 pub(super) mod why;
 pub(super) mod words;
+
+pub(super) use plan::prices_of;
 
 use super::{Entry, book_get, book_post};
 use crate::error::PageResult;
@@ -87,6 +92,17 @@ fn selling() -> Vec<Entry> {
         book_get(all, "plans/{plan_id}/moves", plan_moves::page),
         book_post(all, "plans/{plan_id}/moves", plan_moves::make),
         book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
+        book_get(all, "quotes", quotes::quotes),
+        book_get(all, "quotes/new", new_quote::form),
+        book_post(all, "quotes", new_quote::create),
+        book_get(all, "quotes/{quote_id}", quotes::quote),
+        book_get(all, "quotes/{quote_id}/pdf", quotes::pdf),
+        book_post(all, "quotes/{quote_id}/links", quotes::link),
+        book_post(all, "quotes/{quote_id}/sendings", quotes::send),
+        book_post(all, "quotes/{quote_id}/withdrawal", quotes::withdraw),
+        book_get(all, "estimates", estimates::estimates),
+        book_get(all, "estimates/{estimate_id}", estimates::estimate),
+        book_get(all, "estimates/{estimate_id}/csv", estimates::csv),
         book_get(all, "numbers", numbers::numbers),
     ]
     .into_iter()
@@ -132,6 +148,7 @@ fn running() -> Vec<Entry> {
         book_get(has_seller, "account/next-bill", account::next_bill),
         book_get(has_seller, "account/advice", advice::of_account),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
+        book_get(has_seller, "account/invoices/{document_id}/lines/{line_id}", account::line),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
     ]
     .into_iter()

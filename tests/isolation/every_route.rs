@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 63] = [
+const EVERY_BOOK: &[(&str, &str)] = &[
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -33,6 +33,8 @@ const EVERY_BOOK: [(&str, &str); 63] = [
     ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("POST", "/customers/{customer_id}/payment-methods"),
+    ("POST", "/customers/{customer_id}/payment-methods/{method_id}/removal"),
     ("GET", "/coupons"),
     ("GET", "/coupons/new"),
     ("POST", "/coupons"),
@@ -76,6 +78,12 @@ const EVERY_BOOK: [(&str, &str); 63] = [
     ("GET", "/runs/{run_id}/events"),
     ("POST", "/runs/{run_id}/finalization"),
     ("POST", "/runs/{run_id}/retry"),
+    ("GET", "/meters"),
+    ("GET", "/meters/new"),
+    ("POST", "/meters"),
+    ("GET", "/suspense"),
+    ("GET", "/suspense/{cause}"),
+    ("POST", "/suspense/{cause}/decisions"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
     ("GET", "/settings/api-keys"),
@@ -84,7 +92,7 @@ const EVERY_BOOK: [(&str, &str); 63] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 6] = [
+const WITH_A_SELLER: &[(&str, &str)] = &[
     ("GET", "/account"),
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),
@@ -94,7 +102,7 @@ const WITH_A_SELLER: [(&str, &str); 6] = [
 ];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 48] = [
+const ALONE: &[(&str, &str, For)] = &[
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -142,11 +150,14 @@ const ALONE: [(&str, &str, For); 48] = [
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
     ("GET", "/portal/plan", For::Customer),
+    ("GET", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment/{method_id}/removal", For::Customer),
     ("GET", "/portal/prices", For::Customer),
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 56] = [
+pub const API: &[(&str, &str)] = &[
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -178,7 +189,10 @@ pub const API: [(&str, &str); 56] = [
     ("POST", "/v1/subscriptions/{subscription_id}/changes"),
     ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
     ("GET", "/v1/meters"),
+    ("POST", "/v1/meters"),
+    ("POST", "/v1/meter-previews"),
     ("GET", "/v1/usage"),
+    ("POST", "/v1/events"),
     ("GET", "/v1/usage/hours"),
     ("GET", "/v1/invoices"),
     ("GET", "/v1/invoices/{document_id}"),

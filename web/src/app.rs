@@ -1,9 +1,11 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
-use crate::api::limit::{Limits, limits};
+use crate::api::events_body::Arrivals;
+use crate::api::limit::{Limits, event_limits, limits};
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
-use crate::{clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
@@ -12,6 +14,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
 use tokio_util::sync::CancellationToken;
+use usage_metering::Intake;
 
 /// The realm that agents' phones sign in to; their digest secrets are bound to it.
 pub const SIP_REALM: &str = "ringtill";
@@ -46,12 +49,18 @@ pub struct App {
     /// How many estimates each source has had computed lately, and how many it has saved.
     pub estimates: Arc<SourceLimits>,
     pub saved_estimates: Arc<SourceLimits>,
+    /// The same for requests that bring events.
+    pub event_limits: Arc<Limits>,
+    /// Where events wait for the commit that they share.
+    pub intake: Intake,
+    /// Bodies with events that are arriving.
+    pub arrivals: Arc<Arrivals>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
-    /// Where this installation sends mail.
-    pub mailer: Option<Arc<Mailer>>,
     /// Who may use a name of its own, as far as it was asked lately.
     pub white_labels: Arc<WhiteLabels>,
+    /// Where letters are handed over; without one they wait in the outbox.
+    pub mail: Option<Mailer>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -66,6 +75,9 @@ impl App {
     /// On a database that is open already (tests).
     pub fn on(db: Db, clock: Clock, config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
+            intake: Intake::new(db.clone()),
+            arrivals: Arc::default(),
+            event_limits: Arc::new(event_limits()),
             db,
             clock,
             host: config.http.host.clone(),
@@ -77,8 +89,8 @@ impl App {
             estimates: Arc::new(SourceLimits::new(ESTIMATES_AT_ONCE, ESTIMATE_MICROS)),
             saved_estimates: Arc::new(SourceLimits::new(SAVED_AT_ONCE, SAVED_MICROS)),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
-            mailer: config.mail.as_ref().map(Mailer::new).transpose()?.map(Arc::new),
             white_labels: Arc::default(),
+            mail: config.mail.as_ref().map(Mailer::new).transpose()?,
             closing: CancellationToken::new(),
         })
     }

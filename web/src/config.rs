@@ -27,15 +27,6 @@ pub struct DatabaseSettings {
     pub connections_max: u32,
 }
 
-/// `RINGTILL_SMTP`, `RINGTILL_MAIL_FROM`.
-#[derive(Clone, Debug)]
-pub struct MailSettings {
-    /// `smtp://host:port`, or `smtps://user:password@host`.
-    pub server: SecretString,
-    /// The address that letters come from; the seller's name stands before it.
-    pub from: String,
-}
-
 /// `RINGTILL_HTTP`, `RINGTILL_HOST`, `RINGTILL_PROXIES`.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
@@ -54,6 +45,31 @@ pub struct SipSettings {
     pub advertised: std::net::IpAddr,
     /// Folder of the durable event spool.
     pub spool: PathBuf,
+}
+
+/// `RINGTILL_SMTP`, `RINGTILL_MAIL_FROM`.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// `smtps://user:password@host`, or `smtp://host:port` for a server on this machine.
+    pub url: SecretString,
+    /// Of every letter; names and answers are the seller's.
+    pub from: String,
+}
+
+impl MailSettings {
+    /// `None`: this installation sends no letters.
+    pub fn from_environment() -> Result<Option<Self>, ConfigError> {
+        let Some(url) = text("RINGTILL_SMTP") else { return Ok(None) };
+        let from = text("RINGTILL_MAIL_FROM").ok_or_else(|| ConfigError {
+            variable: "RINGTILL_MAIL_FROM",
+            problem: "is not set; with RINGTILL_SMTP it names the sender, as in no-reply@calls.example".into(),
+        })?;
+        Ok(Some(Self { url: url.into(), from }))
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.url.expose_secret()
+    }
 }
 
 /// A setting is missing or cannot be used. One sentence: the variable, what is wrong, what to write.
@@ -85,7 +101,7 @@ impl Config {
                 },
                 spool: text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into(),
             },
-            mail: mail()?,
+            mail: MailSettings::from_environment()?,
             secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
         })
     }
@@ -143,15 +159,6 @@ fn addresses(variable: &'static str) -> Result<Vec<IpAddr>, ConfigError> {
     let value = text(variable).unwrap_or_default();
     let address = |text: &str| text.trim().parse().map_err(|_| wrong(variable, text.trim(), "an IP address"));
     value.split(',').filter(|text| !text.trim().is_empty()).map(address).collect()
-}
-
-fn mail() -> Result<Option<MailSettings>, ConfigError> {
-    let Some(server) = text("RINGTILL_SMTP") else { return Ok(None) };
-    let from = text("RINGTILL_MAIL_FROM").ok_or_else(|| ConfigError {
-        variable: "RINGTILL_MAIL_FROM",
-        problem: "is not set; it is the address that mail comes from, as in billing@ringtill.example".into(),
-    })?;
-    Ok(Some(MailSettings { server: server.into(), from }))
 }
 
 fn secret(variable: &'static str, file_variable: &'static str) -> Result<SecretString, ConfigError> {

@@ -1,145 +1,149 @@
-//! E-mail. What is to be sent lies in the outbox of its transaction; the worker writes the letter when it delivers it, so that no
-//! link is stored, and sends it outside of any transaction: at least once, later and later while the server refuses.
+//! Letters: composed when they leave, so that name, address and brand are those of that day, and handed to the mail server from
+//! the outbox. Invariants: no transaction is open while a server is spoken to; a message that was handed over and not marked
+//! keeps its Message-ID when it is handed over again; the sender's address is the installation's own, whatever a seller is called.
+
+mod letter;
+mod quote;
+mod told;
+
+pub use letter::Letter;
+pub use quote::post_quote;
+pub(crate) use told::past_due;
+pub use told::{Told, told};
 
 use crate::app::App;
 use crate::config::MailSettings;
-use crate::urls;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{QuoteId, TenantId, TenantTx};
-use lettre::message::Mailbox;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use db::{OutboxMessage, TenantId};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use std::time::Duration;
-use subscription::QuoteState;
 
-/// Outbox topic of a quote that goes to somebody.
-const QUOTE: &str = "quote_mail";
-/// Letters that one round sends.
-const BATCH: u64 = 20;
-/// Longer than a server may take: until then nobody else sends the same letter.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
-const SERVER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The outbox's topic.
+pub const TOPIC: &str = "mail";
+/// Letters that one round takes.
+const TAKEN: u64 = 20;
+/// How long a mail server may think about one of them.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// After so many tries, nine hours or more, nobody waits for it any longer.
+const TRIES_MAX: i32 = 20;
 
-/// The way out of this installation.
+/// The way to the mail server.
+#[derive(Clone)]
 pub struct Mailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
-    from: Mailbox,
+    server: AsyncSmtpTransport<Tokio1Executor>,
+    from: Address,
 }
 
 impl Mailer {
-    /// Connects with the first letter.
-    pub fn new(settings: &MailSettings) -> anyhow::Result<Self> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.server.expose_secret())
-            .context("RINGTILL_SMTP is no address of a mail server, as in smtp://127.0.0.1:25")?;
-        let from = settings.from.parse().context("RINGTILL_MAIL_FROM is no e-mail address")?;
-        Ok(Self { transport: transport.timeout(Some(SERVER_TIMEOUT)).build(), from })
+    /// Nothing is connected yet.
+    pub fn new(settings: &MailSettings) -> anyhow::Result<Mailer> {
+        let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.url())
+            .context("RINGTILL_SMTP must be an address such as smtps://user:password@mail.example")?
+            .timeout(Some(PATIENCE))
+            .build();
+        let from = settings.from.parse().context("RINGTILL_MAIL_FROM must be an e-mail address")?;
+        Ok(Mailer { server, from })
     }
 
-    /// Under the seller's name, from the installation's address; answers go to the seller.
-    async fn send(&self, letter: &Letter) -> anyhow::Result<()> {
-        let from = Mailbox::new(Some(letter.seller.clone()), self.from.email.clone());
-        let mut message = Message::builder().from(from).to(letter.to.parse()?).subject(&letter.subject);
-        if let Some(reply_to) = letter.reply_to.as_deref().and_then(|address| address.parse().ok()) {
-            message = message.reply_to(reply_to);
-        }
-        self.transport.send(message.body(letter.text.clone())?).await?;
+    async fn send(&self, letter: &Letter, message_id: &str) -> anyhow::Result<()> {
+        self.server.send(self.message(letter, message_id)?).await?;
         Ok(())
     }
-}
 
-struct Letter {
-    seller: String,
-    to: String,
-    reply_to: Option<String>,
-    subject: String,
-    text: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct QuoteMail {
-    quote: String,
-    to: String,
-    by: String,
-    /// Where the seller is shown: the start of the link.
-    origin: String,
-}
-
-/// Puts a quote's letter into the outbox; a further one to the same address is a letter of its own.
-pub async fn post_quote(
-    tx: &TenantTx,
-    quote: QuoteId,
-    to: &str,
-    by: &str,
-    origin: &str,
-    now: DateTime<Utc>,
-) -> Result<(), db::DbError> {
-    let mail = QuoteMail { quote: quote.to_string(), to: to.into(), by: by.into(), origin: origin.into() };
-    let payload = serde_json::json!(mail);
-    db::enqueue(tx, QUOTE, &format!("{quote} {to} {}", now.timestamp_micros()), payload, now).await
-}
-
-/// Sends what is due of one book; true when there may be more.
-pub async fn deliver(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
-    let Some(mailer) = &app.mailer else { return Ok(false) };
-    let tx = app.db.tenant(tenant_id).await?;
-    let messages = db::claim_outbox(&tx, QUOTE, BATCH, now).await?;
-    let mut letters = Vec::new();
-    for message in &messages {
-        let mail: QuoteMail = serde_json::from_value(message.payload.clone())?;
-        match letter(&tx, &mail, now).await? {
-            Some(letter) => {
-                db::postpone_outbox(&tx, message, "not confirmed by the mail server", now + LEASE).await?;
-                letters.push((message.id, letter));
-            }
-            // Accepted or withdrawn meanwhile: nobody needs the letter.
-            None => db::finish_outbox(&tx, &[message.id], now).await?,
+    /// The letter as it is sent. Names are typed, so that none of them can add a header.
+    fn message(&self, letter: &Letter, message_id: &str) -> anyhow::Result<Message> {
+        let to = Mailbox::new(Some(one_line(&letter.to_name)), letter.to.parse()?);
+        let from = Mailbox::new(Some(one_line(&letter.from_name)), self.from.clone());
+        let mut message = Message::builder()
+            .from(from)
+            .to(to)
+            .subject(one_line(&letter.subject))
+            .message_id(Some(format!("<{message_id}@{}>", self.from.domain())));
+        if let Some(reply_to) = letter.reply_to.as_deref().and_then(|address| address.parse::<Address>().ok()) {
+            message = message.reply_to(Mailbox::new(None, reply_to));
         }
+        Ok(message.multipart(MultiPart::alternative_plain_html(letter.text()?, letter.html()?))?)
     }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Hands over what is due of a tenant's letters; true when there may be more.
+pub async fn deliver(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let Some(mailer) = &app.mail else { return Ok(false) };
+    let tx = app.db.tenant(tenant_id).await?;
+    let claimed = db::claim_outbox(&tx, TOPIC, TAKEN, now).await?;
+    if claimed.is_empty() {
+        return Ok(false);
+    }
+    let ids: Vec<_> = claimed.iter().map(|message| message.id).collect();
+    let patience = TimeDelta::from_std(PATIENCE * u32::try_from(TAKEN)?)? + TimeDelta::minutes(1);
+    db::lease_outbox(&tx, &ids, now + patience).await?;
     tx.commit().await?;
-    for (id, letter) in letters {
-        if let Err(error) = mailer.send(&letter).await {
-            tracing::warn!(%error, "A letter was not taken by the mail server and will be sent again");
-            continue;
-        }
+    for message in &claimed {
+        let sent = hand_over(app, mailer, tenant_id, message, now).await;
         let tx = app.db.tenant(tenant_id).await?;
-        db::finish_outbox(&tx, &[id], now).await?;
+        match sent {
+            Ok(()) => db::finish_outbox(&tx, &[message.id], now).await?,
+            Err(error) => {
+                tracing::warn!(tenant.id = %tenant_id, message.id = %message.id, %error, "A letter was not handed over");
+                db::postpone_outbox(&tx, message, &format!("{error:#}"), now).await?;
+                if message.attempts + 1 >= TRIES_MAX {
+                    tracing::error!(tenant.id = %tenant_id, message.id = %message.id, "A letter was given up");
+                    db::finish_outbox(&tx, &[message.id], now).await?;
+                }
+            }
+        }
         tx.commit().await?;
     }
-    Ok(messages.len() as u64 == BATCH)
+    Ok(claimed.len() as u64 == TAKEN)
 }
 
-/// The letter, with a link of its own that is stored nowhere.
-async fn letter(tx: &TenantTx, mail: &QuoteMail, now: DateTime<Utc>) -> anyhow::Result<Option<Letter>> {
-    let id: QuoteId = mail.quote.parse().map_err(|_| anyhow::anyhow!("a letter about no quote"))?;
-    let Some(quote) = subscription::quote(tx, id).await? else { return Ok(None) };
-    if quote.state_at(now) != QuoteState::Open {
-        return Ok(None);
+async fn hand_over(
+    app: &App,
+    mailer: &Mailer,
+    tenant_id: TenantId,
+    message: &OutboxMessage,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let told: Told = serde_json::from_value(message.payload.clone())?;
+    match told::letter(app, tenant_id, &told, now).await? {
+        Some(letter) => mailer.send(&letter, &message.id.simple().to_string()).await,
+        // Nobody to write to, or nothing left to say.
+        None => Ok(()),
     }
-    let token = subscription::link_quote(tx, id, &mail.by, now).await?;
-    let seller = tenant::organisation(tx).await?;
-    let brand = tenant::brand(tx).await?;
-    let name = brand.as_ref().map_or_else(|| seller.name.clone(), |brand| brand.name.clone());
-    let month = invoicing::quoted(tx, &quote).await?;
-    let last = pricing::civil_date(quote.valid_until - TimeDelta::seconds(1), &seller.time_zone)?;
-    let mut text = format!("{name} offers you {}, quote {}.\n\n", quote.plan_name, quote.number);
-    for paragraph in [&quote.plan_description, &quote.note].into_iter().filter(|text| !text.is_empty()) {
-        text.push_str(&format!("{paragraph}\n\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_add_a_header_or_another_receiver() {
+        let settings = MailSettings {
+            url: String::from("smtp://127.0.0.1:2525").into(),
+            from: "no-reply@ringtill.example".into(),
+        };
+        let mailer = Mailer::new(&settings).unwrap();
+        let letter = Letter {
+            to: "nina@post.example".into(),
+            to_name: "Nina\r\nBcc: evil@x.example".into(),
+            from_name: "Nord\nReply-To: evil@x.example".into(),
+            reply_to: Some("help@nord.example\r\nBcc: evil@x.example".into()),
+            subject: "Hello\r\nBcc: evil@x.example".into(),
+            ..Letter::default()
+        };
+        let sent = String::from_utf8(mailer.message(&letter, "1").unwrap().formatted()).unwrap();
+        let head = sent.split("\r\n\r\n").next().unwrap();
+        for line in head.lines() {
+            assert!(!line.starts_with("Bcc") && !line.starts_with("Reply-To"), "{head}");
+        }
+        assert!(head.contains("Message-ID: <1@ringtill.example>"), "{head}");
+        let hostile = Letter { to: "a@b.example\r\nBcc: evil@x.example".into(), ..letter };
+        assert!(mailer.message(&hostile, "1").is_err());
     }
-    text.push_str(&format!(
-        "A month with the quantities of the quote comes to {} before tax.\nRead and accept it until {}:\n\n{}{}\n\n{}\n",
-        month.month.total.human(),
-        last.format("%-d %B %Y"),
-        mail.origin,
-        urls::quote(&token),
-        mail.by,
-    ));
-    Ok(Some(Letter {
-        reply_to: brand.and_then(|brand| brand.support_email),
-        subject: format!("Quote {}: {}", quote.number, quote.plan_name),
-        to: mail.to.clone(),
-        seller: name,
-        text,
-    }))
 }

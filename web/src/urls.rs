@@ -66,6 +66,14 @@ impl Audience {
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
     }
+    /// POST grants paying by invoice.
+    pub fn payment_methods(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/payment-methods"))
+    }
+    /// POST takes one off the file.
+    pub fn payment_method_removal(self, id: impl Display, method: impl Display) -> String {
+        self.at(format_args!("customers/{id}/payment-methods/{method}/removal"))
+    }
     /// The form of a subscription to be, with its preview; POST goes to the list.
     pub fn customer_subscription_new(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/subscriptions/new"))
@@ -91,6 +99,25 @@ impl Audience {
     /// Undoing a change is a resource of its own: POST creates it.
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
+    }
+    /// What is counted; POST defines one more.
+    pub fn meters(self) -> String {
+        self.at("meters")
+    }
+    /// The form of a meter to be, with its preview.
+    pub fn meter_new(self) -> String {
+        self.at("meters/new")
+    }
+    /// What matches nothing, by cause.
+    pub fn suspense(self) -> String {
+        self.at("suspense")
+    }
+    pub fn suspense_of(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}"))
+    }
+    /// POST counts what waits for a cause, or takes it out.
+    pub fn suspense_decisions(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}/decisions"))
     }
     pub fn coupons(self) -> String {
         self.at("coupons")
@@ -298,6 +325,8 @@ pub const PORTAL: &str = "/portal";
 pub const PORTAL_CALLS: &str = "/portal/calls";
 pub const PORTAL_INVOICES: &str = "/portal/invoices";
 pub const PORTAL_PLAN: &str = "/portal/plan";
+/// How the customer pays; POST gives a mandate.
+pub const PORTAL_PAYMENT: &str = "/portal/payment";
 pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {
@@ -317,6 +346,10 @@ pub fn quote_acceptance(token: &str) -> String {
 /// An estimate that was saved.
 pub fn saved_estimate(token: &str) -> String {
     format!("{SAVED_ESTIMATES}/{token}")
+}
+/// POST takes a means of payment off the file.
+pub fn portal_payment_removal(id: impl Display) -> String {
+    format!("{PORTAL_PAYMENT}/{id}/removal")
 }
 pub fn portal_call(id: impl Display) -> String {
     format!("{PORTAL_CALLS}/{id}")

@@ -62,11 +62,7 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
     let now = app.clock.now();
     let mut busy = false;
     for tenant_id in tenants(&app.db).await? {
-        let done = match tenant_round(&app.db, tenant_id, now).await {
-            Ok(more) => mail::deliver(app, tenant_id, now).await.map(|letters| more || letters),
-            error => error,
-        };
-        match done {
+        match tenant_round(app, tenant_id, now).await {
             Ok(more) => busy |= more,
             // One tenant's trouble must not stop the others.
             Err(error) => {
@@ -102,7 +98,8 @@ async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
     Ok(organisations.into_iter().map(|organisation| organisation.id).collect())
 }
 
-async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+async fn tenant_round(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let db = &app.db;
     // A transaction of its own: wallets are locked in one order, and the leases below lock theirs.
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_promotions(&tx, now).await?;
@@ -121,7 +118,8 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     let lived = life::live(&tx, now).await?;
     tx.commit().await?;
     let advanced = advance_run(db, tenant_id, now).await?;
-    Ok(moved > 0 || folded > 0 || lived || advanced)
+    let written = mail::deliver(app, tenant_id, now).await?;
+    Ok(moved > 0 || folded > 0 || lived || advanced || written)
 }
 
 /// Takes the open invoice run one block further; true while it has more to do without a person.

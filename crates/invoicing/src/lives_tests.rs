@@ -207,6 +207,7 @@ impl Lived {
             cancelled_at: None,
             ended_by: None,
             past_due_since: None,
+            trial_end: None,
         };
         let history = History::begin(begun, versions[life.plan].clone()).unwrap();
         Lived { customer, versions, history, calls: BTreeMap::new(), claims: Vec::new(), runs: 0 }

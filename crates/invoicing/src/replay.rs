@@ -87,6 +87,7 @@ impl Stage {
             cancelled_at: None,
             ended_by: None,
             past_due_since: None,
+            trial_end: None,
         };
         let mut history = History::begin(begun, in_arrears(&terms.version))?;
         for version in &terms.add_ons {

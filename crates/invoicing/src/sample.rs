@@ -92,6 +92,7 @@ fn targets(version: &PlanVersion, named: &BTreeMap<String, Decimal>) -> Result<V
         cancelled_at: None,
         ended_by: None,
         past_due_since: None,
+        trial_end: None,
     };
     let history = History::begin(begun, version.clone())?;
     let period = history.period_at(MONTH_STARTS_AT)?;

@@ -144,6 +144,8 @@ pub enum Rule {
     MustNotBeArchived,
     #[error("must have trial days to begin with a trial")]
     TrialNeedsDays,
+    #[error("must be agreed before the trial is over")]
+    TrialMustRun,
     #[error("must be the customer's first trial of this plan")]
     OneTrialPerPlan,
     #[error("must be a day whose first month holds the start")]
@@ -239,6 +241,7 @@ impl Rule {
             Rule::MustBeAddOn => "must_be_add_on",
             Rule::MustNotBeArchived => "must_not_be_archived",
             Rule::TrialNeedsDays => "trial_needs_days",
+            Rule::TrialMustRun => "trial_must_run",
             Rule::OneTrialPerPlan => "one_trial_per_plan",
             Rule::AnchorMustHoldStart => "anchor_must_hold_start",
             Rule::MustNotPrecedeStart => "must_not_precede_start",

@@ -103,7 +103,8 @@ fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
+/// What is not JSON, with the place where it stops being so.
+pub fn malformed(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     if error.to_string().starts_with("recursion limit") {
         return Problem::bad("json_too_deep", format!("The body is nested too deeply ({place})."));

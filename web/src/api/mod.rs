@@ -15,9 +15,12 @@ mod door;
 mod drafts;
 mod entitlements;
 mod estimates;
+mod events;
+pub mod events_body;
 mod invoices;
 pub mod limit;
 mod list;
+pub(crate) mod meters;
 mod openapi;
 mod plans;
 mod previews;
@@ -57,6 +60,8 @@ pub fn table() -> Vec<Route> {
         customers::routes(),
         subscriptions::routes(),
         usage::routes(),
+        events::routes(),
+        meters::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),

@@ -5,6 +5,7 @@ use askama_web::WebTemplate;
 
 use super::{
     fields::Field,
+    means::Means,
     parts::{Facts, Heading, Stats, Sums, Timeline},
     subscriptions::SubscriptionCard,
     table::Table,
@@ -42,6 +43,8 @@ pub struct Customer {
     pub calls: Option<Table>,
     /// `None` for a reader: the account page shows what the seller keeps.
     pub payment: Option<PaymentForm>,
+    /// What is on file to pay with.
+    pub means: Option<Means>,
     pub timeline: Timeline,
 }
 

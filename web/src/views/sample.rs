@@ -181,6 +181,7 @@ pub fn customer() -> Customer {
         payments: invoices_table(),
         calls: None,
         payment: Some(payment_form()),
+        means: Some(super::sample_money::means()),
         timeline: Timeline { wide: true, steps: vec![Happening::new(stamp(), "Topped up 30.00 EUR.", Tone::Plain)] },
     }
 }

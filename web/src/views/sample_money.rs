@@ -314,3 +314,18 @@ pub fn ledger() -> Ledger {
         clearing: Sums(vec![SumRow::plain("Suspense clearing", "0.00"), SumRow::plain("Rounding, this month", "0.04")]),
     }
 }
+
+pub fn means() -> super::means::Means {
+    super::means::Means {
+        methods: vec![super::means::MethodRow {
+            icon: "building-bank",
+            title: "Direct debit from DE89 … 3000".into(),
+            note: "Jonas Weber, mandate 10001-1, since 2 Mar 2026, by Jonas Weber".into(),
+            remove_href: Some("/admin/customers/cus_7Hk2/payment-methods/pmt_1/removal".into()),
+        }],
+        none: "None on file".into(),
+        none_text: String::new(),
+        grant: None,
+        csrf: crate::shell::Token("token".into()),
+    }
+}

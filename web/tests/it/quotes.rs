@@ -269,7 +269,7 @@ async fn a_quote_is_sent_by_mail_under_the_sellers_name_with_a_link_that_is_stor
     let plan = support_plan(&world, world.nord).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings = ringtill::config::MailSettings {
-        server: format!("smtp://{}", listener.local_addr().unwrap()).into(),
+        url: format!("smtp://{}", listener.local_addr().unwrap()).into(),
         from: "post@ringtill.example".into(),
     };
     let pages_without = pages(&world).await;
@@ -279,7 +279,7 @@ async fn a_quote_is_sent_by_mail_under_the_sellers_name_with_a_link_that_is_stor
     let quote = seller.post(&format!("/admin/quotes?plan={plan}"), &token, &OFFER).await.to().to_owned();
     let page = seller.get(&quote).await;
     assert!(page.body.contains("This installation sends no mail") && !page.body.contains("Send the quote"));
-    world.app.mailer = Some(std::sync::Arc::new(ringtill::mail::Mailer::new(&settings).unwrap()));
+    world.app.mail = Some(ringtill::mail::Mailer::new(&settings).unwrap());
     let pages = pages(&world).await;
     let mut with_mail = Browser::new(&pages);
     with_mail.cookies = seller.cookies.clone();

@@ -1,7 +1,7 @@
 use crate::entity::{service_period, subscription};
 use crate::error::Result;
 use crate::life::{History, ServicePeriod, Subscription};
-use crate::words::EndedBy;
+use crate::words::{EndedBy, TrialEnd};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, PlanId, SubscriptionId, TenantTx};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
@@ -30,6 +30,8 @@ pub(crate) async fn insert(tx: &TenantTx, new: &History, next_look_at: Option<Da
         ended_by: Set(begun.ended_by.map(|by| by.as_str().to_owned())),
         past_due_since: Set(None),
         next_look_at: Set(next_look_at),
+        trial_end: Set(begun.trial_end.map(|end| end.as_str().to_owned())),
+        method_missing_since: Set(None),
     };
     subscription::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
@@ -66,7 +68,8 @@ fn domain(row: subscription::Model) -> Result<Subscription> {
         trial_ends_at: row.trial_ends_at,
         cancelled_at: row.cancelled_at,
         ended_by: row.ended_by.as_deref().map(EndedBy::stored).transpose()?,
-        past_due_since: row.past_due_since,
+        past_due_since: row.past_due_since.into_iter().chain(row.method_missing_since).min(),
+        trial_end: row.trial_end.as_deref().map(TrialEnd::stored).transpose()?,
     })
 }
 
@@ -120,6 +123,15 @@ pub(crate) async fn page(
         )
         .await?;
     rows.into_iter().map(domain).collect()
+}
+
+pub(crate) async fn agree_trial_end(tx: &TenantTx, id: SubscriptionId, end: TrialEnd) -> Result<()> {
+    tx.run(
+        "UPDATE subscription SET trial_end = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), end.as_str().into()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// The clock has looked: when it does again.

@@ -260,3 +260,29 @@ async fn the_sums_of_a_customer_are_found_by_its_index() {
     // 14 hours of that day, from 10:00 on.
     assert!(plan.contains("rows=14"), "{plan}");
 }
+
+#[tokio::test]
+async fn a_recount_finds_the_hour_whose_sums_are_not_those_of_its_events() {
+    let world = World::new().await;
+    let customer = world.customer("C-1", "Asia/Kolkata").await;
+    world.subscribe(customer, "law", &[("topic", "law")]).await;
+    let late = UsageEvent { occurred_at: at("2026-03-02T10:40:00Z"), ..event("b", customer, "2") };
+    world.ingest(&[event("a", customer, "1.5"), late]).await;
+    world.fold().await;
+    world.ingest(&[event("c", customer, "4")]).await;
+    // Partly folded, in hours that begin at half past: 15:30 and 16:10 there.
+    assert_eq!(usage_metering::recount(&world.tx().await).await.unwrap(), []);
+    // The same total in another hour: only hour by hour it is seen.
+    world
+        .database
+        .as_owner("UPDATE usage_rollup SET quantity = quantity + 1 WHERE hour = '2026-03-02T09:30:00Z'")
+        .await;
+    world
+        .database
+        .as_owner("UPDATE usage_rollup SET quantity = quantity - 1 WHERE hour = '2026-03-02T10:30:00Z'")
+        .await;
+    assert_eq!(world.violations().await, []);
+    let found = usage_metering::recount(&world.tx().await).await.unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].detail.contains("6.5 of 2 events are summed, 5.5 of 2 are stored"), "{}", found[0].detail); // 1.5 + 4
+}

@@ -20,6 +20,8 @@ mod keys;
 mod ledger;
 mod lines;
 mod live;
+mod meters;
+pub(super) mod methods;
 mod needs;
 mod new_agent;
 mod new_customer;
@@ -37,8 +39,9 @@ mod run;
 mod runs;
 mod span;
 pub(super) mod subscription;
+mod suspense;
 pub(super) mod why;
-pub(super) mod words;
+pub(crate) mod words;
 
 pub(super) use plan::prices_of;
 
@@ -74,6 +77,8 @@ fn selling() -> Vec<Entry> {
         book_get(all, "customers/{customer_id}/advice", advice::of_customer),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_post(all, "customers/{customer_id}/payment-methods", methods::grant),
+        book_post(all, "customers/{customer_id}/payment-methods/{method_id}/removal", methods::remove),
         book_get(all, "coupons", coupons::coupons),
         book_get(all, "coupons/new", coupons::form),
         book_post(all, "coupons", coupons::create),
@@ -139,6 +144,12 @@ fn running() -> Vec<Entry> {
         book_get(all, "runs/{run_id}/events", run::events),
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
+        book_get(all, "meters", meters::meters),
+        book_get(all, "meters/new", meters::form),
+        book_post(all, "meters", meters::define),
+        book_get(all, "suspense", suspense::causes),
+        book_get(all, "suspense/{cause}", suspense::cause),
+        book_post(all, "suspense/{cause}/decisions", suspense::decide),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),

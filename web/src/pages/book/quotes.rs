@@ -35,6 +35,7 @@ pub(super) fn tabs(audience: Audience, here: &str) -> Vec<(String, String, bool)
         ("Coupons", audience.coupons()),
         ("Quotes", audience.quotes()),
         ("Estimates", audience.estimates()),
+        ("Meters", audience.meters()),
     ]
     .into_iter()
     .map(|(text, href)| (text.to_owned(), href, text == here))
@@ -167,7 +168,7 @@ pub async fn send(
     given: web::Form<Given>,
 ) -> PageResult<Outcome<SeeOther, QuotePage>> {
     member.must(Role::Billing)?;
-    if member.app.mailer.is_none() {
+    if member.app.mail.is_none() {
         return Err(PageError::NotFound);
     }
     let tx = member.tx().await?;
@@ -218,7 +219,7 @@ struct Shown<'a> {
 }
 
 fn send_form(member: &Member, quote: &Quote, shown: &Shown<'_>) -> Option<SendForm> {
-    member.app.mailer.as_ref()?;
+    member.app.mail.as_ref()?;
     let known = match &quote.customer {
         QuotedCustomer::New(prospect) => prospect.email.as_deref(),
         QuotedCustomer::Known(_) => None,

@@ -86,8 +86,8 @@ fn calls_and_usage() -> Vec<(&'static str, String, String)> {
         ),
         both(
             "I14",
-            &format!("UPDATE call SET ended_at = NULL WHERE id = {FIRST_CALL}"),
-            &format!("UPDATE call SET ended_at = settled_at WHERE id = {FIRST_CALL}"),
+            &format!("UPDATE call SET ended_at = NULL, state = 'talking' WHERE id = {FIRST_CALL}"),
+            &format!("UPDATE call SET ended_at = settled_at, state = 'ended' WHERE id = {FIRST_CALL}"),
         ),
         seven("I8", "UPDATE call_cost SET amount_micros = amount_micros $ WHERE share_percent IS NOT NULL"),
     ]
@@ -103,8 +103,8 @@ fn documents() -> Vec<(&'static str, String, String)> {
         ),
         both(
             "I7",
-            "UPDATE service_period SET ends_at = ends_at - interval '1 hour' WHERE position = 0",
-            "UPDATE service_period SET ends_at = ends_at + interval '1 hour' WHERE position = 0",
+            "UPDATE service_period SET position = position + 100",
+            "UPDATE service_period SET position = position - 100",
         ),
         seven(
             "I9",

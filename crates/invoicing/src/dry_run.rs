@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, PlanId, SubscriptionId, TenantTx};
 use money::{Decimal, Money};
 use std::collections::HashMap;
-use subscription::{Customer, History, NewPlanVersion, Subscription, all_active, customers_by_id, histories};
+use subscription::{Attached, Customer, History, NewPlanVersion, Subscription, all_active, customers_by_id, histories};
 
 /// Subscriptions that are read at once.
 const BLOCK: usize = 200;
@@ -76,12 +76,7 @@ pub async fn dry_run(tx: &TenantTx, plan_id: PlanId, new: &NewPlanVersion, now: 
             let on = history.attached_at(now).find(|attached| attached.version.plan_id == plan_id);
             let customer = customers.get(&history.subscription.customer_id);
             let (Some(on), Some(customer)) = (on, customer) else { continue };
-            run.subscribers.push(DryRunSubscriber {
-                subscription_id: history.subscription.id,
-                customer_id: customer.id,
-                customer: customer.name.clone(),
-                version: on.version.version,
-            });
+            run.subscribers.push(subscriber(&history, customer, on));
             if customer.currency != new.currency {
                 run.in_other_currency += 1;
                 continue;
@@ -132,6 +127,15 @@ pub async fn dry_run(tx: &TenantTx, plan_id: PlanId, new: &NewPlanVersion, now: 
     }
     run.rows.sort_by_key(|row| (-row.difference.micros(), row.customer.clone()));
     Ok(run)
+}
+
+fn subscriber(history: &History, customer: &Customer, on: &Attached) -> DryRunSubscriber {
+    DryRunSubscriber {
+        subscription_id: history.subscription.id,
+        customer_id: customer.id,
+        customer: customer.name.clone(),
+        version: on.version.version,
+    }
 }
 
 fn own(history: History) -> Subscribed {

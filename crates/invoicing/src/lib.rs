@@ -26,7 +26,7 @@ mod finalise;
 mod gather;
 mod limits;
 #[cfg(test)]
-mod lives;
+mod lives_tests;
 mod month;
 mod parts;
 mod pdf;

@@ -68,3 +68,44 @@ async fn a_credit_of_nothing_or_of_a_foreign_line_is_refused() {
         invoicing::credit_lines(&tx, invoice.document.id, &[(line, eur("1")), (line, eur("1"))], "", at(NOW)).await;
     assert!(matches!(twice, Err(E::CreditMustNotExceedLine { .. })));
 }
+
+#[tokio::test]
+async fn a_credit_has_the_sign_of_its_line_and_is_never_more_than_the_invoice() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let half = subscription::NewPlanVersion {
+        trial_days: 0,
+        term_discount_percent: "50".parse().unwrap(),
+        ..subscription::NewPlanVersion::monthly(
+            money::Currency::EUR,
+            vec![component("fee", ComponentKind::Flat, None, each("100"))],
+        )
+    };
+    world.subscribe_to(customer, "2026-04-01", 0, false, half).await;
+    world.billed("2026-05-01").await;
+    let invoice = world.invoice(customer).await;
+    let [fee, discount] = [0, 1].map(|group: usize| invoice.groups[group].lines[0].id);
+    let tx = world.tx().await;
+    let credit = async |lines: &[(LineId, money::Money)]| {
+        invoicing::credit_lines(&tx, invoice.document.id, lines, "", at(NOW)).await
+    };
+    for wrong in [[(fee, eur("60")), (discount, eur("10"))], [(fee, eur("-10")), (discount, eur("-20"))]] {
+        assert!(matches!(credit(&wrong).await, Err(E::CreditMustNotExceedLine { .. })), "{wrong:?}");
+    }
+    // The fee alone is 100 x 1.19; with its discount the invoice asked for 50 x 1.19.
+    let most = credit(&[(fee, eur("100"))]).await;
+    assert!(
+        matches!(&most, Err(E::CreditMustNotExceedInvoice { left, found }) if (*left, *found) == (eur("59.50"), eur("119"))),
+        "{most:?}"
+    );
+    credit(&[(fee, eur("100")), (discount, eur("-50"))]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_plan_in_another_currency_than_its_customer_is_put_on_no_invoice() {
+    let (world, _) = with_a_fee().await;
+    world.database.as_owner("UPDATE customer SET currency = 'USD'").await;
+    let run = world.drafted("2026-05-01", NOW).await;
+    let why = E::CurrencyMustMatchCustomer { expected: money::Currency::USD, found: money::Currency::EUR };
+    assert_eq!(world.failures(run.id).await, [why.to_string()]);
+}

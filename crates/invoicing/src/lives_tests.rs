@@ -1,7 +1,7 @@
 //! Laws of bills over random lives of a subscription: changes, usage that is late or comes twice, coupons, and runs on any day.
 //! No table is touched: usage is kept as hours here, as it is there, and what runs claimed is remembered.
 
-mod laws;
+mod laws_tests;
 
 use crate::assemble::Outcome;
 use crate::bill::Seller;

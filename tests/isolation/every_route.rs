@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 52] = [
+const EVERY_BOOK: [(&str, &str); 54] = [
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -59,12 +59,14 @@ const EVERY_BOOK: [(&str, &str); 52] = [
     ("GET", "/drafts/{draft_id}"),
     ("GET", "/drafts/{draft_id}/pdf"),
     ("GET", "/drafts/{draft_id}/lines/{line_id}"),
+    ("POST", "/drafts/{draft_id}/voiding"),
     ("GET", "/runs"),
     ("POST", "/runs"),
     ("GET", "/runs/{run_id}"),
     ("GET", "/runs/{run_id}/events"),
     ("POST", "/runs/{run_id}/finalization"),
     ("POST", "/runs/{run_id}/retry"),
+    ("POST", "/runs/{run_id}/abandonment"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
     ("GET", "/settings/api-keys"),

@@ -16,6 +16,7 @@ mod life;
 mod plans;
 mod portal;
 mod public;
+mod runs;
 mod streams;
 mod walls;
 mod world;

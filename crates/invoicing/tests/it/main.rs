@@ -5,4 +5,5 @@ mod models;
 mod print;
 mod replays;
 mod runs;
+mod schedule;
 mod world;

@@ -12,6 +12,7 @@ mod customer;
 mod customers;
 mod dry_run;
 mod find;
+pub(super) mod foot;
 mod home;
 pub mod invoice;
 mod invoices;
@@ -117,12 +118,14 @@ fn running() -> Vec<Entry> {
         book_get(all, "drafts/{draft_id}", invoice::draft),
         book_get(all, "drafts/{draft_id}/pdf", invoice::draft_pdf),
         book_get(all, "drafts/{draft_id}/lines/{line_id}", invoice::draft_line),
+        book_post(all, "drafts/{draft_id}/voiding", invoice::void),
         book_get(all, "runs", runs::runs),
         book_post(all, "runs", runs::start),
         book_get(all, "runs/{run_id}", run::run),
         book_get(all, "runs/{run_id}/events", run::events),
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
+        book_post(all, "runs/{run_id}/abandonment", run::abandon),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),

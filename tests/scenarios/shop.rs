@@ -105,11 +105,21 @@ impl Shop<'_> {
         }
     }
 
-    /// A whole run over the book: drafted by the worker, made final by a person.
+    /// A whole run over the book: drafted by the worker, made final by a person. The month's own run is there already; one
+    /// that goes further is started by hand, and the month's is thrown away for it.
     pub async fn bills(&self, until: &str) {
         self.story.work().await;
         let tx = self.tx().await;
-        let run = invoicing::plan_run(&tx, on(until), "monthly schedule", self.story.now()).await.unwrap();
+        let open = invoicing::runs(&tx, 1).await.unwrap().pop().filter(|run| run.phase != Phase::Done);
+        let run = match open {
+            Some(open) if open.until_on == on(until) => open.id,
+            open => {
+                if let Some(open) = open {
+                    invoicing::abandon_run(&tx, open.id, self.story.now()).await.unwrap();
+                }
+                invoicing::plan_run(&tx, on(until), "Ida Holm", self.story.now()).await.unwrap()
+            }
+        };
         tx.commit().await.unwrap();
         self.story.work().await;
         let tx = self.tx().await;

@@ -179,6 +179,7 @@ impl From<invoicing::InvoicingError> for PageError {
             E::RunMustBeTheOnlyOne
             | E::DraftMustBeOpen(_)
             | E::RunMustBeDrafted { .. }
+            | E::RunMustNotBeIssued(_)
             | E::AlreadyBilled { .. }
             | E::DraftMustStandOnChanges
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),

@@ -230,6 +230,10 @@ impl Audience {
     pub fn draft_pdf(self, id: impl Display) -> String {
         self.at(format_args!("drafts/{id}/pdf"))
     }
+    /// POST throws the draft away.
+    pub fn draft_voiding(self, id: impl Display) -> String {
+        self.at(format_args!("drafts/{id}/voiding"))
+    }
     /// The draft with one line opened, for a browser without scripts.
     pub fn draft_opened(self, id: impl Display, line: impl Display) -> String {
         self.at(format_args!("drafts/{id}?open={line}#line-{line}"))
@@ -246,6 +250,10 @@ impl Audience {
     }
     pub fn run_events(self, id: impl Display) -> String {
         self.at(format_args!("runs/{id}/events"))
+    }
+    /// POST throws the run away with its drafts.
+    pub fn run_abandonment(self, id: impl Display) -> String {
+        self.at(format_args!("runs/{id}/abandonment"))
     }
     pub fn run_finalization(self, id: impl Display) -> String {
         self.at(format_args!("runs/{id}/finalization"))

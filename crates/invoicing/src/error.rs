@@ -21,6 +21,9 @@ pub enum InvoicingError {
     /// Drafts come before documents.
     #[error("{waiting} customers of this run have no draft yet")]
     RunMustBeDrafted { waiting: u64 },
+    /// What has a number is not thrown away.
+    #[error("the run is {0} already and cannot be thrown away; what it issued is corrected by credit notes")]
+    RunMustNotBeIssued(&'static str),
     /// A document has one currency, its customer's.
     #[error("a plan in {found} cannot be put on an invoice in {expected}; move the customer to a plan in {expected}")]
     CurrencyMustMatchCustomer { expected: Currency, found: Currency },

@@ -20,6 +20,7 @@ use tenant::Organisation;
 /// Finalises the next drafts of a run, at most `limit`, and returns how the run stands. Several workers may do so at once.
 /// Call until the phase is done.
 pub async fn finalise_some(tx: &TenantTx, run_id: RunId, limit: u64, now: DateTime<Utc>) -> Result<Run> {
+    runs::share(tx, run_id).await?;
     let run = runs::by_id(tx, run_id).await?;
     match run.phase {
         Phase::Done => return Ok(run),

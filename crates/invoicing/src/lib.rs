@@ -66,6 +66,7 @@ pub use preview::{Preview, preview, preview_until};
 pub use quote::{Quoted, QuotedOnce, quote_pdf, quoted};
 pub use replay::{Replay, Replayed, ReplayedMonth, replay};
 pub use run::{
-    Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run, run_items, runs,
+    BY_SCHEDULE, Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run,
+    run_items, runs, schedule_run,
 };
 pub use sample::{SampleLine, SampleMonth, sample_month};

@@ -245,6 +245,7 @@ impl Printing<'_> {
             unit: unit.and_then(|unit| words::unit(self.language, unit)).map(str::to_owned),
             factor: None,
             price: unit_price.filter(|_| counted.is_some() || percent).map(|price| price.normalize()),
+            priced: None,
             percent,
             amount: amount(line.amount),
             cat: self.tax.category.clone(),

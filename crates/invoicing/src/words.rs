@@ -161,6 +161,11 @@ pub(crate) fn late(language: &str) -> &'static str {
     ][column(language)]
 }
 
+/// Where the price of a unit would be, on a line of calls that have a price each.
+pub(crate) fn by_call(language: &str) -> &'static str {
+    ["by call", "je Anruf", "par appel", "por llamada", "za poł."][column(language)]
+}
+
 /// Title of a line of calls whose topic is not known any more.
 pub(crate) fn calls(language: &str) -> &'static str {
     ["Calls", "Anrufe", "Appels", "Llamadas", "Połączenia"][column(language)]

@@ -55,7 +55,7 @@ async fn a_call_says_its_charge_and_that_it_was_counted_again() {
     browser.sign_in("admin@nord.example").await;
     // ten minutes at 0.60, tax inside: 6.00, of which net 6.00 / 1.19 = 5.04
     let page = browser.get(&format!("/admin/calls/{call}")).await.body;
-    for words in ["€6.00 for 10 minutes on Support", "same result", "€5.04", "Which price", "Tax 19%"] {
+    for words in ["€6.00 for 10 min on Support", "same result", "€5.04", "Which price", "Tax 19%"] {
         assert!(page.contains(words), "{words} in {page}");
     }
     let page = browser.get(&format!("/admin/invoices/{document}")).await.body;

@@ -22,6 +22,7 @@ mod portal;
 mod postbox;
 mod public;
 mod quotes;
+mod runs;
 mod streams;
 mod suspense;
 mod walls;

@@ -176,6 +176,9 @@ pub struct Line {
     pub factor: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Decimal>,
+    /// Words where one price would be: calls have one each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priced: Option<String>,
     /// The price is a percentage, the quantity the amount that it is taken of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub percent: bool,
@@ -275,7 +278,7 @@ pub struct Qr {
 pub enum QrKind {
     /// A SEPA transfer.
     Epc,
-    /// A page to pay on.
+    /// The document on the web.
     Link,
 }
 

@@ -8,4 +8,5 @@ mod print;
 mod refusals;
 mod replays;
 mod runs;
+mod schedule;
 mod world;

@@ -4,6 +4,7 @@ use super::beneath::{Reader, beneath, opens};
 use super::lines::{Of, groups, tax};
 use super::words::{self, day, payment_status, period};
 use super::{pdf_answer, shell};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
@@ -11,6 +12,7 @@ use crate::shell::{Section, Shell};
 use crate::urls::{self, Audience, with_query};
 use crate::views::invoices::{Invoice as InvoiceView, LineCalls};
 use crate::views::parts::{Happening, Heading, Item, Items, PagePath, SumRow, Sums, Timeline};
+use crate::views::runs::ThrowAway;
 use crate::views::ui::{Badge, Tone};
 use actix_web::{HttpResponse, web};
 use db::{DocumentId, DraftId, LineId, TenantTx};
@@ -19,6 +21,7 @@ use jiff::tz::TimeZone;
 use money::Money;
 use payments::{Payment, PaymentStatus};
 use serde::Deserialize;
+use tenant::Role;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -111,7 +114,30 @@ pub async fn draft(member: Member, path: web::Path<String>, asked: web::Query<As
     let name = subscription::customer(&tx, draft.customer_id).await?.map(|customer| customer.name).unwrap_or_default();
     let opened = opened(&tx, seller(&member, &tx), draft.customer_id, &groups, &asked.open).await?;
     let shell = shell(&member, &tx, "Draft", Section::Invoices).await?;
-    draft_page(shell, member.audience, &draft, &groups, &name, opened, &member.zone)
+    let may = member.must(Role::Billing).is_ok() && draft.state == DraftState::Open;
+    let throw_away = may.then(|| ThrowAway {
+        title: "Throw this draft away".into(),
+        text: format!("{name} is left out of this run. What the draft would have billed is due again in the next run."),
+        action: member.audience.draft_voiding(id),
+        button: "Throw the draft away".into(),
+        token: shell.token(),
+    });
+    let page = draft_page(shell, member.audience, &draft, &groups, &name, opened, &member.zone)?;
+    Ok(InvoiceView { throw_away, ..page })
+}
+
+/// `POST /admin/drafts/{draft_id}/voiding`
+pub async fn void(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
+    member.must(Role::Billing)?;
+    let id: DraftId = path.parse()?;
+    let tx = member.tx().await?;
+    let draft = invoicing::draft(&tx, id).await?;
+    invoicing::void_draft(&tx, id, member.now).await?;
+    let payload = serde_json::json!({ "customer": draft.customer_id.to_string() });
+    tenant::record_audit(&tx, &member.actor(), "draft.void", &id.to_string(), payload, member.now).await?;
+    tx.commit().await?;
+    Ok(see_other(member.audience.draft(id))
+        .notice("The draft is thrown away. What it would have billed is due again in the next run."))
 }
 
 /// `GET /admin/drafts/{draft_id}/lines/{line_id}`
@@ -200,10 +226,10 @@ pub fn page(
         groups: groups(&view.groups, of, opened),
         net: document.totals.net.human_bare(),
         tax: tax(&view.taxes, &document.totals),
-        due: if document.kind == DocumentKind::CreditNote {
-            String::new()
-        } else {
-            format!("due {}", day(document.due_on))
+        due: match document.kind {
+            DocumentKind::CreditNote => String::new(),
+            _ if document.totals.due.is_zero() => "nothing is due".into(),
+            _ => format!("due {}", day(document.due_on)),
         },
         to_pay: to_pay(&document.totals, &view.taxes, paid, zone)?,
         payments: Items(from_wallet(&document.totals).chain(paid.iter().map(|paid| received(paid, zone))).collect()),
@@ -211,6 +237,7 @@ pub fn page(
         pdf_href: None,
         payment_href: None,
         payment_amount: String::new(),
+        throw_away: None,
     })
 }
 
@@ -252,6 +279,7 @@ fn draft_page(
         pdf_href: (draft.state == DraftState::Open).then(|| audience.draft_pdf(draft.id)),
         payment_href: None,
         payment_amount: String::new(),
+        throw_away: None,
     })
 }
 

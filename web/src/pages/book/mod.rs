@@ -13,6 +13,7 @@ mod customers;
 mod dry_run;
 mod estimates;
 mod find;
+pub(super) mod foot;
 mod home;
 pub mod invoice;
 mod invoices;
@@ -138,6 +139,7 @@ fn running() -> Vec<Entry> {
         book_get(all, "drafts/{draft_id}", invoice::draft),
         book_get(all, "drafts/{draft_id}/pdf", invoice::draft_pdf),
         book_get(all, "drafts/{draft_id}/lines/{line_id}", invoice::draft_line),
+        book_post(all, "drafts/{draft_id}/voiding", invoice::void),
         book_get(all, "runs", runs::runs),
         book_post(all, "runs", runs::start),
         book_get(all, "runs/{run_id}", run::run),
@@ -150,6 +152,7 @@ fn running() -> Vec<Entry> {
         book_get(all, "suspense", suspense::causes),
         book_get(all, "suspense/{cause}", suspense::cause),
         book_post(all, "suspense/{cause}/decisions", suspense::decide),
+        book_post(all, "runs/{run_id}/abandonment", run::abandon),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),

@@ -3,6 +3,7 @@
 use super::{calls, customer_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::PortalCustomer;
+use crate::pages::book::foot;
 use crate::pages::book::invoice::{from_wallet, paid_on, received};
 use crate::pages::book::pdf_answer;
 use crate::pages::book::words::{day, line_group, method, payment_status, period};
@@ -171,6 +172,7 @@ fn shown(document: DocumentId, line: &Line, opened: Option<LineCalls>) -> Invoic
         price: match line.unit_price {
             Some(price) if line.unit == PERCENT_UNIT => format!("{}%", format::quantity(price)),
             Some(price) => currency.human_rate(price),
+            None if matches!(line.source, LineSource::TariffCalls { .. }) => "by call".to_owned(),
             None => String::new(),
         },
         net: line.amount.human_bare(),
@@ -201,12 +203,18 @@ fn line_of(line: &Line) -> Option<(call_control::Line, chrono::DateTime<chrono::
 async fn beneath(who: &PortalCustomer, tx: &CustomerTx, line: &Line, zone: &TimeZone) -> PageResult<Option<LineCalls>> {
     let Some((source, from, to)) = line_of(line) else { return Ok(None) };
     let found = call_control::calls_of_line(tx, who.customer_id, &source, from, to, CALLS_SHOWN).await?;
+    let is_charged = matches!(line.source, LineSource::TariffCalls { .. });
     let mut table = calls::table(&found.calls, line.amount.currency().code(), zone).dense();
-    table.total(vec![
-        Cell::text(format::counted(i64::try_from(found.totals.calls).unwrap_or(i64::MAX), "call", "calls")),
-        Cell::figure(format::talk_time(i64::try_from(found.totals.metered_seconds).unwrap_or(i64::MAX))),
-        Cell::figure(found.totals.charge.human_bare()),
-    ]);
+    let total = |words: String, seconds: Cell, amount: Cell| vec![Cell::text(words), seconds, amount];
+    let calls = format::counted(i64::try_from(found.totals.calls).unwrap_or(i64::MAX), "call", "calls");
+    let seconds = format::talk_time(i64::try_from(found.totals.metered_seconds).unwrap_or(i64::MAX));
+    let charged = if is_charged { Cell::figure(format::exact(found.totals.charge)) } else { Cell::none() };
+    table.total(total(calls, Cell::figure(seconds), charged));
+    if is_charged {
+        for (words, amount) in foot::rows(line, found.totals.charge)? {
+            table.total(total(words, Cell::none(), Cell::figure(format::exact(amount))));
+        }
+    }
     let more = found.next.map(|_| crate::views::ui::Link::new("All calls", urls::PORTAL_CALLS));
     Ok(Some(LineCalls { table, more }))
 }

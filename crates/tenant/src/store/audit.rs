@@ -101,6 +101,22 @@ pub async fn linked_after(tx: &TenantTx, position: i64, limit: i64) -> Result<Ve
     .await
 }
 
+/// Links whose entry is gone.
+pub async fn without_entry(tx: &TenantTx) -> Result<Vec<i64>, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        position: i64,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT l.position FROM audit_link l LEFT JOIN audit_entry e ON e.tenant_id = l.tenant_id AND e.id = l.entry_id
+             WHERE l.tenant_id = $1 AND e.id IS NULL ORDER BY l.position",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.position).collect())
+}
+
 pub async fn newest(tx: &TenantTx, before: Option<AuditEntryId>, limit: u64) -> Result<Vec<Model>, DbError> {
     let mut query = Entity::find().filter(Column::TenantId.eq(tx.tenant_id().uuid()));
     if let Some(before) = before {

@@ -75,7 +75,12 @@ const EVERY_BOOK: [(&str, &str); 54] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 5] = [
+const WITH_A_SELLER: [(&str, &str); 10] = [
+    ("GET", "/settings/brand"),
+    ("POST", "/settings/brand"),
+    ("POST", "/settings/brand/hosts"),
+    ("POST", "/settings/brand/hosts/check"),
+    ("POST", "/settings/brand/hosts/removal"),
     ("GET", "/account"),
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),

@@ -1,6 +1,6 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
-use crate::config::{Config, MailSettings};
+use crate::config::{Config, MailSettings, dns_server};
 use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
 use crate::{api::limit::Limits, clock::Clock};
@@ -8,7 +8,7 @@ use anyhow::Context;
 use call_control::Control;
 use db::Db;
 use sip_media::{Edge, EdgeConfig};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ pub struct App {
     pub white_labels: Arc<WhiteLabels>,
     /// Where letters are handed over; without one they wait in the outbox.
     pub mail: Option<Mailer>,
+    /// Whom this machine asks about a name.
+    pub dns: SocketAddr,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -48,7 +50,8 @@ impl App {
     pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database.roles()?).await.context("the database cannot be opened")?;
         let mail = MailSettings::from_environment()?.map(|settings| Mailer::new(&settings)).transpose()?;
-        Ok(Self { mail, ..Self::on(db, clock, config)? })
+        let dns = dns_server()?.unwrap_or_else(crate::dns::usual_server);
+        Ok(Self { mail, dns, ..Self::on(db, clock, config)? })
     }
 
     /// On a database that is open already (tests).
@@ -65,6 +68,7 @@ impl App {
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
             white_labels: Arc::default(),
             mail: None,
+            dns: crate::dns::usual_server(),
             closing: CancellationToken::new(),
         })
     }

@@ -5,6 +5,7 @@ mod api_door;
 mod api_keys;
 mod api_nouns;
 mod book;
+mod brand;
 mod browser;
 mod customers;
 mod desk;

@@ -141,3 +141,9 @@ async fn an_invoice_leads_to_the_calls_that_it_charges_and_every_figure_is_the_s
     let program = Program::on_the_demo_world().await;
     walk("figures.mjs", &[audience(&program, "/admin", 1, &[])]);
 }
+
+#[tokio::test]
+async fn an_add_on_is_previewed_confirmed_billed_as_previewed_and_undone() {
+    let program = Program::on_the_demo_world().await;
+    walk("commerce.mjs", &[audience(&program, "/ops", 4, &[])]);
+}

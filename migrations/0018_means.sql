@@ -39,6 +39,8 @@ CREATE INDEX subscription_without_method ON subscription (tenant_id, customer_id
 COMMENT ON COLUMN subscription.trial_end IS 'What was agreed for this one; null = what its plan says.';
 COMMENT ON COLUMN subscription.method_missing_since IS 'Its trial is over and it goes on past due, until a means of payment is on file.';
 
+ALTER TABLE brand ADD COLUMN logo_png bytea CHECK (length(logo_png) <= 262144);
+
 CREATE TABLE domain_claim (
   tenant_id uuid NOT NULL REFERENCES organisation,
   host text NOT NULL CHECK (host = lower(host)),

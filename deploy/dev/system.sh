@@ -107,5 +107,6 @@ system_build() {
 
 system_migrate() {
     say "Migrating the database"
-    "$binary" migrate 9>&- || die "The migration failed; the line above names the cause, and 'make migrate' tries again once it is mended."
+    # It says in one sentence what is wrong and what to do.
+    "$binary" migrate 9>&- || exit 2
 }

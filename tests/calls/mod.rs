@@ -4,6 +4,7 @@
 use call_control::Control;
 use jiff::civil::Weekday;
 use manual::{Answer, Finished, Guest, Program, demo_database, find_program, run_peer};
+use money::Decimal;
 use ringtill::clock::Clock;
 use ringtill::demo::{JONAS_PHONE, NORDLICHT_ADVICE, NORDLICHT_SUPPORT};
 use sip_media::{Edge, EdgeConfig};
@@ -98,12 +99,16 @@ async fn a_prepaid_call_is_charged_to_the_wallet_and_its_page_says_why() {
     assert!(run.success, "{}", run.output);
     let call = new_call(&admin, JONAS_PHONE, &before).await;
     // Tenancy law: 5.00 for the connection; at most 6 s are one increment of 6 s at 0.50 a minute, 0.05.
-    let page = admin.page_that_says(&call, "€5.05 for 1 minute on Tenancy law").await.text();
+    let page = admin.page_that_says(&call, "€5.05 for ").await.text();
+    let talked = seconds_talked(&page, "€5.05", "Tenancy law");
+    assert!((1..=6).contains(&talked), "{talked} s");
     for words in
         ["Why this price", "Advice, stepped", "Connection", "Recomputed from the stored facts just now: same result"]
     {
         assert!(page.contains(words), "{words}:\n{page}");
     }
+    assert_eq!(fact(&page, "Talk time"), format!("{talked} s"));
+    assert_eq!(fact(&page, "Billed time"), "6 s");
     let list = admin.get(&format!("/admin/calls?q={}", JONAS_PHONE.replace('+', "%2B"))).await.text();
     let row = list.split_once(&call).expect("the call is listed").1;
     let row = row.split("</tr>").next().unwrap_or_default();
@@ -116,8 +121,8 @@ async fn a_prepaid_call_is_charged_to_the_wallet_and_its_page_says_why() {
 }
 
 #[tokio::test]
-async fn a_postpaid_call_is_charged_by_the_hour_of_the_day_and_a_run_bills_only_what_ended() {
-    let program = Program::on_the_demo_world().await;
+async fn a_postpaid_call_is_charged_by_the_hour_of_the_day_and_stands_on_the_invoice_of_its_month() {
+    let mut program = Program::on_the_demo_world().await;
     let admin = Guest::signed_in(&program, ADMIN).await;
     let before = calls_of(&admin, LAWYER_PHONE).await;
     let began = admin.get("/admin/calls").await;
@@ -125,34 +130,112 @@ async fn a_postpaid_call_is_charged_by_the_hour_of_the_day_and_a_run_bills_only_
     assert!(run.success, "{}", run.output);
     let call = new_call(&admin, LAWYER_PHONE, &before).await;
     // Service line: a first minute is charged whole, 0.49 on workdays from 8 to 18 o'clock in Berlin, else 0.29.
-    let rate = if is_working_hour(&began.date) { "€0.49" } else { "€0.29" };
-    admin.page_that_says(&call, &format!("{rate} for 1 minute on IT help")).await;
+    let rate = if is_working_hour(&began.date) { "0.49" } else { "0.29" };
+    let page = admin.page_that_says(&call, &format!("€{rate} for ")).await.text();
+    let talked = seconds_talked(&page, &format!("€{rate}"), "IT help");
+    assert!((1..=6).contains(&talked), "{talked} s");
+    assert_eq!(fact(&page, "Billed time"), "1 min");
 
     // The call's own month has not ended: no run may reach into it.
-    let today = day_in_berlin(&began.date);
-    let ahead = today.checked_add(jiff::Span::new().days(40)).expect("the calendar goes on").to_string();
-    assert_eq!(admin.post("/admin/runs", &[("period", &ahead)]).await.status, 422);
-    let started = admin.post("/admin/runs", &[("period", &today.to_string())]).await;
-    assert_eq!(started.status, 303, "{}", started.text());
-    admin.page_that_says(&started.location, "drafts of ").await;
-    let issued = admin.post(&format!("{}/finalization", started.location), &[]).await;
-    assert_eq!(issued.status, 303, "{}", issued.text());
-    admin.page_that_says(&started.location, "All invoices of the run are issued.").await;
+    let called = in_berlin(&began.date);
+    let next_month = called.first_of_month().and_then(|first| first.checked_add(jiff::Span::new().months(1)));
+    let next_month = next_month.expect("the calendar goes on");
+    assert_eq!(admin.post("/admin/runs", &[("period", &next_month.date().to_string())]).await.status, 422);
 
-    let invoices = admin.get("/admin/invoices").await.links("/admin/invoices/");
-    let invoice = invoices.first().expect("the demo world has invoices");
+    // On the next month's first morning its run has started and drafted by itself; a person looks, and issues.
+    let morning = next_month.start_of_day().expect("the calendar goes on").timestamp().as_second() + 9 * 3600;
+    program.travel(Duration::from_secs((morning - called.timestamp().as_second()).unsigned_abs()));
+    let admin = Guest::signed_in(&program, ADMIN).await;
+    let month = called.strftime("%B %Y").to_string();
+    let runs = admin.page_that_says("/admin/runs", &format!(">{month}</a>")).await;
+    assert!(runs.text().contains("monthly schedule"), "{}", runs.text());
+    let month_run = link_named(&runs, &month);
+    admin.page_that_says(&month_run, "drafts of ").await;
+    let issued = admin.post(&format!("{month_run}/finalization"), &[]).await;
+    assert_eq!(issued.status, 303, "{}", issued.text());
+    admin.page_that_says(&month_run, ">Issued<").await;
+
+    let office = link_named(&admin.get("/admin/customers").await, "Kanzlei Brömmel");
+    let invoices = admin.get(&office).await.links("/admin/invoices/");
+    let invoice = invoices.first().expect("the office has invoices");
+    let page = admin.get(invoice).await.text();
+    assert!(page.contains(&format!("{month}, Europe/Berlin")), "the invoice of {month}:\n{page}");
+    let line = line_named(&page, "IT help");
+    let beneath = admin.get(&format!("{invoice}/lines/{}", line.id)).await.text();
+    let rows = figures_of(&beneath, "tbody");
+    let own = beneath.split_once(&call).unwrap_or_else(|| panic!("{call} lies beneath the line:\n{beneath}")).1;
+    assert!(
+        own.split("</tr>").next().is_some_and(|row| row.contains(&format!(">{rate}<"))),
+        "with its charge:\n{beneath}"
+    );
+    // The charges add up to their sum, and the sum less the tax in it and what rounding leaves is the line's net.
+    let foot = figures_of(&beneath, "tfoot");
+    let (sum, rest) = foot.split_first().expect("the calls have a sum");
+    let (net, steps) = rest.split_last().expect("the sum leads to a net");
+    assert_eq!(rows.iter().sum::<Decimal>(), *sum, "{beneath}");
+    assert_eq!(*sum + steps.iter().sum::<Decimal>(), *net, "{beneath}");
+    assert_eq!(*net, line.net, "{beneath}");
+
     let pdf = admin.get(&format!("{invoice}/pdf")).await;
     assert!(pdf.status == 200 && pdf.body.starts_with(b"%PDF"), "the PDF of {invoice} is one");
     audit_holds(&program);
 }
 
+/// Of a call's heading, "€0.49 for 4 s on IT help".
+fn seconds_talked(page: &str, price: &str, topic: &str) -> u32 {
+    let after = page.split_once(&format!("{price} for ")).expect("the heading says the price").1;
+    let (seconds, rest) = after.split_once(" s on ").unwrap_or_else(|| panic!("seconds are said:\n{page}"));
+    assert!(rest.starts_with(topic), "{topic}:\n{page}");
+    seconds.parse().unwrap_or_else(|_| panic!("{seconds:?} is a count of seconds"))
+}
+
+/// What the strip of facts says under this word.
+fn fact(page: &str, word: &str) -> String {
+    let after = page.split_once(&format!(">{word}<")).unwrap_or_else(|| panic!("{word} is said:\n{page}")).1;
+    plain(after.split_once("<dd").expect("a fact has a value").1.split_once("</dd>").expect("a value ends").0)
+}
+
+/// The text of a piece of a page that begins within a tag.
+fn plain(html: &str) -> String {
+    let mut text = String::new();
+    for piece in html.split('>').skip(1) {
+        text += piece.split('<').next().unwrap_or_default();
+    }
+    text.trim().to_owned()
+}
+
+struct ShownLine {
+    id: String,
+    net: Decimal,
+}
+
+/// The line of an invoice's page that begins with this text.
+fn line_named(page: &str, text: &str) -> ShownLine {
+    for row in page.split("<tr id=\"line-").skip(1) {
+        let row = row.split("</tr>").next().unwrap_or_default();
+        if row.contains(&format!(">{text}<")) {
+            let net = row.rsplit_once("<td class=\"r\"").expect("a line has a net").1;
+            return ShownLine { id: row.split('"').next().unwrap_or_default().to_owned(), net: amount(&plain(net)) };
+        }
+    }
+    panic!("no line is of {text}:\n{page}");
+}
+
+/// The last figure of each row in a part of a table.
+fn figures_of(table: &str, part: &str) -> Vec<Decimal> {
+    let of = table.split_once(&format!("<{part}")).and_then(|(_, rest)| rest.split_once(&format!("</{part}>")));
+    let rows = of.unwrap_or_else(|| panic!("a {part}:\n{table}")).0.split("</tr>").filter(|row| row.contains("<td"));
+    rows.map(|row| amount(&plain(row.rsplit_once("<td").expect("a row has cells").1))).collect()
+}
+
+/// "−1,234.5000" as a number.
+fn amount(text: &str) -> Decimal {
+    text.replace(',', "").replace('−', "-").parse().unwrap_or_else(|_| panic!("{text:?} is an amount"))
+}
+
 fn in_berlin(date: &str) -> jiff::Zoned {
     let at = jiff::fmt::rfc2822::parse(date).expect("an answer says when it was given");
     at.in_tz("Europe/Berlin").expect("Berlin is in the time zone database")
-}
-
-fn day_in_berlin(date: &str) -> jiff::civil::Date {
-    in_berlin(date).date()
 }
 
 fn is_working_hour(date: &str) -> bool {

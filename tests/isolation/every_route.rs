@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 54] = [
+const EVERY_BOOK: &[(&str, &str)] = &[
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -53,6 +53,17 @@ const EVERY_BOOK: [(&str, &str); 54] = [
     ("GET", "/plans/{plan_id}/moves"),
     ("POST", "/plans/{plan_id}/moves"),
     ("POST", "/plans/{plan_id}/moves/{change_id}/undo"),
+    ("GET", "/quotes"),
+    ("GET", "/quotes/new"),
+    ("POST", "/quotes"),
+    ("GET", "/quotes/{quote_id}"),
+    ("GET", "/quotes/{quote_id}/pdf"),
+    ("POST", "/quotes/{quote_id}/links"),
+    ("POST", "/quotes/{quote_id}/sendings"),
+    ("POST", "/quotes/{quote_id}/withdrawal"),
+    ("GET", "/estimates"),
+    ("GET", "/estimates/{estimate_id}"),
+    ("GET", "/estimates/{estimate_id}/csv"),
     ("GET", "/numbers"),
     ("GET", "/invoices"),
     ("GET", "/invoices/{document_id}"),
@@ -61,12 +72,20 @@ const EVERY_BOOK: [(&str, &str); 54] = [
     ("GET", "/drafts/{draft_id}"),
     ("GET", "/drafts/{draft_id}/pdf"),
     ("GET", "/drafts/{draft_id}/lines/{line_id}"),
+    ("POST", "/drafts/{draft_id}/voiding"),
     ("GET", "/runs"),
     ("POST", "/runs"),
     ("GET", "/runs/{run_id}"),
     ("GET", "/runs/{run_id}/events"),
     ("POST", "/runs/{run_id}/finalization"),
     ("POST", "/runs/{run_id}/retry"),
+    ("GET", "/meters"),
+    ("GET", "/meters/new"),
+    ("POST", "/meters"),
+    ("GET", "/suspense"),
+    ("GET", "/suspense/{cause}"),
+    ("POST", "/suspense/{cause}/decisions"),
+    ("POST", "/runs/{run_id}/abandonment"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
     ("GET", "/settings/api-keys"),
@@ -75,7 +94,7 @@ const EVERY_BOOK: [(&str, &str); 54] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 10] = [
+const WITH_A_SELLER: &[(&str, &str)] = &[
     ("GET", "/settings/brand"),
     ("POST", "/settings/brand"),
     ("POST", "/settings/brand/hosts"),
@@ -85,11 +104,12 @@ const WITH_A_SELLER: [(&str, &str); 10] = [
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),
     ("GET", "/account/invoices/{document_id}"),
+    ("GET", "/account/invoices/{document_id}/lines/{line_id}"),
     ("GET", "/account/invoices/{document_id}/pdf"),
 ];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 45] = [
+const ALONE: &[(&str, &str, For)] = &[
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -101,7 +121,13 @@ const ALONE: [(&str, &str, For); 45] = [
     ("GET", "/", For::Anybody),
     ("GET", "/estimate", For::Anybody),
     ("GET", "/estimate/csv", For::Anybody),
+    ("POST", "/estimate/saved", For::Anybody),
+    ("GET", "/estimate/saved/{token}", For::Anybody),
+    ("GET", "/estimate/saved/{token}/csv", For::Anybody),
     ("GET", "/roi", For::Anybody),
+    ("GET", "/quote/{token}", For::Anybody),
+    ("GET", "/quote/{token}/pdf", For::Anybody),
+    ("POST", "/quote/{token}/acceptance", For::Anybody),
     ("GET", "/sign-in", For::Anybody),
     ("POST", "/sign-in", For::Anybody),
     ("POST", "/sign-out", For::SignedIn),
@@ -138,7 +164,7 @@ const ALONE: [(&str, &str, For); 45] = [
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 54] = [
+pub const API: &[(&str, &str)] = &[
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -170,7 +196,10 @@ pub const API: [(&str, &str); 54] = [
     ("POST", "/v1/subscriptions/{subscription_id}/changes"),
     ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
     ("GET", "/v1/meters"),
+    ("POST", "/v1/meters"),
+    ("POST", "/v1/meter-previews"),
     ("GET", "/v1/usage"),
+    ("POST", "/v1/events"),
     ("GET", "/v1/usage/hours"),
     ("GET", "/v1/invoices"),
     ("GET", "/v1/invoices/{document_id}"),
@@ -180,6 +209,8 @@ pub const API: [(&str, &str); 54] = [
     ("GET", "/v1/calls/{call_id}"),
     ("POST", "/v1/subscriptions/{subscription_id}/change-previews"),
     ("GET", "/v1/customers/{customer_id}/next-invoice"),
+    ("GET", "/v1/customers/{customer_id}/advice"),
+    ("POST", "/v1/plans/{plan_id}/dry-runs"),
     ("GET", "/v1/entitlements"),
     ("GET", "/v1/estimates"),
     ("POST", "/v1/estimates"),

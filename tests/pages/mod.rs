@@ -147,3 +147,21 @@ async fn an_add_on_is_previewed_confirmed_billed_as_previewed_and_undone() {
     let program = Program::on_the_demo_world().await;
     walk("commerce.mjs", &[audience(&program, "/ops", 4, &[])]);
 }
+
+#[tokio::test]
+async fn a_quote_is_accepted_by_its_link_and_every_figure_is_the_same() {
+    let program = Program::on_the_demo_world().await;
+    walk("quotes.mjs", &[audience(&program, "/admin", 1, &[])]);
+}
+
+#[tokio::test]
+async fn everybody_else_clicks_through_and_every_figure_is_the_same() {
+    let program = Program::on_the_demo_world().await;
+    let named = |name: &str, start: &str| {
+        let mut person = audience(&program, start, 1, &[]);
+        person["name"] = name.into();
+        person
+    };
+    let people = [("customer", "/portal"), ("agent", "/agent"), ("operator", "/ops"), ("reseller", "/reseller")];
+    walk("paths.mjs", &people.map(|(name, start)| named(name, start)));
+}

@@ -36,13 +36,7 @@ impl Shop<'_> {
     /// Something counted that not every book counts, reported in sums.
     pub async fn counts(&self, code: &str, unit: &str) {
         let tx = self.tx().await;
-        let meter = Meter {
-            code: code.into(),
-            name: code.into(),
-            unit: unit.into(),
-            aggregation: Aggregation::Sum,
-            dimensions: Vec::new(),
-        };
+        let meter = Meter::new(code, code, unit, Aggregation::Sum, &[]);
         usage_metering::define_meter(&tx, &meter).await.unwrap();
         tx.commit().await.unwrap();
     }
@@ -111,11 +105,21 @@ impl Shop<'_> {
         }
     }
 
-    /// A whole run over the book: drafted by the worker, made final by a person.
+    /// A whole run over the book: drafted by the worker, made final by a person. The month's own run is there already; one
+    /// that goes further is started by hand, and the month's is thrown away for it.
     pub async fn bills(&self, until: &str) {
         self.story.work().await;
         let tx = self.tx().await;
-        let run = invoicing::plan_run(&tx, on(until), "monthly schedule", self.story.now()).await.unwrap();
+        let open = invoicing::runs(&tx, 1).await.unwrap().pop().filter(|run| run.phase != Phase::Done);
+        let run = match open {
+            Some(open) if open.until_on == on(until) => open.id,
+            open => {
+                if let Some(open) = open {
+                    invoicing::abandon_run(&tx, open.id, self.story.now()).await.unwrap();
+                }
+                invoicing::plan_run(&tx, on(until), "Ida Holm", self.story.now()).await.unwrap()
+            }
+        };
         tx.commit().await.unwrap();
         self.story.work().await;
         let tx = self.tx().await;

@@ -18,6 +18,8 @@ pub struct Program {
     /// `127.0.0.1:port` of the SIP edge.
     pub sip: String,
     folder: PathBuf,
+    /// How far the program's clock is ahead of the machine's.
+    ahead: Duration,
     child: Child,
 }
 
@@ -52,8 +54,9 @@ impl Program {
     pub fn on(database: TestDatabase) -> Self {
         let folder = new_folder();
         let (http, sip) = (free_address(), free_address());
-        let child = start(&database, &folder, &http, &sip);
-        let mut program = Self { database, http, sip, folder, child };
+        let ahead = Duration::ZERO;
+        let child = start(environment(serve(), &database, &folder), &folder, &http, &sip);
+        let mut program = Self { database, http, sip, folder, ahead, child };
         program.await_answer();
         program
     }
@@ -71,7 +74,7 @@ impl Program {
 
     /// Another command of the program on the same database: `ringtill audit`, for instance.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = environment(Command::new(program_path()), &self.database, &self.folder);
+        let mut command = self.ahead_of_the_machine(Command::new(program_path()));
         command.env("RINGTILL_HTTP", &self.http).env("RINGTILL_SIP", &self.sip).args(arguments);
         command
     }
@@ -84,8 +87,28 @@ impl Program {
 
     /// Starts the program once more on the same database, spool and addresses.
     pub fn start_again(&mut self) {
-        self.child = start(&self.database, &self.folder, &self.http, &self.sip);
+        self.child = start(self.ahead_of_the_machine(serve()), &self.folder, &self.http, &self.sip);
         self.await_answer();
+    }
+
+    /// Stops the program and starts it once more, with a clock that is so much further than the machine's.
+    pub fn travel(&mut self, by: Duration) {
+        self.stop();
+        self.ahead += by;
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("world/ahead.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(self.folder.join("ahead.so")).arg(source);
+        assert!(compiler.status().is_ok_and(|status| status.success()), "cc, with which Rust links, makes the clock");
+        self.start_again();
+    }
+
+    fn ahead_of_the_machine(&self, command: Command) -> Command {
+        let mut command = environment(command, &self.database, &self.folder);
+        if !self.ahead.is_zero() {
+            command.env("LD_PRELOAD", self.folder.join("ahead.so"));
+            command.env("AHEAD_SECONDS", self.ahead.as_secs().to_string());
+        }
+        command
     }
 
     /// Asks the program to end, as Ctrl-C does, and returns its exit code.
@@ -131,12 +154,15 @@ impl Drop for Program {
     }
 }
 
-fn start(database: &TestDatabase, folder: &Path, http: &str, sip: &str) -> Child {
-    let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("the folder is ours");
-    // Told by the kernel when the test dies, however it dies.
+/// `ringtill serve`, told by the kernel when the test dies, however it dies.
+fn serve() -> Command {
     let mut serve = Command::new("setpriv");
     serve.args(["--pdeathsig=KILL", "--"]).arg(program_path()).arg("serve");
-    let mut serve = environment(serve, database, folder);
+    serve
+}
+
+fn start(mut serve: Command, folder: &Path, http: &str, sip: &str) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("the folder is ours");
     serve.env("RINGTILL_HTTP", http).env("RINGTILL_SIP", sip).stdin(Stdio::null());
     serve.stdout(log.try_clone().expect("a file has two ends")).stderr(log);
     serve.spawn().expect("the program can be started; `cargo build --workspace` builds it")

@@ -10,6 +10,8 @@ pub struct Config {
     pub database: DatabaseSettings,
     pub http: HttpSettings,
     pub sip: SipSettings,
+    /// Without one no mail is sent, and pages say so.
+    pub mail: Option<MailSettings>,
     /// Signs tokens between services and for phones; at least 32 bytes.
     pub secret: SecretString,
 }
@@ -104,6 +106,7 @@ impl Config {
                 },
                 spool: text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into(),
             },
+            mail: MailSettings::from_environment()?,
             secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
         })
     }

@@ -179,7 +179,9 @@ impl From<invoicing::InvoicingError> for PageError {
             E::RunMustBeTheOnlyOne
             | E::DraftMustBeOpen(_)
             | E::RunMustBeDrafted { .. }
+            | E::RunMustNotBeIssued(_)
             | E::AlreadyBilled { .. }
+            | E::DraftMustStandOnChanges
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
             E::CurrencyMustMatchCustomer { .. }
             | E::CreditMustNotExceedLine { .. }
@@ -229,6 +231,12 @@ pub(crate) fn sentence(rule: impl fmt::Display) -> String {
         Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str().trim_end_matches('.')),
         None => text,
     }
+}
+
+/// A sentence that goes on after a colon: it begins small.
+pub(crate) fn continued(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), letters.as_str()))
 }
 
 #[cfg(test)]

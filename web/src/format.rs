@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
+use money::Money;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::views::ui::Moment;
@@ -38,6 +39,11 @@ pub fn quantity(n: Decimal) -> String {
     if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
 }
 
+/// An amount with all the digits it has, without its symbol: "5.05", "0.0125", so that a column adds up to what stands below.
+pub fn exact(amount: Money) -> String {
+    amount.human_rate().replacen(&*amount.currency().symbol(), "", 1)
+}
+
 /// Talk time: "0:26:09".
 pub fn talk_time(seconds: i64) -> String {
     let s = seconds.max(0);
@@ -55,6 +61,7 @@ pub fn duration_words(seconds: i64) -> String {
     let s = seconds.max(0);
     match (s / 60, s % 60) {
         (0, rest) => format!("{rest} s"),
+        (minutes, 0) => format!("{} min", count(minutes)),
         (minutes, rest) => format!("{} min {rest} s", count(minutes)),
     }
 }
@@ -250,6 +257,13 @@ mod tests {
     fn quantities_keep_the_digits_they_have() {
         for (n, text) in [("1254", "1,254"), ("86.50", "86.5"), ("-0.25", "−0.25"), ("0.00", "0")] {
             assert_eq!(quantity(n.parse().expect("a decimal")), text);
+        }
+    }
+
+    #[test]
+    fn an_exact_amount_has_all_its_digits_and_no_more() {
+        for (amount, text) in [("63.45", "63.45"), ("-0.005", "−0.0050"), ("1234.123456", "1,234.123456")] {
+            assert_eq!(exact(Money::parse(amount, money::Currency::EUR).expect("an amount")), text);
         }
     }
 

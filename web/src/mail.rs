@@ -3,9 +3,11 @@
 //! keeps its Message-ID when it is handed over again; the sender's address is the installation's own, whatever a seller is called.
 
 mod letter;
+mod quote;
 mod told;
 
 pub use letter::Letter;
+pub use quote::post_quote;
 pub(crate) use told::past_due;
 pub use told::{Told, told};
 

@@ -100,6 +100,25 @@ impl Audience {
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
     }
+    /// What is counted; POST defines one more.
+    pub fn meters(self) -> String {
+        self.at("meters")
+    }
+    /// The form of a meter to be, with its preview.
+    pub fn meter_new(self) -> String {
+        self.at("meters/new")
+    }
+    /// What matches nothing, by cause.
+    pub fn suspense(self) -> String {
+        self.at("suspense")
+    }
+    pub fn suspense_of(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}"))
+    }
+    /// POST counts what waits for a cause, or takes it out.
+    pub fn suspense_decisions(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}/decisions"))
+    }
     pub fn coupons(self) -> String {
         self.at("coupons")
     }
@@ -148,6 +167,36 @@ impl Audience {
     pub fn plan_move_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("plans/{id}/moves/{change}/undo"))
     }
+    pub fn quotes(self) -> String {
+        self.at("quotes")
+    }
+    /// What a quote is made of, then its form; POST goes to the list.
+    pub fn quote_new(self) -> String {
+        self.at("quotes/new")
+    }
+    pub fn quote(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}"))
+    }
+    pub fn quote_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/pdf"))
+    }
+    /// POST makes a further link, which is shown once.
+    pub fn quote_links(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/links"))
+    }
+    /// POST sends it by e-mail.
+    pub fn quote_sendings(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/sendings"))
+    }
+    pub fn quote_withdrawal(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/withdrawal"))
+    }
+    pub fn estimates(self) -> String {
+        self.at("estimates")
+    }
+    pub fn estimate(self, id: impl Display) -> String {
+        self.at(format_args!("estimates/{id}"))
+    }
     pub fn numbers(self) -> String {
         self.at("numbers")
     }
@@ -181,6 +230,10 @@ impl Audience {
     pub fn draft_pdf(self, id: impl Display) -> String {
         self.at(format_args!("drafts/{id}/pdf"))
     }
+    /// POST throws the draft away.
+    pub fn draft_voiding(self, id: impl Display) -> String {
+        self.at(format_args!("drafts/{id}/voiding"))
+    }
     /// The draft with one line opened, for a browser without scripts.
     pub fn draft_opened(self, id: impl Display, line: impl Display) -> String {
         self.at(format_args!("drafts/{id}?open={line}#line-{line}"))
@@ -197,6 +250,10 @@ impl Audience {
     }
     pub fn run_events(self, id: impl Display) -> String {
         self.at(format_args!("runs/{id}/events"))
+    }
+    /// POST throws the run away with its drafts.
+    pub fn run_abandonment(self, id: impl Display) -> String {
+        self.at(format_args!("runs/{id}/abandonment"))
     }
     pub fn run_finalization(self, id: impl Display) -> String {
         self.at(format_args!("runs/{id}/finalization"))
@@ -248,6 +305,12 @@ impl Audience {
     pub fn account_invoice(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}"))
     }
+    pub fn account_invoice_opened(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}?open={line}#line-{line}"))
+    }
+    pub fn account_invoice_line(self, id: impl Display, line: impl Display) -> String {
+        self.at(format_args!("account/invoices/{id}/lines/{line}"))
+    }
     pub fn account_invoice_pdf(self, id: impl Display) -> String {
         self.at(format_args!("account/invoices/{id}/pdf"))
     }
@@ -262,6 +325,8 @@ pub const API_KEYS_PLACE: &str = "API keys";
 /// The rate estimator; its query holds the figures.
 pub const ESTIMATE: &str = "/estimate";
 pub const ESTIMATE_CSV: &str = "/estimate/csv";
+/// POST keeps the figures of an estimate and leads to its link.
+pub const SAVED_ESTIMATES: &str = "/estimate/saved";
 /// The return calculator.
 pub const RETURN: &str = "/roi";
 
@@ -290,6 +355,21 @@ pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {
     format!("{DESK_CALLS}/{id}/end")
+}
+/// A quote as its reader sees it; whoever has the token may read it.
+pub fn quote(token: &str) -> String {
+    format!("/quote/{token}")
+}
+pub fn quote_pdf(token: &str) -> String {
+    format!("/quote/{token}/pdf")
+}
+/// POST accepts it.
+pub fn quote_acceptance(token: &str) -> String {
+    format!("/quote/{token}/acceptance")
+}
+/// An estimate that was saved.
+pub fn saved_estimate(token: &str) -> String {
+    format!("{SAVED_ESTIMATES}/{token}")
 }
 /// POST takes a means of payment off the file.
 pub fn portal_payment_removal(id: impl Display) -> String {

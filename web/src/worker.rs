@@ -3,16 +3,19 @@
 
 use crate::app::App;
 use crate::{life, mail};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
 use std::time::Duration;
+use tenant::Organisation;
 use tokio_util::sync::CancellationToken;
 
 /// A seat whose page has not been heard of for this long is closed.
 pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
 /// Customers that one transaction of a run takes.
 const RUN_BLOCK: u64 = 50;
+/// A month is drafted by itself this long after it has ended: its last calls end, and their usage moves up the tree.
+pub const MONTH_SETTLES: TimeDelta = TimeDelta::hours(2);
 /// How often late invoices are looked for.
 const PAST_DUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Usage partitions kept ready, this month's included.
@@ -61,22 +64,26 @@ pub async fn work(app: App, stop: CancellationToken) {
 pub async fn round(app: &App) -> anyhow::Result<bool> {
     let now = app.clock.now();
     let mut busy = false;
-    for tenant_id in tenants(&app.db).await? {
-        match tenant_round(app, tenant_id, now).await {
-            Ok(more) => busy |= more,
-            // One tenant's trouble must not stop the others.
-            Err(error) => {
-                tracing::error!(tenant.id = %tenant_id, %error, "A tenant's work failed and will be repeated")
-            }
-        }
+    let organisations = organisations(&app.db).await?;
+    // One tenant's trouble must not stop the others.
+    let mut take = |tenant_id: TenantId, worked: anyhow::Result<bool>| match worked {
+        Ok(more) => busy |= more,
+        Err(error) => tracing::error!(tenant.id = %tenant_id, %error, "A tenant's work failed and will be repeated"),
+    };
+    for organisation in &organisations {
+        take(organisation.id, tenant_round(app, organisation.id, now).await);
+    }
+    // Only then: what is drafted has moved up to its seller before.
+    for organisation in &organisations {
+        take(organisation.id, bill(&app.db, organisation, now).await);
     }
     Ok(busy)
 }
 
 /// Marks the subscriptions of those who owe what was due, in every book. Due dates are days: now and then is enough.
 pub async fn past_due(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
-    for tenant_id in tenants(&app.db).await? {
-        let tx = app.db.tenant(tenant_id).await?;
+    for organisation in organisations(&app.db).await? {
+        let tx = app.db.tenant(organisation.id).await?;
         life::fall_due(&tx, now).await?;
         tx.commit().await?;
     }
@@ -91,11 +98,11 @@ async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn tenants(db: &Db) -> anyhow::Result<Vec<TenantId>> {
+async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
     let organisations = tenant::organisations(&tx).await?;
     tx.commit().await?;
-    Ok(organisations.into_iter().map(|organisation| organisation.id).collect())
+    Ok(organisations)
 }
 
 async fn tenant_round(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
@@ -117,9 +124,23 @@ async fn tenant_round(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> any
     let tx = db.tenant(tenant_id).await?;
     let lived = life::live(&tx, now).await?;
     tx.commit().await?;
-    let advanced = advance_run(db, tenant_id, now).await?;
     let written = mail::deliver(app, tenant_id, now).await?;
-    Ok(moved > 0 || folded > 0 || lived || advanced || written)
+    Ok(moved > 0 || folded > 0 || lived || written)
+}
+
+/// Starts the run of a month that has ended, and takes an open run further.
+async fn bill(db: &Db, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let tx = db.tenant(organisation.id).await?;
+    let scheduled = invoicing::schedule_run(&tx, month_ended(now, &organisation.time_zone)?, now).await?;
+    tx.commit().await?;
+    let advanced = advance_run(db, organisation.id, now).await?;
+    Ok(scheduled.is_some() || advanced)
+}
+
+/// The first day after the newest month that has ended and settled in a zone.
+pub fn month_ended(now: DateTime<Utc>, time_zone: &str) -> anyhow::Result<NaiveDate> {
+    let on = pricing::civil_date(now - MONTH_SETTLES, time_zone)?;
+    Ok(on.with_day(1).unwrap_or(on))
 }
 
 /// Takes the open invoice run one block further; true while it has more to do without a person.
@@ -134,9 +155,13 @@ async fn advance_run(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow
             payments::allocate_all_credit(&tx).await?;
             run
         }
+        // There is nothing to look at, and nothing to wait for.
+        Phase::Ready if run.counts.drafted == 0 && run.counts.failed == 0 => {
+            invoicing::finalise_some(&tx, run.id, RUN_BLOCK, now).await?
+        }
         // A person looks before drafts become final.
         Phase::Ready | Phase::Done => return Ok(false),
     };
     tx.commit().await?;
-    Ok(matches!(after.phase, Phase::Planned | Phase::Drafting | Phase::Finalising))
+    Ok(after.phase != run.phase || matches!(after.phase, Phase::Planned | Phase::Drafting | Phase::Finalising))
 }

@@ -9,6 +9,7 @@
 mod abandoned;
 mod admission;
 pub mod audit;
+mod beyond;
 mod control;
 mod correction;
 mod covering;
@@ -23,6 +24,7 @@ mod peaks;
 mod price;
 mod reading;
 mod record;
+mod recount;
 mod renewal;
 mod retry;
 mod seats;
@@ -42,5 +44,6 @@ pub use reading::{
     Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, Line, LiveCall, TopicTotals, by_topic, calls,
     calls_of_line, calls_without_totals, costs_between, live_calls, revenue_between, totals_between,
 };
+pub use recount::recount;
 pub use seats::{deliver_seats_between, deliver_seats_upward};
 pub use upward::deliver_upward;

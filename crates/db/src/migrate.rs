@@ -19,8 +19,22 @@ pub enum MigrateError {
     Unreachable(#[source] sqlx::Error),
     #[error("PostgreSQL {found} is too old; use 15 or newer")]
     TooOld { found: String },
-    #[error("migration failed and was rolled back ({0}); restore the file it names, or the database it was applied to")]
-    Failed(#[source] sqlx::migrate::MigrateError),
+    #[error("the database's address must be one of PostgreSQL, as in postgres://user:password@host/database")]
+    NotPostgres(#[source] sqlx::Error),
+    #[error(
+        "migration {file} failed and was rolled back ({cause}); mend that file or what stands in its way, and migrate again"
+    )]
+    Failed { file: String, cause: String },
+    #[error(
+        "migration {file} is not the one that the database was made with; restore that file, or use another database"
+    )]
+    Changed { file: String },
+    #[error(
+        "the database was made with migration {0}, which this program does not have; use a newer program, or another database"
+    )]
+    Newer(i64),
+    #[error("the migrations could not be applied ({0}); see that the owner may change the schema")]
+    Refused(#[source] sqlx::migrate::MigrateError),
     #[error("the login roles could not be made ({0}); the owner needs the right to create roles")]
     Roles(#[source] sqlx::Error),
 }
@@ -28,17 +42,42 @@ pub enum MigrateError {
 /// Brings the schema up to date and makes sure that the two login roles exist with this password.
 /// Returns how many migrations were applied.
 pub async fn migrate(owner: &OwnerUrl, role_password: &SecretString) -> Result<usize, MigrateError> {
-    let options = PgConnectOptions::from_str(owner.expose_secret()).map_err(MigrateError::Unreachable)?;
+    let url = owner.expose_secret();
+    // Any scheme is read as PostgreSQL's, and then nobody answers.
+    let scheme = url.split("://").next().unwrap_or_default();
+    if !matches!(scheme, "postgres" | "postgresql") {
+        return Err(MigrateError::NotPostgres(sqlx::Error::Configuration(format!("the scheme is {scheme}").into())));
+    }
+    let options = PgConnectOptions::from_str(url).map_err(MigrateError::NotPostgres)?;
     let mut connection = options.disable_statement_logging().connect().await.map_err(MigrateError::Unreachable)?;
     refuse_old_server(&mut connection).await?;
     for role in ["ringtill_tenant", "ringtill_platform"] {
         ensure_role(&mut connection, role, role_password).await.map_err(MigrateError::Roles)?;
     }
     let before = applied(&mut connection).await;
-    MIGRATIONS.run(&mut connection).await.map_err(MigrateError::Failed)?;
+    MIGRATIONS.run(&mut connection).await.map_err(failed)?;
     let after = applied(&mut connection).await;
     connection.close().await.map_err(MigrateError::Unreachable)?;
     Ok(after.saturating_sub(before))
+}
+
+/// What went wrong with which file, in PostgreSQL's own words and without the place in its source.
+fn failed(error: sqlx::migrate::MigrateError) -> MigrateError {
+    use sqlx::migrate::MigrateError as E;
+    let file = |version: i64| {
+        let known = MIGRATIONS.iter().find(|migration| migration.version == version);
+        let name = known.map(|migration| migration.description.replace(' ', "_")).unwrap_or_default();
+        format!("{version:04}_{name}.sql")
+    };
+    match error {
+        E::ExecuteMigration(cause, version) => {
+            let said = cause.as_database_error().map(|said| said.message().to_owned());
+            MigrateError::Failed { file: file(version), cause: said.unwrap_or_else(|| cause.to_string()) }
+        }
+        E::VersionMismatch(version) => MigrateError::Changed { file: file(version) },
+        E::VersionMissing(version) => MigrateError::Newer(version),
+        other => MigrateError::Refused(other),
+    }
 }
 
 async fn refuse_old_server(connection: &mut PgConnection) -> Result<(), MigrateError> {

@@ -53,6 +53,11 @@ pub async fn drafts(
 
 /// Gives a draft up. What it would have billed is due again in the next run.
 pub async fn void_draft(tx: &TenantTx, id: DraftId, now: DateTime<Utc>) -> Result<()> {
+    // Locked in the order of those who issue: the run, its item, the draft.
+    if let Some(run_id) = drafts::by_id(tx, id).await?.run_id {
+        runs::share(tx, run_id).await?;
+        runs::lock_item(tx, id).await?;
+    }
     let draft = drafts::lock(tx, &[id]).await?.pop().ok_or(InvoicingError::UnknownDraft(id))?;
     draft.must_be_open()?;
     drafts::mark_void(tx, id, now).await?;

@@ -26,6 +26,7 @@ entity! { invoice_run = "invoice_run" {
     pub until_on: Date,
     pub phase: String,
     pub started_by: String,
+    pub is_scheduled: bool,
     pub current_customer: Option<String>,
     pub created_at: DateTimeUtc,
     pub drafting_started_at: Option<DateTimeUtc>,

@@ -21,12 +21,18 @@ pub enum InvoicingError {
     /// Drafts come before documents.
     #[error("{waiting} customers of this run have no draft yet")]
     RunMustBeDrafted { waiting: u64 },
+    /// What has a number is not thrown away.
+    #[error("the run is {0} already and cannot be thrown away; what it issued is corrected by credit notes")]
+    RunMustNotBeIssued(&'static str),
     /// A document has one currency, its customer's.
     #[error("a plan in {found} cannot be put on an invoice in {expected}; move the customer to a plan in {expected}")]
     CurrencyMustMatchCustomer { expected: Currency, found: Currency },
     /// I7.
     #[error("{component} of the period from {starts_on} is on a document already; void this draft")]
     AlreadyBilled { component: String, starts_on: NaiveDate },
+    /// What a draft bills must be in effect still when it becomes final.
+    #[error("a change that this draft bills was undone since; void this draft")]
+    DraftMustStandOnChanges,
     /// What is credited wholly has nothing left.
     #[error("only an invoice that is not wholly credited yet can be credited")]
     MustBeUncreditedInvoice,

@@ -1,6 +1,6 @@
 //! A document as a PDF: made once, stored, and the same bytes for good.
 
-use crate::content::{Line, PERCENT_UNIT, Service};
+use crate::content::{Line, LineSource, PERCENT_UNIT, Service};
 use crate::document::{Document, DocumentKind, DocumentView, Frozen, grouped};
 use crate::draft::draft;
 use crate::error::{InvoicingError, Result};
@@ -10,7 +10,7 @@ use crate::print::{
 };
 use crate::store::documents;
 use crate::words;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use db::{DocumentId, DraftId, TenantTx};
 use money::Money;
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ const INK: &str = "#1f3a5f";
 const BANK_WORDS: [&str; 6] = ["iban", "bic", "bank", "account", "routing", "swift"];
 
 /// The PDF of a document. The first call prints and stores it, later ones read it. `seen_at` is the web address at which the
-/// customer sees and pays it; it is printed, and coded for cameras where no SEPA transfer can be.
+/// customer sees it; it is printed, and coded for cameras where no SEPA transfer can be.
 pub async fn pdf(tx: &TenantTx, id: DocumentId, seen_at: Option<&str>, now: DateTime<Utc>) -> Result<Vec<u8>> {
     if let Some(stored) = documents::file(tx, id).await? {
         return Ok(stored);
@@ -60,7 +60,9 @@ pub async fn draft_pdf(tx: &TenantTx, id: DraftId, now: DateTime<Utc>) -> Result
         kind: match draft.content.kind {
             DocumentKind::CreditNote => PaperKind::CreditNote { original: None, reason: None, refund: None },
             DocumentKind::Invoice | DocumentKind::Settlement => {
-                PaperKind::Invoice { due: issued_on, po: None, local_tax: None }
+                let terms = Days::new(customer.payment_terms_days.into());
+                let due = issued_on.checked_add_days(terms).unwrap_or(issued_on);
+                PaperKind::Invoice { due, po: None, local_tax: None }
             }
         },
         draft: true,
@@ -72,7 +74,7 @@ pub async fn draft_pdf(tx: &TenantTx, id: DraftId, now: DateTime<Utc>) -> Result
 }
 
 /// Typesetting is tens of milliseconds of one core, so it leaves the async threads alone.
-async fn render(paper: Paper) -> Result<Printed> {
+pub(crate) async fn render(paper: Paper) -> Result<Printed> {
     let printed = tokio::task::spawn_blocking(move || typst_renderer().render(&paper)).await;
     Ok(printed.map_err(|_| PrintError::Interrupted)??)
 }
@@ -224,6 +226,7 @@ fn printed_line(
         unit: words::unit(language, &line.unit).map(str::to_owned),
         factor: None,
         price: line.unit_price.map(|price| price.normalize()),
+        priced: matches!(line.source, LineSource::TariffCalls { .. }).then(|| words::by_call(language).to_owned()),
         percent,
         amount,
         cat: line.tax_category.clone(),
@@ -244,7 +247,7 @@ fn span(service: &Service) -> print::Span {
     print::Span { start: service.starts_on, end: service.ends_on }
 }
 
-async fn brand(tx: &TenantTx, frozen: &Frozen) -> Result<print::Brand> {
+pub(crate) async fn brand(tx: &TenantTx, frozen: &Frozen) -> Result<print::Brand> {
     let brand = tenant::brand(tx).await?;
     let colour = |of: fn(&tenant::BrandColours) -> &String| {
         brand.as_ref().map_or_else(|| INK.to_owned(), |brand| of(&brand.colours).clone())

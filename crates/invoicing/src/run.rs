@@ -3,7 +3,7 @@
 
 use crate::assemble::Outcome;
 use crate::content::{Claim, StandsOn};
-use crate::error::Result;
+use crate::error::{InvoicingError, Result};
 use crate::finalise::settle_changes;
 use crate::gather::{gather, seller};
 use crate::store::{billed, drafts, runs};
@@ -11,6 +11,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DocumentId, DraftId, RunId, TenantTx};
 use money::Decimal;
 use subscription::{CUSTOMERS_PER_PAGE_MAX, Customer, CustomerFilter, customers, customers_by_id};
+
+/// Stands where a person's name would, on a run that the clock has started.
+pub const BY_SCHEDULE: &str = "monthly schedule";
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +164,11 @@ impl Run {
         }
     }
 
+    /// Ended without an invoice, though there was something to bill.
+    pub fn is_thrown_away(&self) -> bool {
+        self.phase == Phase::Done && self.counts.finalised == 0 && self.counts.voided > 0
+    }
+
     /// The pace of the phase that is under way, measured from its start; `None` before anything is done.
     pub fn pace(&self, now: DateTime<Utc>) -> Option<Pace> {
         let since = match self.phase {
@@ -183,6 +191,31 @@ impl Run {
 pub async fn plan_run(tx: &TenantTx, until_on: NaiveDate, by: &str, now: DateTime<Utc>) -> Result<RunId> {
     let id = RunId::new();
     runs::insert(tx, id, until_on, by, now).await?;
+    take_customers(tx, id).await?;
+    Ok(id)
+}
+
+/// Opens the run of a month that has ended, by itself and once. `None` where a run has gone as far already, where one is open
+/// still (this one waits for it), where there was nobody to bill before that day, or where another worker was faster.
+pub async fn schedule_run(tx: &TenantTx, until_on: NaiveDate, now: DateTime<Utc>) -> Result<Option<RunId>> {
+    if runs::stands_in_the_way(tx, until_on).await? {
+        return Ok(None);
+    }
+    let oldest = customers(tx, &CustomerFilter { prefix: None, after: None, limit: 1 }).await?.pop();
+    let Some(oldest) = oldest else { return Ok(None) };
+    if oldest.created_at >= pricing::start_of_day(until_on, &oldest.time_zone)? {
+        return Ok(None);
+    }
+    let id = RunId::new();
+    if !runs::insert_scheduled(tx, id, until_on, BY_SCHEDULE, now).await? {
+        return Ok(None);
+    }
+    take_customers(tx, id).await?;
+    Ok(Some(id))
+}
+
+/// Puts every customer of the book in a run's queue.
+async fn take_customers(tx: &TenantTx, id: RunId) -> Result<()> {
     let mut after = None;
     loop {
         let page = customers(tx, &CustomerFilter { prefix: None, after, limit: CUSTOMERS_PER_PAGE_MAX }).await?;
@@ -190,7 +223,7 @@ pub async fn plan_run(tx: &TenantTx, until_on: NaiveDate, by: &str, now: DateTim
         runs::insert_items(tx, id, &ids).await?;
         match page.last() {
             Some(last) if page.len() as u64 == CUSTOMERS_PER_PAGE_MAX => after = Some(last.id),
-            _ => return Ok(id),
+            _ => return Ok(()),
         }
     }
 }
@@ -198,6 +231,7 @@ pub async fn plan_run(tx: &TenantTx, until_on: NaiveDate, by: &str, now: DateTim
 /// Drafts the next customers of a run, at most `limit`, and returns how the run stands. A customer that cannot be drafted
 /// is a failed item with its reason, and stops nobody else. Call until the phase is no longer planned or drafting.
 pub async fn draft_some(tx: &TenantTx, run_id: RunId, limit: u64, now: DateTime<Utc>) -> Result<Run> {
+    runs::share(tx, run_id).await?;
     let run = runs::by_id(tx, run_id).await?;
     if !matches!(run.phase, Phase::Planned | Phase::Drafting) {
         return Ok(run);
@@ -226,17 +260,20 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     let mut outcomes = Vec::with_capacity(customers.len());
     match gather(tx, customers.clone(), run.until_on, now).await {
         Ok(gathered) => {
-            outcomes.extend(gathered.iter().map(|gathered| (gathered.customer.clone(), gathered.outcome(&seller))))
+            for mut gathered in gathered {
+                let outcome = gathered.document(tx, &seller).await;
+                outcomes.push((gathered.customer, must_not_be_of_database(outcome)?));
+            }
         }
         Err(error) if error.is_of_database() => return Err(error),
         Err(_) => {
             for customer in customers {
-                let alone = match gather(tx, vec![customer.clone()], run.until_on, now).await {
-                    Ok(gathered) => gathered.iter().map(|gathered| gathered.outcome(&seller)).next(),
-                    Err(error) if error.is_of_database() => return Err(error),
-                    Err(error) => Some(Err(error)),
+                let alone = match gather(tx, vec![customer.clone()], run.until_on, now).await.map(|mut all| all.pop()) {
+                    Ok(Some(mut gathered)) => gathered.document(tx, &seller).await,
+                    Ok(None) => continue,
+                    Err(error) => Err(error),
                 };
-                outcomes.extend(alone.map(|outcome| (customer, outcome)));
+                outcomes.push((customer, must_not_be_of_database(alone)?));
             }
         }
     }
@@ -264,8 +301,17 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     Ok(items)
 }
 
+/// What the database refuses ends the block; what a rule refuses is the customer's own.
+fn must_not_be_of_database(outcome: Result<Outcome>) -> Result<Result<Outcome>> {
+    match outcome {
+        Err(error) if error.is_of_database() => Err(error),
+        outcome => Ok(outcome),
+    }
+}
+
 /// Puts the failed customers of a run back in the queue; their drafts are voided. Returns how many.
 pub async fn retry_failed(tx: &TenantTx, run_id: RunId, now: DateTime<Utc>) -> Result<u64> {
+    runs::share(tx, run_id).await?;
     runs::by_id(tx, run_id).await?;
     let retried = runs::retry_failed(tx, run_id, now).await?;
     if retried > 0 {
@@ -274,9 +320,15 @@ pub async fn retry_failed(tx: &TenantTx, run_id: RunId, now: DateTime<Utc>) -> R
     Ok(retried)
 }
 
-/// Ends a run whose drafts nobody wants: what is not final is voided, and another run may be planned.
+/// Ends a run whose drafts nobody wants: they are voided, what they would have billed is due again, and another run may be
+/// planned. Refused once issuing has begun. Waits for blocks that are being worked on, so that none of them writes a draft after.
 pub async fn abandon_run(tx: &TenantTx, run_id: RunId, now: DateTime<Utc>) -> Result<()> {
-    runs::by_id(tx, run_id).await?;
+    runs::take_alone(tx, run_id).await?;
+    match runs::by_id(tx, run_id).await?.phase {
+        Phase::Planned | Phase::Drafting | Phase::Ready => {}
+        Phase::Finalising => return Err(InvoicingError::RunMustNotBeIssued("being issued")),
+        Phase::Done => return Err(InvoicingError::RunMustNotBeIssued("done")),
+    }
     drafts::void_of_run(tx, run_id, now).await?;
     runs::set_phase(tx, run_id, Phase::Done, None, now).await
 }

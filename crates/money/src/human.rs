@@ -26,9 +26,18 @@ impl Money {
 
     /// A balance, rounded down to the minor unit: nobody is shown money that cannot be spent.
     pub fn human_balance(&self) -> String {
+        self.spelled_down(&self.currency().symbol())
+    }
+
+    /// As [`Money::human_balance`] without the symbol, for the column of a statement.
+    pub fn human_balance_bare(&self) -> String {
+        self.spelled_down("")
+    }
+
+    fn spelled_down(&self, symbol: &str) -> String {
         let digits = self.currency().exponent();
         let down = self.as_decimal().round_dp_with_strategy(digits, RoundingStrategy::ToNegativeInfinity);
-        spelled(down, digits, &self.currency().symbol())
+        spelled(down, digits, symbol)
     }
 
     /// An estimate, without decimals: `€113,363`.
@@ -102,6 +111,7 @@ mod tests {
         assert_eq!(eur("30").human_signed(), "+€30.00");
         assert_eq!(eur("-30").human_signed(), "−€30.00");
         assert_eq!(eur("9.999999").human_balance(), "€9.99");
+        assert_eq!(eur("1003.405").human_balance_bare(), "1,003.40");
         assert_eq!(eur("-0.001").human_balance(), "−€0.01");
         assert_eq!(eur("113363.25").human_estimate(), "€113,363");
         for (rate, spelled) in [

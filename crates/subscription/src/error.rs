@@ -180,6 +180,8 @@ pub enum Rule {
     MustHaveFeature,
     #[error("must be an open quote")]
     MustBeOpenQuote,
+    #[error("must be a component that counts seats, usage, hours or channels")]
+    MustBeCountedComponent,
     #[error("must not be undone already")]
     MustNotBeUndone,
     #[error("must consist of capital letters, digits and -, 2 to 40 of them")]
@@ -257,6 +259,7 @@ impl Rule {
             Rule::MustBeReversible => "must_be_reversible",
             Rule::MustHaveFeature => "must_have_feature",
             Rule::MustBeOpenQuote => "must_be_open_quote",
+            Rule::MustBeCountedComponent => "must_be_counted_component",
             Rule::MustNotBeUndone => "must_not_be_undone",
             Rule::MustBeCouponCode => "must_be_coupon_code",
             Rule::MustBeAboveZero => "must_be_above_zero",

@@ -24,7 +24,7 @@ pub async fn close_month(db: &Db, world: &World, until_on: NaiveDate, now: DateT
 
 async fn run_invoices(db: &Db, tenant_id: TenantId, until_on: NaiveDate, at: DateTime<Utc>) -> anyhow::Result<()> {
     let tx = db.tenant(tenant_id).await?;
-    let id = invoicing::plan_run(&tx, until_on, "monthly schedule", at).await?;
+    let Some(id) = invoicing::schedule_run(&tx, until_on, at).await? else { return Ok(()) };
     while invoicing::draft_some(&tx, id, BLOCK, at).await?.phase != Phase::Ready {}
     while invoicing::finalise_some(&tx, id, BLOCK, at).await?.phase != Phase::Done {}
     tx.commit().await?;

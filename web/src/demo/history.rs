@@ -18,8 +18,6 @@ use usage_metering::UsageEvent;
 
 /// What a caller keeps in the wallet for each of its calls in a week.
 const WEEK_PER_CALL_MICROS: i64 = 45_000_000;
-/// Days whose calls are settled day by day; those before, week by week.
-const RECENT_DAYS: i64 = 8;
 /// What is left in the wallet of the caller who took the rest back.
 const NEARLY_EMPTY_MICROS: i64 = 3_400_000;
 
@@ -97,16 +95,11 @@ async fn month(
         let cast: Vec<&Cast> = cast.iter().filter(|cast| cast.caller.centre == centre).collect();
         let tx = db.tenant(tenant_id).await?;
         let agents: Vec<AgentId> = tenant::agents(&tx).await?.into_iter().map(|agent| agent.id).collect();
-        let mut calls = Vec::new();
         for day in days(from, to) {
             top_ups(&tx, &cast, day, now).await?;
             seats(&tx, &agents, day, now).await?;
-            calls.extend(cast.iter().flat_map(|cast| calls_of_day(cast, &agents, day, now)));
-            // Before the next top-up, and of late every evening: a call is settled when it ends.
-            let is_recent = now.date_naive() - day < TimeDelta::days(RECENT_DAYS);
-            if is_recent || day.weekday() == Weekday::Sun || day.succ_opt() == Some(to) {
-                settle(&tx, std::mem::take(&mut calls), now).await?;
-            }
+            let calls = cast.iter().flat_map(|cast| calls_of_day(cast, &agents, day, now)).collect();
+            settle(&tx, calls, now).await?;
         }
         usage_metering::ingest_in(&tx, &hours(&tx, &cast, from, to, now).await?, now).await?;
         tx.commit().await?;

@@ -1,8 +1,10 @@
 //! What the clock tells a customer by letter: that its trial ends and what then, what became of it, a renewal, an overdue invoice.
 
+use super::quote::{self, QuoteTold};
 use super::{Letter, TOPIC};
 use crate::app::App;
-use crate::host;
+use crate::colours::BrandColours;
+use crate::host::{self, Site};
 use crate::life::who_can_pay;
 use crate::pages::book::words;
 use crate::urls;
@@ -27,6 +29,8 @@ pub enum Told {
     PastDue {
         customer_id: CustomerId,
     },
+    /// An offer to anybody with an address.
+    Quote(QuoteTold),
 }
 
 /// Puts a notice in the outbox, once however often it is found.
@@ -66,14 +70,20 @@ pub(super) async fn letter(
 ) -> anyhow::Result<Option<Letter>> {
     let site = host::site_for(app, tenant_id, now).await?;
     let tx = app.db.tenant(tenant_id).await?;
-    let (Told::Subscription { customer_id, .. } | Told::PastDue { customer_id }) = told;
-    let Some(customer) = subscription::customer(&tx, *customer_id).await? else { return Ok(None) };
+    let from = From::read(&tx, &site, tenant_id).await?;
+    let customer_id = match told {
+        Told::Subscription { customer_id, .. } | Told::PastDue { customer_id } => *customer_id,
+        Told::Quote(told) => {
+            let letter = quote::letter(&tx, told, from, now).await?;
+            // The letter's link is stored with the quote, as a hash.
+            tx.commit().await?;
+            return Ok(letter);
+        }
+    };
+    let Some(customer) = subscription::customer(&tx, customer_id).await? else { return Ok(None) };
     let Some(to) = customer.email.clone() else { return Ok(None) };
-    let seller = tenant::organisation(&tx).await?;
-    // A brand of the seller's own; under another's host, or none, the seller's name alone.
-    let own = site.owner == Some(tenant_id);
-    let from_name = if own { site.brand.name.clone() } else { seller.name.clone() };
     let said = match told {
+        Told::Quote(_) => None,
         Told::Subscription { plan, kind, at, .. } => {
             let can_pay = !who_can_pay(&tx, &[customer.id]).await?.is_empty();
             of_subscription(&customer, plan, kind, *at, can_pay, now)?
@@ -83,19 +93,49 @@ pub(super) async fn letter(
     let Some(said) = said else { return Ok(None) };
     let origin = site.origin(app);
     let path = if customer.organisation_id.is_some() { "/" } else { said.path };
-    let mut footer = vec![seller.legal_name];
-    footer.extend(seller.address_lines);
     Ok(Some(Letter {
         to,
         to_name: customer.name.clone(),
-        from_name,
-        reply_to: Some(site.brand.support_email.clone()).filter(|email| own && !email.is_empty()),
         subject: said.subject,
         paragraphs: said.paragraphs,
         action: Some((said.action.to_owned(), format!("{origin}{path}"))),
-        footer,
-        colours: site.colours.clone(),
+        ..from.letter()
     }))
+}
+
+/// Who writes, as every letter of a seller says it.
+pub(super) struct From {
+    pub name: String,
+    reply_to: Option<String>,
+    footer: Vec<String>,
+    colours: Option<BrandColours>,
+}
+
+impl From {
+    async fn read(tx: &TenantTx, site: &Site, tenant_id: TenantId) -> anyhow::Result<From> {
+        let seller = tenant::organisation(tx).await?;
+        // A brand of the seller's own; under another's host, or none, the seller's name alone.
+        let own = site.owner == Some(tenant_id);
+        let mut footer = vec![seller.legal_name];
+        footer.extend(seller.address_lines);
+        Ok(From {
+            name: if own { site.brand.name.clone() } else { seller.name },
+            reply_to: Some(site.brand.support_email.clone()).filter(|email| own && !email.is_empty()),
+            footer,
+            colours: site.colours.clone(),
+        })
+    }
+
+    /// A letter with nothing in it yet.
+    pub fn letter(self) -> Letter {
+        Letter {
+            from_name: self.name,
+            reply_to: self.reply_to,
+            footer: self.footer,
+            colours: self.colours,
+            ..Letter::default()
+        }
+    }
 }
 
 /// The words of one letter.

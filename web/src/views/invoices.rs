@@ -5,6 +5,7 @@ use askama_web::WebTemplate;
 
 use super::{
     parts::{Heading, Items, Sums, Timeline},
+    runs::ThrowAway,
     table::Table,
     ui,
 };
@@ -75,6 +76,8 @@ pub struct Invoice {
     /// "Record a payment", for a document with something to pay.
     pub payment_href: Option<String>,
     pub payment_amount: String,
+    /// For an open draft, and who may.
+    pub throw_away: Option<ThrowAway>,
 }
 
 /// The lines alone: the same table in a console and in the portal.

@@ -18,10 +18,12 @@ pub mod parts;
 pub mod plan_edit;
 pub mod portal;
 pub mod public;
+pub mod quotes;
 pub mod runs;
 pub mod subscriptions;
 pub mod table;
 pub mod ui;
+pub mod usage;
 
 #[cfg(test)]
 mod sample;

@@ -4,9 +4,9 @@ use askama::{Template, filters::HtmlSafe};
 use askama_web::WebTemplate;
 
 use super::{
-    fields::Field,
+    fields::{Field, id_of},
     form::Kept,
-    parts::{Note, Stats, Sums},
+    parts::{Note, PagePath, Stats, Sums},
     table::Table,
     ui::{self, Badge, Link},
 };
@@ -94,7 +94,7 @@ pub struct EstimateResult {
     pub title: String,
     pub badge: Option<Badge>,
     pub facts: String,
-    /// This page's address with the figures in it, to be copied.
+    /// This page's address with the figures in it, to be copied; empty where the address is not for everybody.
     pub share_href: String,
     pub csv_href: String,
     /// Keeps the figures under a short address; `None` where this is that address already.
@@ -141,6 +141,21 @@ pub enum Outcome<Result> {
     Nothing(NothingYet),
 }
 
+impl<T> Outcome<T> {
+    /// Each fault begins with the name of its field: "Hours a day: must not be empty."
+    pub fn named<'a>(mut self, fields: impl Iterator<Item = &'a Field> + Clone) -> Self {
+        if let Outcome::Nothing(nothing) = &mut self {
+            for fault in &mut nothing.faults {
+                let is_its = |field: &&Field| fault.href.strip_prefix('#') == Some(id_of(&field.name).as_str());
+                if let Some(field) = fields.clone().find(is_its) {
+                    fault.text = format!("{}: {}", field.label, crate::error::continued(&fault.text));
+                }
+            }
+        }
+        self
+    }
+}
+
 /// `GET /estimate`
 #[derive(Template, WebTemplate)]
 #[template(path = "estimate.html")]
@@ -153,6 +168,25 @@ pub struct EstimatePage {
     pub groups: Vec<FieldGroup>,
     pub zones: Vec<&'static str>,
     pub outcome: Outcome<EstimateResult>,
+}
+
+/// `GET /estimate/saved/{token}`: the result alone, as it was kept.
+#[derive(Template, WebTemplate)]
+#[template(path = "estimate_saved.html")]
+pub struct SavedEstimate {
+    pub shell: Shell,
+    pub note: Note,
+    pub result: EstimateResult,
+}
+
+/// `GET /admin/estimates/{id}`: the same for those who keep the book.
+#[derive(Template, WebTemplate)]
+#[template(path = "estimate_kept.html")]
+pub struct KeptEstimate {
+    pub shell: Shell,
+    pub path: PagePath,
+    pub note: Note,
+    pub result: EstimateResult,
 }
 
 /// What comes out of a return calculation.

@@ -98,6 +98,21 @@ pub struct Finalization {
     pub refused: Option<String>,
 }
 
+/// Throwing drafts away, behind a twist that says what it means: opening it asks, the button in it answers.
+#[derive(Template, Clone, Debug)]
+#[template(path = "parts/throw_away.html")]
+pub struct ThrowAway {
+    /// "Throw this draft away"
+    pub title: String,
+    /// What becomes of it.
+    pub text: String,
+    pub action: String,
+    pub button: String,
+    pub token: Token,
+}
+
+impl HtmlSafe for ThrowAway {}
+
 /// `GET /ops/runs/{id}`
 #[derive(Template, WebTemplate)]
 #[template(path = "run.html")]
@@ -112,6 +127,8 @@ pub struct Run {
     pub retry_href: Option<String>,
     pub sums: Sums,
     pub finalization: Finalization,
+    /// `None` once issuing has begun, and for who may not.
+    pub throw_away: Option<ThrowAway>,
     pub invoices_href: Option<String>,
 }
 

@@ -4,12 +4,15 @@ use super::{
     catalogue::{ComponentCard, Plan},
     invoices::{Beneath, Invoice, InvoiceLine, LineCalls, LineGroup},
     parts::{Fact, Facts, Happening, Heading, Item, Items, PagePath, Stat, Stats, SumRow, Sums, Timeline},
-    runs::{Finalization, Ledger, Phase, PhaseState, Run, RunForm, RunProgress, Runs},
+    runs::{Finalization, Ledger, Phase, PhaseState, Run, RunForm, RunProgress, Runs, ThrowAway},
     sample::{admin, stamp},
     table::{Cell, Column, Empty, Table},
     ui::{Badge, Link, Moment, Tone},
 };
-use crate::{shell::Section, urls::Audience};
+use crate::{
+    shell::{Section, Token},
+    urls::Audience,
+};
 
 pub fn plan() -> Plan {
     let mut prices = Table::new(
@@ -172,6 +175,7 @@ pub fn invoice() -> Invoice {
         pdf_href: Some(Audience::Tenant.invoice_pdf("inv_1")),
         payment_href: Some(Audience::Tenant.customer_payments("cus_2")),
         payment_amount: "€3,822.34".into(),
+        throw_away: None,
     }
 }
 
@@ -265,6 +269,13 @@ pub fn run() -> Run {
             button: None,
             refused: Some("Issue after drafting".into()),
         },
+        throw_away: Some(ThrowAway {
+            title: "Throw this run away".into(),
+            text: "Its drafts are thrown away. What they would have billed is due again in the next run.".into(),
+            action: Audience::Tenant.run_abandonment("run_1"),
+            button: "Throw away 79,674 drafts".into(),
+            token: Token::default(),
+        }),
         invoices_href: Some(Audience::Tenant.invoices()),
     }
 }

@@ -152,8 +152,8 @@ pub struct Table {
     pub dense: bool,
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
-    /// Sums over the filter, not over the page.
-    pub total: Option<Vec<Cell>>,
+    /// Sums over the filter, not over the page; several rows where one leads to the next.
+    pub totals: Vec<Vec<Cell>>,
     pub empty: Empty,
 }
 
@@ -161,7 +161,7 @@ impl HtmlSafe for Table {}
 
 impl Table {
     pub fn new(caption: impl Into<String>, columns: Vec<Column>, empty: Empty) -> Self {
-        Self { caption: caption.into(), dense: false, columns, rows: Vec::new(), total: None, empty }
+        Self { caption: caption.into(), dense: false, columns, rows: Vec::new(), totals: Vec::new(), empty }
     }
     pub fn dense(mut self) -> Self {
         self.dense = true;
@@ -175,6 +175,6 @@ impl Table {
         self.rows.push(Row::Group(name.into()));
     }
     pub fn total(&mut self, cells: Vec<Cell>) {
-        self.total = Some(cells);
+        self.totals.push(cells);
     }
 }

@@ -4,7 +4,7 @@ use crate::entity::call::Model;
 use crate::error::Result;
 use crate::reading::CallFilter;
 use chrono::{DateTime, Utc};
-use db::TenantTx;
+use db::{CallId, TenantTx};
 use rust_decimal::Decimal;
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
@@ -157,6 +157,29 @@ pub async fn live(tx: &TenantTx) -> Result<Vec<Model>> {
     Ok(rows)
 }
 
+/// What a tariff made of a call.
+#[derive(FromQueryResult)]
+pub struct TariffCharge {
+    pub id: Uuid,
+    pub tariff_id: Uuid,
+    pub meter_started_at: DateTime<Utc>,
+    pub metered_ms: i64,
+    pub charge_micros: i64,
+}
+
+/// The calls that a tariff charged, by id, after this one.
+pub async fn charged_by_tariff(tx: &TenantTx, after: Option<CallId>, limit: i64) -> Result<Vec<TariffCharge>> {
+    Ok(tx
+        .rows(
+            "SELECT id, tariff_id, meter_started_at, metered_ms, charge_micros FROM call
+             WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id > $2) AND charged_by = 'tariff' AND tariff_id IS NOT NULL
+               AND meter_started_at IS NOT NULL AND metered_ms IS NOT NULL AND charge_micros IS NOT NULL
+             ORDER BY id LIMIT $3",
+            [tx.tenant_id().into(), after.map(CallId::uuid).into(), limit.into()],
+        )
+        .await?)
+}
+
 /// Each check of [`crate::audit`]: (invariant, query of what breaks it with $1 tenant and $2 instant).
 const CHECKS: [(&str, &str); 5] = [
     (
@@ -172,7 +195,7 @@ const CHECKS: [(&str, &str); 5] = [
          LEFT JOIN LATERAL (SELECT sum(e.amount_micros) AS micros FROM ledger_entry e
            JOIN account a ON a.tenant_id = $1 AND a.id = e.account_id AND a.kind = 'unbilled'
            WHERE e.tenant_id = $1 AND e.transaction_id = c.transaction_id) e ON true
-         WHERE c.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND c.charged_by = 'tariff' AND c.charge_micros IS NOT NULL
+         WHERE c.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND c.charge_micros IS NOT NULL
            AND c.charge_micros <> coalesce(e.micros, 0)",
     ),
     (

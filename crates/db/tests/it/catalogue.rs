@@ -21,7 +21,7 @@ const GLOBAL: [&str; 9] = [
 ];
 
 /// What is written stays: no update, no delete.
-const APPEND: [&str; 28] = [
+const APPEND: &[&str] = &[
     "account",
     "allowance_use",
     "audit_entry",
@@ -44,6 +44,7 @@ const APPEND: [&str; 28] = [
     "payment",
     "payment_allocation",
     "plan_version",
+    "quote_link",
     "refund",
     "service_period",
     "subscription_event",

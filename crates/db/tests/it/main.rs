@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod facts;
+mod migrations;
 mod pool;
 mod schema;
 mod walls;

@@ -15,6 +15,7 @@ pub(crate) async fn insert(tx: &TenantTx, id: RunId, until_on: NaiveDate, by: &s
         until_on: Set(until_on),
         phase: Set(Phase::Planned.as_str().to_owned()),
         started_by: Set(by.to_owned()),
+        is_scheduled: Set(false),
         current_customer: Set(None),
         created_at: Set(now),
         drafting_started_at: Set(None),
@@ -27,6 +28,47 @@ pub(crate) async fn insert(tx: &TenantTx, id: RunId, until_on: NaiveDate, by: &s
         }
         other => Ok(other.map(|_| ())?),
     }
+}
+
+/// Has a run gone as far as this day already, or is one open?
+pub(crate) async fn stands_in_the_way(tx: &TenantTx, until_on: NaiveDate) -> Result<bool> {
+    let found = tx
+        .value(
+            "SELECT EXISTS (SELECT FROM invoice_run WHERE tenant_id = $1 AND (until_on >= $2 OR ended_at IS NULL)) AS v",
+            [tx.tenant_id().into(), until_on.into()],
+        )
+        .await?;
+    Ok(found.unwrap_or(false))
+}
+
+/// False when another worker was faster, or a person has opened a run meanwhile.
+pub(crate) async fn insert_scheduled(
+    tx: &TenantTx,
+    id: RunId,
+    until_on: NaiveDate,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let inserted = tx
+        .run(
+            "INSERT INTO invoice_run (tenant_id, id, until_on, phase, started_by, is_scheduled, created_at)
+             VALUES ($1, $2, $3, 'planned', $4, true, $5) ON CONFLICT DO NOTHING",
+            [tx.tenant_id().into(), id.into(), until_on.into(), by.into(), now.into()],
+        )
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// Whoever works on a run's blocks shares it until the transaction ends.
+pub(crate) async fn share(tx: &TenantTx, id: RunId) -> Result<()> {
+    tx.run("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 7261005))", [id.to_string().into()]).await?;
+    Ok(())
+}
+
+/// Waits for those who share the run, and keeps others out until the transaction ends.
+pub(crate) async fn take_alone(tx: &TenantTx, id: RunId) -> Result<()> {
+    tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 7261005))", [id.to_string().into()]).await?;
+    Ok(())
 }
 
 pub(crate) async fn insert_items(tx: &TenantTx, run: RunId, customers: &[CustomerId]) -> Result<()> {
@@ -221,6 +263,17 @@ pub(crate) async fn retry_failed(tx: &TenantTx, run: RunId, now: DateTime<Utc>) 
             [tx.tenant_id().into(), run.into()],
         )
         .await?)
+}
+
+/// Locks the item of a draft: who issues passes it over.
+pub(crate) async fn lock_item(tx: &TenantTx, draft: DraftId) -> Result<()> {
+    tx.run(
+        "SELECT FROM invoice_run_item i JOIN draft d ON d.tenant_id = i.tenant_id AND d.run_id = i.run_id AND d.customer_id = i.customer_id
+         WHERE d.tenant_id = $1 AND d.id = $2 FOR UPDATE OF i",
+        [tx.tenant_id().into(), draft.into()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// The item of a draft that is void now.

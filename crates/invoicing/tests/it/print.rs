@@ -5,12 +5,13 @@ use rust_decimal::Decimal;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-const PAPERS: [(&str, &str); 5] = [
+const PAPERS: [(&str, &str); 6] = [
     ("invoice-de", include_str!("../papers/invoice-de.json")),
     ("invoice-pl", include_str!("../papers/invoice-pl.json")),
     ("invoice-en-kwd-paid", include_str!("../papers/invoice-en-kwd-paid.json")),
     ("credit-note-de", include_str!("../papers/credit-note-de.json")),
     ("settlement-en", include_str!("../papers/settlement-en.json")),
+    ("quote-pl", include_str!("../papers/quote-pl.json")),
 ];
 
 fn paper(name: &str) -> Paper {
@@ -72,6 +73,7 @@ fn a_printed_file_is_sound_and_its_text_can_be_read() {
         ),
         ("invoice-pl", vec!["Faktura", "PLN"]),
         ("credit-note-de", vec!["Rechnungskorrektur", "154,70"]),
+        ("quote-pl", vec!["Oferta OF/2026/118", "6 902,76 zł", "Jednorazowo na start", "3 198,00 zł"]),
         ("settlement-en", vec!["Self-billed settlement statement", "3,067.68"]),
     ] {
         let bytes = typst_renderer().render(&paper(name)).unwrap().bytes;
@@ -111,6 +113,16 @@ fn a_paper_whose_sums_disagree_is_refused_by_the_sum_that_is_wrong() {
         let refusal = typst_renderer().render(&wrong).err().unwrap_or_else(|| panic!("{name} was printed"));
         assert!(expected(&refusal), "{name}: {refusal}");
     }
+}
+
+#[test]
+fn what_a_quote_charges_once_sums_by_itself() {
+    let mut wrong = paper("quote-pl");
+    let PaperKind::Quote(quote) = &mut wrong.kind else { panic!("a quote") };
+    // 2,600.00 + 598.00 = 3,198.00
+    quote.once.as_mut().unwrap().total = Decimal::new(319_801, 2);
+    let refusal = typst_renderer().render(&wrong).err().expect("a wrong sum is not printed");
+    assert!(matches!(refusal, PrintError::OnceMustSum { .. }), "{refusal}");
 }
 
 #[test]

@@ -106,6 +106,39 @@ pub(crate) async fn overdrawn(tx: &TenantTx) -> Result<Vec<(PaymentId, Money, Mo
         .collect()
 }
 
+/// Money that came in or went back, and whose posting moves another amount: what it is, its amount, what the ledger moved.
+pub(crate) async fn posted_otherwise(tx: &TenantTx) -> Result<Vec<(String, Money, Money)>, PaymentError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        what: String,
+        currency: String,
+        amount_micros: i64,
+        posted_micros: i64,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT * FROM (
+               SELECT m.what, m.currency, m.amount_micros, coalesce((SELECT sum(e.amount_micros) FROM ledger_entry e
+                 WHERE e.tenant_id = $1 AND e.transaction_id = m.transaction_id AND e.amount_micros > 0), 0)::bigint AS posted_micros
+               FROM (
+                 SELECT 'payment ' || p.id AS what, p.currency, p.amount_micros, p.transaction_id FROM payment p WHERE p.tenant_id = $1
+                 UNION ALL
+                 SELECT 'refund ' || r.reference, p.currency, r.amount_micros, r.transaction_id FROM refund r
+                 JOIN payment p ON p.tenant_id = r.tenant_id AND p.id = r.payment_id WHERE r.tenant_id = $1
+               ) m
+             ) posted WHERE posted_micros <> amount_micros ORDER BY what",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency = row.currency.parse()?;
+            let amount = |micros| Money::from_micros(micros, currency);
+            Ok((row.what, amount(row.amount_micros), amount(row.posted_micros)))
+        })
+        .collect()
+}
+
 #[derive(FromQueryResult)]
 struct CustomerRow {
     customer_id: Uuid,

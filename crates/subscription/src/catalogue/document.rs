@@ -24,6 +24,12 @@ impl NewPlanVersion {
         if refusals.is_empty() { Ok(version) } else { Err(refusals) }
     }
 
+    /// Reads a document that was checked when it was stored; meters may have come and gone since.
+    pub(crate) fn from_stored(document: &Value) -> Result<NewPlanVersion, Vec<Refusal>> {
+        let (version, refusals) = read(document);
+        version.filter(|_| refusals.is_empty()).ok_or(refusals)
+    }
+
     /// The document of this version.
     pub fn to_document(&self) -> Value {
         let trial_usage = match self.trial_usage {

@@ -145,6 +145,16 @@ pub async fn subscriptions_of(tx: &TenantTx, customer_id: CustomerId) -> Result<
     store::of_customers(tx, &[customer_id]).await
 }
 
+/// Subscriptions, cancelled ones included, the oldest first, from the one after this one on; of one customer, or of all.
+pub async fn subscriptions_page(
+    tx: &TenantTx,
+    customer_id: Option<CustomerId>,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Subscription>> {
+    store::page(tx, customer_id, after, limit).await
+}
+
 /// The subscriptions of many customers in one read: for runs.
 pub async fn subscriptions_of_many(tx: &TenantTx, customer_ids: &[CustomerId]) -> Result<Vec<Subscription>> {
     store::of_customers(tx, customer_ids).await

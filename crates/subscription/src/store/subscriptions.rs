@@ -103,6 +103,28 @@ pub(crate) async fn of_customers(tx: &TenantTx, customer_ids: &[CustomerId]) -> 
     rows.into_iter().map(domain).collect()
 }
 
+/// The oldest first, from the one after this one on; of one customer, or of all.
+pub(crate) async fn page(
+    tx: &TenantTx,
+    customer_id: Option<CustomerId>,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Subscription>> {
+    let rows: Vec<subscription::Model> = tx
+        .rows(
+            "SELECT * FROM subscription WHERE tenant_id = $1 AND ($2::uuid IS NULL OR customer_id = $2)
+               AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
+            [
+                tx.tenant_id().into(),
+                customer_id.map(CustomerId::uuid).into(),
+                after.map(SubscriptionId::uuid).into(),
+                i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            ],
+        )
+        .await?;
+    rows.into_iter().map(domain).collect()
+}
+
 pub(crate) async fn agree_trial_end(tx: &TenantTx, id: SubscriptionId, end: TrialEnd) -> Result<()> {
     tx.run(
         "UPDATE subscription SET trial_end = $3 WHERE tenant_id = $1 AND id = $2",

@@ -1,8 +1,9 @@
 //! What this organisation gets from its seller: plan, period so far and bills, read from the seller's book as the customer it is
 //! there. Nothing else of that book can be seen through it.
 
+use super::beneath::{Reader, beneath};
 use super::customer::{self, Record};
-use super::invoice;
+use super::invoice::{self, Asked};
 use super::lines::Of;
 use super::pdf_answer;
 use super::subscription::{Leads, Subscribed, bill, card, quantity_of};
@@ -11,12 +12,12 @@ use crate::extract::Member;
 use crate::seller;
 use crate::shell::{Section, Token};
 use crate::views::customers::Customer as CustomerView;
-use crate::views::invoices::Invoice as InvoiceView;
+use crate::views::invoices::{Invoice as InvoiceView, LineCalls};
 use crate::views::parts::{Fact, Facts, Heading, PagePath};
 use crate::views::subscriptions::{NextBill, SubscriptionCard};
 use crate::views::ui::Tone;
 use actix_web::{HttpResponse, web};
-use db::{CustomerTx, DocumentId};
+use db::{CustomerTx, DocumentId, TenantTx};
 use money::Money;
 
 /// A transaction in the book of the seller; an organisation without one has no such page.
@@ -101,18 +102,36 @@ fn heading(record: &Record, seller: &str) -> Heading {
 }
 
 /// `GET /admin/account/invoices/{document_id}`
-pub async fn invoice(member: Member, path: web::Path<String>) -> PageResult<InvoiceView> {
+pub async fn invoice(member: Member, path: web::Path<String>, asked: web::Query<Asked>) -> PageResult<InvoiceView> {
     let id: DocumentId = path.parse()?;
+    let own = member.tx().await?;
     let tx = seller_book(&member).await?;
     let view = invoicing::document(&tx, id).await?;
     let status = payments::status_of(&tx, &[id], member.now).await?.remove(&id);
     let paid = invoice::paid_on(&tx, &view).await?;
     let shell = member.shell(&view.document.number, Section::Account, 0);
-    let mut page = invoice::page(shell, &view, status, &paid, Of::Closed, None, &member.zone)?;
+    let opened = invoice::opened(&tx, receiver(&member, &own), tx.customer_id(), &view.groups, &asked.open).await?;
+    let of = Of::Account(member.audience, id);
+    let mut page = invoice::page(shell, &view, status, &paid, of, opened, &member.zone)?;
     page.heading =
         page.heading.path(PagePath::under("Plan and bills", member.audience.account(), &view.document.number));
     page.pdf_href = Some(member.audience.account_invoice_pdf(id));
     Ok(page)
+}
+
+/// The one who got a document, looking at it.
+fn receiver<'a>(member: &'a Member, own: &'a TenantTx) -> Reader<'a> {
+    Reader { audience: member.audience, own, is_seller: false, zone: &member.zone }
+}
+
+/// `GET /admin/account/invoices/{document_id}/lines/{line_id}`: what lies beneath one line.
+pub async fn line(member: Member, path: web::Path<(String, String)>) -> PageResult<LineCalls> {
+    let (id, line_id) = path.into_inner();
+    let own = member.tx().await?;
+    let tx = seller_book(&member).await?;
+    let view = invoicing::document(&tx, id.parse()?).await?;
+    let line = invoice::find(&view.groups, &line_id).ok_or(PageError::NotFound)?;
+    beneath(&tx, receiver(&member, &own), tx.customer_id(), line).await
 }
 
 /// `GET /admin/account/invoices/{document_id}/pdf`

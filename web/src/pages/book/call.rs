@@ -63,10 +63,10 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
     })
 }
 
-/// The heading says what the call came to.
+/// The heading says what the call came to, exactly, and how long was talked.
 pub fn answer(call: &Call, priced_by: Option<&PricedBy>) -> String {
     let topic = call.topic_name.as_deref().map_or_else(String::new, |topic| format!(" on {topic}"));
-    let minutes = format::counted(i64::from(call.metered_seconds.div_ceil(60)), "minute", "minutes");
+    let talked = format::duration_words(call.metered_seconds.into());
     if call.ended_at.is_none() {
         return format!("A call{topic} that still runs");
     }
@@ -77,10 +77,10 @@ pub fn answer(call: &Call, priced_by: Option<&PricedBy>) -> String {
         );
     }
     match (call.charge, call.charged_by, priced_by) {
-        (_, Some(ChargedBy::Nothing), _) => format!("{minutes}{topic} without a price"),
-        (Some(charge), _, _) => format!("{} for {minutes}{topic}", charge.human()),
-        (None, _, Some(PricedBy::Component { plan, .. })) => format!("{minutes}{topic}, in {plan}"),
-        (None, _, _) => format!("{minutes}{topic}"),
+        (_, Some(ChargedBy::Nothing), _) => format!("{talked}{topic} without a price"),
+        (Some(charge), _, _) => format!("{} for {talked}{topic}", charge.human_rate()),
+        (None, _, Some(PricedBy::Component { plan, .. })) => format!("{talked}{topic}, in {plan}"),
+        (None, _, _) => format!("{talked}{topic}"),
     }
 }
 
@@ -110,9 +110,9 @@ fn facts(detail: &CallDetail, customer: Option<String>, agent: Option<String>, b
         (None, Some(handled_by)) => facts.push(Fact::new("Served by", spoken(handled_by))),
         (None, None) => {}
     }
-    facts.push(Fact::new("Talk time", format::talk_time(call.metered_seconds.into())));
+    facts.push(Fact::new("Talk time", format::duration_words(call.metered_seconds.into())));
     if let Some(billed) = call.billed_seconds {
-        facts.push(Fact::new("Billed time", format::billed_minutes(billed.into())));
+        facts.push(Fact::new("Billed time", format::duration_words(billed.into())));
     }
     if let Some(net) = call.net {
         facts.push(Fact::new("Net revenue", net.human()));
@@ -154,7 +154,7 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
         table.row(vec![
             Cell::text(if leg.kind == "caller" { "Caller to your number".to_owned() } else { spoken(&leg.kind) })
                 .sub(&leg.detail),
-            Cell::figure(format::billed_minutes(leg.quantity_seconds.into())),
+            Cell::figure(format::duration_words(leg.quantity_seconds.into())),
             sold.map_or_else(later, |sold| Cell::figure(sold.human_bare())),
             Cell::none(),
         ]);

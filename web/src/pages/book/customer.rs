@@ -229,7 +229,7 @@ pub fn movements(
                 .fold(Cell::text(spoken(&line.kind)), Cell::to)
                 .sub(format::with_phones(&line.memo)),
             Cell::figure(format!("{sign}{}", line.amount.human_bare())),
-            Cell::figure(line.balance_after.human_bare()),
+            Cell::figure(line.balance_after.human_balance_bare()),
         ]);
     }
     table
@@ -264,7 +264,7 @@ pub fn invoices(record: &Record, href: impl Fn(DocumentId) -> String) -> Table {
             Cell::name(&document.number).to(href(document.id)),
             Cell::text(period(document.period_starts_on, document.period_ends_on)),
             Cell::figure(document.totals.gross.human_bare()),
-            Cell::text(words::day(document.due_on)),
+            if document.totals.due.is_zero() { Cell::none() } else { Cell::text(words::day(document.due_on)) },
             Cell::none().with(state),
         ]);
     }

@@ -60,14 +60,18 @@ pub async fn home(member: Member, asked: web::Query<Asked>) -> PageResult<Home> 
         Audience::Reseller | Audience::Tenant => None,
     };
     let needs = needs::needs(&member, &tx).await?;
-    let quiet = if is_quiet { "Nothing yet today, so this is yesterday" } else { "" };
+    let heading = Heading::new(span.title()).remark(span.compared(&member.zone));
+    let heading = match span.over {
+        // A day that is over has a date and no clock.
+        Over::Yesterday => {
+            heading.facts(format!("{}{}", if is_quiet { "Nothing yet today, so this is " } else { "" }, span.day()))
+        }
+        Over::Today | Over::Week | Over::Month => heading.at(format::full(member.now, &member.zone)),
+    };
     let href = |over: Over| with_query(&member.audience.home(), &[("over", over.word())]);
     Ok(Home {
         shell: shell(&member, &tx, "Today", Section::Home).await?,
-        heading: Heading::new(span.title())
-            .facts(quiet)
-            .at(format::full(member.now, &member.zone))
-            .remark(span.compared(&member.zone)),
+        heading,
         spans: Over::ALL.into_iter().map(|over| (over.name(), href(over), over == span.over)).collect(),
         stats,
         charts,

@@ -1,9 +1,10 @@
 //! One document or draft: lines that open to what lies beneath, tax, what was paid, and the PDF.
 
-use super::beneath::{beneath, opens};
+use super::beneath::{Reader, beneath, opens};
 use super::lines::{Of, groups, tax};
 use super::words::{self, day, payment_status, period};
 use super::{pdf_answer, shell};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
@@ -11,6 +12,7 @@ use crate::shell::{Section, Shell};
 use crate::urls::{self, Audience, with_query};
 use crate::views::invoices::{Invoice as InvoiceView, LineCalls};
 use crate::views::parts::{Happening, Heading, Item, Items, PagePath, SumRow, Sums, Timeline};
+use crate::views::runs::ThrowAway;
 use crate::views::ui::{Badge, Tone};
 use actix_web::{HttpResponse, web};
 use db::{DocumentId, DraftId, LineId, TenantTx};
@@ -19,12 +21,13 @@ use jiff::tz::TimeZone;
 use money::Money;
 use payments::{Payment, PaymentStatus};
 use serde::Deserialize;
+use tenant::Role;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
     /// The line that stands open.
-    open: String,
+    pub open: String,
 }
 
 /// Money that came for a document.
@@ -56,7 +59,7 @@ pub async fn invoice(member: Member, path: web::Path<String>, asked: web::Query<
     let view = invoicing::document(&tx, id).await?;
     let status = payments::status_of(&tx, &[id], member.now).await?.remove(&id);
     let paid = paid_on(&tx, &view).await?;
-    let opened = opened(&member, &tx, view.document.customer_id, &view.groups, &asked.open).await?;
+    let opened = opened(&tx, seller(&member, &tx), view.document.customer_id, &view.groups, &asked.open).await?;
     let shell = shell(&member, &tx, &view.document.number, Section::Invoices).await?;
     let audience = member.audience;
     let mut page = page(shell, &view, status, &paid, Of::Document(audience, id), opened, &member.zone)?;
@@ -83,7 +86,7 @@ pub async fn line(member: Member, path: web::Path<(String, String)>) -> PageResu
     let tx = member.tx().await?;
     let view = invoicing::document(&tx, id.parse()?).await?;
     let line = find(&view.groups, &line_id).ok_or(PageError::NotFound)?;
-    beneath(&tx, member.audience, view.document.customer_id, line, &member.zone).await
+    beneath(&tx, seller(&member, &tx), view.document.customer_id, line).await
 }
 
 /// `GET /admin/invoices/{document_id}/pdf`
@@ -109,9 +112,32 @@ pub async fn draft(member: Member, path: web::Path<String>, asked: web::Query<As
     let draft = invoicing::draft(&tx, id).await?;
     let groups = invoicing::grouped(draft.content.lines.clone())?;
     let name = subscription::customer(&tx, draft.customer_id).await?.map(|customer| customer.name).unwrap_or_default();
-    let opened = opened(&member, &tx, draft.customer_id, &groups, &asked.open).await?;
+    let opened = opened(&tx, seller(&member, &tx), draft.customer_id, &groups, &asked.open).await?;
     let shell = shell(&member, &tx, "Draft", Section::Invoices).await?;
-    draft_page(shell, member.audience, &draft, &groups, &name, opened, &member.zone)
+    let may = member.must(Role::Billing).is_ok() && draft.state == DraftState::Open;
+    let throw_away = may.then(|| ThrowAway {
+        title: "Throw this draft away".into(),
+        text: format!("{name} is left out of this run. What the draft would have billed is due again in the next run."),
+        action: member.audience.draft_voiding(id),
+        button: "Throw the draft away".into(),
+        token: shell.token(),
+    });
+    let page = draft_page(shell, member.audience, &draft, &groups, &name, opened, &member.zone)?;
+    Ok(InvoiceView { throw_away, ..page })
+}
+
+/// `POST /admin/drafts/{draft_id}/voiding`
+pub async fn void(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
+    member.must(Role::Billing)?;
+    let id: DraftId = path.parse()?;
+    let tx = member.tx().await?;
+    let draft = invoicing::draft(&tx, id).await?;
+    invoicing::void_draft(&tx, id, member.now).await?;
+    let payload = serde_json::json!({ "customer": draft.customer_id.to_string() });
+    tenant::record_audit(&tx, &member.actor(), "draft.void", &id.to_string(), payload, member.now).await?;
+    tx.commit().await?;
+    Ok(see_other(member.audience.draft(id))
+        .notice("The draft is thrown away. What it would have billed is due again in the next run."))
 }
 
 /// `GET /admin/drafts/{draft_id}/lines/{line_id}`
@@ -121,7 +147,7 @@ pub async fn draft_line(member: Member, path: web::Path<(String, String)>) -> Pa
     let draft = invoicing::draft(&tx, id.parse()?).await?;
     let groups = invoicing::grouped(draft.content.lines)?;
     let line = find(&groups, &line_id).ok_or(PageError::NotFound)?;
-    beneath(&tx, member.audience, draft.customer_id, line, &member.zone).await
+    beneath(&tx, seller(&member, &tx), draft.customer_id, line).await
 }
 
 /// `GET /admin/drafts/{draft_id}/pdf`: with a watermark, not kept.
@@ -132,20 +158,27 @@ pub async fn draft_pdf(member: Member, path: web::Path<String>) -> PageResult<Ht
     Ok(pdf_answer("draft", bytes))
 }
 
-fn find<'a>(groups: &'a [Grouped], id: &str) -> Option<&'a Line> {
+/// The line of this id.
+pub fn find<'a>(groups: &'a [Grouped], id: &str) -> Option<&'a Line> {
     let id: LineId = id.parse().ok()?;
     groups.iter().flat_map(|group| &group.lines).find(|line| line.id == id)
 }
 
-async fn opened(
-    member: &Member,
+/// The one who issued a document, looking at it.
+fn seller<'a>(member: &'a Member, tx: &'a TenantTx) -> Reader<'a> {
+    Reader { audience: member.audience, own: tx, is_seller: true, zone: &member.zone }
+}
+
+/// The line that is asked to be open, with what lies beneath it.
+pub async fn opened(
     tx: &TenantTx,
+    reader: Reader<'_>,
     customer_id: db::CustomerId,
     groups: &[Grouped],
     asked: &str,
 ) -> PageResult<Option<(LineId, LineCalls)>> {
     match find(groups, asked).filter(|line| opens(line)) {
-        Some(line) => Ok(Some((line.id, beneath(tx, member.audience, customer_id, line, &member.zone).await?))),
+        Some(line) => Ok(Some((line.id, beneath(tx, reader, customer_id, line).await?))),
         None => Ok(None),
     }
 }
@@ -193,17 +226,18 @@ pub fn page(
         groups: groups(&view.groups, of, opened),
         net: document.totals.net.human_bare(),
         tax: tax(&view.taxes, &document.totals),
-        due: if document.kind == DocumentKind::CreditNote {
-            String::new()
-        } else {
-            format!("due {}", day(document.due_on))
+        due: match document.kind {
+            DocumentKind::CreditNote => String::new(),
+            _ if document.totals.due.is_zero() => "nothing is due".into(),
+            _ => format!("due {}", day(document.due_on)),
         },
         to_pay: to_pay(&document.totals, &view.taxes, paid, zone)?,
-        payments: Items(paid.iter().map(|paid| received(paid, zone)).collect()),
+        payments: Items(from_wallet(&document.totals).chain(paid.iter().map(|paid| received(paid, zone))).collect()),
         timeline: Timeline { wide: true, steps: story(view, paid, zone) },
         pdf_href: None,
         payment_href: None,
         payment_amount: String::new(),
+        throw_away: None,
     })
 }
 
@@ -245,6 +279,7 @@ fn draft_page(
         pdf_href: (draft.state == DraftState::Open).then(|| audience.draft_pdf(draft.id)),
         payment_href: None,
         payment_amount: String::new(),
+        throw_away: None,
     })
 }
 
@@ -273,7 +308,14 @@ fn to_pay(totals: &Totals, taxes: &[TaxRow], paid: &[Paid], zone: &TimeZone) -> 
     Ok(Sums(rows))
 }
 
-fn received(paid: &Paid, zone: &TimeZone) -> Item {
+/// What the wallet paid while the calls ran.
+pub fn from_wallet(totals: &Totals) -> impl Iterator<Item = Item> {
+    let settled = (!totals.settled.is_zero()).then(|| totals.settled.human());
+    settled.into_iter().map(|amount| Item::new("wallet", Tone::Plain, "Wallet").note("call by call").amount(amount))
+}
+
+/// One payment, with the part of it that went to the document.
+pub fn received(paid: &Paid, zone: &TimeZone) -> Item {
     let note = format!("{}, {}", format::stamp(paid.payment.received_at, zone).text, paid.payment.reference);
     Item::new("building-bank", Tone::Plain, words::method(paid.payment.method)).note(note).amount(paid.amount.human())
 }

@@ -133,7 +133,7 @@ fn issued_table(
             Cell::name(&document.number).to(audience.invoice(document.id)),
             Cell::text(names.get(&document.customer_id).cloned().unwrap_or_default()),
             Cell::text(period(document.period_starts_on, document.period_ends_on)),
-            Cell::text(day(document.due_on)),
+            if document.totals.due.is_zero() { Cell::none() } else { Cell::text(day(document.due_on)) },
             Cell::figure(document.totals.gross.human()),
             Cell::none().with(state),
         ]);

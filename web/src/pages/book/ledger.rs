@@ -216,7 +216,7 @@ pub async fn statement(member: Member, path: web::Path<String>, asked: web::Quer
         .map(|line| href(&line.at.timestamp_micros().to_string()));
     Ok(List {
         shell: shell(&member, &tx, name, Section::Ledger).await?,
-        heading: Heading::new(format!("{title}, {}", balance.human()))
+        heading: Heading::new(format!("{title}, {}", balance.human_balance()))
             .path(PagePath::under("Trial balance", member.audience.ledger(), name))
             .facts("Credits are positive, debits negative."),
         stats: Stats::default(),

@@ -15,7 +15,9 @@ use money::Currency;
 pub enum Of {
     Document(Audience, DocumentId),
     Draft(Audience, DraftId),
-    /// Lines that do not open: what somebody else's book keeps of us.
+    /// A bill that the reader got from its seller.
+    Account(Audience, DocumentId),
+    /// A preview: its lines are kept nowhere, so nothing can be asked about one.
     Closed,
 }
 
@@ -28,6 +30,11 @@ impl Of {
             Of::Draft(audience, id) => {
                 (audience.draft_opened(id, line), audience.draft_line(id, line), audience.draft(id))
             }
+            Of::Account(audience, id) => (
+                audience.account_invoice_opened(id, line),
+                audience.account_invoice_line(id, line),
+                audience.account_invoice(id),
+            ),
             Of::Closed => return None,
         };
         Some(Beneath { open_href, part_href, close_href })

@@ -12,18 +12,22 @@ mod coupons;
 mod customer;
 mod customers;
 mod dry_run;
+mod estimates;
 mod find;
+pub(super) mod foot;
 mod home;
-mod invoice;
+pub mod invoice;
 mod invoices;
 mod keys;
 mod ledger;
 mod lines;
 mod live;
+mod meters;
 pub(super) mod methods;
 mod needs;
 mod new_agent;
 mod new_customer;
+mod new_quote;
 mod numbers;
 mod payment;
 mod plan;
@@ -32,12 +36,16 @@ mod plan_moves;
 mod plan_new;
 mod plans;
 pub(super) mod prices;
+mod quotes;
 mod run;
 mod runs;
 mod span;
 pub(super) mod subscription;
+mod suspense;
 pub(super) mod why;
 pub(crate) mod words;
+
+pub(super) use plan::prices_of;
 
 use super::{Entry, book_get, book_post};
 use crate::error::PageResult;
@@ -91,6 +99,17 @@ fn selling() -> Vec<Entry> {
         book_get(all, "plans/{plan_id}/moves", plan_moves::page),
         book_post(all, "plans/{plan_id}/moves", plan_moves::make),
         book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
+        book_get(all, "quotes", quotes::quotes),
+        book_get(all, "quotes/new", new_quote::form),
+        book_post(all, "quotes", new_quote::create),
+        book_get(all, "quotes/{quote_id}", quotes::quote),
+        book_get(all, "quotes/{quote_id}/pdf", quotes::pdf),
+        book_post(all, "quotes/{quote_id}/links", quotes::link),
+        book_post(all, "quotes/{quote_id}/sendings", quotes::send),
+        book_post(all, "quotes/{quote_id}/withdrawal", quotes::withdraw),
+        book_get(all, "estimates", estimates::estimates),
+        book_get(all, "estimates/{estimate_id}", estimates::estimate),
+        book_get(all, "estimates/{estimate_id}/csv", estimates::csv),
         book_get(all, "numbers", numbers::numbers),
     ]
     .into_iter()
@@ -121,12 +140,20 @@ fn running() -> Vec<Entry> {
         book_get(all, "drafts/{draft_id}", invoice::draft),
         book_get(all, "drafts/{draft_id}/pdf", invoice::draft_pdf),
         book_get(all, "drafts/{draft_id}/lines/{line_id}", invoice::draft_line),
+        book_post(all, "drafts/{draft_id}/voiding", invoice::void),
         book_get(all, "runs", runs::runs),
         book_post(all, "runs", runs::start),
         book_get(all, "runs/{run_id}", run::run),
         book_get(all, "runs/{run_id}/events", run::events),
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
+        book_get(all, "meters", meters::meters),
+        book_get(all, "meters/new", meters::form),
+        book_post(all, "meters", meters::define),
+        book_get(all, "suspense", suspense::causes),
+        book_get(all, "suspense/{cause}", suspense::cause),
+        book_post(all, "suspense/{cause}/decisions", suspense::decide),
+        book_post(all, "runs/{run_id}/abandonment", run::abandon),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),
@@ -141,6 +168,7 @@ fn running() -> Vec<Entry> {
         book_get(has_seller, "account/next-bill", account::next_bill),
         book_get(has_seller, "account/advice", advice::of_account),
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
+        book_get(has_seller, "account/invoices/{document_id}/lines/{line_id}", account::line),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
     ]
     .into_iter()

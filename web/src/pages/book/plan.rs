@@ -1,12 +1,12 @@
 //! One plan: its terms, its components with their prices, its versions and who has it.
 
-use super::words::{component_kind, customer_names, day, spoken};
+use super::words::{self, component_kind, customer_names, day, spoken};
 use super::{prices, shell};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
 use crate::shell::Section;
-use crate::urls::Audience;
+use crate::urls::{Audience, with_query};
 use crate::views::catalogue::{ComponentCard, Plan as PlanView};
 use crate::views::parts::{Fact, Facts, Heading, PagePath};
 use crate::views::table::{Cell, Column, Empty, Table};
@@ -60,6 +60,10 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
         };
         heading = heading.action(word, member.audience.plan_draft(id));
     }
+    if plan.newest.is_some() && !plan.is_add_on && plan.archived_at.is_none() && member.must(Role::Billing).is_ok() {
+        let quote = with_query(&member.audience.quote_new(), &[("plan", &id.to_string())]);
+        heading = heading.action("Make a quote", quote);
+    }
     Ok(PlanView {
         archive_href: may_change.then(|| member.audience.plan_archive(id)),
         shell,
@@ -75,6 +79,11 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
         versions: version_table(&versions, &member.zone),
         subscriptions: subscription_table(member.audience, &subscriptions, &names, version_of),
     })
+}
+
+/// Terms and components of a version, as its page shows them.
+pub(in crate::pages) fn prices_of(version: &PlanVersion) -> (Facts, Vec<ComponentCard>) {
+    (terms(version), version.components.iter().map(|part| component(part, version)).collect())
 }
 
 fn terms(version: &PlanVersion) -> Facts {
@@ -93,7 +102,10 @@ fn terms(version: &PlanVersion) -> Facts {
     }
     facts.push(Fact::new("Currency", version.currency.code()));
     if !version.features.is_empty() {
-        facts.push(Fact::new("Features", version.features.join(", ")));
+        facts.push(Fact::new(
+            "Features",
+            version.features.iter().map(|key| words::feature(key)).collect::<Vec<_>>().join(", "),
+        ));
     }
     Facts(facts)
 }
@@ -104,7 +116,7 @@ fn component(component: &Component, version: &PlanVersion) -> ComponentCard {
         basis.push(spoken(measure).to_lowercase());
     }
     for (dimension, value) in &component.filter {
-        basis.push(format!("{} {}", spoken(dimension).to_lowercase(), value));
+        basis.push(format!("{} {}", spoken(dimension).to_lowercase(), spoken(value).to_lowercase()));
     }
     if !component.included.is_zero() {
         basis.push(format!("{} included", format::quantity(component.included)));

@@ -7,7 +7,7 @@ use pricing::{Band, Day, Model, Per, PercentPrice, Price, RateStep, Tariff};
 
 /// The rows of a price: tiers, or one row.
 pub fn table(price: &Price, currency: Currency) -> Table {
-    let columns = vec![Column::text("For"), Column::figures(format!("Price, {currency}"))];
+    let columns = vec![Column::text("For"), Column::figures("Price")];
     let mut table = Table::new("Prices", columns, Empty::new("tag", "No price", "It is included.")).dense();
     model(&mut table, &price.model, currency);
     for (limit, words) in [(price.minimum, "At least, in a period"), (price.maximum, "At most, in a period")] {

@@ -6,10 +6,10 @@ use super::words::{customer_names, day};
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::{Member, SignedIn};
-use crate::shell::Section;
+use crate::shell::{Section, Token};
 use crate::urls::{Audience, with_query};
 use crate::views::parts::{Heading, Item, Items, PagePath, SumRow, Sums};
-use crate::views::runs::{Finalization, Phase as PhaseView, PhaseState, Run as RunView, RunProgress};
+use crate::views::runs::{Finalization, Phase as PhaseView, PhaseState, Run as RunView, RunProgress, ThrowAway};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Tone};
 use crate::{format, sse};
@@ -48,9 +48,11 @@ pub async fn run(member: Member, path: web::Path<String>) -> PageResult<RunView>
         heading = heading.remark("you may leave this page");
     }
     heading.badge = Some(badge(&run));
+    let shell = shell(&member, &tx, "Invoice run", Section::Runs).await?;
     let is_waiting = matches!(run.phase, Phase::Ready | Phase::Drafting) && run.counts.failed > 0 && may;
     Ok(RunView {
-        shell: shell(&member, &tx, "Invoice run", Section::Runs).await?,
+        throw_away: throw_away(audience, &run, shell.token()).filter(|_| may),
+        shell,
         heading,
         events_href: audience.run_events(id),
         progress: progress(&run, member.now),
@@ -106,6 +108,20 @@ pub async fn finalize(member: Member, path: web::Path<String>) -> PageResult<See
     Ok(see_other(member.audience.run(id)).notice(notice))
 }
 
+/// `POST /admin/runs/{run_id}/abandonment`
+pub async fn abandon(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
+    member.must(Role::Billing)?;
+    let id: RunId = path.parse()?;
+    let tx = member.tx().await?;
+    let run = invoicing::run(&tx, id).await?;
+    invoicing::abandon_run(&tx, id, member.now).await?;
+    let payload = serde_json::json!({ "drafted": run.counts.drafted });
+    tenant::record_audit(&tx, &member.actor(), "run.abandon", &id.to_string(), payload, member.now).await?;
+    tx.commit().await?;
+    Ok(see_other(member.audience.run(id))
+        .notice("The run is thrown away. What it would have billed is due again in the next one."))
+}
+
 /// `POST /admin/runs/{run_id}/retry`
 pub async fn retry(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
     member.must(Role::Billing)?;
@@ -118,12 +134,30 @@ pub async fn retry(member: Member, path: web::Path<String>) -> PageResult<SeeOth
         .notice(format!("{} back in the queue.", format::counted(count, "customer is", "customers are"))))
 }
 
+/// What has no number yet may be thrown away.
+fn throw_away(audience: Audience, run: &Run, token: Token) -> Option<ThrowAway> {
+    let drafts = i64::try_from(run.counts.drafted).unwrap_or(i64::MAX);
+    let button = match drafts {
+        0 => "Throw the run away".to_owned(),
+        _ => format!("Throw away {}", format::counted(drafts, "draft", "drafts")),
+    };
+    matches!(run.phase, Phase::Planned | Phase::Drafting | Phase::Ready).then(|| ThrowAway {
+        title: "Throw this run away".into(),
+        text: "Nothing of it is issued. What its drafts would have billed is due again in the next run, which a person starts."
+            .into(),
+        action: audience.run_abandonment(run.id),
+        button,
+        token,
+    })
+}
+
 /// "8 invoices for October 2026"
 fn answer(run: &Run) -> String {
     let counted = |count: u64, one, many| format::counted(i64::try_from(count).unwrap_or(i64::MAX), one, many);
     let what = match run.phase {
         Phase::Planned | Phase::Drafting => return name_of(run.until_on),
         Phase::Ready => counted(run.counts.drafted, "draft", "drafts"),
+        Phase::Done if run.is_thrown_away() => return format!("{}, thrown away", name_of(run.until_on)),
         Phase::Finalising | Phase::Done => counted(run.counts.finalised, "invoice", "invoices"),
     };
     match run.until_on.day() {
@@ -151,6 +185,7 @@ fn progress(run: &Run, now: DateTime<Utc>) -> RunProgress {
         Phase::Drafting => "Drafting",
         Phase::Ready => "Drafted",
         Phase::Finalising => "Issuing",
+        Phase::Done if run.is_thrown_away() => "Thrown away",
         Phase::Done => "Issued",
     };
     let succeeded = if is_issuing { counts.finalised } else { counts.drafted + counts.finalised };
@@ -240,6 +275,9 @@ async fn sums(tx: &TenantTx, run: &Run) -> PageResult<Sums> {
         SumRow::plain("Nothing due", count(run.counts.nothing_due)),
         SumRow::plain("Failed", count(run.counts.failed)),
     ];
+    if run.counts.voided > 0 {
+        rows.push(SumRow::plain("Left out", count(run.counts.voided)));
+    }
     let mut by_currency: Vec<Money> = Vec::new();
     for total in totals {
         match by_currency.iter_mut().find(|sum| sum.currency() == total.currency()) {
@@ -286,6 +324,7 @@ fn finalization(audience: Audience, run: &Run, may: bool) -> Finalization {
             )
         }
         Phase::Finalising => (Badge::new("Issuing", Tone::On), None, Some("Being issued".to_owned())),
+        Phase::Done if run.is_thrown_away() => (Badge::new("Thrown away", Tone::Plain), None, None),
         Phase::Done => (Badge::new("Issued", Tone::Good), None, None),
     };
     let refused = if may { refused } else { Some("Your role may not issue".to_owned()) };

@@ -31,16 +31,22 @@ pub async fn runs(member: Member) -> PageResult<Runs> {
     let may = member.must(Role::Billing).is_ok();
     Ok(Runs {
         shell: shell(&member, &tx, "Invoice runs", Section::Runs).await?,
-        heading: Heading::new("Invoice runs").facts(format!("Times are {zone}")),
+        heading: Heading::new("Invoice runs").facts(format!("Times are {zone}{}", scheduled(today))),
         table: table(member.audience, &runs, &member.zone),
         start: form(member.audience, &runs, customers, today, may),
     })
 }
 
+/// When the worker starts this month's run; `worker::month_ended` is its rule.
+fn scheduled(today: NaiveDate) -> String {
+    let next = today.with_day(1).and_then(|first| first.checked_add_months(Months::new(1)));
+    next.map_or_else(String::new, |next| format!(" · {} is drafted by itself on {}", name_of(next), day(next)))
+}
+
 fn form(audience: Audience, runs: &[Run], customers: u64, today: NaiveDate, may: bool) -> RunForm {
     let is_open = runs.first().is_some_and(|run| run.phase != Phase::Done);
     let note = if is_open {
-        "A run is open. Issue it before the next one starts.".to_owned()
+        "A run is open. Issue it or throw it away before the next one starts.".to_owned()
     } else if !may {
         "Your role may look at runs, not start them.".to_owned()
     } else {
@@ -72,6 +78,7 @@ pub fn badge(run: &Run) -> Badge {
         Phase::Drafting => Badge::new("Drafting", Tone::On),
         Phase::Ready => Badge::new("Ready", Tone::Soon),
         Phase::Finalising => Badge::new("Issuing", Tone::On),
+        Phase::Done if run.is_thrown_away() => Badge::new("Thrown away", Tone::Plain),
         Phase::Done => Badge::new("Done", Tone::Good),
     }
 }

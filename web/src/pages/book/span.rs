@@ -98,6 +98,11 @@ impl Span {
         }
     }
 
+    /// Its first day: "Tuesday 24 November 2026".
+    pub fn day(&self) -> String {
+        self.first_on.format("%A %-d %B %Y").to_string()
+    }
+
     /// "Last Friday", "The week before", "October".
     pub fn before_name(&self) -> String {
         match self.over {

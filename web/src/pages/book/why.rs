@@ -95,7 +95,7 @@ fn how_long(explanation: &CallExplanation, ran: &Ran, zone: &TimeZone) -> WhySte
     )
     .note(format!("talk time {}", format::talk_time(metered)));
     let up =
-        Reason::new("Charged, after free seconds, increments and the least", format!("{} s", format::count(billed)));
+        Reason::new("Charged, after free seconds, increments and the minimum", format!("{} s", format::count(billed)));
     WhyStep::new("How long", format!("{} s metered", format::count(metered)), format::billed_minutes(billed))
         .open()
         .reasons(vec![ran, up])

@@ -83,6 +83,11 @@ pub fn spoken(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
 
+/// The key of a feature as people read it: "Call analytics", and "CRM", which has no vowel to be a word with.
+pub fn feature(key: &str) -> String {
+    if key.len() <= 4 && !key.contains(['a', 'e', 'i', 'o', 'u', '_']) { key.to_uppercase() } else { spoken(key) }
+}
+
 pub fn method(method: Method) -> &'static str {
     method.words()
 }

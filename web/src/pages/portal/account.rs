@@ -145,7 +145,13 @@ async fn of_wallet(
             // "Tenancy law · +493023125014": the topic is what the caller remembers.
             _ => line.memo.split(" · ").next().unwrap_or_default().to_owned(),
         },
-        note: format!("{}{}", format::stamp(line.at, zone).text, note_of(&line)),
+        // A call is charged when it ends; the list of calls says when it began.
+        note: format!(
+            "{}{}{}",
+            if line.kind == "call" { "ended " } else { "" },
+            format::stamp(line.at, zone).text,
+            note_of(&line)
+        ),
         href: match (line.kind.as_str(), line.key.split_once(':')) {
             ("call", Some((id, _))) => urls::portal_call(id),
             _ => String::new(),

@@ -74,7 +74,7 @@ pub fn table(calls: &[Call], currency: &str, zone: &TimeZone) -> Table {
                 .sub(format::stamp(call.started_at, zone).text),
             Cell::figure(format::talk_time(call.metered_seconds.into())),
             match call.charge {
-                Some(charge) => Cell::figure(charge.human_bare()),
+                Some(charge) => Cell::figure(format::exact(charge)),
                 None if call.meter_started_at.is_none() => Cell::figure("0.00"),
                 None => Cell::text("in your plan"),
             },
@@ -102,10 +102,10 @@ pub async fn call(who: PortalCustomer, path: web::Path<String>) -> PageResult<Po
     let mut facts = vec![
         Fact::new("Number", format::phone(&call.called)),
         Fact::new("Started", format::stamp(call.started_at, &zone).text),
-        Fact::new("Talk time", format::talk_time(call.metered_seconds.into())),
+        Fact::new("Talk time", format::duration_words(call.metered_seconds.into())),
     ];
     if let Some(billed) = call.billed_seconds {
-        facts.push(Fact::new("Billed time", format::billed_minutes(billed.into())));
+        facts.push(Fact::new("Billed time", format::duration_words(billed.into())));
     }
     let priced_by = detail.explanation.as_ref().map(|explanation| &explanation.priced_by);
     Ok(PortalCall {

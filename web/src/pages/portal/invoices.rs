@@ -3,16 +3,17 @@
 use super::{calls, customer_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::PortalCustomer;
+use crate::pages::book::foot;
+use crate::pages::book::invoice::{from_wallet, paid_on, received};
 use crate::pages::book::pdf_answer;
 use crate::pages::book::words::{day, line_group, method, payment_status, period};
 use crate::shell::Section;
 use crate::views::book::TableCard;
 use crate::views::desk::TopList;
 use crate::views::invoices::{Beneath, InvoiceLine, LineCalls, LineGroup};
-use crate::views::parts::{Heading, Item, Items, PagePath, SumRow, Sums};
+use crate::views::parts::{Heading, Items, PagePath, SumRow, Sums};
 use crate::views::portal::{PortalInvoice, ReceiptRow};
 use crate::views::table::{Cell, Column, Empty, Table};
-use crate::views::ui::Tone;
 use crate::{format, urls};
 use actix_web::{HttpResponse, web};
 use db::{CustomerTx, DocumentId, LineId};
@@ -171,6 +172,7 @@ fn shown(document: DocumentId, line: &Line, opened: Option<LineCalls>) -> Invoic
         price: match line.unit_price {
             Some(price) if line.unit == PERCENT_UNIT => format!("{}%", format::quantity(price)),
             Some(price) => currency.human_rate(price),
+            None if matches!(line.source, LineSource::TariffCalls { .. }) => "by call".to_owned(),
             None => String::new(),
         },
         net: line.amount.human_bare(),
@@ -201,12 +203,18 @@ fn line_of(line: &Line) -> Option<(call_control::Line, chrono::DateTime<chrono::
 async fn beneath(who: &PortalCustomer, tx: &CustomerTx, line: &Line, zone: &TimeZone) -> PageResult<Option<LineCalls>> {
     let Some((source, from, to)) = line_of(line) else { return Ok(None) };
     let found = call_control::calls_of_line(tx, who.customer_id, &source, from, to, CALLS_SHOWN).await?;
+    let is_charged = matches!(line.source, LineSource::TariffCalls { .. });
     let mut table = calls::table(&found.calls, line.amount.currency().code(), zone).dense();
-    table.total(vec![
-        Cell::text(format::counted(i64::try_from(found.totals.calls).unwrap_or(i64::MAX), "call", "calls")),
-        Cell::figure(format::talk_time(i64::try_from(found.totals.metered_seconds).unwrap_or(i64::MAX))),
-        Cell::figure(found.totals.charge.human_bare()),
-    ]);
+    let total = |words: String, seconds: Cell, amount: Cell| vec![Cell::text(words), seconds, amount];
+    let calls = format::counted(i64::try_from(found.totals.calls).unwrap_or(i64::MAX), "call", "calls");
+    let seconds = format::talk_time(i64::try_from(found.totals.metered_seconds).unwrap_or(i64::MAX));
+    let charged = if is_charged { Cell::figure(format::exact(found.totals.charge)) } else { Cell::none() };
+    table.total(total(calls, Cell::figure(seconds), charged));
+    if is_charged {
+        for (words, amount) in foot::rows(line, found.totals.charge)? {
+            table.total(total(words, Cell::none(), Cell::figure(format::exact(amount))));
+        }
+    }
     let more = found.next.map(|_| crate::views::ui::Link::new("All calls", urls::PORTAL_CALLS));
     Ok(Some(LineCalls { table, more }))
 }
@@ -251,7 +259,7 @@ async fn paid(
     let totals = &document.totals;
     let status = payments::status_of(tx, &[document.id], who.now).await?;
     let badge = payment_status(status.get(&document.id).copied().unwrap_or(payments::PaymentStatus::Paid));
-    let paid = payments::paid_of(tx, &[document.id]).await?.remove(&document.id);
+    let paid = paid_on(tx, view).await?;
     let mut rows = vec![
         SumRow::plain("Net", totals.net.human_bare()),
         SumRow::plain("Tax", totals.tax.human_bare()),
@@ -261,18 +269,16 @@ async fn paid(
         rows.push(SumRow::plain("Paid from your balance, call by call", totals.settled.checked_neg()?.human_bare()));
     }
     let mut left = totals.due;
-    if let Some(paid) = paid {
-        rows.push(SumRow::plain("Paid", paid.checked_neg()?.human_bare()));
-        left = left.checked_sub(paid)?;
+    for paid in &paid {
+        let on = format::zoned(paid.payment.received_at, zone).strftime("%-d %b %Y").to_string();
+        rows.push(SumRow::plain(
+            format!("{}, {on}", method(paid.payment.method)),
+            paid.amount.checked_neg()?.human_bare(),
+        ));
+        left = left.checked_sub(paid.amount)?;
     }
     rows.push(SumRow::sum("To pay", left.human()));
-    let received = payments::payments_of(tx, who.customer_id).await?;
-    let item = |payment: &payments::Payment| {
-        Item::new("building-bank", Tone::Good, method(payment.method))
-            .note(format::stamp(payment.received_at, zone).text)
-            .amount(payment.amount.human())
-    };
-    let items = if paid.is_some() { received.iter().take(6).map(item).collect() } else { Vec::new() };
+    let items = from_wallet(totals).chain(paid.iter().map(|paid| received(paid, zone))).collect();
     Ok((Sums(rows), Items(items), badge))
 }
 

@@ -56,6 +56,7 @@ pub async fn page(
         Err(faults) => wrong(faults),
     };
     let rows = rows(&sheet, &faults);
+    let outcome = outcome.named(rows.iter().flatten());
     Ok(ReturnPage { shell, note, action: urls::RETURN, is_sample, rows, outcome })
 }
 

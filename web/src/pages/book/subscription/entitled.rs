@@ -53,8 +53,10 @@ fn table(all: &Entitlements) -> Table {
         table.row(cells(name, all.seats.limit.map(Decimal::from), Some(assigned), remaining));
     }
     for (feature, Entitled { granted_by, limit, used, remaining, .. }) in &all.features {
-        let name = Cell::name(words::spoken(feature)).sub(granted_by.join(", "));
-        table.row(cells(name, *limit, *used, *remaining));
+        let (name, granted_by) = (words::feature(feature), granted_by.join(", "));
+        let cell = Cell::name(&name);
+        let cell = if granted_by == name { cell } else { cell.sub(granted_by) };
+        table.row(cells(cell, *limit, *used, *remaining));
     }
     table
 }

@@ -80,7 +80,7 @@ impl Names {
                 format!("{}% off what recurs", format::quantity(percent.as_decimal()))
             }
             LoyaltyReward::FreeAddOn(version) => format!("{} free of charge", self.of(*version)),
-            LoyaltyReward::Feature(feature) => super::super::words::spoken(feature),
+            LoyaltyReward::Feature(feature) => super::super::words::feature(feature),
         }
     }
 }

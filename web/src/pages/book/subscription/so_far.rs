@@ -66,7 +66,8 @@ fn told(component: &Component, quantity: Decimal) -> String {
     let unit = counted(component).map_or("", |(_, _, unit)| unit);
     let used = match unit {
         // Meters of money: their quantity is an amount.
-        "share" | "charge" => format!("{} as {unit}", format::quantity(quantity.round_dp(2))),
+        "share" => format!("{} as revenue share", format::quantity(quantity.round_dp(2))),
+        "charge" => format!("{} of charges", format::quantity(quantity.round_dp(2))),
         _ => format!("{} {unit}", format::quantity(quantity.round_dp(1))),
     };
     if component.included.is_zero() {

@@ -192,7 +192,7 @@ fn differences(before: &History, after: &History, names: &Names, now: DateTime<U
             ),
             (
                 "Features",
-                none(plan.features.iter().map(|feature| words::spoken(feature)).collect::<Vec<_>>().join(", ")),
+                none(plan.features.iter().map(|feature| words::feature(feature)).collect::<Vec<_>>().join(", ")),
             ),
             (
                 "Coupons",

@@ -95,6 +95,11 @@ const EVERY_BOOK: &[(&str, &str)] = &[
 
 /// What an organisation sees of its own seller.
 const WITH_A_SELLER: &[(&str, &str)] = &[
+    ("GET", "/settings/brand"),
+    ("POST", "/settings/brand"),
+    ("POST", "/settings/brand/hosts"),
+    ("POST", "/settings/brand/hosts/check"),
+    ("POST", "/settings/brand/hosts/removal"),
     ("GET", "/account"),
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),

@@ -8,13 +8,21 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 19] = [
+const TENANT_PATHS: [&str; 27] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
     "/admin/calls/*",
     "/admin/customers",
     "/admin/customers/*",
+    "/admin/customers/*/advice",
+    "/admin/customers/*/next-bill",
+    "/admin/customers/*/subscriptions/new",
+    "/admin/customers/*/payments?amount=25.00",
+    "/admin/coupons",
+    "/admin/coupons/new",
+    "/admin/settings/brand",
+    "/admin/settings/api-keys",
     "/admin/plans",
     "/admin/plans/*",
     "/admin/plans/new",
@@ -29,12 +37,37 @@ const TENANT_PATHS: [&str; 19] = [
     "/admin/ledger",
     "/admin/account",
 ];
-const OPERATOR_PATHS: [&str; 7] =
-    ["/ops", "/ops/customers", "/ops/plans", "/ops/invoices", "/ops/runs", "/ops/runs/*", "/ops/ledger"];
-const RESELLER_PATHS: [&str; 5] =
-    ["/reseller", "/reseller/customers", "/reseller/invoices", "/reseller/runs", "/reseller/account"];
-const CUSTOMER_PATHS: [&str; 6] =
-    ["/portal", "/portal/calls", "/portal/calls/*", "/portal/invoices", "/portal/invoices/*", "/portal/prices"];
+const OPERATOR_PATHS: [&str; 10] = [
+    "/ops",
+    "/ops/customers",
+    "/ops/customers/*",
+    "/ops/coupons",
+    "/ops/coupons/*",
+    "/ops/plans",
+    "/ops/invoices",
+    "/ops/runs",
+    "/ops/runs/*",
+    "/ops/ledger",
+];
+const RESELLER_PATHS: [&str; 7] = [
+    "/reseller",
+    "/reseller/customers",
+    "/reseller/customers/*",
+    "/reseller/invoices",
+    "/reseller/runs",
+    "/reseller/account",
+    "/reseller/settings/brand",
+];
+const CUSTOMER_PATHS: [&str; 8] = [
+    "/portal",
+    "/portal/calls",
+    "/portal/calls/*",
+    "/portal/invoices",
+    "/portal/invoices/*",
+    "/portal/plan",
+    "/portal/payment",
+    "/portal/prices",
+];
 
 /// Runs a script of this folder with node; `environment` is what it reads.
 fn run_script(name: &str, environment: &[(&str, &str)]) -> Finished {
@@ -107,6 +140,12 @@ async fn the_operators_and_the_resellers_pages_have_no_fault() {
 async fn an_invoice_leads_to_the_calls_that_it_charges_and_every_figure_is_the_same() {
     let program = Program::on_the_demo_world().await;
     walk("figures.mjs", &[audience(&program, "/admin", 1, &[])]);
+}
+
+#[tokio::test]
+async fn an_add_on_is_previewed_confirmed_billed_as_previewed_and_undone() {
+    let program = Program::on_the_demo_world().await;
+    walk("commerce.mjs", &[audience(&program, "/ops", 4, &[])]);
 }
 
 #[tokio::test]

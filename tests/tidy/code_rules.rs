@@ -66,7 +66,7 @@ fn is_sql(literal: &str) -> bool {
 }
 
 /// Who may look at all tenants at once. The wall's own list of reasons is closed; so is this list of places.
-const PLATFORM_CALLERS: [&str; 15] = [
+const PLATFORM_CALLERS: [&str; 16] = [
     "crates/db/",
     // Whose number is called and whose phone registers, before a tenant is known; which books a call concerns.
     "crates/call-control/src/",
@@ -87,6 +87,8 @@ const PLATFORM_CALLERS: [&str; 15] = [
     "web/src/pages/phone.rs",
     // A person is global: looked for by address before it is a member.
     "web/src/pages/book/new_agent.rs",
+    // Host names are global: whose each is, is known to all or to nobody.
+    "web/src/pages/book/brand.rs",
     // Which books stand above, and whose the numbers below are.
     "web/src/seller.rs",
     "web/src/pages/book/numbers.rs",

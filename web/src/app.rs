@@ -3,14 +3,14 @@
 use crate::api::events_body::Arrivals;
 use crate::api::limit::{Limits, event_limits, limits};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, dns_server};
 use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
 use sip_media::{Edge, EdgeConfig};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,8 @@ pub struct App {
     pub white_labels: Arc<WhiteLabels>,
     /// Where letters are handed over; without one they wait in the outbox.
     pub mail: Option<Mailer>,
+    /// Whom this machine asks about a name.
+    pub dns: SocketAddr,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -69,7 +71,8 @@ impl App {
     /// Opens the database; no edge yet.
     pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database.roles()?).await.context("the database cannot be opened")?;
-        Self::on(db, clock, config)
+        let dns = dns_server()?.unwrap_or_else(crate::dns::usual_server);
+        Ok(Self { dns, ..Self::on(db, clock, config)? })
     }
 
     /// On a database that is open already (tests).
@@ -91,6 +94,7 @@ impl App {
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
             white_labels: Arc::default(),
             mail: config.mail.as_ref().map(Mailer::new).transpose()?,
+            dns: crate::dns::usual_server(),
             closing: CancellationToken::new(),
         })
     }

@@ -1,30 +1,19 @@
-//! The colours of a brand, and the theme file that sets them.
+//! The theme file that sets the colours of a brand.
 
 use sha2::{Digest, Sha256};
+pub use tenant::BrandColours;
 
-/// The twelve values that a brand may choose. Contrast was checked when they were saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrandColours {
-    pub accent: String,
-    pub accent_hover: String,
-    pub on_accent: String,
-    pub accent_text: String,
-    pub accent_soft: String,
-    pub accent_dark: String,
-    pub accent_text_dark: String,
-    pub accent_soft_dark: String,
-    pub canvas: String,
-    pub canvas_dark: String,
-    /// Pixels, 0 to 14.
-    pub radius: u8,
-    /// Pixels, 24 to 28.
-    pub logo_height: u8,
-}
-
-impl BrandColours {
+/// The colours as a file.
+pub trait ThemeFile {
     /// The theme file: twelve variables and nothing else. A value that is not a plain colour is left out,
     /// so that nobody can write a rule of style into it.
-    pub fn css(&self) -> String {
+    fn css(&self) -> String;
+    /// `/theme/{hash}.css`: another content has another address.
+    fn href(&self) -> String;
+}
+
+impl ThemeFile for BrandColours {
+    fn css(&self) -> String {
         let colours = [
             ("accent", &self.accent),
             ("accent-hover", &self.accent_hover),
@@ -52,8 +41,7 @@ impl BrandColours {
         css
     }
 
-    /// `/theme/{hash}.css`: another content has another address.
-    pub fn href(&self) -> String {
+    fn href(&self) -> String {
         format!("/theme/{}.css", hex::encode(&Sha256::digest(self.css().as_bytes())[..8]))
     }
 }

@@ -72,6 +72,11 @@ impl MailSettings {
     }
 }
 
+/// `RINGTILL_DNS`: the name server that is asked for the proofs of host names; `None`: the one that this machine uses.
+pub fn dns_server() -> Result<Option<SocketAddr>, ConfigError> {
+    text("RINGTILL_DNS").map(|_| address("RINGTILL_DNS", "127.0.0.1:53")).transpose()
+}
+
 /// A setting is missing or cannot be used. One sentence: the variable, what is wrong, what to write.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} {problem}")]

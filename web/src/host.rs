@@ -3,9 +3,10 @@
 //! memberships of its own subtree, the operator's host only those that are under no brand.
 
 use crate::app::App;
+use crate::colours::{BrandColours, ThemeFile};
 use crate::error::PageError;
 use crate::refusal::{RequestId, page_of};
-use crate::shell::{Brand, BrandColours};
+use crate::shell::Brand;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
@@ -184,7 +185,7 @@ async fn look_up(app: &App, host: &str) -> Result<Option<Site>, PageError> {
 }
 
 fn branded(host: &str, owner: TenantId, name: String, brand: Option<tenant::Brand>) -> Site {
-    let (logo_svg, colours) = brand.as_ref().map(|brand| (brand.logo_svg.clone(), colours_of(&brand.colours))).unzip();
+    let (logo_svg, colours) = brand.as_ref().map(|brand| (brand.logo_svg.clone(), brand.colours.clone())).unzip();
     let logo_svg = logo_svg.flatten();
     let shown = Brand {
         name: brand.as_ref().map_or(name, |brand| brand.name.clone()),
@@ -193,7 +194,7 @@ fn branded(host: &str, owner: TenantId, name: String, brand: Option<tenant::Bran
         support_email: brand.and_then(|brand| brand.support_email).unwrap_or_default(),
         logo_href: logo_svg.as_deref().map(logo_href),
         is_operator: false,
-        theme_href: colours.as_ref().map(BrandColours::href),
+        theme_href: colours.as_ref().map(ThemeFile::href),
     };
     Site { host: host.to_owned(), owner: Some(owner), brand: shown, colours, logo_svg }
 }
@@ -201,23 +202,6 @@ fn branded(host: &str, owner: TenantId, name: String, brand: Option<tenant::Bran
 /// `/brand/{hash}.svg`: another drawing has another address.
 fn logo_href(svg: &str) -> String {
     format!("/brand/{}.svg", hex::encode(&Sha256::digest(svg.as_bytes())[..8]))
-}
-
-fn colours_of(colours: &tenant::BrandColours) -> BrandColours {
-    BrandColours {
-        accent: colours.accent.clone(),
-        accent_hover: colours.accent_hover.clone(),
-        on_accent: colours.on_accent.clone(),
-        accent_text: colours.accent_text.clone(),
-        accent_soft: colours.accent_soft.clone(),
-        accent_dark: colours.accent_dark.clone(),
-        accent_text_dark: colours.accent_text_dark.clone(),
-        accent_soft_dark: colours.accent_soft_dark.clone(),
-        canvas: colours.canvas.clone(),
-        canvas_dark: colours.canvas_dark.clone(),
-        radius: colours.radius,
-        logo_height: colours.logo_height,
-    }
 }
 
 /// Asked by machines of the house at whatever address they reach it: nobody's page, so nobody's name.

@@ -15,6 +15,7 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod demo_call;
+pub mod dns;
 pub mod error;
 pub mod extract;
 pub mod format;

@@ -4,7 +4,6 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-pub use crate::colours::BrandColours;
 use crate::{
     assets,
     urls::{self, Audience},
@@ -97,6 +96,7 @@ pub enum Section {
     Account,
     Prices,
     ApiKeys,
+    Brand,
     Estimate,
     Return,
     Elsewhere,
@@ -273,7 +273,7 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
     let (customers, plans, numbers, invoices) =
         (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
     let (agents, runs, ledger, account) = (audience.agents(), audience.runs(), audience.ledger(), audience.account());
-    let keys = audience.api_keys();
+    let (keys, brand) = (audience.api_keys(), audience.brand());
     let watch = [
         (Section::Home, "home", "Today", home.as_str()),
         (Section::Live, "phone-call", "Live", live.as_str()),
@@ -303,10 +303,17 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
     let people = group("Run", section, &[(Section::Agents, "headset", "Agents", &agents)]);
     let own = [
         (Section::Account, "file-invoice", "Plan and bills", account.as_str()),
+        (Section::Brand, "building-store", "Brand", brand.as_str()),
         (Section::ApiKeys, "key", "API keys", keys.as_str()),
     ];
-    // The operator has no seller, hence no bills.
-    let own = group("Account", section, if audience == Audience::Operator { &own[1..] } else { &own });
+    // The operator has no seller, hence no bills, and its brand is the platform's.
+    let own = match audience {
+        Audience::Operator => own[2..].to_vec(),
+        Audience::Reseller => own.to_vec(),
+        // A call centre's is reached from its plan: it has one only where that sells it.
+        Audience::Tenant => vec![own[0], own[2]],
+    };
+    let own = group("Account", section, &own);
     let mut nav = match audience {
         Audience::Operator | Audience::Reseller => vec![watch, sell, money, own],
         Audience::Tenant => vec![watch, sell, people, money, own],

@@ -277,6 +277,22 @@ impl Audience {
     pub fn api_key_revocation(self, id: impl Display) -> String {
         self.at(format_args!("settings/api-keys/{id}/revocation"))
     }
+    /// The brand's form; POST saves it.
+    pub fn brand(self) -> String {
+        self.at("settings/brand")
+    }
+    /// POST claims a host name.
+    pub fn brand_hosts(self) -> String {
+        self.at("settings/brand/hosts")
+    }
+    /// POST looks for the proof of one.
+    pub fn brand_host_check(self) -> String {
+        self.at("settings/brand/hosts/check")
+    }
+    /// POST takes one out of service.
+    pub fn brand_host_removal(self) -> String {
+        self.at("settings/brand/hosts/removal")
+    }
     pub fn account(self) -> String {
         self.at("account")
     }

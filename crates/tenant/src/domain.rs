@@ -1,7 +1,8 @@
 use crate::error::TenantError;
 use crate::store;
 use chrono::{DateTime, Utc};
-use db::{PlatformTx, TenantId};
+use db::{PlatformTx, TenantId, TenantTx};
+use rand::RngCore;
 
 /// A host name of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,73 @@ pub async fn host_owner(ptx: &PlatformTx, host: &str) -> Result<Option<TenantId>
 /// All host names of an organisation.
 pub async fn domains(ptx: &PlatformTx, organisation: TenantId) -> Result<Vec<Domain>, TenantError> {
     store::domain::of(ptx, organisation).await
+}
+
+/// A host name that an organisation says is its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainClaim {
+    pub host: String,
+    /// What its owner writes into the DNS.
+    pub token: String,
+    pub claimed_at: DateTime<Utc>,
+    pub checked_at: Option<DateTime<Utc>>,
+    /// What was found instead, the last time.
+    pub problem: Option<String>,
+}
+
+impl DomainClaim {
+    /// Where the proof stands: a name beside the host, so that the host itself may be an alias.
+    pub fn record_name(&self) -> String {
+        format!("_ringtill.{}", self.host)
+    }
+
+    /// What stands there.
+    pub fn record_text(&self) -> String {
+        format!("ringtill={}", self.token)
+    }
+}
+
+/// Says that a host name is this organisation's. Nothing is served before its DNS has proved it. Claimed again, the proof that
+/// is asked for stays the same.
+pub async fn claim_domain(tx: &TenantTx, host: &str, by: &str, now: DateTime<Utc>) -> Result<(), TenantError> {
+    if !is_host_name(host) || !host.contains('.') {
+        return Err(TenantError::HostMustBeAName(host.chars().take(80).collect()));
+    }
+    let mut token = [0u8; 16];
+    rand::rng().fill_bytes(&mut token);
+    Ok(store::domain::claim(tx, host, &hex::encode(token), by, now).await?)
+}
+
+/// The host names that this organisation has claimed.
+pub async fn domain_claims(tx: &TenantTx) -> Result<Vec<DomainClaim>, TenantError> {
+    store::domain::claims(tx).await
+}
+
+/// Writes down what was found where the proof should stand; true when it is the proof. Serving it is [`add_domain`]'s.
+pub async fn check_claim(
+    tx: &TenantTx,
+    claim: &DomainClaim,
+    found: &Result<Vec<String>, String>,
+    now: DateTime<Utc>,
+) -> Result<bool, TenantError> {
+    let problem = match found {
+        Ok(texts) if texts.contains(&claim.record_text()) => None,
+        Ok(texts) if texts.is_empty() => Some("no TXT record".to_owned()),
+        Ok(texts) => Some(format!("found {:?} instead", texts.join(", ").chars().take(120).collect::<String>())),
+        Err(why) => Some(why.clone()),
+    };
+    store::domain::checked(tx, &claim.host, problem.as_deref(), now).await?;
+    Ok(problem.is_none())
+}
+
+/// Gives a claim up. A host that is served is taken out of service by [`withdraw_domain`].
+pub async fn drop_claim(tx: &TenantTx, host: &str) -> Result<(), TenantError> {
+    Ok(store::domain::drop_claim(tx, host).await?)
+}
+
+/// Takes a host of an organisation out of service; whoever proves it next may have it.
+pub async fn withdraw_domain(ptx: &PlatformTx, host: &str, organisation: TenantId) -> Result<(), TenantError> {
+    Ok(store::domain::withdraw(ptx, host, organisation).await?)
 }
 
 fn is_host_name(host: &str) -> bool {

@@ -38,7 +38,10 @@ pub use api_reply::{
 };
 pub use audit::{AuditEntry, audit_entries, link_audit, record_audit, tenants_with_audit, verify_audit};
 pub use brand::{Brand, BrandColours, brand, set_brand};
-pub use domain::{Domain, add_domain, domains, host_owner};
+pub use domain::{
+    Domain, DomainClaim, add_domain, check_claim, claim_domain, domain_claims, domains, drop_claim, host_owner,
+    withdraw_domain,
+};
 pub use error::{SignInRefused, TenantError};
 pub use member::{Member, Membership, NewMember, Role, add_member, members, memberships, remove_member};
 pub use organisation::{

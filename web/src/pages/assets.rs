@@ -2,9 +2,10 @@
 
 use super::{Entry, Who, get, post};
 use crate::answer::{SeeOther, see_other};
+use crate::colours::{BrandColours, ThemeFile};
 use crate::error::{PageError, PageResult};
 use crate::host::Site;
-use crate::shell::{BrandColours, Theme};
+use crate::shell::Theme;
 use crate::{assets, urls};
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::http::header;

@@ -4,6 +4,7 @@
 
 pub mod advice;
 pub mod book;
+pub mod brand;
 pub mod catalogue;
 pub mod customers;
 pub mod desk;

@@ -6,6 +6,7 @@ mod api_keys;
 mod api_nouns;
 mod api_offers;
 mod book;
+mod brand;
 mod browser;
 mod customers;
 mod desk;

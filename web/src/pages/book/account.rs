@@ -39,7 +39,9 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
     }
     Ok(CustomerView {
         shell: member.shell("Plan and bills", Section::Account, 0),
-        heading: heading(&record, &seller.name).action("Advisor", audience.account_advice()),
+        heading: heading(&record, &seller.name)
+            .action("Advisor", audience.account_advice())
+            .action("Brand", audience.brand()),
         facts,
         wallet: customer::wallet_card(&record, None, &member.zone)?,
         subscriptions: cards(&member, &record)?,

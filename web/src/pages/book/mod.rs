@@ -5,6 +5,7 @@ mod account;
 mod advice;
 mod agents;
 mod beneath;
+mod brand;
 pub(super) mod call;
 mod calls;
 mod coupons;
@@ -158,6 +159,11 @@ fn running() -> Vec<Entry> {
         book_get(all, "settings/api-keys", keys::keys),
         book_post(all, "settings/api-keys", keys::create),
         book_post(all, "settings/api-keys/{key_id}/revocation", keys::revoke),
+        book_get(has_seller, "settings/brand", brand::brand),
+        book_post(has_seller, "settings/brand", brand::save),
+        book_post(has_seller, "settings/brand/hosts", brand::claim),
+        book_post(has_seller, "settings/brand/hosts/check", brand::check),
+        book_post(has_seller, "settings/brand/hosts/removal", brand::remove),
         book_get(has_seller, "account", account::account),
         book_get(has_seller, "account/next-bill", account::next_bill),
         book_get(has_seller, "account/advice", advice::of_account),

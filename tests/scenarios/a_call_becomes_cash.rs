@@ -17,7 +17,7 @@ pub(super) const JONAS: &str = "K-3001";
 /// Postpaid, without a plan: its calls are charged by tariff.
 const LAW_OFFICE: &str = "K-3008";
 const LAW_OFFICE_PHONE: &str = "+493088721540";
-const LENA: &str = "lena.nordlicht";
+pub(super) const LENA: &str = "lena.nordlicht";
 /// 5.00 set-up, 0.50 a minute for 20 minutes, then 0.25; in steps of 6 seconds.
 pub(super) const TENANCY_LAW: u8 = 2;
 /// 50.00 an hour, by the second.

@@ -182,7 +182,9 @@ impl EdgeCall {
 
     pub async fn presses(&mut self, digit: u8) -> (Service, Grant) {
         self.tell(CallEventKind::TopicSelected { digit }).await;
-        match self.control.choose_topic(self.id, digit, self.time()).await.unwrap() {
+        // Lena's phone is registered; whether it is rung is for her seat to say.
+        let phones = [super::a_call_becomes_cash::LENA.to_owned()];
+        match self.control.choose_topic(self.id, digit, &phones, self.time()).await.unwrap() {
             TopicDecision::Serve { service, grant } => {
                 self.grant = Some(grant);
                 (service, grant)

@@ -9,7 +9,7 @@ use crate::seller::WhiteLabels;
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
-use sip_media::{Edge, EdgeConfig};
+use sip_media::{Edge, EdgeConfig, EdgeError};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
@@ -103,11 +103,10 @@ impl App {
     pub async fn start_edge(&self, config: &Config) -> anyhow::Result<()> {
         let settings = EdgeConfig::new(config.sip.listen, config.sip.advertised, SIP_REALM, config.sip.spool.clone());
         let control = Arc::new(Control::new(self.db.clone()));
-        let edge = Edge::start(settings, control, Arc::new(self.clock.clone())).await.with_context(|| {
-            format!(
-                "the SIP edge cannot listen on {}; another program may have the port: set RINGTILL_SIP",
-                config.sip.listen
-            )
+        let started = Edge::start(settings, control, Arc::new(self.clock.clone())).await;
+        let edge = started.map_err(|error| {
+            let remedy = remedy(&error);
+            anyhow::Error::new(error).context(remedy)
         })?;
         *self.edge.write().unwrap_or_else(PoisonError::into_inner) = Some(edge);
         Ok(())
@@ -121,5 +120,26 @@ impl App {
     /// Takes the edge away to shut it down.
     pub fn take_edge(&self) -> Option<Edge> {
         self.edge.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What is wrong with the edge's surroundings, and what to do about it; the cause follows.
+fn remedy(error: &EdgeError) -> String {
+    match error {
+        EdgeError::ListenAddressMustBeFree { address, .. } => format!(
+            "the SIP edge cannot listen on {address}; stop the program that has the port, or set RINGTILL_SIP to an \
+             address of this machine and a free port"
+        ),
+        EdgeError::SpoolMustBeWritable { path, .. } => format!(
+            "the SIP edge cannot keep its events in {}; set RINGTILL_SPOOL to a folder that this user may write",
+            path.display()
+        ),
+        EdgeError::SpoolMustBeOurs { path } => format!(
+            "another ringtill keeps its events in {}; stop that one, or set RINGTILL_SPOOL to a folder of this one's own",
+            path.display()
+        ),
+        EdgeError::SpoolStopped | EdgeError::MusicMustNotBeEmpty | EdgeError::Signalling(_) => {
+            "the SIP edge cannot start".into()
+        }
     }
 }

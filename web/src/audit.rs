@@ -1,8 +1,10 @@
 //! `ringtill audit`: every invariant that applies, over every book. Run by tests after each story and by the operator at will.
 
+use anyhow::Context;
 use chrono::{DateTime, Utc};
 use db::{Db, PlatformReason, TenantId};
 use std::fmt;
+use std::path::Path;
 
 /// What the audit found.
 #[derive(Debug, Default)]
@@ -59,6 +61,20 @@ pub async fn recount_all(db: &Db, report: &mut Report) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What happened on the phones and reached no book, because call control refused it for good: a violation each, for a
+/// person to look into. Moving the file away says that it has been dealt with.
+pub fn check_spool(spool: &Path) -> anyhow::Result<Vec<(String, String, String)>> {
+    let file = sip_media::set_aside_file(spool);
+    let kept = sip_media::set_aside(spool).with_context(|| format!("{} cannot be read", file.display()))?;
+    let told = |kept: sip_media::SetAside| {
+        let (event, reason) = (kept.event, kept.reason);
+        let what = format!("event {} ({}) of call {}", event.seq, event.kind.name(), event.call_id);
+        let detail = format!("{what} was set aside: {reason}; see to it, then move {} away", file.display());
+        ("phone edge".to_owned(), "spool".to_owned(), detail)
+    };
+    Ok(kept.into_iter().map(told).collect())
 }
 
 async fn check_book(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<Vec<(String, String)>> {

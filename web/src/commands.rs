@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseSettings};
+use crate::config::{self, Config, DatabaseSettings};
 use crate::{audit, demo, server, worker};
 use anyhow::Context;
 use db::{Db, PlatformReason};
@@ -64,6 +64,7 @@ async fn checked(more: impl AsyncFn(&Db, &mut audit::Report) -> anyhow::Result<(
     let db = Db::connect(&settings.roles()?).await.context("the database cannot be opened")?;
     let mut report = audit::check_all(&db, Clock::machine().now()).await?;
     more(&db, &mut report).await?;
+    report.violations.extend(audit::check_spool(&config::spool())?);
     print!("{report}");
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
@@ -84,7 +85,7 @@ pub fn price(file: Option<&str>) -> anyhow::Result<ExitCode> {
 
 /// Web, worker and SIP edge until Ctrl-C or SIGTERM.
 pub async fn serve() -> anyhow::Result<ExitCode> {
-    log_to_stderr();
+    log_to_stderr()?;
     let config = Config::from_environment()?;
     let app = App::open(&config, Clock::machine()).await?;
     let listener = server::listen(&config.http)?;
@@ -171,15 +172,14 @@ pub async fn call(arguments: &[&str]) -> anyhow::Result<ExitCode> {
     crate::demo_call::place(plan, &config).await
 }
 
-fn log_to_stderr() {
-    // The web server's own greeting would stand in the middle of ours.
-    let wanted = std::env::var("RINGTILL_LOG").unwrap_or_else(|_| "info,actix_server=warn".into());
+fn log_to_stderr() -> Result<(), config::ConfigError> {
+    let wanted = config::log_filter()?;
     // The SIP stack logs whole messages at info, digits and credentials included.
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("{wanted},{}", sip_media::LOG_FILTER))
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(sip_media::LOG_FILTER));
+    let filter = tracing_subscriber::EnvFilter::new(format!("{wanted},{}", sip_media::LOG_FILTER));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
+    Ok(())
 }

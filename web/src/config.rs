@@ -93,19 +93,10 @@ impl Config {
             database: DatabaseSettings::from_environment()?,
             http: HttpSettings {
                 listen: address("RINGTILL_HTTP", "127.0.0.1:8080")?,
-                host: text("RINGTILL_HOST").unwrap_or_else(|| "localhost".into()),
+                host: host()?,
                 proxies: addresses("RINGTILL_PROXIES")?,
             },
-            sip: SipSettings {
-                listen,
-                advertised: match text("RINGTILL_SIP_ADVERTISED") {
-                    Some(value) => {
-                        value.parse().map_err(|_| wrong("RINGTILL_SIP_ADVERTISED", &value, "an IP address"))?
-                    }
-                    None => listen.ip(),
-                },
-                spool: text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into(),
-            },
+            sip: SipSettings { listen, advertised: advertised(listen)?, spool: spool() },
             mail: MailSettings::from_environment()?,
             secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
         })
@@ -124,7 +115,11 @@ impl DatabaseSettings {
             problem: "is not set; it is the password of the login roles ringtill_tenant and ringtill_platform".into(),
         })?;
         let connections_max = match text("RINGTILL_CONNECTIONS") {
-            Some(value) => value.parse().map_err(|_| wrong("RINGTILL_CONNECTIONS", &value, "a number from 1"))?,
+            Some(value) => value
+                .parse()
+                .ok()
+                .filter(|count| (1..=1_000).contains(count))
+                .ok_or_else(|| wrong("RINGTILL_CONNECTIONS", &value, "a number from 1 to 1000"))?,
             None => 20,
         };
         Ok(Self { owner_url: owner_url.into(), role_password: role_password.into(), connections_max })
@@ -150,6 +145,11 @@ impl DatabaseSettings {
     }
 }
 
+/// The folder of the event spool: `RINGTILL_SPOOL`.
+pub fn spool() -> PathBuf {
+    text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into()
+}
+
 fn text(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
@@ -157,6 +157,52 @@ fn text(variable: &str) -> Option<String> {
 fn address(variable: &'static str, default: &str) -> Result<SocketAddr, ConfigError> {
     let value = text(variable).unwrap_or_else(|| default.into());
     value.parse().map_err(|_| wrong(variable, &value, "an address and a port, as in 127.0.0.1:8080"))
+}
+
+/// `RINGTILL_HOST`: a name that a browser can ask for.
+fn host() -> Result<String, ConfigError> {
+    let Some(value) = text("RINGTILL_HOST") else { return Ok("localhost".into()) };
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+    if value.len() > 253 || !value.split('.').all(is_label) {
+        return Err(wrong("RINGTILL_HOST", &value, "a host name alone, as in billing.example.com"));
+    }
+    Ok(value)
+}
+
+/// `RINGTILL_SIP_ADVERTISED`, or the listening address where that is one.
+fn advertised(listen: SocketAddr) -> Result<IpAddr, ConfigError> {
+    let told = text("RINGTILL_SIP_ADVERTISED");
+    let wrong = |value: &str| wrong("RINGTILL_SIP_ADVERTISED", value, "the IP address that phones are to send to");
+    let advertised: IpAddr = match &told {
+        Some(value) => value.parse().map_err(|_| wrong(value))?,
+        None => listen.ip(),
+    };
+    match told {
+        Some(value) if advertised.is_unspecified() => Err(wrong(&value)),
+        None if advertised.is_unspecified() => Err(ConfigError {
+            variable: "RINGTILL_SIP_ADVERTISED",
+            problem: format!(
+                "is not set, and RINGTILL_SIP is {listen}, an address that nobody can send to; set it to the IP address \
+                 that phones reach this machine at"
+            ),
+        }),
+        _ => Ok(advertised),
+    }
+}
+
+/// `RINGTILL_LOG`: what is written to the log, in the words of `tracing_subscriber::EnvFilter`.
+pub fn log_filter() -> Result<String, ConfigError> {
+    // The web server's own greeting would stand in the middle of ours.
+    let Some(value) = text("RINGTILL_LOG") else { return Ok("info,actix_server=warn".into()) };
+    let is_known = |part: &str| match part.trim().rsplit_once('=') {
+        Some((target, level)) => !target.contains('=') && level.parse::<tracing::metadata::LevelFilter>().is_ok(),
+        None => !part.trim().is_empty() && part.trim().parse::<tracing::metadata::LevelFilter>().is_ok(),
+    };
+    if !value.split(',').all(is_known) {
+        return Err(wrong("RINGTILL_LOG", &value, "a level, or levels by part, as in info,call_control=debug"));
+    }
+    Ok(value)
 }
 
 /// Addresses with commas between them; none when the variable is not set.

@@ -14,7 +14,8 @@ const USAGE: &str = "ringtill: billing for businesses that answer phones for mon
   ringtill price [FILE]      price JSON lines from FILE or standard input
   ringtill api-key ORGANISATION SCOPE..
                              make a key for the API and print it, as in: api-key nordlicht customers:read
-  ringtill call              place a test call to the running SIP edge and say where to see it
+  ringtill call [SECONDS] [TOPIC]
+                             place a test call to the running SIP edge and say where to see it
   ringtill help              this text
 
 Settings come from the environment; the table is in README.md.
@@ -47,7 +48,11 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("ringtill: {}", commands::sentence(&error));
-            ExitCode::from(if error.is::<ringtill::config::ConfigError>() { 78 } else { 1 })
+            ExitCode::from(match () {
+                () if error.is::<ringtill::config::ConfigError>() => 78,
+                () if error.is::<ringtill::demo_call::WordsMustFit>() => 2,
+                () => 1,
+            })
         }
     }
 }

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use db::{CallId, Db, PlatformReason, TenantId};
 use sip_media::{
-    Admission, CallControl, CallEvent, Grant, IncomingCall, PhoneSecret, RefusalReason, TopicDecision, Unavailable,
+    Admission, CallControl, CallEvent, Grant, IncomingCall, NotTaken, PhoneSecret, RefusalReason, TopicDecision,
+    Unavailable,
 };
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -95,9 +96,10 @@ impl CallControl for Control {
         &self,
         call_id: Uuid,
         digit: u8,
+        phones: &[String],
         at: DateTime<Utc>,
     ) -> std::result::Result<TopicDecision, Unavailable> {
-        let chosen = topic::choose(self, call_id.into(), digit, at).await;
+        let chosen = topic::choose(self, call_id.into(), digit, phones, at).await;
         match chosen {
             // A catalogue that cannot charge this caller is a refusal, not an absence: asking again would not help.
             Err(cause @ CallError::CurrencyMustMatchCustomer { .. }) => {
@@ -118,8 +120,11 @@ impl CallControl for Control {
         renewal::renew(self, call_id.into(), metered_ms, at).await.map_err(unavailable(Some(call_id)))
     }
 
-    async fn record(&self, events: &[CallEvent]) -> std::result::Result<(), Unavailable> {
-        record::record(self, events).await.map_err(unavailable(None))
+    async fn record(&self, events: &[CallEvent]) -> std::result::Result<(), NotTaken> {
+        record::record(self, events).await.map_err(|cause| match cause.is_final() {
+            true => NotTaken::Refused(cause.to_string()),
+            false => NotTaken::Away(unavailable(None)(cause)),
+        })
     }
 
     async fn phone_secret(&self, username: &str) -> std::result::Result<Option<PhoneSecret>, Unavailable> {

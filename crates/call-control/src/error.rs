@@ -40,17 +40,43 @@ pub(crate) type Result<T> = std::result::Result<T, CallError>;
 impl CallError {
     /// True when the same transaction may be tried again (serialization failure, deadlock).
     pub(crate) fn is_retryable(&self) -> bool {
-        use ledger::LedgerError;
-        use subscription::SubscriptionError;
-        use tenant::TenantError;
-        use usage_metering::UsageError;
+        self.database().is_some_and(db::is_retryable)
+    }
+
+    /// True when asking again for the same thing will be answered alike for ever: a rule says no, or PostgreSQL refuses
+    /// the data. False while the database is away.
+    pub(crate) fn is_final(&self) -> bool {
+        self.database().is_none_or(db::is_refusal)
+    }
+
+    /// What the database said, if it was the database.
+    fn database(&self) -> Option<&DbError> {
         match self {
-            Self::Db(error)
-            | Self::Ledger(LedgerError::Db(error))
-            | Self::Subscription(SubscriptionError::Db(error) | SubscriptionError::Ledger(LedgerError::Db(error)))
-            | Self::Tenant(TenantError::Db(error))
-            | Self::Usage(UsageError::Db(error)) => db::is_retryable(error),
-            _ => false,
+            Self::Db(error) => Some(error),
+            Self::Ledger(error) => of_ledger(error),
+            Self::Subscription(error) => of_subscription(error),
+            Self::Tenant(error) => of_tenant(error),
+            Self::Usage(usage_metering::UsageError::Db(error)) => Some(error),
+            Self::Usage(usage_metering::UsageError::Subscription(error)) => of_subscription(error),
+            _ => None,
         }
+    }
+}
+
+fn of_ledger(error: &ledger::LedgerError) -> Option<&DbError> {
+    if let ledger::LedgerError::Db(error) = error { Some(error) } else { None }
+}
+
+fn of_tenant(error: &tenant::TenantError) -> Option<&DbError> {
+    if let tenant::TenantError::Db(error) = error { Some(error) } else { None }
+}
+
+fn of_subscription(error: &subscription::SubscriptionError) -> Option<&DbError> {
+    use subscription::SubscriptionError;
+    match error {
+        SubscriptionError::Db(error) => Some(error),
+        SubscriptionError::Ledger(error) => of_ledger(error),
+        SubscriptionError::Tenant(error) => of_tenant(error),
+        _ => None,
     }
 }

@@ -28,11 +28,18 @@ enum Chosen {
     },
 }
 
-pub(crate) async fn choose(control: &Control, call_id: CallId, digit: u8, at: DateTime<Utc>) -> Result<TopicDecision> {
+pub(crate) async fn choose(
+    control: &Control,
+    call_id: CallId,
+    digit: u8,
+    phones: &[String],
+    at: DateTime<Utc>,
+) -> Result<TopicDecision> {
     let Some(tenant_id) = control.book_of(call_id).await? else {
         return Ok(TopicDecision::Refuse(RefusalReason::Unavailable));
     };
-    let (service, reach, above) = match retry(|| choose_in_book(control, tenant_id, call_id, digit, at)).await? {
+    let (service, reach, above) = match retry(|| choose_in_book(control, tenant_id, call_id, digit, phones, at)).await?
+    {
         Chosen::Refused(reason) => return Ok(TopicDecision::Refuse(reason)),
         Chosen::Served { service, reach, above } => (service, reach, above),
     };
@@ -54,6 +61,7 @@ async fn choose_in_book(
     tenant_id: TenantId,
     call_id: CallId,
     digit: u8,
+    phones: &[String],
     at: DateTime<Utc>,
 ) -> Result<Chosen> {
     let tx = control.db().tenant(tenant_id).await?;
@@ -70,7 +78,7 @@ async fn choose_in_book(
     let Some(topic) = subscription::topic(&tx, call.number_id.into(), digit).await? else {
         return Ok(Chosen::Refused(RefusalReason::UnknownTopic));
     };
-    let service = service(&tx, &topic).await?;
+    let service = service(&tx, &topic, phones).await?;
     call.topic_id = Some(topic.id.uuid());
     call.topic_name = Some(topic.name.clone());
     call.digit = Some(i32::from(digit));
@@ -85,12 +93,14 @@ async fn choose_in_book(
     Ok(Chosen::Served { service, reach, above })
 }
 
-/// Music where it is the service, or where nobody is there; else the agents on a seat, the longest idle first.
-async fn service(tx: &TenantTx, topic: &Topic) -> Result<Service> {
+/// Music where it is the service, or where nobody can be rung; else the agents on a seat whose phone is registered, the
+/// longest idle first. Only these: a caller must not wait for a phone that cannot ring.
+async fn service(tx: &TenantTx, topic: &Topic, phones: &[String]) -> Result<Service> {
     if topic.meter_starts == MeterStarts::TopicChosen {
         return Ok(Service::Music);
     }
-    let usernames: Vec<String> = tenant::ready_agents(tx).await?.into_iter().map(|agent| agent.sip_username).collect();
+    let ready = tenant::ready_agents(tx).await?.into_iter().map(|agent| agent.sip_username);
+    let usernames: Vec<String> = ready.filter(|username| phones.contains(username)).collect();
     Ok(if usernames.is_empty() { Service::Music } else { Service::Agents { usernames } })
 }
 

@@ -18,5 +18,5 @@ pub use outbox::{
     OutboxMessage, claim_outbox, enqueue, finish_outbox, lease_outbox, postpone_outbox, tenants_with_outbox,
 };
 pub use sea_orm::DbErr as DbError;
-pub use sql::{constraint_of, is_refused_value, is_retryable, is_unique_violation, sql, sqlstate_of};
+pub use sql::{constraint_of, is_refusal, is_retryable, is_unique_violation, sql, sqlstate_of};
 pub use wall::{CustomerTx, DatabaseConfig, Db, PlatformReason, PlatformTx, TenantTx};

@@ -25,10 +25,15 @@ pub fn is_retryable(error: &DbErr) -> bool {
     matches!(sqlstate_of(error).as_deref(), Some("40001" | "40P01"))
 }
 
-/// True when the server refused a value (SQLSTATE classes 22, 23 and 54): trying again gives the same answer, and what is not
-/// the value's fault (a lost connection, a full disk) is not among it.
-pub fn is_refused_value(error: &DbErr) -> bool {
-    sqlstate_of(error).is_some_and(|state| ["22", "23", "54"].iter().any(|class| state.starts_with(class)))
+/// True when PostgreSQL will refuse the same statement for ever: its data cannot be stored (class 22), a constraint or a
+/// trigger says no (23, P0001), a limit is passed (54). All else may pass: a lost connection, a full disk, a missing right.
+pub fn is_refusal(error: &DbErr) -> bool {
+    match sqlstate_of(error).as_deref() {
+        // A check violation without a constraint is a partition that nobody has made yet.
+        Some("23514") => constraint_of(error).is_some(),
+        Some(state) => state == "P0001" || ["22", "23", "54"].iter().any(|class| state.starts_with(class)),
+        None => false,
+    }
 }
 
 fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {

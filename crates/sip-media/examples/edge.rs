@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 use sip_media::{
     Admission, CallControl, CallEvent, CallId, Clock, DigestOffer, Edge, EdgeConfig, Grant, IncomingCall, LOG_FILTER,
-    PhoneSecret, RateLimit, Service, TopicDecision, Unavailable,
+    NotTaken, PhoneSecret, RateLimit, Service, TopicDecision, Unavailable,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -28,7 +28,13 @@ impl CallControl for Open {
         Ok(Admission::Menu { language: "en".into() })
     }
 
-    async fn choose_topic(&self, _: CallId, digit: u8, _: DateTime<Utc>) -> Result<TopicDecision, Unavailable> {
+    async fn choose_topic(
+        &self,
+        _: CallId,
+        digit: u8,
+        _: &[String],
+        _: DateTime<Utc>,
+    ) -> Result<TopicDecision, Unavailable> {
         let service = match digit {
             5 => Service::Agents { usernames: vec!["agent".into()] },
             _ => Service::Music,
@@ -42,7 +48,7 @@ impl CallControl for Open {
         Ok(Grant { authorised_seconds: Some(authorised), renew_at_second: authorised - 60, is_final: false })
     }
 
-    async fn record(&self, events: &[CallEvent]) -> Result<(), Unavailable> {
+    async fn record(&self, events: &[CallEvent]) -> Result<(), NotTaken> {
         for event in events {
             println!("{} {:2} {:6} ms {:?}", event.call_id, event.seq, event.offset_ms, event.kind);
         }

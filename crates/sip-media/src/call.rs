@@ -271,7 +271,9 @@ impl Call {
             let digit = self.ask_topic().await?;
             self.record(CallEventKind::TopicSelected { digit }).await?;
             lock(&self.live).topic = Some(digit);
-            let asked = self.shared.control.choose_topic(self.log.call_id, digit, self.shared.clock.now());
+            let phones = self.shared.registrar.list(Instant::now()).into_iter().map(|phone| phone.username);
+            let phones: Vec<String> = phones.collect();
+            let asked = self.shared.control.choose_topic(self.log.call_id, digit, &phones, self.shared.clock.now());
             match timeout(self.shared.config.timing.control, asked).await {
                 Ok(Ok(TopicDecision::Serve { service, grant })) => {
                     if grant.authorised_seconds == Some(0) {

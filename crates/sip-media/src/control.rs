@@ -51,9 +51,9 @@ pub enum RefusalReason {
 /// How a call is served once its topic is chosen.
 #[derive(Clone, Debug)]
 pub enum Service {
-    /// Ring these agents' registered phones, in order; SIP user names. Music plays to the caller meanwhile.
+    /// Ring these agents' registered phones, in order; SIP user names. Music plays to the caller meanwhile, un-metered.
     Agents { usernames: Vec<String> },
-    /// Nobody is logged in with a phone: music is the service (the meter runs).
+    /// Nobody is logged in with a phone that is registered: music is the service (the meter runs).
     Music,
 }
 
@@ -198,6 +198,17 @@ pub enum EndCause {
 #[error("call control is unavailable: {0}")]
 pub struct Unavailable(pub String);
 
+/// Why events were not taken. The difference decides what becomes of them: wait for the one, never for the other.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// Tried again until it works.
+    #[error(transparent)]
+    Away(#[from] Unavailable),
+    /// Will never be taken as it is: set aside for a person, so that the events behind it go on.
+    #[error("refused for good: {0}")]
+    Refused(String),
+}
+
 /// Implemented by `call-control`; the edge calls it for every decision.
 #[async_trait]
 pub trait CallControl: Send + Sync + 'static {
@@ -211,12 +222,20 @@ pub trait CallControl: Send + Sync + 'static {
         pin: &str,
         at: DateTime<Utc>,
     ) -> Result<Admission, Unavailable>;
-    /// A topic digit was pressed: find its price, reserve the first increment, say who serves.
-    async fn choose_topic(&self, call_id: CallId, digit: u8, at: DateTime<Utc>) -> Result<TopicDecision, Unavailable>;
+    /// A topic digit was pressed: find its price, reserve the first increment, say who serves. `phones` are the user names
+    /// registered at this edge now: nobody else can be rung.
+    async fn choose_topic(
+        &self,
+        call_id: CallId,
+        digit: u8,
+        phones: &[String],
+        at: DateTime<Utc>,
+    ) -> Result<TopicDecision, Unavailable>;
     /// Extend the grant; `metered` is the time used so far. Also asked again after a top-up.
     async fn renew(&self, call_id: CallId, metered: Duration, at: DateTime<Utc>) -> Result<Grant, Unavailable>;
     /// Events of one or more calls, durable when this returns `Ok`. The same event twice is one event. `call_ended` settles the call.
-    async fn record(&self, events: &[CallEvent]) -> Result<(), Unavailable>;
+    /// [`NotTaken::Refused`] of several may mean any one of them.
+    async fn record(&self, events: &[CallEvent]) -> Result<(), NotTaken>;
     /// The digest secret of an agent's phone; `None` for an unknown user (the edge answers exactly as for a wrong password).
     async fn phone_secret(&self, username: &str) -> Result<Option<PhoneSecret>, Unavailable>;
 }

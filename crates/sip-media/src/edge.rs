@@ -3,16 +3,19 @@
 use crate::call;
 use crate::config::{Clock, EdgeConfig, EdgeError};
 use crate::control::{CallControl, CallId};
-use crate::delivery;
+use crate::delivery::{Delivery, Progress};
 use crate::digest::Digester;
+use crate::identity;
 use crate::limits::Failures;
 use crate::live::LiveCall;
 use crate::prompt::{Clip, built_in_music};
 use crate::recovery;
 use crate::registrar::{self, RegisteredPhone, Registrar};
+use crate::set_aside;
 use crate::shared::{Command, Parts, Shared};
 use crate::signalling;
 use crate::spool::Spool;
+use chrono::{DateTime, Utc};
 use rsipstack::dialog::dialog::Dialog;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::sip::prelude::*;
@@ -35,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A running edge. Dropping it without [`Edge::shutdown`] is like a crash: the next one on the same spool recovers.
 pub struct Edge {
     shared: Arc<Shared>,
-    acknowledged: watch::Receiver<u64>,
+    progress: watch::Receiver<Progress>,
     stop_delivery: CancellationToken,
     delivery: Option<JoinHandle<()>>,
 }
@@ -63,16 +66,19 @@ impl Edge {
         let digester = Digester::new(&config.realm, config.digest, config.timing.nonce);
         let registrar = Registrar::new(digester, Failures::new(config.failed_registrations));
         let address = signalling.address;
-        let (acknowledged_tx, acknowledged) = watch::channel(0);
+        let folder = config.spool_dir.clone();
+        let set_aside = set_aside::set_aside(&folder);
+        let set_aside = set_aside.map_err(|source| EdgeError::SpoolMustBeWritable { path: folder, source })?.len();
+        let (progress_tx, progress) = watch::channel(Progress { set_aside, ..Progress::default() });
         let stop_delivery = abort.child_token();
-        let delivery = delivery::deliver(spool.clone(), control.clone(), acknowledged_tx, stop_delivery.clone());
-        let delivery = Some(tokio::spawn(delivery));
+        let delivery = Delivery { control: control.clone(), progress: progress_tx, stop: stop_delivery.clone() };
+        let delivery = Some(tokio::spawn(delivery.run(spool.clone())));
         let shared =
             Arc::new(Shared::new(Parts { config, control, clock, spool, dialogs, address, registrar, music, abort }));
         tokio::spawn(serve(shared.clone(), incoming));
         signalling.serve();
         info!(%address, "Answering calls");
-        Ok(Self { shared, acknowledged, stop_delivery, delivery })
+        Ok(Self { shared, progress, stop_delivery, delivery })
     }
 
     /// Where it listens, the port filled in.
@@ -88,6 +94,16 @@ impl Edge {
     /// The phones now registered, by user name.
     pub fn registrations(&self) -> Vec<RegisteredPhone> {
         self.shared.registrar.list(Instant::now())
+    }
+
+    /// When the oldest event happened that call control has not taken yet; `None` when it has them all.
+    pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        self.progress.borrow().oldest_at
+    }
+
+    /// Events that call control refused for good, now kept beside the spool.
+    pub fn set_aside(&self) -> usize {
+        self.progress.borrow().set_aside
     }
 
     /// Hangs up on both sides. `false` when there is no such call.
@@ -126,7 +142,7 @@ impl Edge {
             warn!(calls = self.shared.calls(), hang_ups, "Stopping although not everybody has been told");
         }
         let durable = *self.shared.spool.durable().borrow();
-        let handed_over = self.acknowledged.wait_for(|acknowledged| *acknowledged >= durable);
+        let handed_over = self.progress.wait_for(|progress| progress.position >= durable);
         if !matches!(timeout(PATIENCE, handed_over).await, Ok(Ok(_))) {
             warn!("Events stay in the spool until the next start");
         }
@@ -180,6 +196,9 @@ async fn dispatch(shared: Arc<Shared>, mut tx: Transaction) -> rsipstack::Result
             Some(Dialog::Invite(mut dialog)) => dialog.handle(&mut tx).await,
             _ => tx.reply(StatusCode::CallTransactionDoesNotExist).await,
         };
+    }
+    if identity::is_malformed(&tx.original) && !matches!(tx.original.method, Method::Ack | Method::Cancel) {
+        return tx.reply(StatusCode::BadRequest).await;
     }
     match tx.original.method {
         Method::Invite => call::invite(shared, tx).await,

@@ -29,9 +29,40 @@ pub(crate) fn incoming(
         call_id,
         sip_call_id: request.call_id_header()?.value().to_owned(),
         called: number(&called),
-        caller: signalled.map(|user| number(&user)).filter(|user| !is_withheld(user)),
+        caller: signalled.map(|user| number(&user)).filter(|user| !is_withheld(user) && !is_no_number(user)),
         received_at,
     })
+}
+
+/// Longer user parts name nobody: numbers have at most 15 digits (E.164), and the names of phones are shorter.
+const USER_CHARACTERS_MAX: usize = 64;
+const CALL_ID_OCTETS_MAX: usize = 256;
+/// The digits of a telephone number, country code included (E.164 6.1), and two for a prefix such as `00`.
+const DIGITS_MAX: usize = 17;
+
+/// What must go no further than this door: a control character in a header (RFC 3261 25.1 allows none but those that
+/// fold lines, and no database stores U+0000), and names too long to be names.
+pub(crate) fn is_malformed(request: &sip::Request) -> bool {
+    let has_control =
+        |text: &str| text.chars().any(|character| character.is_control() && !"\t\r\n".contains(character));
+    let is_long = |user: Option<&str>| user.is_some_and(|user| user.chars().count() > USER_CHARACTERS_MAX);
+    let uri_of = |typed: rsipstack::sip::Uri| is_long(typed.user());
+    has_control(&request.uri.to_string())
+        || request.headers.iter().any(|header| has_control(&header.to_string()))
+        || request.call_id_header().is_ok_and(|header| header.value().len() > CALL_ID_OCTETS_MAX)
+        || is_long(request.uri.user())
+        || request.from_header().and_then(|header| header.typed()).is_ok_and(|from| uri_of(from.uri))
+        || request.to_header().and_then(|header| header.typed()).is_ok_and(|to| uri_of(to.uri))
+        || request.headers.iter().any(|header| match header {
+            Header::PAssertedIdentity(identity) => is_long(user_of(identity.value()).as_deref()),
+            _ => false,
+        })
+}
+
+/// Digits without end are nobody's number.
+fn is_no_number(user: &str) -> bool {
+    let digits = user.strip_prefix('+').unwrap_or(user);
+    digits.len() > DIGITS_MAX && digits.bytes().all(|octet| octet.is_ascii_digit())
 }
 
 /// Extensions the caller insists on; the edge has none that could be insisted on (RFC 3261 8.2.2.3).

@@ -229,7 +229,7 @@ async fn write(db: Db, batch: Batch) {
 /// Could one request's events be what fails the batch? Then each is tried by itself, so that no client fails for another's.
 fn is_fault_of_one(error: &UsageError) -> bool {
     match error {
-        UsageError::Db(error) => db::is_refused_value(error),
+        UsageError::Db(error) => db::is_refusal(error),
         _ => true,
     }
 }

@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use db::{CustomerId, Db, PlatformReason, TenantId};
 
 pub use callers::{Caller, Cast, Centre};
+pub use centres::DEMO_SLUG;
 pub use people::{Login, PASSWORD, logins};
 
 /// What a test needs to know about the world.

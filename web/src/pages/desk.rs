@@ -2,7 +2,7 @@
 //! Invariant: the page's heartbeat is what keeps a seat open; nobody is on a seat whose page is gone.
 
 use super::book::words::customer_names;
-use super::phone::phone_box;
+use super::phone::{phone_box, phone_of};
 use super::{Entry, Who, get, post};
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
@@ -42,6 +42,8 @@ const ENDING_SECONDS: u32 = 180;
 
 /// Beyond this many seconds the end of the money is told in hours or days, not as a time of day.
 const HOURS_AHEAD: u32 = 12 * 3600;
+
+const NO_PHONE: &str = "Ready, but no phone is signed in: no call can reach you.";
 
 /// Why somebody is not ready: value and word.
 const REASONS: [(&str, &str); 4] =
@@ -148,6 +150,7 @@ async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<
     let own = live.iter().find(|live| live.call.agent_id == Some(agent_id));
     let names = customer_names(tx, own.and_then(|live| live.call.customer_id)).await?;
     let state = state_of(&status, own);
+    let has_phone = phone_of(&who.app, &agent_of(tx, agent_id).await?.sip_username).is_some();
     let queued = waiting.map_or_else(
         || "Nobody waits".to_owned(),
         |longest| format!("{} waiting, longest {}", queue.len(), format::timer(longest.try_into().unwrap_or(i64::MAX))),
@@ -156,10 +159,16 @@ async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<
         state,
         reason: status.reason.clone().unwrap_or_default(),
         reasons: REASONS.to_vec(),
-        line: format!("{queued} · {} since {}", word(state), time_of(who, status.since)),
+        line: format!(
+            "{queued} · {} since {}{}",
+            word(state),
+            time_of(who, status.since),
+            if state == DeskState::Ready && !has_phone { ", without a phone" } else { "" }
+        ),
         call: own.map(|live| call_at_hand(who, live, &names)),
         waiting: match (state, status.seat_opened_at) {
             (_, None) => "You are not on a seat. Choose Ready to sit down.".into(),
+            (DeskState::Ready, _) if !has_phone => NO_PHONE.into(),
             (DeskState::Ready, _) => {
                 format!("The next call rings your phone. Waiting since {}.", time_of(who, status.since))
             }

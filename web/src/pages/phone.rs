@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use db::PlatformReason;
 use rand::RngCore;
 use serde::Serialize;
+use sip_media::RegisteredPhone;
 use tenant::Agent;
 
 pub(super) fn routes() -> Vec<Entry> {
@@ -70,15 +71,18 @@ pub(super) fn address_of(user_name: &str, registrar: &str) -> String {
     format!("sip:{user_name}@{registrar}")
 }
 
+/// The phone that is registered with this user name, if one is.
+pub(super) fn phone_of(app: &App, username: &str) -> Option<RegisteredPhone> {
+    app.ask_edge(|edge| edge.registrations().into_iter().find(|phone| phone.username == username)).flatten()
+}
+
 pub(super) fn phone_box(app: &App, agent: &Agent, password: Option<String>) -> PhoneBox {
-    let phone = app
-        .ask_edge(|edge| edge.registrations().into_iter().find(|phone| phone.username == agent.sip_username))
-        .flatten();
+    let phone = phone_of(app, &agent.sip_username);
     let (status, status_note) = match &phone {
         Some(phone) => (Badge::new("Registered", Tone::Good), format!("Reached at {}.", phone.address)),
         None => (
             Badge::new("Not registered", Tone::Soon),
-            "No phone is signed in with this name, so no call can ring.".to_owned(),
+            "No phone is signed in with this name, so no call can reach you.".to_owned(),
         ),
     };
     PhoneBox {

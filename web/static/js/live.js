@@ -3,6 +3,7 @@
 (() => {
   const all = (name) => document.querySelectorAll(`[data-stream-${name}]`);
   let paused = false;
+  let inside = false;   // the focus, before a snapshot takes the place of another
 
   function state(word, tone) {
     for (const badge of all("state")) {
@@ -26,11 +27,24 @@
   document.addEventListener("htmx:sseError", () => { state("Reconnecting", "warn"); stale(true); });
   document.addEventListener("htmx:sseBeforeMessage", (e) => {   // nothing is taken from under the hand
     const active = document.activeElement;
-    if (paused || (e.target.contains(active) && active.matches("select, input:not([type=hidden])"))) e.preventDefault();
+    if (paused || e.target.querySelector(":popover-open") || (e.target.contains(active) && active.matches("select, input:not([type=hidden])"))) e.preventDefault();
+    else inside = e.target.contains(active);
   });
+  // The count beside the page's own entry in the menu.
+  function count(calls) {
+    const entry = calls !== undefined && document.querySelector('.rt-nav a[aria-current="page"]');
+    if (!entry) return;
+    let badge = entry.querySelector(".n");
+    if (!badge && calls !== "0") { badge = document.createElement("span"); badge.className = "n"; entry.append(badge); }
+    if (calls === "0") badge?.remove(); else badge.textContent = calls;
+  }
+
   document.addEventListener("htmx:sseMessage", (e) => {
     const at = e.target.querySelector("[data-at]")?.dataset.at;
     if (at) all("at").forEach((x) => { x.textContent = at; });
+    count(e.target.querySelector("[data-count]")?.dataset.count);
+    // What had the focus may be gone with its row: the next row has it then, or the page.
+    if (inside && (!document.activeElement || document.activeElement === document.body)) (e.target.querySelector("tr.link a") || document.getElementById("main"))?.focus();
     if (e.target.matches("[data-reload-when-over]") && e.target.querySelector("[data-over=true]")) location.reload();
   });
 

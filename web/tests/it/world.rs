@@ -212,7 +212,7 @@ impl World {
     }
 }
 
-fn config() -> Config {
+pub fn config() -> Config {
     let nowhere = "127.0.0.1:0".parse().unwrap();
     Config {
         database: DatabaseSettings {

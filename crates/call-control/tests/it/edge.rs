@@ -24,6 +24,8 @@ pub struct EdgeCall {
     pub metered: u32,
     /// Everything told so far.
     pub told: Vec<CallEvent>,
+    /// User names of the phones registered at the edge.
+    pub phones: Vec<String>,
 }
 
 impl EdgeCall {
@@ -43,6 +45,7 @@ impl EdgeCall {
             service: None,
             metered: 0,
             told: Vec::new(),
+            phones: Vec::new(),
         };
         let incoming = IncomingCall {
             call_id: call.id,
@@ -91,7 +94,7 @@ impl EdgeCall {
     /// Presses a digit; the refusal, if it is one.
     pub async fn choose(&mut self, digit: u8) -> Result<Grant, RefusalReason> {
         self.tell(CallEventKind::TopicSelected { digit }).await;
-        match self.control.choose_topic(self.id, digit, at(self.now)).await.unwrap() {
+        match self.control.choose_topic(self.id, digit, &self.phones, at(self.now)).await.unwrap() {
             TopicDecision::Serve { service, grant } => {
                 self.grant = Some(grant);
                 self.service = Some(service);

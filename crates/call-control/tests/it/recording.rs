@@ -1,7 +1,7 @@
 use crate::edge::{EdgeCall, later, place};
 use crate::world::{ANNA, HOURLY, PLAIN, STEPS, World, at, dec, eur};
 use call_control::{CallFilter, CallState};
-use sip_media::{CallControl, CallEventKind, EndCause};
+use sip_media::{CallControl, CallEventKind, EndCause, NotTaken};
 use tenant::{AgentState, NewMember, Role};
 
 #[tokio::test]
@@ -128,7 +128,13 @@ async fn an_agent_is_rung_talks_and_may_be_rung_again() {
     tenant::set_agent_state(&tx, mia, AgentState::Ready, None, at(1)).await.unwrap();
     tx.commit().await.unwrap();
     let state = || async { tenant::agent_states(&world.tx().await).await.unwrap()[0].state };
+    // Ready, but no phone is signed in: nobody can be rung, and the caller does not wait for it.
+    let mut unheard = EdgeCall::arrive(&world, ANNA, 5).await.unwrap();
+    unheard.choose(PLAIN).await.unwrap();
+    assert!(matches!(unheard.service, Some(sip_media::Service::Music)));
+    unheard.hang_up().await;
     let mut call = EdgeCall::arrive(&world, ANNA, 10).await.unwrap();
+    call.phones = vec!["another.centre".into(), "mia".into()];
     call.choose(PLAIN).await.unwrap();
     assert!(matches!(&call.service, Some(sip_media::Service::Agents { usernames }) if *usernames == ["mia"]));
     call.tell(CallEventKind::AgentRinging { username: "mia".into() }).await;
@@ -165,4 +171,21 @@ async fn lists_are_paged_and_their_totals_are_of_everything_found() {
     assert_eq!((topics[0].name.as_str(), topics[0].totals.charge), ("Support", eur("0.60")));
     let line = call_control::Line::TariffCalls { topic_id: world.topics[2] };
     assert_eq!(call_control::calls_of_line(&tx, world.anna, &line, at(0), at(99), 10).await.unwrap().calls.len(), 3);
+}
+
+#[tokio::test]
+async fn what_the_database_can_never_store_is_refused_for_good_and_what_it_lacks_may_come() {
+    let world = World::set().await;
+    let mut call = EdgeCall::arrive(&world, ANNA, 10).await.unwrap();
+    // PostgreSQL stores no U+0000.
+    let nul = call.event(CallEventKind::CallAnswered { codec: "PCMU\0".into() });
+    let refused = call.control.record(&[nul]).await;
+    assert!(matches!(refused, Err(NotTaken::Refused(_))), "{refused:?}");
+    // A right that is missing, as after half an upgrade, is given back; the events wait for it.
+    let answered = call.event(CallEventKind::CallAnswered { codec: "PCMU".into() });
+    world.test.as_owner("REVOKE INSERT ON call_event FROM ringtill_tenant").await;
+    let waits = call.control.record(std::slice::from_ref(&answered)).await;
+    assert!(matches!(waits, Err(NotTaken::Away(_))), "{waits:?}");
+    world.test.as_owner("GRANT INSERT ON call_event TO ringtill_tenant").await;
+    call.control.record(&[answered]).await.unwrap();
 }

@@ -19,7 +19,7 @@ use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{self, Response, StatusCodeKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// One call to be made.
 #[derive(Clone, Debug)]
@@ -78,6 +78,8 @@ pub enum EndedBy {
     Caller,
     /// A BYE from the other side.
     Callee,
+    /// Our BYE, which nobody answered: the other side had died.
+    Nobody,
     /// A final answer other than 200.
     Refused,
     /// Our CANCEL.
@@ -196,6 +198,9 @@ fn refused(response: Option<&Response>, cancelled: bool, answered_after: Duratio
     }
 }
 
+/// Retransmitted four times by then; a peer that lives has answered.
+const BYE_ANSWERED_WITHIN: Duration = Duration::from_secs(8);
+
 /// An answered call.
 struct Up<'a> {
     plan: &'a CallPlan,
@@ -233,15 +238,18 @@ impl Up<'_> {
                     let lasting = self.plan.hold.map_or(Duration::ZERO, |(_, lasting)| lasting);
                     hold = (direction == Direction::SendOnly).then_some((at + lasting, Direction::SendRecv));
                 },
-                () = sleep_until(over) => {
-                    // Answered or not, the call is over.
-                    let _ = self.dialog.bye().await;
-                    break EndedBy::Caller;
-                }
+                () = sleep_until(over) => break EndedBy::Caller,
             }
         };
         outcome.lasted = answered.elapsed();
         outcome.heard_until = outcome.lasted.saturating_sub(self.leg.silent_for());
+        if outcome.ended_by == EndedBy::Caller {
+            // Answered or not, the call is over. Not answered within 64*T1 (32 s), or not sent: nobody is there.
+            let said = timeout(BYE_ANSWERED_WITHIN, self.dialog.bye()).await;
+            if !matches!(said, Ok(Ok(()))) {
+                outcome.ended_by = EndedBy::Nobody;
+            }
+        }
     }
 
     async fn reinvite(&mut self, direction: Direction) {

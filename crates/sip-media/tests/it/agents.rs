@@ -171,3 +171,28 @@ async fn a_second_reinvite_before_the_ack_of_the_first_is_answered_491() {
     world.desk.hears("call_ended", 1).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn call_control_is_told_whose_phones_can_ring() {
+    let world = World::new().await;
+    world.desk.serves(3, Service::Music, grant(1));
+    let _amy = world.phone("amy", |_| {}).await;
+    Caller::call(world.plan("3", ms(15_000))).await.unwrap();
+    assert_eq!(*world.desk.phones.lock().unwrap(), ["amy"]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_caller_whose_edge_has_died_does_not_take_it_for_its_own_hang_up() {
+    let world = World::new().await;
+    world.desk.serves(3, Service::Music, grant(60));
+    let call = tokio::spawn(Caller::call(world.plan("3", ms(1_500))));
+    world.desk.hears("heartbeat", 1).await;
+    let World { edge, folder, .. } = world;
+    drop(edge);
+    let outcome = call.await.unwrap().unwrap();
+    assert_eq!(outcome.ended_by, sip_media::caller::EndedBy::Nobody);
+    assert!((ms(1_500)..ms(3_000)).contains(&outcome.lasted), "{:?}", outcome.lasted);
+    assert!(outcome.heard_until < outcome.lasted, "{:?}", outcome.heard_until);
+    std::fs::remove_dir_all(folder).unwrap();
+}

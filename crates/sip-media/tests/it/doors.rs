@@ -289,3 +289,38 @@ async fn malformed_and_mutated_datagrams_do_not_stop_the_edge() {
     }
     panic!("the edge does not answer any more");
 }
+
+#[tokio::test]
+async fn a_control_character_in_a_header_or_a_name_without_end_is_a_bad_request() {
+    let world = World::new().await;
+    world.desk.admits(Admission::Refuse { status: 404, reason: RefusalReason::UnknownNumber });
+    let raw = Raw::new(world.address()).await;
+    let (long, asserted) = ("1".repeat(300), format!("P-Asserted-Identity: <sip:{}@a.example>\r\n", "1".repeat(2_000)));
+    let bell = "P-Asserted-Identity: <sip:\u{7}49@a.example>\r\n";
+    let invite = |user: &str, call: &str, cseq, extra: &str| raw.request("INVITE", user, call, cseq, "", extra, "");
+    let requests = [
+        invite("+44770", "nul-in-from", 1, "").replace("From: <sip:+44770", "From: <sip:+44\u{0}770"),
+        invite("+44770", "nul\u{0}in-call-id", 2, ""),
+        invite("+44770", "bell", 3, bell),
+        invite("+44770", "asserted", 4, &asserted),
+        invite(&long, "long-user", 5, ""),
+        invite("+44770", &long, 6, ""),
+    ];
+    for (request, cseq) in requests.iter().zip(1..) {
+        raw.send(request.as_bytes()).await;
+        let answer = raw.answer(&format!("{cseq} INVITE")).await;
+        assert_eq!(status_of(&answer), 400, "{request:?}: {answer:?}");
+    }
+    let nul =
+        raw.request("REGISTER", "amy", "nul-registers", 7, "", "", "").replace("From: <sip:amy", "From: <sip:a\u{0}my");
+    raw.send(nul.as_bytes()).await;
+    assert_eq!(status_of(&raw.answer("7 REGISTER").await), 400);
+    assert!(world.desk.events().is_empty(), "nothing of it is kept");
+    // More digits than a number can have, though not too long for a name: a caller who says nothing of himself.
+    raw.send(invite(&"4".repeat(40), "digits", 8, "").as_bytes()).await;
+    assert_eq!(status_of(&raw.answer("8 INVITE").await), 404);
+    world.desk.hears("call_ended", 1).await;
+    let told = world.desk.events();
+    assert!(matches!(&told[0].kind, CallEventKind::CallStarted { caller: None, .. }), "{told:?}");
+    world.close().await;
+}

@@ -143,3 +143,33 @@ async fn a_shutdown_ends_the_calls_says_so_and_hands_everything_over() {
     assert_eq!(call.await.unwrap().unwrap().ended_by, sip_media::caller::EndedBy::Callee);
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[tokio::test]
+async fn an_event_refused_for_good_is_set_aside_and_the_others_go_on() {
+    let world = World::new().await;
+    world.desk.serves(3, Service::Music, grant(1));
+    *world.desk.poison.lock().unwrap() = Some("call_answered".into());
+    // A whole batch waits, so that the one that is refused stands in the middle of others.
+    world.desk.away.store(true, Ordering::SeqCst);
+    Caller::call(world.plan("3", ms(15_000))).await.unwrap();
+    world.is_empty().await;
+    let noon = "2026-03-01T12:00:00Z".parse().ok();
+    assert_eq!((world.edge.waiting_since(), world.edge.set_aside()), (noon, 0));
+    world.desk.away.store(false, Ordering::SeqCst);
+    world.desk.hears("call_ended", 1).await;
+    let told = ["call_started", "caller_identified", "topic_selected", "meter_started", "call_ended"];
+    assert_eq!(world.desk.story(), told, "all but what was refused");
+    // The next call does not wait behind it.
+    *world.desk.poison.lock().unwrap() = None;
+    Caller::call(world.plan("3", ms(15_000))).await.unwrap();
+    world.desk.hears("call_ended", 2).await;
+    assert_eq!(world.edge.set_aside(), 1);
+    let World { edge, desk, folder } = world;
+    edge.shutdown().await;
+    // The next edge knows of it, too.
+    let world = World::on(folder, desk, |_| {}).await;
+    assert_eq!((world.edge.waiting_since(), world.edge.set_aside()), (None, 1));
+    let kept = set_aside(&world.folder).unwrap();
+    assert_eq!((kept[0].event.kind.name(), kept[0].reason.as_str()), ("call_answered", "the desk cannot read it"));
+    world.close().await;
+}

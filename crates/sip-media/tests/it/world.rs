@@ -33,6 +33,10 @@ pub struct Desk {
     pub renewals: Mutex<VecDeque<Result<Grant, Unavailable>>>,
     pub secrets: Mutex<HashMap<String, PhoneSecret>>,
     pub away: AtomicBool,
+    /// Events of this name are refused for good.
+    pub poison: Mutex<Option<String>>,
+    /// The phones that were registered when a topic was chosen last.
+    pub phones: Mutex<Vec<String>>,
     /// How long a decision on a topic takes.
     pub thinks: Mutex<Duration>,
     events: watch::Sender<Vec<CallEvent>>,
@@ -47,6 +51,8 @@ impl Desk {
             renewals: Mutex::default(),
             secrets: Mutex::default(),
             away: AtomicBool::new(false),
+            poison: Mutex::default(),
+            phones: Mutex::default(),
             thinks: Mutex::default(),
             events: watch::Sender::default(),
         })
@@ -138,7 +144,14 @@ impl CallControl for Desk {
         Ok(if right { Admission::Menu { language } } else { Admission::AskPin { language } })
     }
 
-    async fn choose_topic(&self, _: CallId, digit: u8, _: DateTime<Utc>) -> Result<TopicDecision, Unavailable> {
+    async fn choose_topic(
+        &self,
+        _: CallId,
+        digit: u8,
+        phones: &[String],
+        _: DateTime<Utc>,
+    ) -> Result<TopicDecision, Unavailable> {
+        *self.phones.lock().unwrap() = phones.to_vec();
         let thinks = *self.thinks.lock().unwrap();
         tokio::time::sleep(thinks).await;
         let decision = self.topics.lock().unwrap().get(&digit).cloned();
@@ -149,9 +162,13 @@ impl CallControl for Desk {
         self.renewals.lock().unwrap().pop_front().unwrap_or_else(|| Err(away()))
     }
 
-    async fn record(&self, events: &[CallEvent]) -> Result<(), Unavailable> {
+    async fn record(&self, events: &[CallEvent]) -> Result<(), NotTaken> {
         if self.away.load(Ordering::SeqCst) {
-            return Err(away());
+            return Err(away().into());
+        }
+        let poison = self.poison.lock().unwrap().clone();
+        if events.iter().any(|event| Some(event.kind.name()) == poison.as_deref()) {
+            return Err(NotTaken::Refused("the desk cannot read it".into()));
         }
         self.events.send_modify(|known| {
             for event in events {

@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use money::{Currency, Money};
 use std::collections::HashMap;
 use std::time::Duration;
-use tenant::AgentState;
+use tenant::{AgentState, AgentStatus};
 
 /// How often the board is looked at; between two looks the browser counts on by itself.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
@@ -58,7 +58,8 @@ pub async fn end(member: Member, path: web::Path<String>) -> PageResult<SeeOther
     let id: CallId = path.parse()?;
     let tx = member.tx().await?;
     let detail = call_control::call(&tx, id).await?;
-    let back = see_other(member.audience.live());
+    // To the page's main part, so that the keyboard goes on there.
+    let back = see_other(format!("{}#main", member.audience.live()));
     if detail.call.state == CallState::Ended {
         return Ok(back.warning("That call had ended already."));
     }
@@ -84,7 +85,15 @@ async fn board_of(who: &SignedIn, tx: &TenantTx) -> PageResult<LiveBoard> {
     let live = call_control::live_calls(tx, who.now).await?;
     let customers = customer_names(tx, live.iter().filter_map(|live| live.call.customer_id)).await?;
     let statuses = tenant::agent_states(tx).await?;
-    let is_free = |status: &&tenant::AgentStatus| status.state == AgentState::Ready && status.seat_opened_at.is_some();
+    let agents = tenant::agents(tx).await?;
+    let phones = who.app.ask_edge(sip_media::Edge::registrations).unwrap_or_default();
+    let can_be_rung = |id: AgentId| {
+        let agent = agents.iter().find(|agent| agent.id == id);
+        agent.is_some_and(|agent| phones.iter().any(|phone| phone.username == agent.sip_username))
+    };
+    let is_free = |status: &&AgentStatus| {
+        status.state == AgentState::Ready && status.seat_opened_at.is_some() && can_be_rung(status.agent_id)
+    };
     let agents_free = statuses.iter().filter(is_free).count();
     let last_ended_at = if live.is_empty() { last_call(tx, who.now).await? } else { None };
     let seen = Seen { live, customers, agents: agent_names(tx).await?, agents_free, last_ended_at };

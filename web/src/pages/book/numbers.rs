@@ -76,7 +76,7 @@ fn card(number: &Number, tariffs: &[StoredTariff]) -> TableCard {
         let words = price.as_ref().map(told).unwrap_or_default();
         let name = price.map(|tariff| format!("{}, version {}", tariff.name, tariff.version)).unwrap_or_default();
         let starts = match topic.meter_starts {
-            subscription::MeterStarts::AgentJoined => "when an agent answers",
+            subscription::MeterStarts::AgentJoined => "when an agent answers; with nobody there, with the music",
             subscription::MeterStarts::TopicChosen => "when the topic is chosen",
         };
         table.row(vec![

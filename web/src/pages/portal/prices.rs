@@ -12,7 +12,7 @@ use db::CustomerTx;
 use money::Currency;
 use pricing::{Band, RateStep, Tariff};
 use std::collections::HashMap;
-use subscription::{Number, StoredTariff, Topic};
+use subscription::{MeterStarts, Number, StoredTariff, Topic};
 
 /// `GET /portal/prices`
 pub async fn prices(who: PortalCustomer) -> PageResult<Prices> {
@@ -22,10 +22,26 @@ pub async fn prices(who: PortalCustomer) -> PageResult<Prices> {
         shell: who.shell("Prices", Section::Prices),
         heading: Heading::new("What a call costs").facts("Tax is inside every price."),
         lines: price_lines(&sold),
-        note:
-            "Nothing is charged while the menu plays. A plan of yours may include calls; then they cost what it says."
-                .into(),
+        note: format!("{} A plan of yours may include calls; then they cost what it says.", starts_in_words(&sold)),
     })
+}
+
+/// From when a call costs something, with the topics that differ named.
+fn starts_in_words(sold: &[(Number, Topic, StoredTariff)]) -> String {
+    let at_once = |topic: &&Topic| topic.meter_starts == MeterStarts::TopicChosen;
+    let mut names: Vec<&str> =
+        sold.iter().map(|(_, topic, _)| topic).filter(at_once).map(|t| t.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let answered = "Nothing is charged while the menu plays or an agent's phone rings. A call costs from when an agent \
+                    answers; where nobody is there, from when the music begins.";
+    match names.as_slice() {
+        [] => answered.into(),
+        names if sold.iter().all(|(_, topic, _)| at_once(&topic)) && !names.is_empty() => {
+            "Nothing is charged while the menu plays. A call costs from when its topic is chosen.".into()
+        }
+        names => format!("{answered} {} costs from when it is chosen.", names.join(", ")),
+    }
 }
 
 /// Every topic that can be called, with its number and its tariff.

@@ -1,9 +1,11 @@
-//! Storing usage: `usage_metering::ingest` against COPY of the very same rows into copies of the same keyed tables.
+//! Usage comes in: over HTTP with its acknowledgement, and the storing step alone, both against COPY of the very same rows into
+//! copies of the same keyed tables.
 
+use crate::intake::Clients;
 use crate::report::{Line, Rounds, Scale, per_second, tell};
-use crate::world::{Dice, World, month, month_at};
+use crate::world::{CLIENTS, Dice, World, month, month_at};
 use anyhow::{Context, Result, ensure};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use db::CustomerId;
 use futures_util::TryStreamExt;
 use money::Currency;
@@ -15,7 +17,10 @@ use subscription::{Billed, Billing, Component, ComponentKind, NewPlanVersion, Ne
 use usage_metering::{Outcome, UsageEvent};
 
 const EVENTS: usize = 200_000;
+/// Events of a commit where one caller stores, and where the limit is taken.
 const BATCH: usize = 10_000;
+/// Events of a request.
+const REQUEST: usize = 500;
 const CUSTOMERS: usize = 100;
 
 pub async fn measure(scale: Scale) -> Result<Vec<Line>> {
@@ -23,36 +28,54 @@ pub async fn measure(scale: Scale) -> Result<Vec<Line>> {
     let mut world = World::new().await?;
     let customers = subscribed(&world).await?;
     world.bare_copies(&["event_key", "usage_event"]).await?;
-    let (mut ours, mut limit) = (Rounds::default(), Rounds::default());
-    let mut received_at = month_at(1);
+    let clients = Clients::of(&world, month_at(1)).await?;
+    let (mut http, mut store, mut limit) = (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 0..=scale.rounds() {
         // Round 0 warms up: connections, temporary tables, plans.
         let count = if round == 0 { batch } else { events };
         tell(&format!("ingest, round {round}: {count} events"));
-        let batches = batches(round, count, batch, &customers);
+        let sent = clients.requests(&batches("sent", round, count, REQUEST, &customers));
         world.settle_down().await?;
-        let (first, start) = (received_at, Instant::now());
-        for events in &batches {
-            received_at += TimeDelta::seconds(1);
-            let outcomes = usage_metering::ingest(&world.database.db, world.tenant_id, events, received_at).await?;
+        let start = Instant::now();
+        let accepted = clients.send(sent).await?;
+        let figure = per_second(count, start);
+        ensure!(accepted == count, "{accepted} of {count} events were accepted");
+
+        let stored = batches("stored", round, count, batch, &customers);
+        world.settle_down().await?;
+        let start = Instant::now();
+        for events in &stored {
+            let outcomes = usage_metering::ingest(&world.database.db, world.tenant_id, events, month_at(1)).await?;
             ensure!(outcomes.iter().all(|outcome| *outcome == Outcome::Accepted), "an event was not accepted");
         }
-        let figure = per_second(count, start);
-        let copies = copies(&mut world, first, received_at).await?;
+        let stored = per_second(count, start);
+
+        let copies = copies(&mut world, round, count, batch).await?;
         world.settle_down().await?;
         let start = Instant::now();
         load(&mut world, &copies).await?;
         if round > 0 {
-            ours.push(figure);
+            http.push(figure);
+            store.push(stored);
             limit.push(per_second(count, start));
         }
     }
+    clients.stop().await?;
     world.drop().await?;
-    let note = format!(
-        "limit: COPY BINARY of the same rows into copies of event_key and usage_event (same keys, indexes, partitions; no policies), \
-         one stream, {batch} events a commit, as ours. Ours also judges, hashes, deduplicates and sums them"
+    let same = format!(
+        "COPY BINARY of the same rows into copies of event_key and usage_event (same keys, indexes, partitions; no policies), \
+         one stream, {batch} events a commit"
     );
-    Ok(vec![Line { name: "ingest", ours, limit, unit: "events/s", note }])
+    let by_http = format!(
+        "limit: {same}. Ours: {CLIENTS} clients on the same cores, {REQUEST} events a request, answered after the commit; read, \
+         judged, deduplicated and summed too"
+    );
+    let alone =
+        format!("limit: {same}. Ours: one caller, as many events a commit; judged, deduplicated and summed too");
+    Ok(vec![
+        Line { name: "ingest", ours: http, limit: limit.clone(), unit: "events/s", note: by_http },
+        Line { name: "ingest_store", ours: store, limit, unit: "events/s", note: alone },
+    ])
 }
 
 /// Customers whose minutes a component charges, as at a call centre that bills companies.
@@ -89,7 +112,7 @@ async fn subscribed(world: &World) -> Result<Vec<CustomerId>> {
 }
 
 /// A month of calls, in the order in which a switch would report them.
-fn batches(round: usize, count: usize, batch: usize, customers: &[CustomerId]) -> Vec<Vec<UsageEvent>> {
+fn batches(way: &str, round: usize, count: usize, batch: usize, customers: &[CustomerId]) -> Vec<Vec<UsageEvent>> {
     let mut dice = Dice::new(round as u64 + 1);
     let step = TimeDelta::days(30) / i32::try_from(count).unwrap_or(i32::MAX);
     let mut occurred_at = month_at(0);
@@ -105,7 +128,7 @@ fn batches(round: usize, count: usize, batch: usize, customers: &[CustomerId]) -
         ];
         UsageEvent {
             source: "switch-1".to_owned(),
-            id: format!("cdr-{round}-{n:010}"),
+            id: format!("{way}-{round}-{n:010}"),
             meter: "minutes".to_owned(),
             customer_id: customers[customer],
             subscription_id: None,
@@ -124,22 +147,23 @@ struct Copied {
     events: Vec<u8>,
 }
 
-async fn copies(world: &mut World, after: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<Copied>> {
+/// What was sent in a round, in the order of its numbers.
+async fn copies(world: &mut World, round: usize, count: usize, batch: usize) -> Result<Vec<Copied>> {
     let mut copies = Vec::new();
-    let mut at = after;
-    while at < until {
-        at += TimeDelta::seconds(1);
+    for first in (0..count).step_by(batch) {
+        let last = (first + batch).min(count) - 1;
+        let span = format!("BETWEEN 'sent-{round}-{first:010}' AND 'sent-{round}-{last:010}'");
         copies.push(Copied {
-            keys: rows_of(world, "event_key", at).await?,
-            events: rows_of(world, "usage_event", at).await?,
+            keys: rows_of(world, "event_key", &format!("id COLLATE \"C\" {span} ORDER BY id")).await?,
+            events: rows_of(world, "usage_event", &format!("source_id COLLATE \"C\" {span} ORDER BY source_id"))
+                .await?,
         });
     }
     Ok(copies)
 }
 
-async fn rows_of(world: &mut World, table: &str, at: DateTime<Utc>) -> Result<Vec<u8>> {
-    let copy =
-        format!("COPY (SELECT * FROM {table} WHERE received_at = '{}') TO STDOUT (FORMAT binary)", at.to_rfc3339());
+async fn rows_of(world: &mut World, table: &str, which: &str) -> Result<Vec<u8>> {
+    let copy = format!("COPY (SELECT * FROM {table} WHERE {which}) TO STDOUT (FORMAT binary)");
     let mut stream = world.owner.copy_out_raw(&copy).await?;
     let mut rows = Vec::new();
     while let Some(chunk) = stream.try_next().await? {
@@ -158,7 +182,7 @@ async fn load(world: &mut World, copies: &[Copied]) -> Result<()> {
         }
         tx.commit().await?;
     }
-    let query = "SELECT 1 WHERE (SELECT count(*) FROM bare.usage_event) <> (SELECT count(*) FROM usage_event)";
+    let query = "SELECT 1 WHERE (SELECT count(*) FROM bare.usage_event) <> (SELECT count(*) FROM usage_event WHERE source_id LIKE 'sent-%')";
     let differs = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_optional(&mut world.owner).await?;
     ensure!(differs.is_none(), "the copy has as many rows as the original");
     Ok(())

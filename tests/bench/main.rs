@@ -5,6 +5,7 @@
 //! the work. Start at `MEASUREMENTS` below.
 
 mod ingest;
+mod intake;
 mod invoices;
 mod pgbench;
 mod rating;
@@ -53,6 +54,7 @@ async fn main() -> Result<()> {
 fn measurement_of(name: &str) -> Result<&'static str> {
     let measurement = match name {
         "deck_lookup" => "rating",
+        "ingest_store" => "ingest",
         "settle_one" | "settle_batch" => "settle",
         "invoice_run" | "invoice_run_4x" | "pdf" => "invoices",
         other => other,

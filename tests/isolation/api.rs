@@ -58,6 +58,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("POST", "/v1/subscriptions/{subscription_id}/change-previews") => Some(json!({"kind": "seats", "seats": 7})),
         ("POST", "/v1/plans" | "/v1/add-ons") => Some(json!({"code": "a-stranger", "name": "A stranger"})),
         ("POST", "/v1/plans/{plan_id}/versions") => Some(terms),
+        ("POST", "/v1/plans/{plan_id}/dry-runs") => Some(json!({ "terms": terms })),
         ("POST", "/v1/customers") => Some(json!({"name": "A stranger", "billing": "postpaid"})),
         ("PATCH", "/v1/customers/{customer_id}") => Some(json!({"name": "A stranger"})),
         ("POST", "/v1/subscriptions") => {
@@ -134,7 +135,7 @@ fn names_a_row(method: &str, path: &str) -> bool {
 async fn no_key_opens_a_row_of_another_book() {
     let world = world().await;
     let (mut broken, mut tried) = (Vec::new(), 0);
-    for (method, path) in API.into_iter().filter(|(method, path)| names_a_row(method, path)) {
+    for (method, path) in API.iter().copied().filter(|(method, path)| names_a_row(method, path)) {
         for (own, machine, own_ids) in &world.books {
             for (keeper, _, ids) in world.books.iter().filter(|(keeper, ..)| keeper != own) {
                 // Everything foreign, and then each id alone among the caller's own.
@@ -174,7 +175,7 @@ async fn no_key_opens_a_row_of_another_book() {
 async fn its_own_key_reads_every_address_of_a_book() {
     let world = world().await;
     let mut broken = Vec::new();
-    for (method, path) in API.into_iter().filter(|(method, _)| *method == "GET") {
+    for (method, path) in API.iter().copied().filter(|(method, _)| *method == "GET") {
         for (own, machine, ids) in &world.books {
             let there = filled(&format!("{path}{}", query(method, path)), ids);
             // The token is a quote's.
@@ -199,7 +200,7 @@ async fn without_a_key_of_this_host_nothing_opens() {
     let world = world().await;
     let stranger = Machine::with_key(&world.program, "localhost", "brightline", &["customers:read"]);
     let mut broken = Vec::new();
-    for (method, path) in API {
+    for (method, path) in API.iter().copied() {
         for (keeper, _, ids) in &world.books {
             let there = filled(&format!("{path}{}", query(method, path)), ids);
             for machine in [&Machine::at(&world.program, "localhost"), &stranger] {

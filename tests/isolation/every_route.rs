@@ -17,7 +17,7 @@ pub enum For {
 }
 
 /// Pages of a book: under `/ops`, `/reseller` and `/admin` alike.
-const EVERY_BOOK: [(&str, &str); 54] = [
+const EVERY_BOOK: &[(&str, &str)] = &[
     ("GET", ""),
     ("GET", "/find"),
     ("GET", "/customers"),
@@ -33,6 +33,8 @@ const EVERY_BOOK: [(&str, &str); 54] = [
     ("GET", "/customers/{customer_id}/next-bill"),
     ("GET", "/customers/{customer_id}/payments"),
     ("POST", "/customers/{customer_id}/payments"),
+    ("POST", "/customers/{customer_id}/payment-methods"),
+    ("POST", "/customers/{customer_id}/payment-methods/{method_id}/removal"),
     ("GET", "/coupons"),
     ("GET", "/coupons/new"),
     ("POST", "/coupons"),
@@ -51,6 +53,17 @@ const EVERY_BOOK: [(&str, &str); 54] = [
     ("GET", "/plans/{plan_id}/moves"),
     ("POST", "/plans/{plan_id}/moves"),
     ("POST", "/plans/{plan_id}/moves/{change_id}/undo"),
+    ("GET", "/quotes"),
+    ("GET", "/quotes/new"),
+    ("POST", "/quotes"),
+    ("GET", "/quotes/{quote_id}"),
+    ("GET", "/quotes/{quote_id}/pdf"),
+    ("POST", "/quotes/{quote_id}/links"),
+    ("POST", "/quotes/{quote_id}/sendings"),
+    ("POST", "/quotes/{quote_id}/withdrawal"),
+    ("GET", "/estimates"),
+    ("GET", "/estimates/{estimate_id}"),
+    ("GET", "/estimates/{estimate_id}/csv"),
     ("GET", "/numbers"),
     ("GET", "/invoices"),
     ("GET", "/invoices/{document_id}"),
@@ -67,6 +80,12 @@ const EVERY_BOOK: [(&str, &str); 54] = [
     ("POST", "/runs/{run_id}/finalization"),
     ("POST", "/runs/{run_id}/retry"),
     ("POST", "/runs/{run_id}/abandonment"),
+    ("GET", "/meters"),
+    ("GET", "/meters/new"),
+    ("POST", "/meters"),
+    ("GET", "/suspense"),
+    ("GET", "/suspense/{cause}"),
+    ("POST", "/suspense/{cause}/decisions"),
     ("GET", "/ledger"),
     ("GET", "/ledger/{account}"),
     ("GET", "/settings/api-keys"),
@@ -75,7 +94,7 @@ const EVERY_BOOK: [(&str, &str); 54] = [
 ];
 
 /// What an organisation sees of its own seller.
-const WITH_A_SELLER: [(&str, &str); 6] = [
+const WITH_A_SELLER: &[(&str, &str)] = &[
     ("GET", "/account"),
     ("GET", "/account/advice"),
     ("GET", "/account/next-bill"),
@@ -85,7 +104,7 @@ const WITH_A_SELLER: [(&str, &str); 6] = [
 ];
 
 /// All others, in full.
-const ALONE: [(&str, &str, For); 42] = [
+const ALONE: &[(&str, &str, For)] = &[
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),
@@ -97,7 +116,13 @@ const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/", For::Anybody),
     ("GET", "/estimate", For::Anybody),
     ("GET", "/estimate/csv", For::Anybody),
+    ("POST", "/estimate/saved", For::Anybody),
+    ("GET", "/estimate/saved/{token}", For::Anybody),
+    ("GET", "/estimate/saved/{token}/csv", For::Anybody),
     ("GET", "/roi", For::Anybody),
+    ("GET", "/quote/{token}", For::Anybody),
+    ("GET", "/quote/{token}/pdf", For::Anybody),
+    ("POST", "/quote/{token}/acceptance", For::Anybody),
     ("GET", "/sign-in", For::Anybody),
     ("POST", "/sign-in", For::Anybody),
     ("POST", "/sign-out", For::SignedIn),
@@ -127,11 +152,14 @@ const ALONE: [(&str, &str, For); 42] = [
     ("GET", "/portal/invoices/{document_id}/lines/{line_id}", For::Customer),
     ("GET", "/portal/invoices/{document_id}/pdf", For::Customer),
     ("GET", "/portal/plan", For::Customer),
+    ("GET", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment", For::Customer),
+    ("POST", "/portal/payment/{method_id}/removal", For::Customer),
     ("GET", "/portal/prices", For::Customer),
 ];
 
 /// The API: every address that asks for a key.
-pub const API: [(&str, &str); 54] = [
+pub const API: &[(&str, &str)] = &[
     ("GET", "/v1/plans"),
     ("POST", "/v1/plans"),
     ("GET", "/v1/add-ons"),
@@ -163,7 +191,10 @@ pub const API: [(&str, &str); 54] = [
     ("POST", "/v1/subscriptions/{subscription_id}/changes"),
     ("DELETE", "/v1/subscriptions/{subscription_id}/changes/{change_id}"),
     ("GET", "/v1/meters"),
+    ("POST", "/v1/meters"),
+    ("POST", "/v1/meter-previews"),
     ("GET", "/v1/usage"),
+    ("POST", "/v1/events"),
     ("GET", "/v1/usage/hours"),
     ("GET", "/v1/invoices"),
     ("GET", "/v1/invoices/{document_id}"),
@@ -173,6 +204,8 @@ pub const API: [(&str, &str); 54] = [
     ("GET", "/v1/calls/{call_id}"),
     ("POST", "/v1/subscriptions/{subscription_id}/change-previews"),
     ("GET", "/v1/customers/{customer_id}/next-invoice"),
+    ("GET", "/v1/customers/{customer_id}/advice"),
+    ("POST", "/v1/plans/{plan_id}/dry-runs"),
     ("GET", "/v1/entitlements"),
     ("GET", "/v1/estimates"),
     ("POST", "/v1/estimates"),

@@ -119,13 +119,24 @@ export class Visit {
   /** What every page owes: nothing wider than the screen, no accessibility fault, one h1. Takes the picture too. */
   async inspect(name) {
     await this.page.evaluate(() => document.fonts.ready)
-    const width = await this.page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth])
-    if (width[0] > width[1]) this.#fault(`the page is ${width[0]} wide on a screen of ${width[1]}`)
+    await this.#fits()
+    const { width, height } = this.page.viewportSize()
+    if (width < 640) {
+      // A screen of 1280 at 400% (WCAG 2.2, 1.4.10).
+      await this.page.setViewportSize({ width: 320, height })
+      await this.#fits()
+      await this.page.setViewportSize({ width, height })
+    }
     const headings = await this.page.locator('h1').count()
     if (headings !== 1) this.#fault(`${headings} h1 headings`)
     const { violations } = await new AxeBuilder({ page: this.page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze()
     for (const { id, help, nodes } of violations) this.#fault(`accessibility ${id}: ${help} (${nodes.length}x, first ${nodes[0].html.slice(0, 160)})`)
     await this.picture(name)
+  }
+
+  async #fits() {
+    const [needed, there] = await this.page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth])
+    if (needed > there) this.#fault(`the page is ${needed} wide on a screen of ${there}`)
   }
 
   /** tests/screenshots/NAME-WIDTHxHEIGHT-SCHEME.png, the whole page. */

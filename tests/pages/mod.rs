@@ -108,3 +108,9 @@ async fn an_invoice_leads_to_the_calls_that_it_charges_and_every_figure_is_the_s
     let program = Program::on_the_demo_world().await;
     walk("figures.mjs", &[audience(&program, "/admin", 1, &[])]);
 }
+
+#[tokio::test]
+async fn a_quote_is_accepted_by_its_link_and_every_figure_is_the_same() {
+    let program = Program::on_the_demo_world().await;
+    walk("quotes.mjs", &[audience(&program, "/admin", 1, &[])]);
+}

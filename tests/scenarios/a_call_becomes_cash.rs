@@ -25,6 +25,11 @@ const TAX_AND_ACCOUNTS: u8 = 4;
 
 #[tokio::test]
 async fn a_call_becomes_cash() {
+    told().await;
+}
+
+/// The whole story, and the world that it leaves.
+pub(super) async fn told() -> Story {
     let story = Story::begins("2026-03-01T00:00:00Z").await;
     jonas_tops_up(&story).await;
     lena_takes_her_seat(&story).await;
@@ -44,6 +49,7 @@ async fn a_call_becomes_cash() {
     the_law_office_pays(&story).await;
     the_operator_invoices_its_share(&story).await;
     story.assert_audit_is_clean().await;
+    story
 }
 
 pub(super) async fn jonas_tops_up(story: &Story) {

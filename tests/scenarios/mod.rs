@@ -5,5 +5,7 @@ mod call_centre_software;
 mod consultations_by_number;
 mod outsourced_support;
 mod pay_per_use_support;
+mod prepaid_beyond_its_minutes;
 mod shop;
 mod story;
+mod the_audit_sees;

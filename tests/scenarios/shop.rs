@@ -36,13 +36,7 @@ impl Shop<'_> {
     /// Something counted that not every book counts, reported in sums.
     pub async fn counts(&self, code: &str, unit: &str) {
         let tx = self.tx().await;
-        let meter = Meter {
-            code: code.into(),
-            name: code.into(),
-            unit: unit.into(),
-            aggregation: Aggregation::Sum,
-            dimensions: Vec::new(),
-        };
+        let meter = Meter::new(code, code, unit, Aggregation::Sum, &[]);
         usage_metering::define_meter(&tx, &meter).await.unwrap();
         tx.commit().await.unwrap();
     }

@@ -129,6 +129,7 @@ fn config(database: &TestDatabase) -> Config {
         },
         http: HttpSettings { listen, host: "localhost".into(), proxies: Vec::new() },
         sip: SipSettings { listen, advertised: listen.ip(), spool: std::env::temp_dir() },
+        mail: None,
         secret: "0123456789abcdef0123456789abcdef".to_owned().into(),
     }
 }

@@ -47,6 +47,14 @@ impl Machine {
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
 
+    /// Posts a JSON text; `None` when no answer came, as from a program that was just cut off.
+    pub async fn offer(&self, path: &str, body: String) -> Option<(u16, Value)> {
+        let request = self.client.post(format!("{}{path}", self.origin)).bearer_auth(&self.key);
+        let response = request.header("content-type", "application/json").body(body).send().await.ok()?;
+        let status = response.status().as_u16();
+        Some((status, serde_json::from_slice(&response.bytes().await.ok()?).ok()?))
+    }
+
     pub async fn get(&self, path: &str) -> (u16, Value) {
         self.send("GET", path, None).await
     }

@@ -1,7 +1,11 @@
 //! What every handler and the worker share: one database, one clock, one SIP edge.
 
+use crate::api::events_body::Arrivals;
+use crate::api::limit::{Limits, event_limits, limits};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
-use crate::{api::limit::Limits, clock::Clock, config::Config};
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
@@ -10,9 +14,20 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
 use tokio_util::sync::CancellationToken;
+use usage_metering::Intake;
 
 /// The realm that agents' phones sign in to; their digest secrets are bound to it.
 pub const SIP_REALM: &str = "ringtill";
+
+/// Estimates that one source may have computed at once, and then one in so many microseconds: who types makes two a second.
+const ESTIMATES_AT_ONCE: i64 = 120;
+const ESTIMATE_MICROS: i64 = 500_000;
+/// Estimates that one source may save at once, and then one in so many microseconds.
+const SAVED_AT_ONCE: i64 = 10;
+const SAVED_MICROS: i64 = 60_000_000;
+
+/// By the address that somebody asks from.
+pub type SourceLimits = crate::limit::Limits<IpAddr>;
 
 /// The running product.
 #[derive(Clone)]
@@ -31,10 +46,21 @@ pub struct App {
     edge: Arc<RwLock<Option<Edge>>>,
     /// How many requests each API key has made lately.
     pub limits: Arc<Limits>,
+    /// How many estimates each source has had computed lately, and how many it has saved.
+    pub estimates: Arc<SourceLimits>,
+    pub saved_estimates: Arc<SourceLimits>,
+    /// The same for requests that bring events.
+    pub event_limits: Arc<Limits>,
+    /// Where events wait for the commit that they share.
+    pub intake: Intake,
+    /// Bodies with events that are arriving.
+    pub arrivals: Arc<Arrivals>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
     /// Who may use a name of its own, as far as it was asked lately.
     pub white_labels: Arc<WhiteLabels>,
+    /// Where letters are handed over; without one they wait in the outbox.
+    pub mail: Option<Mailer>,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -49,6 +75,9 @@ impl App {
     /// On a database that is open already (tests).
     pub fn on(db: Db, clock: Clock, config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
+            intake: Intake::new(db.clone()),
+            arrivals: Arc::default(),
+            event_limits: Arc::new(event_limits()),
             db,
             clock,
             host: config.http.host.clone(),
@@ -56,9 +85,12 @@ impl App {
             proxies: config.http.proxies.clone().into(),
             tokens: Arc::new(TokenKeys::new(("1".into(), config.secret.clone()), Vec::new())?),
             edge: Arc::default(),
-            limits: Arc::default(),
+            limits: Arc::new(limits()),
+            estimates: Arc::new(SourceLimits::new(ESTIMATES_AT_ONCE, ESTIMATE_MICROS)),
+            saved_estimates: Arc::new(SourceLimits::new(SAVED_AT_ONCE, SAVED_MICROS)),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
             white_labels: Arc::default(),
+            mail: config.mail.as_ref().map(Mailer::new).transpose()?,
             closing: CancellationToken::new(),
         })
     }

@@ -10,6 +10,8 @@ pub struct Config {
     pub database: DatabaseSettings,
     pub http: HttpSettings,
     pub sip: SipSettings,
+    /// Without one no mail is sent, and pages say so.
+    pub mail: Option<MailSettings>,
     /// Signs tokens between services and for phones; at least 32 bytes.
     pub secret: SecretString,
 }
@@ -45,6 +47,31 @@ pub struct SipSettings {
     pub spool: PathBuf,
 }
 
+/// `RINGTILL_SMTP`, `RINGTILL_MAIL_FROM`.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// `smtps://user:password@host`, or `smtp://host:port` for a server on this machine.
+    pub url: SecretString,
+    /// Of every letter; names and answers are the seller's.
+    pub from: String,
+}
+
+impl MailSettings {
+    /// `None`: this installation sends no letters.
+    pub fn from_environment() -> Result<Option<Self>, ConfigError> {
+        let Some(url) = text("RINGTILL_SMTP") else { return Ok(None) };
+        let from = text("RINGTILL_MAIL_FROM").ok_or_else(|| ConfigError {
+            variable: "RINGTILL_MAIL_FROM",
+            problem: "is not set; with RINGTILL_SMTP it names the sender, as in no-reply@calls.example".into(),
+        })?;
+        Ok(Some(Self { url: url.into(), from }))
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.url.expose_secret()
+    }
+}
+
 /// A setting is missing or cannot be used. One sentence: the variable, what is wrong, what to write.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} {problem}")]
@@ -74,6 +101,7 @@ impl Config {
                 },
                 spool: text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into(),
             },
+            mail: MailSettings::from_environment()?,
             secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
         })
     }

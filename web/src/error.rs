@@ -181,6 +181,7 @@ impl From<invoicing::InvoicingError> for PageError {
             | E::RunMustBeDrafted { .. }
             | E::RunMustNotBeIssued(_)
             | E::AlreadyBilled { .. }
+            | E::DraftMustStandOnChanges
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
             E::CurrencyMustMatchCustomer { .. }
             | E::CreditMustNotExceedLine { .. }
@@ -200,12 +201,17 @@ impl From<payments::PaymentError> for PageError {
         use payments::PaymentError as E;
         match error {
             E::CustomerMustExist(_) | E::PaymentMustExist(_) => Self::NotFound,
-            E::ReferenceIsTaken(_) => Self::Conflict(sentence(error)),
+            E::ReferenceIsTaken(_) | E::CustomerMustBeOpen => Self::Conflict(sentence(error)),
             E::AmountMustBePositive(_)
             | E::AmountMustBeWholeMinorUnits(_)
             | E::CurrencyMustMatchCustomer { .. }
             | E::ReferenceMustNotBeEmpty
             | E::ReceivedMustNotLieAhead(_)
+            | E::IbanMustBeOne(_)
+            | E::HolderMustNotBeEmpty
+            | E::HolderMustBeShort(_)
+            | E::DirectDebitNeedsEuro(_)
+            | E::OnInvoiceNeedsAccount
             | E::RefundMustNotExceedPayment { .. } => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),

@@ -83,6 +83,20 @@ async fn brand_owner(
     Ok(None)
 }
 
+/// The site at which the people and customers of an organisation sign in: that of the nearest brand, or the operator's own.
+pub async fn site_for(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> Result<Site, PageError> {
+    let ptx = app.db.platform(PlatformReason::ResolveHost).await?;
+    let host = match brand_owner(app, &ptx, tenant_id, now).await? {
+        Some(owner) => {
+            let mut domains = tenant::domains(&ptx, owner).await?.into_iter();
+            domains.find(|domain| domain.verified_at.is_some()).map(|domain| domain.host)
+        }
+        None => None,
+    };
+    ptx.commit().await?;
+    look_up(app, &host.unwrap_or_else(|| app.host.clone())).await?.ok_or(PageError::Misdirected)
+}
+
 /// See [`Site::is_local`].
 pub fn is_local(host: &str) -> bool {
     host == "localhost"

@@ -1,6 +1,7 @@
 //! What the clock does to subscriptions: reminders, conversions, renewals, loyalty, expiry, and who is past due. The worker
 //! calls it; the rules are `subscription`'s, and what has been paid is `payments`'.
 
+use crate::mail;
 use chrono::{DateTime, Days, Utc};
 use db::{CustomerId, TenantTx};
 use payments::{OpenItem, PaymentStatus};
@@ -14,26 +15,28 @@ const LOOKED_AT: u64 = 50;
 pub async fn live(tx: &TenantTx, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let ending = subscription::customers_at_trial_end(tx, now).await?;
     let can_pay = if ending.is_empty() { HashSet::new() } else { who_can_pay(tx, &ending).await? };
-    let Looked { subscriptions, reminders } = subscription::look(tx, LOOKED_AT, &can_pay, now).await?;
-    for reminder in reminders {
-        // The sentence stands in the customer's timeline already, and on its page of the plan.
-        tracing::info!(customer.id = %reminder.customer_id, subscription.id = %reminder.subscription_id, "A trial ends soon");
+    let Looked { subscriptions, notices } = subscription::look(tx, LOOKED_AT, &can_pay, now).await?;
+    for notice in notices {
+        // The sentence stands in the customer's timeline already; the letter leaves with this transaction's outbox.
+        mail::told(tx, &notice, now).await?;
+    }
+    let waiting = subscription::customers_without_method(tx).await?;
+    if !waiting.is_empty() {
+        for customer_id in who_can_pay(tx, &waiting).await? {
+            subscription::method_arrived(tx, customer_id, now).await?;
+        }
     }
     Ok(u64::try_from(subscriptions)? >= LOOKED_AT)
 }
 
-/// Customers with a means of payment: money in the wallet, or on account a payment that once arrived.
-async fn who_can_pay(tx: &TenantTx, customers: &[CustomerId]) -> anyhow::Result<HashSet<CustomerId>> {
-    let mut can_pay = HashSet::new();
+/// Customers with a means of payment: one on file, or money in the wallet.
+pub(crate) async fn who_can_pay(tx: &TenantTx, customers: &[CustomerId]) -> anyhow::Result<HashSet<CustomerId>> {
+    let mut can_pay = payments::customers_with_method(tx, customers).await?;
     for customer in subscription::customers_by_id(tx, customers).await? {
-        let pays = match customer.billing {
-            Billing::Prepaid => match ledger::wallet_of(tx, customer.id).await? {
-                Some(wallet) => wallet.available()?.is_positive(),
-                None => false,
-            },
-            Billing::Postpaid => !payments::payments_of(tx, customer.id).await?.is_empty(),
-        };
-        if pays {
+        if customer.billing == Billing::Prepaid
+            && let Some(wallet) = ledger::wallet_of(tx, customer.id).await?
+            && wallet.available()?.is_positive()
+        {
             can_pay.insert(customer.id);
         }
     }
@@ -50,5 +53,8 @@ pub async fn fall_due(tx: &TenantTx, now: DateTime<Utc>) -> anyhow::Result<()> {
         let at = pricing::start_of_day(after, &zone)?;
         since.entry(item.customer_id).and_modify(|earliest| *earliest = at.min(*earliest)).or_insert(at);
     }
-    Ok(subscription::set_past_due(tx, &since.into_iter().collect::<Vec<_>>(), now).await?)
+    for (customer_id, since) in subscription::set_past_due(tx, &since.into_iter().collect::<Vec<_>>(), now).await? {
+        mail::past_due(tx, customer_id, since, now).await?;
+    }
+    Ok(())
 }

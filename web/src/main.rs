@@ -10,6 +10,7 @@ const USAGE: &str = "ringtill: billing for businesses that answer phones for mon
   ringtill migrate           bring the schema up to date and make the two login roles
   ringtill demo              load the demo world into an empty database
   ringtill audit             check the invariants of every book; exit code 3 when one is violated
+  ringtill audit --recount   the same, and count every hour of usage once more from its events
   ringtill price [FILE]      price JSON lines from FILE or standard input
   ringtill api-key ORGANISATION SCOPE..
                              make a key for the API and print it, as in: api-key nordlicht customers:read
@@ -28,6 +29,7 @@ async fn main() -> ExitCode {
         ["migrate"] => commands::migrate().await,
         ["demo"] => commands::demo().await,
         ["audit"] => commands::audit().await,
+        ["audit", "--recount"] => commands::audit_with_recount().await,
         ["price"] => commands::price(None),
         ["price", file] => commands::price(Some(file)),
         ["api-key", organisation, scopes @ ..] if !scopes.is_empty() => commands::api_key(organisation, scopes).await,

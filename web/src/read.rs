@@ -2,7 +2,7 @@
 //! the field.
 
 use chrono::NaiveDate;
-use money::{Currency, Money, parse_decimal};
+use money::{Currency, Money, MoneyError, parse_decimal};
 use rust_decimal::Decimal;
 
 /// A number: `0.55`, `3,000`, `1 500`. A comma is a thousands mark only where three digits follow; `0,55` is asked again
@@ -19,7 +19,11 @@ pub fn number(text: &str) -> Result<Decimal, String> {
     if fraction.contains(',') || whole.contains(',') && !is_grouped {
         return Err("Must have a point before its decimals, as in 0.55.".into());
     }
-    parse_decimal(&text.replace(',', "")).map_err(|_| "Must be a number, such as 0.55.".into())
+    let digits = text.replace(['e', 'E'], "no exponents");
+    parse_decimal(&digits.replace(',', "")).map_err(|refused| match refused {
+        MoneyError::TooManyDigits => "Has more digits than can be kept.".into(),
+        _ => "Must be a number, such as 0.55.".into(),
+    })
 }
 
 /// A number that is zero or above.

@@ -67,7 +67,10 @@ pub(crate) fn page_of(
     if matches!(error, Some(PageError::SignIn)) {
         return to_sign_in(request);
     }
-    let words = Words::of(error, status);
+    let mut words = Words::of(error, status);
+    if !request.method().is_safe() || matches!(error, Some(PageError::Refused(_))) {
+        words.action = came_from(request.headers()).map(|path| ui::Link::new("Back", path)).or(words.action);
+    }
     let site = request.extensions().get::<Arc<Site>>().cloned();
     let brand = site.map_or_else(crate::host::nobodys_brand, |site| site.brand.clone());
     let page = Message {
@@ -87,6 +90,14 @@ pub(crate) fn page_of(
         Ok(html) => answer.body(html),
         Err(_) => answer.body("Something went wrong on our side. Nothing was changed.\n"),
     }
+}
+
+/// The page of ours that a form was sent from, so that nobody is left without a way back.
+fn came_from(headers: &header::HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let (_, address) = text(header::REFERER)?.split_once("://")?;
+    let (host, path) = address.split_at(address.find('/')?);
+    host.eq_ignore_ascii_case(text(header::HOST)?).then(|| path.to_owned())
 }
 
 /// A person is sent to the sign-in page and afterwards back to where it was; a part of a page or a stream cannot show that
@@ -156,6 +167,18 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_back_leads_to_the_page_of_ours_that_sent_the_form_and_nowhere_else() {
+        let from = |referer: &'static str| {
+            let pairs = [(header::HOST, "ringtill.example"), (header::REFERER, referer)];
+            came_from(&pairs.map(|(name, value)| (name, header::HeaderValue::from_static(value))).into_iter().collect())
+        };
+        assert_eq!(from("https://ringtill.example/admin/runs?x=1").as_deref(), Some("/admin/runs?x=1"));
+        assert_eq!(from("https://evil.example/admin/runs"), None);
+        assert_eq!(from("https://ringtill.example.evil.example/admin"), None);
+        assert_eq!(from("https://ringtill.example"), None);
+    }
 
     #[test]
     fn a_fault_of_ours_says_nothing_of_its_cause() {

@@ -59,6 +59,12 @@ pub async fn guard(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_machine = WITHOUT_COOKIES.iter().any(|prefix| request.path().starts_with(prefix));
+    if !is_machine {
+        let asked: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+        if let Err(error) = must_be_text(&asked) {
+            return Ok(request.error_response(error));
+        }
+    }
     if !is_machine && !request.method().is_safe() {
         if !comes_from_us(request.headers()) {
             return Ok(request.error_response(PageError::Forged));
@@ -87,9 +93,27 @@ async fn token_of(request: &mut ServiceRequest) -> Result<Option<String>, Error>
     let Ok(body) = body else { return Err(actix_web::error::ErrorPayloadTooLarge("")) };
     let body = body?;
     let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+    must_be_text(&fields)?;
     // The handler reads the form again.
     request.set_payload(Payload::from(body));
     Ok(fields.into_iter().find(|(name, _)| name == "csrf").map(|(_, token)| token))
+}
+
+/// Refuses characters that no field takes: PostgreSQL keeps no NUL, and the other controls show as nothing on a page.
+fn must_be_text(fields: &[(String, String)]) -> Result<(), PageError> {
+    for (name, value) in fields {
+        if let Some(control) = name.chars().chain(value.chars()).find(|c| is_control(*c)) {
+            let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+            let code = u32::from(control);
+            return Err(PageError::Refused(format!("The field {name} holds a control character (U+{code:04X}).")));
+        }
+    }
+    Ok(())
+}
+
+/// A control character that is neither a tab nor the end of a line.
+pub fn is_control(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
 }
 
 /// `Sec-Fetch-Site` where the browser sends it, otherwise an `Origin` of our own host. Neither is a refusal.
@@ -138,6 +162,15 @@ mod tests {
         ] {
             assert_eq!(comes_from_us(&headers(&sent)), allowed, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn a_control_character_is_refused_with_its_field_and_code() {
+        let field = |value: &str| [("reference".to_owned(), value.to_owned())];
+        assert!(must_be_text(&field("Über 30 €,\r\n\tzweite Zeile")).is_ok());
+        let refused = must_be_text(&field("SEPA\0 7")).unwrap_err();
+        assert_eq!(refused.to_string(), "The field reference holds a control character (U+0000).");
+        assert!(must_be_text(&field("\u{9b}31m")).is_err());
     }
 
     #[test]

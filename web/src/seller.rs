@@ -11,7 +11,7 @@ use pricing::Usage;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use subscription::{Component, ComponentKind, History};
-use tenant::Upward;
+use tenant::{AgentStatus, Upward};
 
 /// A transaction in the book of the seller at this time, narrowed to this organisation; the operator has no seller.
 pub async fn seller_book(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> PageResult<Option<CustomerTx>> {
@@ -143,12 +143,13 @@ pub async fn seats(app: &App, tenant_id: TenantId, agents: u32, now: DateTime<Ut
 
 /// Puts an agent on a seat; `Some`: every seat of the plan is taken, and that is the sentence about it. Who sits stays.
 pub async fn sit_down(app: &App, tx: &TenantTx, agent_id: AgentId, now: DateTime<Utc>) -> PageResult<Option<String>> {
-    let mut seated = tenant::agent_states(tx).await?;
-    seated.retain(|status| status.seat_opened_at.is_some());
+    let mut seated = seated(tx).await?;
     if seated.iter().all(|status| status.agent_id != agent_id) {
-        let taken = u32::try_from(seated.len()).unwrap_or(u32::MAX);
-        let seats = seats(app, tx.tenant_id(), taken, now).await?;
-        if !seats.has_room_beside(taken) {
+        // What is sold is asked before: nobody who waits for a turn waits for a second connection with it.
+        let seats = seats(app, tx.tenant_id(), count(&seated), now).await?;
+        tenant::take_turn_for_a_place(tx).await?;
+        seated = self::seated(tx).await?;
+        if !seats.has_room_beside(count(&seated)) {
             seated.sort_by_key(|status| status.seat_opened_at);
             let names: Vec<&str> = seated.iter().take(3).map(|status| status.name.as_str()).collect();
             return Ok(Some(format!("{} The longest on them: {}.", seats.refusal(), names.join(", "))));
@@ -156,6 +157,15 @@ pub async fn sit_down(app: &App, tx: &TenantTx, agent_id: AgentId, now: DateTime
     }
     tenant::open_seat(tx, agent_id, now).await?;
     Ok(None)
+}
+
+async fn seated(tx: &TenantTx) -> PageResult<Vec<AgentStatus>> {
+    let all = tenant::agent_states(tx).await?;
+    Ok(all.into_iter().filter(|status| status.seat_opened_at.is_some()).collect())
+}
+
+fn count(seated: &[AgentStatus]) -> u32 {
+    u32::try_from(seated.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -66,6 +66,14 @@ impl Audience {
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
     }
+    /// POST grants paying by invoice.
+    pub fn payment_methods(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/payment-methods"))
+    }
+    /// POST takes one off the file.
+    pub fn payment_method_removal(self, id: impl Display, method: impl Display) -> String {
+        self.at(format_args!("customers/{id}/payment-methods/{method}/removal"))
+    }
     /// The form of a subscription to be, with its preview; POST goes to the list.
     pub fn customer_subscription_new(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/subscriptions/new"))
@@ -91,6 +99,25 @@ impl Audience {
     /// Undoing a change is a resource of its own: POST creates it.
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
+    }
+    /// What is counted; POST defines one more.
+    pub fn meters(self) -> String {
+        self.at("meters")
+    }
+    /// The form of a meter to be, with its preview.
+    pub fn meter_new(self) -> String {
+        self.at("meters/new")
+    }
+    /// What matches nothing, by cause.
+    pub fn suspense(self) -> String {
+        self.at("suspense")
+    }
+    pub fn suspense_of(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}"))
+    }
+    /// POST counts what waits for a cause, or takes it out.
+    pub fn suspense_decisions(self, cause: impl Display) -> String {
+        self.at(format_args!("suspense/{cause}/decisions"))
     }
     pub fn coupons(self) -> String {
         self.at("coupons")
@@ -139,6 +166,36 @@ impl Audience {
     }
     pub fn plan_move_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("plans/{id}/moves/{change}/undo"))
+    }
+    pub fn quotes(self) -> String {
+        self.at("quotes")
+    }
+    /// What a quote is made of, then its form; POST goes to the list.
+    pub fn quote_new(self) -> String {
+        self.at("quotes/new")
+    }
+    pub fn quote(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}"))
+    }
+    pub fn quote_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/pdf"))
+    }
+    /// POST makes a further link, which is shown once.
+    pub fn quote_links(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/links"))
+    }
+    /// POST sends it by e-mail.
+    pub fn quote_sendings(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/sendings"))
+    }
+    pub fn quote_withdrawal(self, id: impl Display) -> String {
+        self.at(format_args!("quotes/{id}/withdrawal"))
+    }
+    pub fn estimates(self) -> String {
+        self.at("estimates")
+    }
+    pub fn estimate(self, id: impl Display) -> String {
+        self.at(format_args!("estimates/{id}"))
     }
     pub fn numbers(self) -> String {
         self.at("numbers")
@@ -252,6 +309,8 @@ pub const API_KEYS_PLACE: &str = "API keys";
 /// The rate estimator; its query holds the figures.
 pub const ESTIMATE: &str = "/estimate";
 pub const ESTIMATE_CSV: &str = "/estimate/csv";
+/// POST keeps the figures of an estimate and leads to its link.
+pub const SAVED_ESTIMATES: &str = "/estimate/saved";
 /// The return calculator.
 pub const RETURN: &str = "/roi";
 
@@ -274,10 +333,31 @@ pub const PORTAL: &str = "/portal";
 pub const PORTAL_CALLS: &str = "/portal/calls";
 pub const PORTAL_INVOICES: &str = "/portal/invoices";
 pub const PORTAL_PLAN: &str = "/portal/plan";
+/// How the customer pays; POST gives a mandate.
+pub const PORTAL_PAYMENT: &str = "/portal/payment";
 pub const PORTAL_PRICES: &str = "/portal/prices";
 
 pub fn desk_call_end(id: impl Display) -> String {
     format!("{DESK_CALLS}/{id}/end")
+}
+/// A quote as its reader sees it; whoever has the token may read it.
+pub fn quote(token: &str) -> String {
+    format!("/quote/{token}")
+}
+pub fn quote_pdf(token: &str) -> String {
+    format!("/quote/{token}/pdf")
+}
+/// POST accepts it.
+pub fn quote_acceptance(token: &str) -> String {
+    format!("/quote/{token}/acceptance")
+}
+/// An estimate that was saved.
+pub fn saved_estimate(token: &str) -> String {
+    format!("{SAVED_ESTIMATES}/{token}")
+}
+/// POST takes a means of payment off the file.
+pub fn portal_payment_removal(id: impl Display) -> String {
+    format!("{PORTAL_PAYMENT}/{id}/removal")
 }
 pub fn portal_call(id: impl Display) -> String {
     format!("{PORTAL_CALLS}/{id}")

@@ -1,5 +1,6 @@
 //! A call that a subscription covers: what is included first, then the component's price. No tariff applies.
 
+use crate::beyond::Before;
 use crate::entity::call::Model;
 use crate::error::Result;
 use crate::explanation::{CallExplanation, IncludedUnits, PricedBy};
@@ -8,9 +9,9 @@ use crate::settlement::{Rated, dimensions, place};
 use db::{PlanId, SubscriptionId};
 use ledger::AllowanceUsed;
 use money::Decimal;
-use pricing::{Exact, Explanation, Model as PriceModel, Price, RoundTo, Rule, Step};
+use pricing::{Exact, Explanation, Model as PriceModel, Price, PriceVersion, RoundTo, Rule, Step};
 use std::collections::BTreeMap;
-use subscription::{Component, Customer, SubscriptionError, TrialUsage};
+use subscription::{Billing, Component, Customer, SubscriptionError, TrialUsage};
 
 /// What covers a call.
 #[derive(Clone, Debug)]
@@ -23,7 +24,10 @@ pub(crate) struct Covering {
     /// In the order in which they are locked.
     pub allowances: Vec<Included>,
     /// Usage in the trial is free up to an amount: what it comes to is known at the period's end only.
-    is_free_trial: bool,
+    pub is_free_trial: bool,
+    /// Where a prepaid caller's call stands in the tiers of components that are not one amount a unit, by key; empty where that
+    /// is not asked.
+    pub before: BTreeMap<String, Before>,
 }
 
 /// Finds what covers a call by the terms at its start.
@@ -48,17 +52,23 @@ pub(crate) fn covering(call: &Model, subscriber: &Subscriber) -> Result<Covering
         components,
         is_free_trial: history.subscription.in_trial_at(call.started_at)
             && attached.version.trial_usage != TrialUsage::Charged,
+        before: BTreeMap::new(),
     })
 }
 
-/// What a covered call comes to. Where every price is one amount a unit, the call's own part is known already; else the whole
+/// An amount with the tax on it.
+pub(crate) fn tax_on(net: &Exact, tax_percent: Decimal) -> Exact {
+    net.times(&Exact::integer(1).plus(&Exact::from(tax_percent).hundredths()))
+}
+
+/// What a covered call comes to. A prepaid caller pays it at once, tax included. Where every price is one amount a unit, the call's own part is known already; else the whole
 /// period decides. What the plan includes comes first either way, and it is told how much that was.
 pub(crate) fn by_component(
     call: &Model,
     covering: &Covering,
     plan: &str,
     used: &[AllowanceUsed],
-    customer: &Customer,
+    (customer, tax_percent): (&Customer, Decimal),
     seconds: u32,
 ) -> Result<Rated> {
     let dimensions = dimensions(call);
@@ -73,33 +83,48 @@ pub(crate) fn by_component(
             steps.push(step_included(allowance, used));
             included.push(told(allowance, used));
         }
-        let Some(unit) = unit_price(component, &dimensions) else {
-            exact = None;
-            continue;
+        let (rule, amount) = match (unit_price(component, &dimensions), covering.before.get(&component.key)) {
+            // Below zero: what was left of the allowance came back to this call.
+            (Some(unit), _) => {
+                let rule = Rule::Units { quantity: beyond.normalize(), rate: unit.normalize() };
+                (rule, Exact::from(unit).times(&Exact::from(beyond)))
+            }
+            (None, Some(before)) => (Rule::Usage, before.price(component, &dimensions, beyond)?),
+            (None, None) => {
+                exact = None;
+                continue;
+            }
         };
-        let amount = Exact::from(unit).times(&Exact::from(beyond));
-        // Below zero: what was left of the allowance came back to this call.
-        let rule = Rule::Units { quantity: beyond.normalize(), rate: unit.normalize() };
         let amount_shown = amount.to_decimal_places(10)?.normalize();
         steps.push(Step { part: component.name.clone(), ..Step::new(rule, amount_shown) });
         exact = exact.map(|sum| sum.plus(&amount));
     }
     let net = exact.as_ref().map(|exact| exact.to_money(customer.currency, RoundTo::Micros)).transpose()?;
+    let mut charge = None;
     if let Some(exact) = exact {
         steps.push(Step::new(Rule::TOTAL, exact.to_decimal_places(10)?.normalize()));
+        if customer.billing == Billing::Prepaid {
+            let gross = tax_on(&exact, tax_percent).max(Exact::zero()).to_money(customer.currency, RoundTo::Micros)?;
+            steps.push(Step::new(Rule::TotalWithTax, gross.as_decimal().normalize()));
+            charge = Some(gross);
+        }
     }
     let explanation = CallExplanation {
         priced_by: priced_by(call, covering, plan),
         metered_seconds: seconds,
         billed_seconds: seconds,
         included,
-        sum: Explanation::of(steps),
+        sum: Explanation::of(steps).by(PriceVersion {
+            name: plan.to_owned(),
+            version: covering.plan_version,
+            component: covering.components.first().map(|part| part.name.clone()).unwrap_or_default(),
+        }),
         rounded_to: "micros".to_owned(),
         discounts: Vec::new(),
         tax: None,
         unpaid: None,
     };
-    Ok(Rated { charge: None, net, tax_percent: None, billed_seconds: seconds, explanation })
+    Ok(Rated { charge, net, tax_percent: charge.map(|_| tax_percent), billed_seconds: seconds, explanation })
 }
 
 fn step_included(allowance: &Included, used: &AllowanceUsed) -> Step {

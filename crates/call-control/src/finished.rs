@@ -322,7 +322,8 @@ async fn include(
         let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
         let plan = book.plans.get(&covering.plan_id).map_or("", String::as_str);
         let used: Vec<_> = used.by_ref().take(covering.allowances.len()).collect();
-        *rated = Some(by_component(row, covering, plan, &used, customer, seconds)?);
+        let tax_percent = grant::tax_percent(customer, &book.organisation);
+        *rated = Some(by_component(row, covering, plan, &used, (customer, tax_percent), seconds)?);
     }
     Ok(())
 }

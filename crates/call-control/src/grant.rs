@@ -73,9 +73,8 @@ pub(crate) fn lease(authorised: Option<u32>, metered: u32, at: DateTime<Utc>) ->
 pub(crate) struct Ask<'a> {
     pub call: &'a Model,
     pub customer_id: CustomerId,
-    pub price: &'a CallPrice,
-    /// When the meter started; while it has not, now.
-    pub start: DateTime<Utc>,
+    /// How far a budget for the whole call reaches.
+    pub reach: &'a (dyn Fn(Money) -> Result<Reach> + Sync),
     pub metered: u32,
     pub authorised: u32,
 }
@@ -88,7 +87,7 @@ pub(crate) async fn hold(tx: &TenantTx, ask: &Ask<'_>, at: DateTime<Utc>) -> Res
     let mut free = wallet.available()?;
     for tried in 1..=TRIES {
         let budget = held.amount.checked_add(free)?;
-        let reach = ask.price.reach(ask.start, budget, ask.metered, ask.authorised)?;
+        let reach = (ask.reach)(budget)?;
         if reach.seconds == Some(0) {
             return Ok(None);
         }

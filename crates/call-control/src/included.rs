@@ -3,7 +3,8 @@
 //! change. How much is included in a stretch is the same sum as on the document: included x days of the stretch / days of the
 //! period.
 
-use crate::covering::covering;
+use crate::beyond::Before;
+use crate::covering::Covering;
 use crate::entity::call::Model;
 use crate::error::Result;
 use crate::grant;
@@ -13,7 +14,7 @@ use chrono::{DateTime, Utc};
 use db::{CallId, SubscriptionId, TenantTx};
 use ledger::{Allowance, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceUsed, AllowanceWish, Leg, Units};
 use money::Decimal;
-use pricing::Exact;
+use pricing::{Exact, Segment};
 use std::collections::BTreeMap;
 use subscription::{Component, ComponentKind, Customer, History, Stretch, SubscriptionError};
 use usage_metering::{Aggregate, UsageQuery};
@@ -59,7 +60,7 @@ impl Subscriber {
         let (subscription_id, customer_id) = (history.subscription.id, history.subscription.customer_id);
         let mut found = Vec::new();
         for component in components.iter().filter(|component| component.included > Decimal::ZERO) {
-            let Some((starts_at, ends_at, included)) = stretch(history, component, at)? else { continue };
+            let Some((starts_at, ends_at, included, _)) = stretch(history, component, at)? else { continue };
             let key = AllowanceKey { subscription_id, component_key: component.key.clone(), starts_at };
             let meter = component.measure.clone().unwrap_or_default();
             let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
@@ -100,8 +101,8 @@ pub(crate) fn quantity(component: &Component, seconds: u32) -> Decimal {
     if component.measure.as_deref() == Some("calls") { Decimal::ONE } else { minutes(seconds) }
 }
 
-/// From when, until when, and how much is included.
-type Share = (DateTime<Utc>, DateTime<Utc>, Decimal);
+/// From when, until when, how much is included, and the days of the period that this is.
+type Share = (DateTime<Utc>, DateTime<Utc>, Decimal, Segment);
 
 /// The stretch of time around an instant in which a component's terms do not change, and what it includes in it: the same
 /// stretch and the same share as on the document.
@@ -111,18 +112,43 @@ fn stretch(history: &History, component: &Component, at: DateTime<Utc>) -> Resul
         stretch.from <= at && at < stretch.to && components.iter().any(|other| other.key == component.key)
     };
     let Some(found) = history.stretches(&history.period_at(at)?)?.into_iter().find(holds) else { return Ok(None) };
-    let included = found.share_of_usage().of(&Exact::from(component.included))?.to_decimal_places(6)?;
-    Ok(Some((found.from, found.to, included)))
+    let share = found.share_of_usage();
+    let included = share.of(&Exact::from(component.included))?.to_decimal_places(6)?;
+    Ok(Some((found.from, found.to, included, Segment { days: share.days, of_days: share.of_days })))
+}
+
+/// Where the next call stands in a component's tiers: what its meter counted in the stretch, less what was included.
+pub(crate) async fn before(
+    tx: &TenantTx,
+    subscriber: &Subscriber,
+    component: &Component,
+    at: DateTime<Utc>,
+) -> Result<Before> {
+    let history = subscriber.history()?;
+    let Some((starts_at, ends_at, included, segment)) = stretch(history, component, at)? else {
+        return Ok(Before { units: Decimal::ZERO, segment: Segment::WHOLE });
+    };
+    let key =
+        AllowanceKey { subscription_id: history.subscription.id, component_key: component.key.clone(), starts_at };
+    let meter = component.measure.clone().unwrap_or_default();
+    let customer_id = history.subscription.customer_id;
+    let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
+    let used = used_so_far(tx, subscriber, &Included { component: component.clone(), terms }).await?;
+    Ok(Before { units: (used.as_decimal() - included).max(Decimal::ZERO), segment })
 }
 
 /// Opens the allowances of a covered call, tells them what was used of them already, and holds what the call needs first. Its
 /// row is locked before.
-pub(crate) async fn hold_first(tx: &TenantTx, call: &Model, customer: &Customer, at: DateTime<Utc>) -> Result<()> {
-    let Some(subscription_id) = call.subscription_id else { return Ok(()) };
-    let subscriber = Subscriber::read(tx, customer, subscription_id.into()).await?;
+pub(crate) async fn hold_first(
+    tx: &TenantTx,
+    call: &Model,
+    subscriber: &Subscriber,
+    covering: &Covering,
+    at: DateTime<Utc>,
+) -> Result<()> {
     let call_id = CallId::from_uuid(call.id);
-    for included in covering(call, &subscriber)?.allowances {
-        open(tx, &subscriber, &included, at).await?;
+    for included in &covering.allowances {
+        open(tx, subscriber, included, at).await?;
         let held = ledger::held_of_allowance(tx, call_id, &included.component.key).await?;
         let missing = included.quantity(AHEAD_SECONDS)?.less(held.amount);
         if missing.is_positive() {
@@ -143,6 +169,17 @@ async fn hold(
     let lease_until = grant::lease(None, 0, at);
     let wish = AllowanceWish { key: key.clone(), call_id, seq, amount, lease_until };
     Ok(ledger::reserve_allowance(tx, &wish, at).await?)
+}
+
+/// Holds included minutes for the chunk that a call is granted next: what they cover is not paid by a wallet.
+pub(crate) async fn hold_ahead(tx: &TenantTx, call_id: CallId, metered: u32, at: DateTime<Utc>) -> Result<()> {
+    for held in ledger::holds_of_call(tx, call_id).await?.into_iter().filter(|held| held.meter == "minutes") {
+        let missing = units_of(metered.saturating_add(AHEAD_SECONDS))?.less(held.amount);
+        if missing.is_positive() {
+            hold(tx, call_id, &held.key, held.last_seq + 1, missing, at).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Holds more for a call that talks on, before what it holds runs out. Only minutes grow.

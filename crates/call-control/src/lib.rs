@@ -9,6 +9,7 @@
 mod abandoned;
 mod admission;
 pub mod audit;
+mod beyond;
 mod control;
 mod correction;
 mod covering;

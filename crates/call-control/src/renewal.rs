@@ -1,16 +1,21 @@
 //! A call asks to talk on.
 
+use crate::beyond::{self, Covered};
 use crate::control::Control;
+use crate::covering::covering;
+use crate::entity::call::Model;
 use crate::error::Result;
 use crate::grant::{self, Above, Ask, Below};
+use crate::included::{self, Subscriber};
 use crate::price::{Reach, started_seconds};
 use crate::retry::retry;
 use crate::store;
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{CallId, TenantId};
+use db::{CallId, SubscriptionId, TenantId, TenantTx};
 use ledger::Leg;
 use sip_media::Grant;
-use subscription::Billing;
+use subscription::{Billing, Customer};
+use tenant::Organisation;
 
 /// What the tenant's own book decided.
 struct Renewed {
@@ -58,6 +63,11 @@ async fn renew_in_book(
         Some(id) => subscription::customer(&tx, id.into()).await?,
         None => None,
     };
+    if let (Some(customer), Some(subscription_id)) = (&customer, call.subscription_id) {
+        let reach = renew_covered(&tx, &mut call, customer, &book, (subscription_id.into(), metered), at).await?;
+        tx.commit().await?;
+        return Ok(Some(Renewed { reach, metered, before: 0, above: None }));
+    }
     let (Some(customer), Some(tariff_id)) = (customer, call.tariff_id) else {
         let endless = Reach { seconds: None, cost: money::Money::zero(book.currency), is_final: false };
         return Ok(Some(Renewed { reach: endless, metered, before: 0, above: None }));
@@ -68,7 +78,8 @@ async fn renew_in_book(
     let reach = if customer.billing == Billing::Postpaid {
         Reach { seconds: None, cost: money::Money::zero(book.currency), is_final: false }
     } else {
-        let ask = Ask { call: &call, customer_id: customer.id, price: &price, start, metered, authorised: before };
+        let reach = |budget| price.reach(start, budget, metered, before);
+        let ask = Ask { call: &call, customer_id: customer.id, reach: &reach, metered, authorised: before };
         let none_left = Reach { seconds: Some(before), cost: money::Money::zero(book.currency), is_final: true };
         grant::hold(&tx, &ask, at).await?.unwrap_or(none_left)
     };
@@ -88,6 +99,32 @@ async fn renew_in_book(
         lease_until,
     });
     Ok(Some(Renewed { reach, metered, before, above }))
+}
+
+/// A covered call holds more of what is included, and a prepaid caller money for the rest.
+async fn renew_covered(
+    tx: &TenantTx,
+    call: &mut Model,
+    customer: &Customer,
+    book: &Organisation,
+    (subscription_id, metered): (SubscriptionId, u32),
+    at: DateTime<Utc>,
+) -> Result<Reach> {
+    let subscriber = Subscriber::read(tx, customer, subscription_id).await?;
+    let covering = covering(call, &subscriber)?;
+    included::hold_ahead(tx, call.id.into(), metered, at).await?;
+    let of = Covered { call, customer, book, subscriber: &subscriber, covering: &covering };
+    let none_left = Reach {
+        seconds: call.authorised_seconds.map(i32::unsigned_abs),
+        cost: money::Money::zero(customer.currency),
+        is_final: true,
+    };
+    let reach = beyond::hold(tx, &of, metered, at).await?.unwrap_or(none_left);
+    ledger::extend_lease(tx, call.id.into(), Leg::Caller, grant::lease(reach.seconds, metered, at), at).await?;
+    call.authorised_seconds = reach.seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
+    call.last_seen_at = call.last_seen_at.max(at);
+    store::calls::save(tx, call).await?;
+    Ok(reach)
 }
 
 async fn keep_to(control: &Control, tenant_id: TenantId, call_id: CallId, seconds: u32) -> Result<()> {

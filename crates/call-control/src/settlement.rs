@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, TenantTx};
 use ledger::{Leg, Settle};
 use money::{Decimal, Money};
-use pricing::{Explanation, RoundTo};
+use pricing::{Explanation, PriceVersion, RoundTo};
 use sip_media::EndCause;
 use std::collections::BTreeMap;
 use subscription::{Billing, Customer, StoredTariff};
@@ -97,10 +97,16 @@ async fn settle(tx: &TenantTx, call: &mut Model, start: DateTime<Utc>, seconds: 
         }
         (None, Some(subscription_id)) => {
             let subscriber = Subscriber::read(tx, &customer, subscription_id.into()).await?;
-            let covering = covering(call, &subscriber)?;
+            let mut covering = covering(call, &subscriber)?;
+            if customer.billing == Billing::Prepaid {
+                for component in &covering.components {
+                    let before = included::before(tx, &subscriber, component, call.started_at).await?;
+                    covering.before.insert(component.key.clone(), before);
+                }
+            }
             let plan = subscription::plan(tx, covering.plan_id).await?.map_or_else(String::new, |plan| plan.name);
             let used = included::settle(tx, &subscriber, call.id.into(), &covering.allowances, seconds, now).await?;
-            by_component(call, &covering, &plan, &used, &customer, seconds)?
+            by_component(call, &covering, &plan, &used, (&customer, grant::tax_percent(&customer, &book)), seconds)?
         }
         (None, None) => {
             let text = format!(
@@ -192,7 +198,11 @@ pub(crate) fn by_tariff(
         metered_seconds: seconds,
         billed_seconds: charge.billed_seconds,
         included: Vec::new(),
-        sum: price.explain(start, seconds)?,
+        sum: price.explain(start, seconds)?.by(PriceVersion {
+            name: stored.name.clone(),
+            version: stored.version,
+            component: String::new(),
+        }),
         rounded_to: rounded_to.to_owned(),
         discounts: Vec::new(),
         tax: Some(tax),

@@ -1,13 +1,15 @@
 //! A digit was pressed: which price, who serves, and is there money for the first increment?
 
 use crate::control::Control;
+use crate::covering::covering;
 use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::grant::{self, Above, Ask, Below};
-use crate::included;
+use crate::included::Subscriber;
 use crate::price::Reach;
 use crate::retry::retry;
 use crate::store;
+use crate::{beyond, included};
 use chrono::{DateTime, Utc};
 use db::{CallId, CustomerId, TenantId, TenantTx};
 use ledger::Leg;
@@ -109,8 +111,9 @@ async fn price(
             call.charged_by = Some("component".to_owned());
             call.subscription_id = Some(subscription_id.uuid());
             call.component_key = Some(component.key);
-            included::hold_first(tx, call, customer, at).await?;
-            return Ok(Some((endless, None)));
+            let reach = hold_covered(tx, call, customer, &book, at).await?;
+            call.authorised_seconds = reach.and_then(|reach| reach.seconds).map(whole);
+            return Ok(reach.map(|reach| (reach, None)));
         }
         Coverage::Several => {
             // Charged by nobody until somebody has decided; refusing the caller would punish him for the catalogue.
@@ -128,13 +131,14 @@ async fn price(
     let reach = if customer.billing == Billing::Postpaid {
         endless
     } else {
-        let ask = Ask { call, customer_id: customer.id, price: &price, start: at, metered: 0, authorised: 0 };
+        let reach = |budget| price.reach(at, budget, 0, 0);
+        let ask = Ask { call, customer_id: customer.id, reach: &reach, metered: 0, authorised: 0 };
         match grant::hold(tx, &ask, at).await? {
             Some(reach) => reach,
             None => return Ok(None),
         }
     };
-    call.authorised_seconds = reach.seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
+    call.authorised_seconds = reach.seconds.map(whole);
     let below = Below {
         tenant_id: tx.tenant_id(),
         call_id: call.id.into(),
@@ -145,6 +149,26 @@ async fn price(
         lease_until: grant::lease(reach.seconds, 0, at),
     };
     Ok(Some((reach, Some(below))))
+}
+
+fn whole(seconds: u32) -> i32 {
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+/// Holds what a covered call needs first: included units, and for a prepaid caller the money for what they do not cover.
+async fn hold_covered(
+    tx: &TenantTx,
+    call: &Model,
+    customer: &Customer,
+    book: &tenant::Organisation,
+    at: DateTime<Utc>,
+) -> Result<Option<Reach>> {
+    let Some(subscription_id) = call.subscription_id else { return Ok(None) };
+    let subscriber = Subscriber::read(tx, customer, subscription_id.into()).await?;
+    let covering = covering(call, &subscriber)?;
+    included::hold_first(tx, call, &subscriber, &covering, at).await?;
+    beyond::hold(tx, &beyond::Covered { call, customer, book, subscriber: &subscriber, covering: &covering }, 0, at)
+        .await
 }
 
 /// Who charges a call: what covers its minutes, or else what covers calls.

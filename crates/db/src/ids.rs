@@ -129,6 +129,8 @@ ids! {
     LineId = "lin";
     /// A payment received.
     PaymentId = "pay";
+    /// A means of payment on file.
+    PaymentMethodId = "pmt";
     /// An entry of the audit log.
     AuditEntryId = "aud";
     /// A key by which another system comes in.

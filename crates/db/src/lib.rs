@@ -14,7 +14,9 @@ mod wall;
 pub use bulk::BulkTx;
 pub use ids::*;
 pub use migrate::{MigrateError, OwnerUrl, migrate};
-pub use outbox::{OutboxMessage, claim_outbox, enqueue, finish_outbox, postpone_outbox, tenants_with_outbox};
+pub use outbox::{
+    OutboxMessage, claim_outbox, enqueue, finish_outbox, lease_outbox, postpone_outbox, tenants_with_outbox,
+};
 pub use sea_orm::DbErr as DbError;
-pub use sql::{constraint_of, is_retryable, is_unique_violation, sql, sqlstate_of};
+pub use sql::{constraint_of, is_refused_value, is_retryable, is_unique_violation, sql, sqlstate_of};
 pub use wall::{CustomerTx, DatabaseConfig, Db, PlatformReason, PlatformTx, TenantTx};

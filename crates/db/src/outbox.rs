@@ -63,6 +63,17 @@ pub async fn claim_outbox(
     .await
 }
 
+/// Keeps claimed messages from other workers until an instant, also when the transaction is over: for what is delivered over a
+/// network, where no transaction may wait. Whoever dies over it leaves them to be taken again then.
+pub async fn lease_outbox(tx: &TenantTx, ids: &[Uuid], until: DateTime<Utc>) -> Result<(), DbErr> {
+    tx.run(
+        "UPDATE outbox SET due_at = $3 WHERE tenant_id = $1 AND id = ANY($2)",
+        [tx.tenant_id().into(), ids.to_vec().into(), until.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Marks messages delivered.
 pub async fn finish_outbox(tx: &TenantTx, ids: &[Uuid], now: DateTime<Utc>) -> Result<(), DbErr> {
     tx.run(

@@ -25,6 +25,12 @@ pub fn is_retryable(error: &DbErr) -> bool {
     matches!(sqlstate_of(error).as_deref(), Some("40001" | "40P01"))
 }
 
+/// True when the server refused a value (SQLSTATE classes 22, 23 and 54): trying again gives the same answer, and what is not
+/// the value's fault (a lost connection, a full disk) is not among it.
+pub fn is_refused_value(error: &DbErr) -> bool {
+    sqlstate_of(error).is_some_and(|state| ["22", "23", "54"].iter().any(|class| state.starts_with(class)))
+}
+
 fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error))

@@ -20,7 +20,7 @@ pub struct DatabaseConfig {
     pub connections_max: u32,
 }
 
-/// The two pools. They stay private: everybody else gets transactions.
+/// The pools. They stay private: everybody else gets transactions.
 ///
 /// ```
 /// async fn handler(db: &db::Db, id: db::TenantId) -> Result<(), db::DbError> {
@@ -65,7 +65,16 @@ pub struct DatabaseConfig {
 pub struct Db {
     tenant: DatabaseConnection,
     platform: DatabaseConnection,
+    /// Connections of the mass path alone: a flood of events takes none from pages and calls, and pages none from events.
+    bulk: DatabaseConnection,
 }
+
+/// Connections of the mass path.
+const BULK_CONNECTIONS_MAX: u32 = 4;
+/// How long anybody waits for a free connection.
+const ACQUIRE_SECONDS_MAX: u64 = 10;
+/// How long the mass path waits: whoever sent the events is told to come back before it gives up itself.
+const BULK_ACQUIRE_SECONDS_MAX: u64 = 2;
 
 /// Why somebody looks at all tenants at once. The list is closed: a new caller needs a new line here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +100,14 @@ pub enum PlatformReason {
 }
 
 impl Db {
-    /// Opens both pools. Refuses a role that could see past the policies (superuser, BYPASSRLS or an owner of tables).
+    /// Opens the pools. Refuses a role that could see past the policies (superuser, BYPASSRLS or an owner of tables).
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, DbErr> {
         let db = Self {
-            tenant: open(&config.tenant_url, config.connections_max).await?,
-            platform: open(&config.platform_url, config.connections_max).await?,
+            tenant: open(&config.tenant_url, config.connections_max, ACQUIRE_SECONDS_MAX).await?,
+            platform: open(&config.platform_url, config.connections_max, ACQUIRE_SECONDS_MAX).await?,
+            bulk: open(&config.tenant_url, BULK_CONNECTIONS_MAX, BULK_ACQUIRE_SECONDS_MAX).await?,
         };
-        for pool in [&db.tenant, &db.platform] {
+        for pool in [&db.tenant, &db.platform, &db.bulk] {
             refuse_mighty_role(pool).await?;
         }
         Ok(db)
@@ -105,10 +115,12 @@ impl Db {
 
     /// One tenant's transaction: every statement in it sees and writes this tenant's rows only. Dropped without commit, it rolls back.
     pub async fn tenant(&self, tenant_id: TenantId) -> Result<TenantTx, DbErr> {
-        let tx = self.tenant.begin().await?;
-        // SET LOCAL and not set_config(): the setting must also reach the nodes of a distributed database.
-        tx.execute_unprepared(&format!("SET LOCAL app.tenant_id = '{}'", tenant_id.uuid())).await?;
-        Ok(TenantTx { tx, tenant_id })
+        tenant_tx(&self.tenant, tenant_id).await
+    }
+
+    /// The same on a connection of the mass path: for what a batch must read before it is written.
+    pub async fn tenant_for_bulk(&self, tenant_id: TenantId) -> Result<TenantTx, DbErr> {
+        tenant_tx(&self.bulk, tenant_id).await
     }
 
     /// A portal customer's transaction: within the seller's book, only rows of this customer and the public catalogue.
@@ -132,7 +144,7 @@ impl Db {
 
     /// A tenant's transaction that can COPY. COPY straight into a table with policies is refused by PostgreSQL: stage first.
     pub async fn bulk(&self, tenant_id: TenantId) -> Result<BulkTx, DbErr> {
-        BulkTx::begin(self.tenant.get_postgres_connection_pool(), tenant_id).await
+        BulkTx::begin(self.bulk.get_postgres_connection_pool(), tenant_id).await
     }
 
     /// True when both roles can reach the server: for readiness, nothing else.
@@ -140,16 +152,24 @@ impl Db {
         self.tenant.ping().await.is_ok() && self.platform.ping().await.is_ok()
     }
 
-    /// Closes both pools; open transactions finish first.
+    /// Closes the pools; open transactions finish first.
     pub async fn close(self) -> Result<(), DbErr> {
         self.tenant.close().await?;
+        self.bulk.close().await?;
         self.platform.close().await
     }
 }
 
-async fn open(url: &SecretString, connections_max: u32) -> Result<DatabaseConnection, DbErr> {
+async fn tenant_tx(pool: &DatabaseConnection, tenant_id: TenantId) -> Result<TenantTx, DbErr> {
+    let tx = pool.begin().await?;
+    // SET LOCAL and not set_config(): the setting must also reach the nodes of a distributed database.
+    tx.execute_unprepared(&format!("SET LOCAL app.tenant_id = '{}'", tenant_id.uuid())).await?;
+    Ok(TenantTx { tx, tenant_id })
+}
+
+async fn open(url: &SecretString, connections_max: u32, seconds_max: u64) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.expose_secret().to_owned());
-    options.max_connections(connections_max).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
+    options.max_connections(connections_max).acquire_timeout(Duration::from_secs(seconds_max)).sqlx_logging(false);
     Database::connect(options).await
 }
 

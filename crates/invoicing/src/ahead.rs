@@ -259,7 +259,7 @@ impl Pass<'_> {
             unit: component.measure.clone().unwrap_or_default(),
             unit_price: rated.unit_price,
             amount: rated.amount,
-            explanation: rated.explanation,
+            explanation: rated.explanation.by(self.billing.price_version(self.of, entry.state.attached, component)),
             source: if component.kind == ComponentKind::Seat {
                 LineSource::Seats {
                     subscription_id: own.history.subscription.id,
@@ -279,22 +279,24 @@ impl Pass<'_> {
     /// Credits of one instant: what is unused of earlier charges, less the discounts that were on it.
     fn credit(&mut self, at: DateTime<Utc>, credits: &[usize]) -> Result<Vec<Target>> {
         let mut targets = Vec::new();
-        let mut backs: BTreeMap<(DateTime<Utc>, usize), Money> = BTreeMap::new();
+        // Charges of several instants may have had the same discount: it is given back once, in one line.
+        let mut backs: BTreeMap<String, (Discount, Money)> = BTreeMap::new();
         for &index in credits {
             let entry = &self.entries[index];
             let Does::Credits(charge) = entry.does else { continue };
             let Some((line, given_back)) = self.credited(index, charge)? else { continue };
             targets.push(line);
             for (discount, back) in given_back {
-                let known = backs.entry((self.entries[charge].at, discount)).or_insert_with(|| self.billing.nothing());
+                let discount = &self.groups[&self.entries[charge].at].discounts[discount];
+                let nothing = || (discount.clone(), self.billing.nothing());
+                let (_, known) = backs.entry(discount.key.clone()).or_insert_with(nothing);
                 *known = known.checked_add(back)?;
             }
         }
-        for ((charged_at, discount), back) in backs {
-            let discount = &self.groups[&charged_at].discounts[discount];
+        for (discount, back) in backs.into_values() {
             let steps = vec![Step::new(Rule::AmountOff { kind: discount.kind }, back.as_decimal())];
             let text = words::on_credit(&self.billing.seller.language, &discount.text);
-            let what = Derived { key: discount.key.clone(), group: LineGroup::Discounts, text, steps };
+            let what = Derived { key: discount.key, group: LineGroup::Discounts, text, steps };
             let ends_at = credits.iter().map(|index| self.entries[*index].ends_at).max().unwrap_or(at);
             let service = Service { starts_at: at, ends_at, ..discount.service };
             let mut target = derived(what, discount.attached, service, at, back);

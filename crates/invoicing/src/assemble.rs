@@ -1,12 +1,13 @@
 //! A document's content from its lines: tax, sums, what was settled already, and what is to be posted.
 
 use crate::bill::{Bill, Billing};
-use crate::content::{Claim, DraftContent, Ledgered, Line, LineGroup, Service, StandsOn, TaxRow, Totals};
+use crate::content::{Claim, DraftContent, Ledgered, Line, LineGroup, LineSource, Service, StandsOn, TaxRow, Totals};
 use crate::document::DocumentKind;
 use crate::error::{InvoicingError, Result};
 use crate::tax::{Taxed, tax};
 use chrono::{DateTime, Utc};
-use money::{Currency, Money};
+use money::{Currency, Money, Rounding};
+use pricing::{Exact, RoundTo};
 use subscription::Billing as Pays;
 
 /// What a customer's turn in a run ends with.
@@ -21,15 +22,20 @@ pub(crate) enum Outcome {
 
 /// Sums the lines that are due.
 pub(crate) fn assemble(billing: &Billing<'_>, bill: Bill, until: DateTime<Utc>) -> Result<Outcome> {
-    let Bill { mut lines, claims, stands_on } = bill;
+    let Bill { mut lines, claims, paid, stands_on } = bill;
     let currency = billing.currency();
     let taxed = tax(currency, &mut lines)?;
     let is_nothing = |line: &Line| line.amount.is_zero() && line.gross.is_none_or(|gross| gross.is_zero());
     let Some(period) = period_of(&lines, until).filter(|_| !lines.iter().all(is_nothing)) else {
         return Ok(Outcome::NothingDue { claims, stands_on });
     };
-    let totals = totals(currency, &taxed, billing.customer.billing)?;
-    let ledgered = ledgered(&totals, &taxed, billing.customer.billing)?;
+    let paid = paid.unwrap_or_else(|| Money::zero(currency));
+    let settled = match billing.customer.billing {
+        Pays::Prepaid => taxed.gross_of_calls.checked_add(settled_of_components(&lines, paid)?)?,
+        Pays::Postpaid => Money::zero(currency),
+    };
+    let totals = totals(currency, &taxed, settled)?;
+    let ledgered = ledgered(&totals, &taxed, billing.customer.billing, paid)?;
     let time_zone = billing.customer.time_zone.clone();
     let kind = DocumentKind::Invoice;
     let content =
@@ -69,19 +75,42 @@ impl DraftContent {
     }
 }
 
-fn totals(currency: Currency, taxed: &Taxed, pays: Pays) -> Result<Totals> {
+/// Does a component charge calls by this line, so that a prepaid caller's wallet has paid it call by call?
+pub(crate) fn is_of_calls(line: &Line) -> bool {
+    match &line.source {
+        LineSource::Usage { meter, .. } => matches!(meter.as_str(), "minutes" | "calls"),
+        _ => false,
+    }
+}
+
+/// What of the lines of components a wallet has paid, call by call. The document rounds once and the wallet with each call: where
+/// they are not a minor unit apart for each line, the lines are paid.
+fn settled_of_components(lines: &[Line], paid: Money) -> Result<Money> {
+    let (mut gross, mut minor) = (Money::zero(paid.currency()), Money::zero(paid.currency()));
+    let one = Money::from_minor(1, paid.currency())?;
+    for line in lines.iter().filter(|line| is_of_calls(line)) {
+        let whole = Exact::integer(1).plus(&Exact::from(line.tax_percent).hundredths());
+        let with_tax = Exact::from(line.amount).times(&whole).to_money(paid.currency(), RoundTo::Minor)?;
+        (gross, minor) = (gross.checked_add(with_tax)?, minor.checked_add(one)?);
+    }
+    let apart = gross.checked_sub(paid)?;
+    let is_paid = !paid.is_zero() && minor.at_least(apart)? && apart.checked_add(minor)?.micros() >= 0;
+    if is_paid { Ok(gross) } else { Ok(paid.to_minor(Rounding::HalfAwayFromZero)?.0) }
+}
+
+fn totals(currency: Currency, taxed: &Taxed, settled: Money) -> Result<Totals> {
     let net = Money::sum(currency, taxed.rows.iter().map(|row| row.base))?;
     let tax = Money::sum(currency, taxed.rows.iter().map(|row| row.tax))?;
     let gross = net.checked_add(tax)?;
-    let settled = if pays == Pays::Prepaid { taxed.gross_of_calls } else { Money::zero(currency) };
     Ok(Totals { net, tax, gross, settled, due: gross.checked_sub(settled)? })
 }
 
 /// A prepaid call has moved its gross from the wallet to unbilled: that becomes revenue and tax now. A postpaid one has
-/// accrued its net as revenue against unbilled: that becomes part of the receivable. Components are new revenue.
-fn ledgered(totals: &Totals, taxed: &Taxed, pays: Pays) -> Result<Ledgered> {
+/// accrued its net as revenue against unbilled: that becomes part of the receivable. Components are new revenue, paid from
+/// the wallet already or not.
+fn ledgered(totals: &Totals, taxed: &Taxed, pays: Pays, paid: Money) -> Result<Ledgered> {
     let (unbilled, revenue) = match pays {
-        Pays::Prepaid => (taxed.exact_of_calls.checked_neg()?, totals.net),
+        Pays::Prepaid => (taxed.exact_of_calls.checked_add(paid)?.checked_neg()?, totals.net),
         Pays::Postpaid => (taxed.accrued_of_calls, taxed.net_of_components),
     };
     let rounding = totals.due.checked_sub(unbilled)?.checked_sub(revenue)?.checked_sub(totals.tax)?;

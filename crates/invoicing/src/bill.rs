@@ -4,7 +4,7 @@
 use crate::ahead::Book;
 use crate::billed::{BilledBefore, BilledSum};
 use crate::content::{Claim, Claimed, Line, LineGroup, LineSource, StandsOn};
-use crate::due::{Due, Month, TERM_DISCOUNT_AHEAD, service_of};
+use crate::due::{Due, Month, TERM_DISCOUNT_AHEAD, WALLET, service_of};
 use crate::error::{InvoicingError, Result};
 use crate::rate::Quantities;
 use crate::subscribed::Subscribed;
@@ -12,11 +12,12 @@ use crate::target::{Derived, Target, derived, late};
 use crate::usage::Read;
 use crate::{calls, tax};
 use chrono::{DateTime, TimeDelta, Utc};
-use db::LineId;
+use db::{LineId, PlanId};
 use money::{Currency, Decimal, Money};
-use pricing::{Exact, RoundTo};
+use pricing::{Exact, PriceVersion, RoundTo};
 use std::collections::{BTreeMap, BTreeSet};
-use subscription::{Customer, LateUsage};
+use subscription::{Component, Customer, LateUsage};
+use uuid::Uuid;
 
 /// What all documents of a book have in common.
 pub(crate) struct Seller {
@@ -24,6 +25,8 @@ pub(crate) struct Seller {
     pub tax_percent: Decimal,
     /// Names of topics, those that were removed too.
     pub topics: BTreeMap<String, String>,
+    /// Names of plans and add-ons.
+    pub plans: BTreeMap<PlanId, String>,
 }
 
 /// One customer's document in the making.
@@ -44,6 +47,8 @@ pub(crate) struct Billing<'a> {
 pub(crate) struct Bill {
     pub lines: Vec<Line>,
     pub claims: Vec<Claim>,
+    /// What a prepaid customer's wallet has paid of components, in micros; `None` for one that pays by invoice.
+    pub paid: Option<Money>,
     pub stands_on: Vec<StandsOn>,
 }
 
@@ -56,12 +61,13 @@ impl Billing<'_> {
                 return Err(InvoicingError::CurrencyMustMatchCustomer { expected, found });
             }
         }
-        let books = due.chains.iter().enumerate().map(|(of, entries)| self.ahead(of, entries));
-        self.books = books.collect::<Result<Vec<_>>>()?;
+        self.open_books(due)?;
         let mut bill = Bill::default();
         for month in &due.months {
-            let targets = self.month(month)?;
-            self.take_month(month, targets, &mut bill)?;
+            for target in self.targets_of(month)? {
+                self.take(month.of, target, !month.is_new, &mut bill)?;
+            }
+            self.take_paid(month, &mut bill)?;
         }
         for (of, book) in std::mem::take(&mut self.books).into_iter().enumerate() {
             for target in book.targets {
@@ -95,6 +101,13 @@ impl Billing<'_> {
         Ok(lines)
     }
 
+    /// The price of a component as the catalogue keeps it.
+    pub(crate) fn price_version(&self, of: usize, attached: usize, component: &Component) -> PriceVersion {
+        let version = &self.subscribed[of].attached(attached).version;
+        let name = self.seller.plans.get(&version.plan_id).cloned().unwrap_or_default();
+        PriceVersion { name, version: version.version, component: component.name.clone() }
+    }
+
     pub(crate) fn currency(&self) -> Currency {
         self.customer.currency
     }
@@ -103,17 +116,46 @@ impl Billing<'_> {
         Money::zero(self.customer.currency)
     }
 
-    /// Bills a period. One that was billed before may have changed by usage that came later, unless its plan bears that itself;
-    /// and what was billed in it for terms that did not come about, because they were undone, is taken back.
-    fn take_month(&self, month: &Month, mut targets: Vec<Target>, bill: &mut Bill) -> Result<()> {
+    /// Prices what is billed ahead: coupons of a period know what is left of them then.
+    pub(crate) fn open_books(&mut self, due: &Due) -> Result<()> {
+        let books = due.chains.iter().enumerate().map(|(of, entries)| self.ahead(of, entries));
+        self.books = books.collect::<Result<Vec<_>>>()?;
+        Ok(())
+    }
+
+    /// What a period comes to. One that was billed before may have changed by usage that came later, unless its plan bears that
+    /// itself; and what was billed in it for terms that did not come about, because they were undone, comes to nothing.
+    pub(crate) fn targets_of(&self, month: &Month) -> Result<Vec<Target>> {
         let own = &self.subscribed[month.of];
+        let mut targets = self.month(month)?;
         if !month.is_new {
             let absorbs = |target: &Target| own.attached(target.attached).version.late_usage == LateUsage::Absorb;
             targets.extend(self.orphans(month, &targets));
             targets.retain(|target| !absorbs(target));
         }
-        for target in targets {
-            self.take(month.of, target, !month.is_new, bill)?;
+        Ok(targets)
+    }
+
+    /// Counts what a wallet has paid of a period, or has paid of it since it was billed.
+    fn take_paid(&self, month: &Month, bill: &mut Bill) -> Result<()> {
+        let Some(place) = month.paid else { return Ok(()) };
+        let id = self.subscribed[month.of].id();
+        let in_all = self.quantities[place].iter().map(|(_, paid)| *paid).sum();
+        let before = self.billed.of(id, WALLET, month.period.starts_at, Claimed::Arrears);
+        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0 };
+        let known = before.copied().unwrap_or(nothing);
+        let paid = Money::from_decimal(in_all, self.currency())?.checked_sub(known.amount)?;
+        bill.paid = Some(bill.paid.unwrap_or_else(|| self.nothing()).checked_add(paid)?);
+        if !paid.is_zero() {
+            bill.claims.push(Claim {
+                billed_id: id,
+                component_key: WALLET.to_owned(),
+                service_starts_at: month.period.starts_at,
+                service_ends_at: month.period.ends_at,
+                kind: Claimed::Arrears.kind(known.times),
+                quantity: Decimal::ZERO,
+                amount: paid,
+            });
         }
         Ok(())
     }
@@ -123,7 +165,7 @@ impl Billing<'_> {
         let known: BTreeSet<(&str, DateTime<Utc>)> =
             targets.iter().map(|target| (target.key.as_str(), target.claimed_at)).collect();
         let (from, to) = (month.period.starts_at, month.period.ends_at);
-        let of_arrears = |key: &str| !own.is_ahead(key) && !key.starts_with(TERM_DISCOUNT_AHEAD);
+        let of_arrears = |key: &str| key != WALLET && !own.is_ahead(key) && !key.starts_with(TERM_DISCOUNT_AHEAD);
         let billed = self.billed.between(own.id(), from, to).filter(|(key, at, claimed, sum)| {
             *claimed == Claimed::Arrears && of_arrears(key) && !sum.amount.is_zero() && !known.contains(&(*key, *at))
         });
@@ -199,8 +241,19 @@ impl Billing<'_> {
         }
     }
 
-    fn line(&self, of: usize, target: Target) -> Line {
+    /// The tax of what was billed from a start on before, where that is known, else today's.
+    pub(crate) fn tax_of(&self, id: Uuid, at: DateTime<Utc>) -> (String, Decimal) {
         let (category, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
+        self.billed.tax_at(id, at).unwrap_or_else(|| (category.to_owned(), percent))
+    }
+
+    fn line(&self, of: usize, target: Target) -> Line {
+        let (today, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
+        // A difference has the tax of the time at which the service was supplied.
+        let (category, percent) = match target.group {
+            LineGroup::Late => self.tax_of(self.subscribed[of].id(), target.claimed_at),
+            _ => (today.to_owned(), percent),
+        };
         Line {
             id: LineId::new(),
             group: target.group,
@@ -215,7 +268,7 @@ impl Billing<'_> {
             unit_price: target.unit_price,
             amount: target.amount,
             gross: None,
-            tax_category: category.to_owned(),
+            tax_category: category,
             tax_percent: percent,
             explanation: target.explanation,
             source: target.source,

@@ -26,6 +26,8 @@ pub(crate) struct BilledSum {
 struct Of {
     sums: BTreeMap<(DateTime<Utc>, String, Claimed), BilledSum>,
     newest: Option<DateTime<Utc>>,
+    /// Tax of the documents that billed from a start on first.
+    taxes: BTreeMap<DateTime<Utc>, (String, Decimal)>,
 }
 
 /// Everything that was billed lately. What is older than [`READ_BACK`] is closed for good.
@@ -88,6 +90,15 @@ impl BilledBefore {
     /// What a credit note gave back of an older charge.
     pub(crate) fn put_returned(&mut self, id: Uuid, key: String, at: DateTime<Utc>, sum: BilledSum) {
         self.0.entry(id).or_default().sums.insert((at, key, Claimed::Returned), sum);
+    }
+
+    pub(crate) fn put_tax(&mut self, id: Uuid, at: DateTime<Utc>, tax: (String, Decimal)) {
+        self.0.entry(id).or_default().taxes.insert(at, tax);
+    }
+
+    /// The tax at which service from a start on was billed first.
+    pub(crate) fn tax_at(&self, id: Uuid, at: DateTime<Utc>) -> Option<(String, Decimal)> {
+        self.0.get(&id)?.taxes.get(&at).cloned()
     }
 
     /// The part of one subscription or customer.

@@ -41,6 +41,14 @@ pub(crate) fn lines(billing: &Billing<'_>, months: &[CallsMonth], bill: &mut Bil
     Ok(())
 }
 
+/// What the calls of a month were charged, topic by topic.
+pub(crate) fn charged(billing: &Billing<'_>, month: &CallsMonth) -> Result<Vec<(String, Money)>> {
+    let mut topics: BTreeMap<String, Sums> = BTreeMap::new();
+    add(&mut topics, &billing.quantities[month.charge], |sums, quantity| sums.charge += quantity);
+    let amount = |(topic, sums): (String, Sums)| Ok((topic, Money::from_decimal(sums.charge, billing.currency())?));
+    topics.into_iter().map(amount).collect()
+}
+
 fn add(topics: &mut BTreeMap<String, Sums>, quantities: &Quantities, put: impl Fn(&mut Sums, Decimal)) {
     for (dimensions, quantity) in quantities {
         let topic = dimensions.get("topic").cloned().unwrap_or_default();
@@ -70,7 +78,13 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
     let language = &billing.seller.language;
     // Usage names a topic by its id; calls without a topic open to nothing.
     let topic_id: Option<TopicId> = topic.parse().ok();
-    let (category, percent) = tax::category(billing.customer.tax_treatment, billing.seller.tax_percent);
+    let (category, percent) = match month.is_new {
+        true => {
+            let (category, percent) = tax::category(billing.customer.tax_treatment, billing.seller.tax_percent);
+            (category.to_owned(), percent)
+        }
+        false => billing.tax_of(billing.customer.id.uuid(), month.service.starts_at),
+    };
     let (from, to) = (month.service.starts_at, month.service.ends_at);
     bill.lines.push(Line {
         id: LineId::new(),
@@ -90,7 +104,7 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
         unit_price: None,
         amount: zero,
         gross: Some(difference),
-        tax_category: category.to_owned(),
+        tax_category: category,
         tax_percent: percent,
         explanation: Explanation::of(steps),
         source: topic_id.map_or(LineSource::None, |topic_id| LineSource::TariffCalls { topic_id, from, to }),

@@ -3,9 +3,10 @@
 //! the same whenever a run looks at it, and what was billed of it stays what it was. Nothing is priced in here.
 
 use crate::error::Result;
+use crate::parts::lasts;
 use crate::subscribed::{Months, Subscribed, last_day_after};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use pricing::{DateRange, civil_date};
+use pricing::{DateRange, civil_date, start_of_day};
 use std::collections::BTreeSet;
 use subscription::{Billed, ComponentKind};
 
@@ -117,7 +118,8 @@ impl Walk<'_> {
             let state = self.state_at(at)?;
             if let Some(open) = self.open.take_if(|open| !state.is_some_and(|state| self.of.stays(&open.state, &state)))
             {
-                self.credit(open, at, state.is_some())?;
+                let is_followed = state.is_some() || self.is_followed_in_arrears(at)?;
+                self.credit(open, at, is_followed)?;
             }
             if let (None, Some(state)) = (&self.open, state) {
                 instants.insert(self.charge(state, at)?);
@@ -146,6 +148,19 @@ impl Walk<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Is the key served in arrears later on the day of an instant? Then that day is charged there.
+    fn is_followed_in_arrears(&self, at: DateTime<Utc>) -> Result<bool> {
+        let (history, zone) = (&self.of.history, self.of.time_zone());
+        let tomorrow = last_day_after(at + TimeDelta::microseconds(1), zone)?;
+        let mut instants = history.bounds(at, start_of_day(tomorrow, zone)?);
+        instants.push(at);
+        let is_charged = |attached: &subscription::Attached| {
+            let mut parts = attached.version.components.iter().filter(|part| part.key == self.key);
+            !attached.is_free && parts.any(|part| part.billed == Billed::InArrears && lasts(part))
+        };
+        Ok(instants.into_iter().any(|instant| history.attached_at(instant).any(is_charged)))
     }
 
     /// Ends an open charge. The day of a change is of what comes instead; where nothing does, a day begun was used.

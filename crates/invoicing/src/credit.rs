@@ -1,6 +1,7 @@
 //! Credit notes: an invoice is cancelled as a whole or by line, with its own rates, by a document with a number of its own
 //! series. What was billed stays billed: a credited service is not due again, and what was billed ahead is not credited twice.
 
+use crate::assemble::is_of_calls;
 use crate::content::{Claim, DraftContent, Ledgered, Line, LineGroup, Service, TaxRow, Totals};
 use crate::document::{Document, DocumentKind, DocumentView};
 use crate::error::{InvoicingError, Result};
@@ -197,9 +198,9 @@ impl Origin {
             settled_left
         } else {
             let mut of_calls = Money::zero(currency);
-            for line in
-                lines.iter().filter(|line| self.lines().any(|own| Some(own.id) == line.corrects && own.gross.is_some()))
-            {
+            for line in lines.iter().filter(|line| {
+                self.lines().any(|own| Some(own.id) == line.corrects && (own.gross.is_some() || is_of_calls(own)))
+            }) {
                 let whole = Exact::integer(1).plus(&Exact::from(line.tax_percent).hundredths());
                 let with_tax = Exact::from(line.amount).times(&whole).to_money(currency, RoundTo::Minor)?;
                 of_calls = of_calls.checked_add(with_tax)?;

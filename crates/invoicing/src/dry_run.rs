@@ -39,9 +39,21 @@ impl DryRunRow {
     }
 }
 
-/// Everybody on the plan, the dearest difference first.
+/// A subscription that has the plan, or the add-on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DryRunSubscriber {
+    pub subscription_id: SubscriptionId,
+    pub customer_id: CustomerId,
+    pub customer: String,
+    /// The version that it has.
+    pub version: u32,
+}
+
+/// Everybody on the plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DryRun {
+    pub subscribers: Vec<DryRunSubscriber>,
+    /// Those that could be priced, the dearest difference first.
     pub rows: Vec<DryRunRow>,
     /// Subscribers that have no full period behind them yet.
     pub without_period: u64,
@@ -53,7 +65,7 @@ pub struct DryRun {
 pub async fn dry_run(tx: &TenantTx, plan_id: PlanId, new: &NewPlanVersion, now: DateTime<Utc>) -> Result<DryRun> {
     let seller = seller(tx).await?;
     let assumed = new.assumed(plan_id, now);
-    let mut run = DryRun { rows: Vec::new(), without_period: 0, in_other_currency: 0 };
+    let mut run = DryRun { subscribers: Vec::new(), rows: Vec::new(), without_period: 0, in_other_currency: 0 };
     let subscriptions = all_active(tx, now).await?;
     let mut of_customer: HashMap<CustomerId, usize> = HashMap::new();
     subscriptions.iter().for_each(|own| *of_customer.entry(own.customer_id).or_default() += 1);
@@ -61,8 +73,15 @@ pub async fn dry_run(tx: &TenantTx, plan_id: PlanId, new: &NewPlanVersion, now: 
         let customers = customers_of(tx, block).await?;
         let mut staged = Vec::new();
         for history in histories(tx, block).await? {
-            let is_on = history.attached_at(now).any(|attached| attached.version.plan_id == plan_id);
-            let Some(customer) = customers.get(&history.subscription.customer_id).filter(|_| is_on) else { continue };
+            let on = history.attached_at(now).find(|attached| attached.version.plan_id == plan_id);
+            let customer = customers.get(&history.subscription.customer_id);
+            let (Some(on), Some(customer)) = (on, customer) else { continue };
+            run.subscribers.push(DryRunSubscriber {
+                subscription_id: history.subscription.id,
+                customer_id: customer.id,
+                customer: customer.name.clone(),
+                version: on.version.version,
+            });
             if customer.currency != new.currency {
                 run.in_other_currency += 1;
                 continue;

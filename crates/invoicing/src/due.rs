@@ -10,10 +10,12 @@ use crate::subscribed::Subscribed;
 use crate::usage::{Counted, Read};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
-use subscription::{Customer, ServicePeriod, billing_period_of_customer};
+use subscription::{Billing, Customer, ServicePeriod, billing_period_of_customer};
 
 /// Key of the claim that closes a customer's monthly period of tariff calls.
 pub(crate) const CALLS: &str = "*calls";
+/// Key of the claim on what a prepaid customer's wallet has paid of a period's components, call by call, tax included.
+pub(crate) const WALLET: &str = "*wallet";
 /// Key of a commitment's true-up.
 pub(crate) const COMMITMENT: &str = "*commitment";
 /// Key of what a cap leaves out.
@@ -35,6 +37,8 @@ pub(crate) struct Month {
     pub period: ServicePeriod,
     pub is_new: bool,
     pub stretches: Vec<Billable>,
+    /// The read of what a prepaid customer's wallet has paid of it.
+    pub paid: Option<usize>,
 }
 
 /// A customer's ended month of tariff calls.
@@ -69,7 +73,8 @@ pub(crate) fn due(
         for (period, is_new) in months(own, billed, until) {
             let mut splitter = Splitter { customer, all: subscribed, of, period: &period, reads: &mut due.reads };
             let stretches = splitter.split()?;
-            due.months.push(Month { of, period, is_new, stretches });
+            let paid = (customer.billing == Billing::Prepaid).then(|| push_paid(customer, own, &period, &mut due));
+            due.months.push(Month { of, period, is_new, stretches, paid });
         }
     }
     calls(customer, billed, until, &mut due)?;
@@ -123,6 +128,22 @@ fn calls(customer: &Customer, billed: &BilledBefore, until: DateTime<Utc>, due: 
         push_calls(customer, &period, true, due);
         at = period.ends_at;
     }
+}
+
+/// Calls that a component charged and that a wallet paid at their end, tax included.
+fn push_paid(customer: &Customer, own: &Subscribed, period: &ServicePeriod, due: &mut Due) -> usize {
+    due.reads.push(Read {
+        customer_id: customer.id,
+        subscription_id: Some(own.history.subscription.id),
+        meter: "charge".to_owned(),
+        filter: BTreeMap::from([("charged_by".to_owned(), "component".to_owned())]),
+        dimensions: Vec::new(),
+        counted: Counted::Sum,
+        with_tariff_calls: true,
+        from: period.starts_at,
+        to: period.ends_at,
+    });
+    due.reads.len() - 1
 }
 
 fn push_calls(customer: &Customer, period: &ServicePeriod, is_new: bool, due: &mut Due) {

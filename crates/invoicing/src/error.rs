@@ -30,6 +30,9 @@ pub enum InvoicingError {
     /// I7.
     #[error("{component} of the period from {starts_on} is on a document already; void this draft")]
     AlreadyBilled { component: String, starts_on: NaiveDate },
+    /// What a draft bills must be in effect still when it becomes final.
+    #[error("a change that this draft bills was undone since; void this draft")]
+    DraftMustStandOnChanges,
     /// What is credited wholly has nothing left.
     #[error("only an invoice that is not wholly credited yet can be credited")]
     MustBeUncreditedInvoice,

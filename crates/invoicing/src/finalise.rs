@@ -88,7 +88,8 @@ async fn finalise_block(tx: &TenantTx, ids: &[DraftId], now: DateTime<Utc>) -> R
     Ok((items, current))
 }
 
-/// Drafts that must not become documents: their sums disagree, or something in them is billed already (I7, I9).
+/// Drafts that must not become documents: their sums disagree, something in them is billed already (I7, I9), or a change that they
+/// bill was undone since they were made.
 async fn refused(tx: &TenantTx, locked: &[Draft]) -> Result<HashMap<DraftId, InvoicingError>> {
     let mut refusals = HashMap::new();
     let mut claims: Vec<&Claim> = Vec::new();
@@ -113,6 +114,14 @@ async fn refused(tx: &TenantTx, locked: &[Draft]) -> Result<HashMap<DraftId, Inv
             let (draft, claim) = (owners[position - 1], claims[position - 1]);
             refusals.insert(draft.id, already_billed(draft, claim));
         }
+    }
+    let open = || locked.iter().filter(|draft| draft.state == DraftState::Open);
+    let stands_on: Vec<_> = open()
+        .flat_map(|draft| draft.content.stands_on.iter().map(|on| (on.subscription_id, on.before, draft.created_at)))
+        .collect();
+    let undone: HashSet<_> = subscription::undone_since(tx, &stands_on).await?.into_iter().collect();
+    for draft in open().filter(|draft| draft.content.stands_on.iter().any(|on| undone.contains(&on.subscription_id))) {
+        refusals.entry(draft.id).or_insert(InvoicingError::DraftMustStandOnChanges);
     }
     Ok(refusals)
 }

@@ -4,6 +4,7 @@ use crate::assemble::{Outcome, assemble};
 use crate::bill::{Billing, Seller};
 use crate::billed::BilledBefore;
 use crate::chain::Does;
+use crate::content::LineGroup;
 use crate::due::{Due, due};
 use crate::error::Result;
 use crate::rate::Quantities;
@@ -53,11 +54,32 @@ impl Gathered {
     }
 }
 
+impl Gathered {
+    /// The same, with differences at the tax of the time of their supply: only they need to ask for it.
+    pub(crate) async fn document(&mut self, tx: &TenantTx, seller: &Seller) -> Result<Outcome> {
+        let outcome = self.outcome(seller)?;
+        let is_late = match &outcome {
+            Outcome::Draft(content) => content.lines.iter().any(|line| line.group == LineGroup::Late),
+            Outcome::NothingDue { .. } => false,
+        };
+        if !is_late {
+            return Ok(outcome);
+        }
+        let ids: Vec<Uuid> = self.subscribed.iter().map(Subscribed::id).chain([self.customer.id.uuid()]).collect();
+        for (id, at, tax) in billed::taxes(tx, &ids).await? {
+            self.billed.put_tax(id, at, tax);
+        }
+        self.outcome(seller)
+    }
+}
+
 /// What all documents of the book have in common.
 pub(crate) async fn seller(tx: &TenantTx) -> Result<Seller> {
     let organisation = tenant::organisation(tx).await?;
     let topics = topics_ever(tx).await?.into_iter().map(|topic| (topic.id.to_string(), topic.name)).collect();
+    let plans = subscription::plans(tx).await?.into_iter().map(|plan| (plan.id, plan.name)).collect();
     Ok(Seller {
+        plans,
         language: words::spoken(&organisation.language).to_owned(),
         tax_percent: organisation.tax_percent,
         topics,

@@ -25,13 +25,17 @@ mod error;
 mod finalise;
 mod gather;
 mod limits;
+#[cfg(test)]
+mod lives;
 mod month;
 mod parts;
 mod pdf;
 mod preview;
 pub mod print;
+mod quote;
 mod rate;
 mod replay;
+mod rerate;
 mod run;
 mod sample;
 mod stack;
@@ -54,11 +58,12 @@ pub use document::{
     open_documents_by_id,
 };
 pub use draft::{Draft, DraftState, draft, drafts, void_draft};
-pub use dry_run::{DryRun, DryRunRow, dry_run};
+pub use dry_run::{DryRun, DryRunRow, DryRunSubscriber, dry_run};
 pub use error::InvoicingError;
 pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};
 pub use preview::{Preview, preview, preview_until};
+pub use quote::{Quoted, QuotedOnce, quote_pdf, quoted};
 pub use replay::{Replay, Replayed, ReplayedMonth, replay};
 pub use run::{
     BY_SCHEDULE, Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run,

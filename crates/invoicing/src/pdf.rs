@@ -74,7 +74,7 @@ pub async fn draft_pdf(tx: &TenantTx, id: DraftId, now: DateTime<Utc>) -> Result
 }
 
 /// Typesetting is tens of milliseconds of one core, so it leaves the async threads alone.
-async fn render(paper: Paper) -> Result<Printed> {
+pub(crate) async fn render(paper: Paper) -> Result<Printed> {
     let printed = tokio::task::spawn_blocking(move || typst_renderer().render(&paper)).await;
     Ok(printed.map_err(|_| PrintError::Interrupted)??)
 }
@@ -247,7 +247,7 @@ fn span(service: &Service) -> print::Span {
     print::Span { start: service.starts_on, end: service.ends_on }
 }
 
-async fn brand(tx: &TenantTx, frozen: &Frozen) -> Result<print::Brand> {
+pub(crate) async fn brand(tx: &TenantTx, frozen: &Frozen) -> Result<print::Brand> {
     let brand = tenant::brand(tx).await?;
     let colour = |of: fn(&tenant::BrandColours) -> &String| {
         brand.as_ref().map_or_else(|| INK.to_owned(), |brand| of(&brand.colours).clone())

@@ -111,7 +111,7 @@ async fn document(
     let billed = Billed { customer: customer.clone(), subscribed, until };
     let mut gathered = gather_terms(tx, vec![billed], beside).await?;
     match gathered.pop() {
-        Some(gathered) => gathered.outcome(seller),
+        Some(mut gathered) => gathered.document(tx, seller).await,
         None => Ok(Outcome::NothingDue { claims: Vec::new(), stands_on: Vec::new() }),
     }
 }

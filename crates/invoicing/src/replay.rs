@@ -87,6 +87,7 @@ impl Stage {
             cancelled_at: None,
             ended_by: None,
             past_due_since: None,
+            trial_end: None,
         };
         let mut history = History::begin(begun, in_arrears(&terms.version))?;
         for version in &terms.add_ons {
@@ -142,7 +143,7 @@ impl Stage {
         for read in &mut self.due.reads[first..] {
             (read.subscription_id, read.with_tariff_calls) = (self.named, self.is_assumed);
         }
-        self.due.months.push(Month { of: 0, period, is_new: true, stretches });
+        self.due.months.push(Month { of: 0, period, is_new: true, stretches, paid: None });
         let read = |meter: &str, charged_by: &str| Read {
             customer_id: self.customer.id,
             subscription_id: None,

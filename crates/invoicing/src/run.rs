@@ -260,17 +260,20 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     let mut outcomes = Vec::with_capacity(customers.len());
     match gather(tx, customers.clone(), run.until_on, now).await {
         Ok(gathered) => {
-            outcomes.extend(gathered.iter().map(|gathered| (gathered.customer.clone(), gathered.outcome(&seller))))
+            for mut gathered in gathered {
+                let outcome = gathered.document(tx, &seller).await;
+                outcomes.push((gathered.customer, must_not_be_of_database(outcome)?));
+            }
         }
         Err(error) if error.is_of_database() => return Err(error),
         Err(_) => {
             for customer in customers {
-                let alone = match gather(tx, vec![customer.clone()], run.until_on, now).await {
-                    Ok(gathered) => gathered.iter().map(|gathered| gathered.outcome(&seller)).next(),
-                    Err(error) if error.is_of_database() => return Err(error),
-                    Err(error) => Some(Err(error)),
+                let alone = match gather(tx, vec![customer.clone()], run.until_on, now).await.map(|mut all| all.pop()) {
+                    Ok(Some(mut gathered)) => gathered.document(tx, &seller).await,
+                    Ok(None) => continue,
+                    Err(error) => Err(error),
                 };
-                outcomes.extend(alone.map(|outcome| (customer, outcome)));
+                outcomes.push((customer, must_not_be_of_database(alone)?));
             }
         }
     }
@@ -296,6 +299,14 @@ async fn draft_block(tx: &TenantTx, run: &Run, customers: Vec<Customer>, now: Da
     billed::insert(tx, &closed.iter().map(|claim| (None, claim)).collect::<Vec<_>>()).await?;
     settle_changes(tx, &settled, now).await?;
     Ok(items)
+}
+
+/// What the database refuses ends the block; what a rule refuses is the customer's own.
+fn must_not_be_of_database(outcome: Result<Outcome>) -> Result<Result<Outcome>> {
+    match outcome {
+        Err(error) if error.is_of_database() => Err(error),
+        outcome => Ok(outcome),
+    }
 }
 
 /// Puts the failed customers of a run back in the queue; their drafts are voided. Returns how many.

@@ -1,13 +1,26 @@
-//! What a plan's terms come to for quantities that somebody names: one whole month after the trial, in the order of a bill and
-//! by its arithmetic. Nobody is billed by it; the editor of plans and quotes show it.
+//! What a plan's terms come to for quantities that somebody names: one whole month after the trial, by the code that bills.
+//! Nobody is billed by it; the editor of plans and quotes show it.
 
+use crate::bill::{Billing, Seller};
+use crate::billed::BilledBefore;
 use crate::content::LineGroup;
+use crate::due::Month;
 use crate::error::Result;
-use crate::rate::{Factor, Quantities, Rateable, rate};
-use money::{Currency, Decimal, Money};
-use pricing::{Discount, Explanation, Model, Price, Rule, Segment, Step, discount, true_up};
+use crate::parts::{Quantity, Splitter};
+use crate::rate::Quantities;
+use crate::replay::in_arrears;
+use crate::subscribed::Subscribed;
+use crate::target::Target;
+use crate::usage::{Counted, Read};
+use chrono::{DateTime, Utc};
+use db::{CustomerId, PlanId, SubscriptionId};
+use money::{Decimal, Money};
+use pricing::{Explanation, Model, Price};
 use std::collections::BTreeMap;
-use subscription::{Component, ComponentKind, NewPlanVersion};
+use subscription::{
+    Billed, Billing as Pays, Component, ComponentKind, Customer, History, NewPlanVersion, PlanVersion, Subscription,
+    TaxTreatment,
+};
 
 /// A month of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,62 +44,140 @@ pub struct SampleLine {
     pub explanation: Explanation,
 }
 
-/// Prices a month of these terms. Quantities are named by component; one that is not named is zero, a fee is one.
+/// The month that is priced: any whole one is as good, since nothing changes in it.
+const MONTH_STARTS_AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
+const ZONE: &str = "UTC";
+
+/// Prices a month of these terms. Quantities are named by component; one that is not named is zero, a fee is one. What is billed
+/// ahead has its month's part.
 pub fn sample_month(terms: &NewPlanVersion, quantities: &BTreeMap<String, Decimal>) -> Result<SampleMonth> {
-    let currency = terms.currency;
-    let (mut lines, mut once) = (Vec::new(), Vec::new());
-    let mut missing = Vec::new();
-    for component in terms.components.iter().filter(|component| component.kind != ComponentKind::Percent) {
-        let quantity = match component.kind {
-            ComponentKind::Flat | ComponentKind::OneOff => Decimal::ONE,
-            _ => quantities.get(&component.key).copied().unwrap_or_default(),
-        };
-        let line = priced(component, quantity, currency)?;
-        if component.kind == ComponentKind::OneOff {
-            once.push(line);
-            continue;
+    let whole = terms.assumed(PlanId::new(), MONTH_STARTS_AT);
+    let recurring = in_arrears(&whole);
+    let mut lines = Vec::new();
+    for target in targets(&recurring, quantities)? {
+        if target.component.is_some() || !target.amount.is_zero() {
+            lines.push(line(target));
         }
-        missing.extend(below_minimum(component, &line, currency)?);
-        lines.push(line);
     }
-    let percents = percents(terms, &lines)?;
-    let recurring: Vec<Money> =
-        lines.iter().filter(|line| is(terms, line, Component::is_recurring)).map(|line| line.amount).collect();
-    lines.extend(percents);
-    lines.extend(missing);
-    lines.extend(committed(terms, &lines)?);
-    lines.extend(capped(terms, &lines)?);
-    lines.extend(discounted(terms, &recurring)?);
-    let total = sum(currency, lines.iter())?;
+    let once = targets(&once(&whole), quantities)?.into_iter().map(line).collect();
+    let total = Money::sum(terms.currency, lines.iter().map(|line| line.amount))?;
     Ok(SampleMonth { lines, once, total })
 }
 
-fn is(terms: &NewPlanVersion, line: &SampleLine, what: impl Fn(&Component) -> bool) -> bool {
-    terms.components.iter().any(|component| component.key == line.key && what(component))
+/// What is charged once, and nothing else: no rule of a month is about it.
+fn once(version: &PlanVersion) -> PlanVersion {
+    let once = version.components.iter().filter(|part| part.kind == ComponentKind::OneOff);
+    let components = once.map(|part| Component { billed: Billed::InArrears, ..part.clone() }).collect();
+    PlanVersion {
+        components,
+        fixed_terms: None,
+        commitment: Money::zero(version.currency),
+        fee_cap: None,
+        ..version.clone()
+    }
 }
 
-fn sum<'a>(currency: Currency, lines: impl Iterator<Item = &'a SampleLine>) -> Result<Money> {
-    Ok(Money::sum(currency, lines.map(|line| line.amount))?)
-}
-
-fn priced(component: &Component, quantity: Decimal, currency: Currency) -> Result<SampleLine> {
-    let quantities: Quantities = vec![(usual_dimensions(&component.price), quantity)];
-    let rateable = Rateable {
-        price: &component.price,
-        included: component.included,
-        quantities: &quantities,
-        segment: Segment::WHOLE,
-        factor: &Factor::whole(),
+/// The month's targets, as a run would bill them.
+fn targets(version: &PlanVersion, named: &BTreeMap<String, Decimal>) -> Result<Vec<Target>> {
+    let customer = somebody(version);
+    let begun = Subscription {
+        id: SubscriptionId::new(),
+        customer_id: customer.id,
+        first_plan_version_id: version.id,
+        anchor_on: customer.anchor_on,
+        time_zone: ZONE.to_owned(),
+        first_seats: 0,
+        started_at: MONTH_STARTS_AT,
+        trial_ends_at: None,
+        cancelled_at: None,
+        ended_by: None,
+        past_due_since: None,
+        trial_end: None,
     };
-    let rated = rate(&rateable, currency)?;
-    Ok(SampleLine {
-        key: component.key.clone(),
-        name: component.name.clone(),
-        group: group_of(component.kind),
-        quantity,
-        amount: rated.amount,
-        explanation: rated.explanation,
-    })
+    let history = History::begin(begun, version.clone())?;
+    let period = history.period_at(MONTH_STARTS_AT)?;
+    let subscribed = [Subscribed { history, periods: Vec::new() }];
+    let mut reads = Vec::new();
+    let mut stretches =
+        Splitter { customer: &customer, all: &subscribed, of: 0, period: &period, reads: &mut reads }.split()?;
+    let mut answers: Vec<Quantities> = vec![Vec::new(); reads.len()];
+    for part in stretches.iter_mut().flat_map(|stretch| &mut stretch.parts) {
+        let component = &version.components[part.component];
+        if matches!(component.kind, ComponentKind::Flat | ComponentKind::OneOff | ComponentKind::Percent) {
+            continue;
+        }
+        let quantity = named.get(&component.key).copied().unwrap_or_default();
+        let answer = vec![(usual_dimensions(&component.price), quantity)];
+        match part.quantity {
+            Quantity::Read(place) => answers[place] = answer,
+            // Assigned seats are not read; here they are named like the rest.
+            Quantity::Fixed(_) => {
+                part.quantity = Quantity::Read(reads.len());
+                reads.push(nothing_to_read(&customer, part.piece.from, part.piece.to));
+                answers.push(answer);
+            }
+        }
+    }
+    let (topics, plans) = (BTreeMap::new(), BTreeMap::new());
+    let seller = Seller { language: "en".to_owned(), tax_percent: Decimal::ZERO, topics, plans };
+    let billing = Billing {
+        seller: &seller,
+        customer: &customer,
+        subscribed: &subscribed,
+        billed: &BilledBefore::default(),
+        reads: &reads,
+        quantities: &answers,
+        books: vec![crate::ahead::Book::default()],
+    };
+    billing.month(&Month { of: 0, period, is_new: true, stretches, paid: None })
+}
+
+fn nothing_to_read(customer: &Customer, from: DateTime<Utc>, to: DateTime<Utc>) -> Read {
+    Read {
+        customer_id: customer.id,
+        subscription_id: None,
+        meter: String::new(),
+        filter: BTreeMap::new(),
+        dimensions: Vec::new(),
+        counted: Counted::Sum,
+        with_tariff_calls: false,
+        from,
+        to,
+    }
+}
+
+/// Whom the month is for: nobody; only the currency, the zone and the anchor count.
+fn somebody(version: &PlanVersion) -> Customer {
+    Customer {
+        id: CustomerId::new(),
+        customer_no: String::new(),
+        name: String::new(),
+        email: None,
+        organisation_id: None,
+        billing: Pays::Postpaid,
+        currency: version.currency,
+        time_zone: ZONE.to_owned(),
+        country: String::new(),
+        address_lines: Vec::new(),
+        tax_id: None,
+        tax_treatment: TaxTreatment::Standard,
+        payment_terms_days: 0,
+        anchor_on: MONTH_STARTS_AT.date_naive(),
+        created_at: MONTH_STARTS_AT,
+        closed_at: None,
+    }
+}
+
+fn line(target: Target) -> SampleLine {
+    SampleLine {
+        key: target.component.map(|_| target.key).unwrap_or_default(),
+        name: target.text,
+        group: target.group,
+        quantity: target.quantity,
+        amount: target.amount,
+        // Nobody has published it: it has no version that could be named.
+        explanation: Explanation { price: None, ..target.explanation },
+    }
 }
 
 /// A price by dimension is shown for what its other values pay, or for its first case.
@@ -102,106 +193,10 @@ fn usual_dimensions(price: &Price) -> BTreeMap<String, String> {
     dimensions
 }
 
-fn group_of(kind: ComponentKind) -> LineGroup {
-    match kind {
-        ComponentKind::Flat => LineGroup::Platform,
-        ComponentKind::Seat => LineGroup::Seats,
-        ComponentKind::Usage => LineGroup::Usage,
-        ComponentKind::Hours => LineGroup::Hours,
-        ComponentKind::Channels => LineGroup::Channels,
-        ComponentKind::Percent => LineGroup::Percent,
-        ComponentKind::OneOff => LineGroup::OneOff,
-    }
-}
-
-/// What a promised quantity would have cost more than the one there was.
-fn below_minimum(component: &Component, line: &SampleLine, currency: Currency) -> Result<Option<SampleLine>> {
-    if line.quantity >= component.minimum_quantity {
-        return Ok(None);
-    }
-    let promised = priced(component, component.minimum_quantity, currency)?.amount;
-    let amount = promised.checked_sub(line.amount)?;
-    if !amount.is_positive() {
-        return Ok(None);
-    }
-    let steps = vec![
-        Step {
-            part: format!("{} units", component.minimum_quantity.normalize()),
-            ..Step::new(Rule::Commitment { days: 1, of_days: 1 }, promised.as_decimal())
-        },
-        Step::new(Rule::Usage, -line.amount.as_decimal()),
-        Step::new(Rule::TOTAL, amount.as_decimal()),
-    ];
-    Ok(Some(added(format!("Minimum of {}", component.name), LineGroup::Commitment, amount, steps)))
-}
-
-/// Shares of other components' amounts, before what the month as a whole adds.
-fn percents(terms: &NewPlanVersion, lines: &[SampleLine]) -> Result<Vec<SampleLine>> {
-    let mut percents = Vec::new();
-    for component in terms.components.iter().filter(|component| component.kind == ComponentKind::Percent) {
-        let is_base = |line: &&SampleLine| component.measure.as_ref().is_none_or(|key| *key == line.key);
-        let base = sum(terms.currency, lines.iter().filter(is_base))?;
-        percents.push(priced(component, base.as_decimal(), terms.currency)?);
-    }
-    Ok(percents)
-}
-
-/// What measured components fall short of the commitment.
-fn committed(terms: &NewPlanVersion, lines: &[SampleLine]) -> Result<Option<SampleLine>> {
-    if !terms.commitment.is_positive() {
-        return Ok(None);
-    }
-    let measured = |component: &Component| matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours);
-    let usage = sum(terms.currency, lines.iter().filter(|line| is(terms, line, measured)))?;
-    let missing = true_up(usage, terms.commitment)?;
-    if missing.is_zero() {
-        return Ok(None);
-    }
-    let steps = vec![
-        Step::new(Rule::Commitment { days: 1, of_days: 1 }, terms.commitment.as_decimal()),
-        Step::new(Rule::Usage, -usage.as_decimal()),
-        Step::new(Rule::TrueUp, missing.as_decimal()),
-    ];
-    Ok(Some(added("Up to the agreed minimum".into(), LineGroup::Commitment, missing, steps)))
-}
-
-/// What a period comes to above its cap is taken off again.
-fn capped(terms: &NewPlanVersion, lines: &[SampleLine]) -> Result<Option<SampleLine>> {
-    let Some(cap) = terms.fee_cap else { return Ok(None) };
-    let whole = sum(terms.currency, lines.iter())?;
-    if whole.micros() <= cap.micros() {
-        return Ok(None);
-    }
-    let off = cap.checked_sub(whole)?;
-    let steps = vec![
-        Step::new(Rule::FeeCap { instead_of: whole.as_decimal() }, cap.as_decimal()),
-        Step::new(Rule::Difference, off.as_decimal()),
-    ];
-    Ok(Some(added("Above the cap".into(), LineGroup::Discounts, off, steps)))
-}
-
-/// The term's percentage off what recurs.
-fn discounted(terms: &NewPlanVersion, recurring: &[Money]) -> Result<Option<SampleLine>> {
-    let percent = terms.term_discount_percent;
-    if percent.as_decimal().is_zero() || recurring.is_empty() {
-        return Ok(None);
-    }
-    let base = Money::sum(terms.currency, recurring.iter().copied())?;
-    let off = discount(recurring, &[percent], &[], Money::zero(terms.currency))?.discount.checked_neg()?;
-    let rule = Rule::PercentOff { kind: Discount::Term, percent, of: base.as_decimal() };
-    let steps = vec![Step::new(rule, off.as_decimal()), Step::new(Rule::TOTAL, off.as_decimal())];
-    Ok(Some(added("Term discount".into(), LineGroup::Discounts, off, steps)))
-}
-
-fn added(name: String, group: LineGroup, amount: Money, steps: Vec<Step>) -> SampleLine {
-    let (key, quantity, explanation) = (String::new(), Decimal::ONE, Explanation::of(steps));
-    SampleLine { key, name, group, quantity, amount, explanation }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use money::Percent;
+    use money::{Currency, Percent};
     use serde_json::json;
     use subscription::Billed;
 
@@ -264,12 +259,12 @@ mod tests {
             amounts(&terms, &[("calls", "300")]),
             &[
                 ("fee", "49.00"),
-                ("calls", "100.00"),                    // (300 - 100 included) x 0.50
-                ("management", "11.92"),                // 8% of 149
-                ("Up to the agreed minimum", "100.00"), // 200 - 100 of usage
-                ("Above the cap", "-0.92"),             // 260 - 260.92
-                ("Term discount", "-4.90"),             // 10% of 49
-                ("total", "255.10"),
+                ("calls", "100.00"),     // (300 - 100 included) x 0.50
+                ("management", "11.92"), // 8% of 149
+                ("Difference to the agreed minimum of 200.00", "100.00"), // 200 - 100 of usage
+                ("Fee cap of 260.00", "-0.92"), // 260 - 260.92
+                ("Term discount 10%, 1 months", "-4.88"), // 10% of 49 x 260 / 260.92 = 48.83: the cap takes its part of each line
+                ("total", "255.12"),
             ],
         );
         let month = sample_month(&terms, &BTreeMap::new()).unwrap();
@@ -283,11 +278,8 @@ mod tests {
             ..part("calls", ComponentKind::Usage, Some("calls"), each("1.35"))
         };
         let terms = NewPlanVersion::monthly(Currency::EUR, vec![calls]);
-        // 400 x 1.35 = 540; 1,000 x 1.35 = 1,350
-        is(
-            amounts(&terms, &[("calls", "400")]),
-            &[("calls", "540.00"), ("Minimum of calls", "810.00"), ("total", "1350.00")],
-        );
+        // 1,000 x 1.35, of which 400 were used
+        is(amounts(&terms, &[("calls", "400")]), &[("calls", "1350.00"), ("total", "1350.00")]);
         is(amounts(&terms, &[("calls", "1200")]), &[("calls", "1620.00"), ("total", "1620.00")]);
     }
 

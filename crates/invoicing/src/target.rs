@@ -48,7 +48,7 @@ impl Billing<'_> {
             unit: component.measure.clone().unwrap_or_default(),
             unit_price: rated.unit_price,
             amount: rated.amount,
-            explanation: rated.explanation,
+            explanation: rated.explanation.by(self.price_version(of, attached, component)),
             source: self.source_of(own, component, part),
             claimed: Claimed::Arrears,
             claimed_at: part.claimed_at,

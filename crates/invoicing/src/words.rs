@@ -192,3 +192,41 @@ pub(crate) fn set_off(language: &str, number: &str) -> String {
         _ => format!("The amount is set off against invoice {number}."),
     }
 }
+
+/// "12 months", for a term.
+pub(crate) fn months(language: &str, months: u32) -> String {
+    match (column(language), months) {
+        (1, 1) => "1 Monat".to_owned(),
+        (1, _) => format!("{months} Monate"),
+        (2, _) => format!("{months} mois"),
+        (3, 1) => "1 mes".to_owned(),
+        (3, _) => format!("{months} meses"),
+        (4, _) => format!("{months} mies."),
+        (_, 1) => "1 month".to_owned(),
+        _ => format!("{months} months"),
+    }
+}
+
+/// Text of a tier: up to where it goes; the last one is open.
+pub(crate) fn tier(language: &str, up_to: Option<Decimal>) -> String {
+    let Some(up_to) = up_to else {
+        return ["above", "darüber", "au-delà", "por encima", "powyżej"][column(language)].to_owned();
+    };
+    let words = ["up to", "bis", "jusqu’à", "hasta", "do"][column(language)];
+    format!("{words} {}", grouped(language, up_to))
+}
+
+/// A number with its thousands apart, as the language writes it.
+pub(crate) fn grouped(language: &str, number: Decimal) -> String {
+    let (point, thousands) = [(".", ","), (",", "."), (",", "\u{202f}"), (",", "."), (",", "\u{a0}")][column(language)];
+    let text = number.normalize().to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
+            grouped.push_str(thousands);
+        }
+        grouped.push(digit);
+    }
+    if fraction.is_empty() { grouped } else { format!("{grouped}{point}{fraction}") }
+}

@@ -44,6 +44,21 @@ pub enum PaymentError {
     /// A refund gives back what was paid, once: at most what is neither refunded nor used for documents.
     #[error("amount: {wanted} is more than the {left} that is left of the payment")]
     RefundMustNotExceedPayment { wanted: Money, left: Money },
+    /// An account that money is collected from has a number that its bank gave it.
+    #[error("iban: {0}")]
+    IbanMustBeOne(crate::iban::IbanFault),
+    #[error("holder: must not be empty")]
+    HolderMustNotBeEmpty,
+    #[error("holder: longer than {0} letters")]
+    HolderMustBeShort(usize),
+    /// A SEPA direct debit is in euros.
+    #[error("iban: a direct debit is collected in EUR, and the customer pays in {0}")]
+    DirectDebitNeedsEuro(Currency),
+    /// Who pays from a wallet has no invoice to pay later.
+    #[error("kind: a customer that pays from a wallet cannot pay by invoice")]
+    OnInvoiceNeedsAccount,
+    #[error("customer_id: the customer is closed")]
+    CustomerMustBeOpen,
     /// A stored word is not one of ours: the database is newer than this program.
     #[error("the database holds \"{0}\", which this version does not know")]
     StoredWordUnknown(String),

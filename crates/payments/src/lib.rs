@@ -1,4 +1,5 @@
-//! Money that came in: payments on receivables, top-ups of wallets, which documents a payment pays, and what is still open.
+//! Money that came in: payments on receivables, top-ups of wallets, which documents a payment pays, and what is still open;
+//! and by what means a customer has agreed to pay what comes.
 //! Never: writes a document, changes or deletes a payment or an allocation, talks to a network.
 //! Invariants: a reference is one payment, however often a statement is read; what a payment pays never exceeds it, and a
 //! document is never paid beyond what is due; paid and overdue are derived, never stored. Start at `payment.rs`, then `allocation.rs`.
@@ -7,6 +8,8 @@ mod allocation;
 pub mod audit;
 mod entity;
 mod error;
+mod iban;
+mod method;
 mod open_item;
 mod payment;
 mod refund;
@@ -16,6 +19,10 @@ mod words;
 pub use allocation::{Share, allocate_all_credit, allocate_credit, overpaid, shares_for, shares_of};
 pub use audit::check;
 pub use error::PaymentError;
+pub use iban::{Iban, IbanFault};
+pub use method::{
+    MethodKind, PaymentMethod, agree_on_invoice, customers_with_method, give_mandate, methods_on_file, remove_method,
+};
 pub use open_item::{OpenItem, OpenItems, PaymentStatus, all_open_items, open_items, paid_of, status_of};
 pub use payment::{
     NewPayment, Payment, PaymentFilter, payment, payment_of_reference, payments, payments_of, record_payment, top_up,

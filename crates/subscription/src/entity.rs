@@ -166,6 +166,8 @@ entity! { subscription = "subscription" {
     pub ended_by: Option<String>,
     pub past_due_since: Option<DateTimeUtc>,
     pub next_look_at: Option<DateTimeUtc>,
+    pub trial_end: Option<String>,
+    pub method_missing_since: Option<DateTimeUtc>,
 }}
 
 entity! { subscription_change = "subscription_change" {

@@ -144,6 +144,8 @@ pub enum Rule {
     MustNotBeArchived,
     #[error("must have trial days to begin with a trial")]
     TrialNeedsDays,
+    #[error("must be agreed before the trial is over")]
+    TrialMustRun,
     #[error("must be the customer's first trial of this plan")]
     OneTrialPerPlan,
     #[error("must be a day whose first month holds the start")]
@@ -178,6 +180,8 @@ pub enum Rule {
     MustHaveFeature,
     #[error("must be an open quote")]
     MustBeOpenQuote,
+    #[error("must be a component that counts seats, usage, hours or channels")]
+    MustBeCountedComponent,
     #[error("must not be undone already")]
     MustNotBeUndone,
     #[error("must consist of capital letters, digits and -, 2 to 40 of them")]
@@ -237,6 +241,7 @@ impl Rule {
             Rule::MustBeAddOn => "must_be_add_on",
             Rule::MustNotBeArchived => "must_not_be_archived",
             Rule::TrialNeedsDays => "trial_needs_days",
+            Rule::TrialMustRun => "trial_must_run",
             Rule::OneTrialPerPlan => "one_trial_per_plan",
             Rule::AnchorMustHoldStart => "anchor_must_hold_start",
             Rule::MustNotPrecedeStart => "must_not_precede_start",
@@ -254,6 +259,7 @@ impl Rule {
             Rule::MustBeReversible => "must_be_reversible",
             Rule::MustHaveFeature => "must_have_feature",
             Rule::MustBeOpenQuote => "must_be_open_quote",
+            Rule::MustBeCountedComponent => "must_be_counted_component",
             Rule::MustNotBeUndone => "must_not_be_undone",
             Rule::MustBeCouponCode => "must_be_coupon_code",
             Rule::MustBeAboveZero => "must_be_above_zero",

@@ -35,7 +35,7 @@ pub use catalogue::{
 };
 pub use change::{
     Asked, Change, Move, Moved, When, change, changes_billed, changes_of, move_customers, preview_moves,
-    reverse_change, subscribers, undo_change, what_if,
+    reverse_change, subscribers, undo_change, undone_since, what_if,
 };
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
@@ -46,19 +46,20 @@ pub use customer::{
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{
     Attached, Cause, Coverage, Dated, Ended, Entitled, Entitlements, History, Looked, Metered, Milestone,
-    MilestoneKind, NewSubscription, Pause, Reminder, SeatCount, SeatRoom, ServicePeriod, Stretch, Subscription,
-    TRIAL_REMINDER_DAYS, all_active, coverage, customers_at_trial_end, entitlements, features, features_of_customer,
-    histories, history, look, must_have_feature, must_have_room, open_periods, open_periods_of_many, periods,
-    plan_versions_at, set_past_due, status_after, subscribe, subscription, subscriptions_of, subscriptions_of_many,
+    MilestoneKind, NewSubscription, Notice, NoticeKind, Pause, SeatCount, SeatRoom, ServicePeriod, Stretch,
+    Subscription, TRIAL_REMINDER_DAYS, agree_trial_end, all_active, coverage, customers_at_trial_end,
+    customers_without_method, entitlements, features, features_of_customer, histories, history, look, method_arrived,
+    must_have_feature, must_have_room, open_periods, open_periods_of_many, periods, plan_versions_at, set_past_due,
+    status_after, subscribe, subscription, subscriptions_of, subscriptions_of_many, subscriptions_page,
 };
 pub use number::{
     Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner,
     number_terms, numbers, set_number, set_terms, unassign_number,
 };
 pub use quote::{
-    Accepted, Estimate, NewEstimate, NewQuote, Prospect, Quote, QuoteState, QuotedCustomer, accept_quote, create_quote,
-    estimate, estimate_by_token, estimates, quote, quote_by_token, quotes, save_estimate, share_estimate,
-    tenant_of_token, withdraw_quote,
+    Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Offered, Prospect, Quote, QuoteState, QuotedCustomer,
+    accept_quote, create_quote, estimate, estimate_by_token, estimates, link_quote, offered, quote, quote_by_token,
+    quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
 };
 pub use topic::{
     NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,

@@ -121,6 +121,8 @@ words! {
         Convert = "convert",
         /// It is over.
         Cancel = "cancel",
+        /// It goes on, past due until there is one.
+        PastDue = "past_due",
     }
     /// What becomes of usage that arrives after its period was billed.
     LateUsage {

@@ -52,7 +52,7 @@ pub use person::{
 pub use scope::{Scope, ScopeGroup};
 pub use seat::{
     SeatClosedBy, SeatSession, SeatUsage, close_missed_seats, close_seat, heartbeat, open_seat, seat_sessions,
-    seats_used, tenants_with_open_seats, usage_of_seats,
+    seats_used, take_turn_for_a_place, tenants_with_open_seats, usage_of_seats,
 };
 pub use session::{Session, SessionToken, end_session, end_sessions_of, open_session, session};
 pub use tokens::{PhoneClaims, ServiceClaims, TokenKeys, TokenRefused};

@@ -63,6 +63,12 @@ pub struct SeatUsage {
     pub agents_by_day: BTreeMap<chrono::NaiveDate, BTreeSet<AgentId>>,
 }
 
+/// Waits for everybody else who is about to take a place in this book, until this transaction ends: who counts the places that are
+/// left, and then takes one, counts after this.
+pub async fn take_turn_for_a_place(tx: &TenantTx) -> Result<(), TenantError> {
+    Ok(store::seat::take_turn(tx).await?)
+}
+
 /// Puts an agent on a seat. An open stay is kept: two windows, one seat. A new stay begins not ready.
 pub async fn open_seat(tx: &TenantTx, agent_id: AgentId, now: DateTime<Utc>) -> Result<SeatSessionId, TenantError> {
     if !store::agent::exists(tx, agent_id).await? {

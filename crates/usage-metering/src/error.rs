@@ -7,6 +7,12 @@ pub enum UsageError {
     BatchMustHaveASize(usize),
     #[error("a meter's code is 1 to 60 of a-z, 0-9, _ and ., not {0:?}")]
     MeterCodeMustBeSimple(String),
+    #[error("the {field} of a meter has 1 to {characters_max} characters")]
+    MeterTextMustBeShort { field: &'static str, characters_max: usize },
+    #[error("a meter keeps at most {0} dimensions, each with 1 to 200 characters")]
+    MeterDimensionsMustBeFew(usize),
+    #[error("a filter has at most {0} dimensions, each with a value of 1 to 200 characters")]
+    MeterFilterMustBeShort(usize),
     #[error("the meter {0:?} adds up in another way; what is summed cannot be summed anew")]
     MeterMustKeepItsAggregation(String),
     #[error("no time zone is called {0:?}")]

@@ -38,6 +38,19 @@ pub enum Outcome {
     Rejected(Rejection),
 }
 
+impl Outcome {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Suspended(_) => "suspense",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+}
+
 /// Why something was not an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {

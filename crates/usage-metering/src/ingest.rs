@@ -7,7 +7,9 @@ use crate::store;
 use crate::suspense::{NewSuspense, SuspenseCause};
 use chrono::{DateTime, Utc};
 use db::{BatchId, Db, TenantId, TenantTx};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+use uuid::Uuid;
 
 /// Events of one batch.
 pub const BATCH_MAX: usize = 50_000;
@@ -35,7 +37,7 @@ pub async fn ingest(
     now: DateTime<Utc>,
 ) -> Result<Vec<Outcome>, UsageError> {
     check_size(events)?;
-    let tx = db.tenant(tenant_id).await?;
+    let tx = db.tenant_for_bulk(tenant_id).await?;
     let book = Book::for_batch(&tx, events, true).await?;
     tx.commit().await?;
     let mut left = TRIES;
@@ -43,7 +45,10 @@ pub async fn ingest(
         left -= 1;
         match try_ingest(db, tenant_id, &book, events, now).await {
             Err(UsageError::Db(error)) if left > 0 && db::is_retryable(&error) => {
-                tracing::debug!(%error, "A batch is tried again")
+                tracing::debug!(%error, "A batch is tried again");
+                // Two that met once shall not meet again at the same instant.
+                let jitter = u64::from(Uuid::now_v7().as_bytes()[15]) / 8;
+                tokio::time::sleep(Duration::from_millis(2 + jitter)).await;
             }
             answered => return answered,
         }
@@ -60,10 +65,10 @@ async fn try_ingest(
     let prepared = book.prepare(events, now);
     let batch_id = BatchId::new();
     let mut bulk = db.bulk(tenant_id).await?;
-    store::bulk::stage(&mut bulk, &prepared.rows, batch_id, now).await?;
+    store::bulk::stage(&mut bulk, &prepared.rows, &prepared.further, batch_id, now).await?;
     let keyed = store::bulk::put_keys(&mut bulk, prepared.rows.len()).await?;
     store::bulk::put_events(&mut bulk).await?;
-    store::bulk::put_sums(&mut bulk, batch_id, &book.sums(&accepted(&prepared.rows, &keyed))?).await?;
+    store::bulk::put_sums(&mut bulk, batch_id, &Book::sums(&accepted(&prepared, &keyed).concat())?).await?;
     let (outcomes, suspense) = answer(prepared, &keyed);
     store::bulk::put_suspense(&mut bulk, &suspense, now).await?;
     bulk.commit().await?;
@@ -80,7 +85,9 @@ pub async fn ingest_in(tx: &TenantTx, events: &[UsageEvent], now: DateTime<Utc>)
     let prepared = book.prepare(events, now);
     let batch_id = BatchId::new();
     let keyed = store::event::put(tx, &prepared.rows, batch_id, now).await?;
-    store::sum::insert(tx, batch_id, &book.sums(&accepted(&prepared.rows, &keyed))?).await?;
+    let accepted = accepted(&prepared, &keyed);
+    store::event::put_without_keys(tx, &accepted[1], batch_id, now).await?;
+    store::sum::insert(tx, batch_id, &Book::sums(&accepted.concat())?).await?;
     let (outcomes, suspense) = answer(prepared, &keyed);
     store::suspense::insert(tx, &suspense, now).await?;
     Ok(outcomes)
@@ -90,14 +97,20 @@ pub async fn ingest_in(tx: &TenantTx, events: &[UsageEvent], now: DateTime<Utc>)
 pub(crate) async fn ingest_known(tx: &TenantTx, event: &UsageEvent, now: DateTime<Utc>) -> Result<Outcome, UsageError> {
     let events = std::slice::from_ref(event);
     let book = Book::for_batch(tx, events, true).await?;
-    let row = book.row(0, event, event.payload_hash(), now);
+    let (row, further) = book.judge(0, event, event.payload_hash(), now);
     if let Some((cause, _)) = row.cause {
         return Ok(Outcome::Suspended(cause));
     }
-    let batch_id = BatchId::new();
-    store::event::put_without_key(tx, &row, batch_id, now).await?;
-    store::sum::insert(tx, batch_id, &book.sums(&[&row])?).await?;
+    let rows: Vec<&Row<'_>> = std::iter::once(&row).chain(&further).collect();
+    store_known(tx, &rows, now).await?;
     Ok(Outcome::Accepted)
+}
+
+/// Stores and sums rows whose keys are stored already.
+pub(crate) async fn store_known(tx: &TenantTx, rows: &[&Row<'_>], now: DateTime<Utc>) -> Result<(), UsageError> {
+    let batch_id = BatchId::new();
+    store::event::put_without_keys(tx, rows, batch_id, now).await?;
+    Ok(store::sum::insert(tx, batch_id, &Book::sums(rows)?).await?)
 }
 
 fn check_size(events: &[UsageEvent]) -> Result<(), UsageError> {
@@ -107,16 +120,20 @@ fn check_size(events: &[UsageEvent]) -> Result<(), UsageError> {
     Ok(())
 }
 
-fn accepted<'r, 'a>(rows: &'r [Row<'a>], keyed: &Keyed) -> Vec<&'r Row<'a>> {
-    rows.iter()
-        .enumerate()
-        .filter(|(place, row)| row.cause.is_none() && keyed.is_new(*place))
-        .map(|(_, row)| row)
-        .collect()
+/// What is new and counts: each event on its first meter, then those that count on further ones.
+fn accepted<'r, 'a>(prepared: &'r Prepared<'a>, keyed: &Keyed) -> [Vec<&'r Row<'a>>; 2] {
+    let is_new = |(place, row): &(usize, &Row<'a>)| row.cause.is_none() && keyed.is_new(*place);
+    let first: Vec<&Row<'a>> = prepared.rows.iter().enumerate().filter(is_new).map(|(_, row)| row).collect();
+    if prepared.further.is_empty() {
+        return [first, Vec::new()];
+    }
+    let new: HashSet<usize> = first.iter().map(|row| row.index).collect();
+    let further = prepared.further.iter().filter(|row| new.contains(&row.index)).collect();
+    [first, further]
 }
 
 fn answer(prepared: Prepared<'_>, keyed: &Keyed) -> (Vec<Outcome>, Vec<NewSuspense>) {
-    let Prepared { rows, mut outcomes, conflicts: mut suspense } = prepared;
+    let Prepared { rows, mut outcomes, conflicts: mut suspense, .. } = prepared;
     for (place, row) in rows.into_iter().enumerate() {
         let known = keyed.known.as_ref().and_then(|known| known.get(&place));
         outcomes[row.index] = Some(match (known, row.cause) {

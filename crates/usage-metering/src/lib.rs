@@ -2,7 +2,7 @@
 //! Never: knows a price, a document or a wallet; drops an event silently; reads single events to bill.
 //! Invariants: one (source, id) is one event whatever its time; another payload under a known key changes nothing and is kept
 //! in suspense; what a batch adds is written in the batch's own transaction; each sum is folded once (I4).
-//! Start at `ingest.rs`, then `fold.rs` and `reading.rs`.
+//! Start at `ingest.rs`, then `intake.rs`, `fold.rs` and `reading.rs`.
 
 mod audit;
 mod batch;
@@ -12,14 +12,16 @@ mod event;
 mod fold;
 mod hour;
 mod ingest;
+mod intake;
 mod meter;
 mod partition;
 mod prepare;
 mod reading;
+mod replay;
 mod store;
 mod suspense;
 
-pub use audit::check;
+pub use audit::{check, is_received_since, recount};
 pub use batch::{SumRow, take_batch};
 pub use call_key::{Claim, claim_call_events};
 pub use error::UsageError;
@@ -27,11 +29,15 @@ pub use event::{Outcome, Rejection, UsageEvent};
 pub use fold::{fold, tenants_to_fold};
 pub use hour::local_hour;
 pub use ingest::{BATCH_MAX, ingest, ingest_in};
-pub use meter::{Aggregation, Meter, define_meter, define_standard_meters, meters};
+pub use intake::{EVENTS_MAX, Intake, IntakeError, TENANT_EVENTS_MAX};
+pub use meter::{
+    Aggregation, Meter, MeterPreview, PREVIEW_EVENTS_MAX, define_meter, define_standard_meters, meters, preview_meter,
+};
 pub use partition::ensure_partitions;
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity, sums_by_dimension,
 };
+pub use replay::{Correction, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use suspense::{
     Suspended, SuspenseCause, SuspenseSummary, open_suspense, resolve_suspense, retry_suspense, suspend,
     suspense_summary,

@@ -1,6 +1,11 @@
 use crate::error::UsageError;
+use crate::event::{TEXT_CHARS_MAX, UsageEvent};
+use crate::reading::DimensionSum;
 use crate::store;
+use chrono::{DateTime, Utc};
 use db::TenantTx;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 
 /// How events of an hour become its quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +19,9 @@ pub enum Aggregation {
 }
 
 impl Aggregation {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Sum, Self::Count, Self::Max];
+
     /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -24,7 +32,7 @@ impl Aggregation {
     }
 
     pub(crate) fn read(text: &str) -> Result<Self, UsageError> {
-        [Self::Sum, Self::Count, Self::Max]
+        Self::ALL
             .into_iter()
             .find(|aggregation| aggregation.as_str() == text)
             .ok_or_else(|| UsageError::StoredValueMustBeKnown { what: "aggregation", found: text.to_owned() })
@@ -40,19 +48,96 @@ pub struct Meter {
     pub aggregation: Aggregation,
     /// What sums are kept by; other dimensions stay with the event only.
     pub dimensions: Vec<String>,
+    /// Type of the events that it counts; several meters may count the same events.
+    pub event_type: String,
+    /// Only events with all of these dimensions.
+    pub filter: BTreeMap<String, String>,
+}
+
+impl Meter {
+    /// Counts every event that is called like itself.
+    pub fn new(code: &str, name: &str, unit: &str, aggregation: Aggregation, dimensions: &[&str]) -> Meter {
+        Meter {
+            code: code.to_owned(),
+            name: name.to_owned(),
+            unit: unit.to_owned(),
+            aggregation,
+            dimensions: dimensions.iter().map(|dimension| (*dimension).to_owned()).collect(),
+            event_type: code.to_owned(),
+            filter: BTreeMap::new(),
+        }
+    }
+
+    /// Does it count an event of this type with these dimensions?
+    pub(crate) fn counts(&self, event: &UsageEvent) -> bool {
+        self.event_type == event.meter
+            && self.filter.iter().all(|(name, wanted)| event.dimensions.get(name) == Some(wanted))
+    }
+
+    /// The rules that a definition keeps; the first that it breaks.
+    fn check(&self) -> Result<(), UsageError> {
+        let code = &self.code;
+        let is_simple = (1..=60).contains(&code.len())
+            && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'));
+        if !is_simple {
+            return Err(UsageError::MeterCodeMustBeSimple(code.chars().take(80).collect()));
+        }
+        let is_short =
+            |text: &str, most: usize| (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        for (field, text, most) in
+            [("name", &self.name, 80), ("unit", &self.unit, 40), ("event_type", &self.event_type, TEXT_CHARS_MAX)]
+        {
+            if !is_short(text, most) {
+                return Err(UsageError::MeterTextMustBeShort { field, characters_max: most });
+            }
+        }
+        let are_short = self.dimensions.iter().all(|dimension| is_short(dimension, TEXT_CHARS_MAX));
+        if self.dimensions.len() > DIMENSIONS_MAX || !are_short {
+            return Err(UsageError::MeterDimensionsMustBeFew(DIMENSIONS_MAX));
+        }
+        let is_plain =
+            |(name, value): (&String, &String)| is_short(name, TEXT_CHARS_MAX) && is_short(value, TEXT_CHARS_MAX);
+        if self.filter.len() > DIMENSIONS_MAX || !self.filter.iter().all(is_plain) {
+            return Err(UsageError::MeterFilterMustBeShort(DIMENSIONS_MAX));
+        }
+        Ok(())
+    }
+}
+
+/// Dimensions that a meter keeps its sums by: each multiplies the rows of an hour.
+const DIMENSIONS_MAX: usize = 8;
+/// What a preview looks at, at most: the newest.
+pub const PREVIEW_EVENTS_MAX: u64 = 200_000;
+
+/// What a meter would have counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterPreview {
+    pub quantity: Decimal,
+    pub events: u64,
+    /// Of these, so many wait in suspense because no meter counts them: trying them again counts them.
+    pub waiting: u64,
+    /// By the dimensions that it would keep, the largest first: at most twenty.
+    pub by_dimension: Vec<DimensionSum>,
+}
+
+/// What a meter would have counted of the events that occurred in `[from, to)`, and of those that wait for a meter. Nothing is
+/// stored, and what is past is not counted anew when the meter is defined.
+pub async fn preview_meter(
+    tx: &TenantTx,
+    meter: &Meter,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<MeterPreview, UsageError> {
+    meter.check()?;
+    store::meter::preview(tx, meter, from, to).await
 }
 
 /// Defines a meter, or gives it another name, unit or dimensions from now on. How it adds up cannot change.
 pub async fn define_meter(tx: &TenantTx, meter: &Meter) -> Result<(), UsageError> {
-    let code = &meter.code;
-    let is_simple = (1..=60).contains(&code.len())
-        && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'));
-    if !is_simple {
-        return Err(UsageError::MeterCodeMustBeSimple(code.chars().take(80).collect()));
-    }
+    meter.check()?;
     match store::meter::put(tx, meter).await? {
         true => Ok(()),
-        false => Err(UsageError::MeterMustKeepItsAggregation(code.clone())),
+        false => Err(UsageError::MeterMustKeepItsAggregation(meter.code.clone())),
     }
 }
 
@@ -75,18 +160,8 @@ pub async fn define_standard_meters(tx: &TenantTx) -> Result<(), UsageError> {
             "share" => ("Revenue share", "amount", Aggregation::Sum),
             other => (other, "unit", Aggregation::Sum),
         };
-        let (name, unit) = (name.to_owned(), unit.to_owned());
-        define_meter(
-            tx,
-            &Meter {
-                code: measure.code,
-                name,
-                unit,
-                aggregation,
-                dimensions: measure.dimensions.into_iter().collect(),
-            },
-        )
-        .await?;
+        let dimensions: Vec<&str> = measure.dimensions.iter().map(String::as_str).collect();
+        define_meter(tx, &Meter::new(&measure.code, name, unit, aggregation, &dimensions)).await?;
     }
     Ok(())
 }

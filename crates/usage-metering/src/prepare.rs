@@ -19,7 +19,8 @@ const AGE_MONTHS_MAX: u32 = 13;
 
 /// What events are judged by.
 pub(crate) struct Book {
-    meters: HashMap<String, Meter>,
+    /// By the type of the events that they count; of one type in the order of their codes.
+    meters: HashMap<String, Vec<Meter>>,
     zones: HashMap<CustomerId, TimeZone>,
     /// Of customers whose events come from outside: their subscriptions, and what charges by a meter.
     subscriptions: HashMap<CustomerId, HashSet<SubscriptionId>>,
@@ -27,11 +28,13 @@ pub(crate) struct Book {
     is_from_outside: bool,
 }
 
-/// One event, ready to be stored.
+/// One event on one meter, ready to be stored.
 pub(crate) struct Row<'a> {
     /// Its place in the caller's batch.
     pub index: usize,
     pub event: &'a UsageEvent,
+    /// Where it counts; `None` in suspense for want of a meter.
+    pub meter: Option<&'a Meter>,
     pub hash: [u8; 32],
     pub subscription_id: Option<SubscriptionId>,
     /// As the meter counts it.
@@ -44,6 +47,8 @@ pub(crate) struct Row<'a> {
 /// A batch, sorted by key: two batches with the same keys then wait for each other in one order and cannot deadlock.
 pub(crate) struct Prepared<'a> {
     pub rows: Vec<Row<'a>>,
+    /// The same events on the second of their meters, the third ..: they have no key of their own.
+    pub further: Vec<Row<'a>>,
     /// Answers that are known already, by place; `None` where the keys decide.
     pub outcomes: Vec<Option<Outcome>>,
     /// Second events of one key within the batch, with another payload.
@@ -67,7 +72,10 @@ impl Book {
             };
             zones.insert(customer.id, known);
         }
-        let meters = meter::meters(tx).await?.into_iter().map(|meter| (meter.code.clone(), meter)).collect();
+        let mut meters: HashMap<String, Vec<Meter>> = HashMap::new();
+        for meter in meter::meters(tx).await? {
+            meters.entry(meter.event_type.clone()).or_default().push(meter);
+        }
         let mut book = Book { meters, zones, subscriptions: HashMap::new(), charging: HashMap::new(), is_from_outside };
         if is_from_outside {
             book.read_subscriptions(tx, &ids).await?;
@@ -85,25 +93,11 @@ impl Book {
         Ok(())
     }
 
-    /// The dimensions that the event's meter keeps.
-    pub fn kept(&self, event: &UsageEvent) -> BTreeMap<String, String> {
-        let Some(meter) = self.meters.get(&event.meter) else { return BTreeMap::new() };
-        event
-            .dimensions
-            .iter()
-            .filter(|(name, _)| meter.dimensions.contains(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
-    }
-
-    pub fn aggregation(&self, meter: &str) -> Option<Aggregation> {
-        self.meters.get(meter).map(|meter| meter.aggregation)
-    }
-
     /// Judges a whole batch.
-    pub fn prepare<'a>(&self, events: &'a [UsageEvent], now: DateTime<Utc>) -> Prepared<'a> {
+    pub fn prepare<'a>(&'a self, events: &'a [UsageEvent], now: DateTime<Utc>) -> Prepared<'a> {
         let mut prepared = Prepared {
             rows: Vec::with_capacity(events.len()),
+            further: Vec::new(),
             outcomes: vec![None; events.len()],
             conflicts: Vec::new(),
         };
@@ -117,7 +111,9 @@ impl Book {
             match seen.entry((&event.source, &event.id)) {
                 Entry::Vacant(new) => {
                     new.insert(hash);
-                    prepared.rows.push(self.row(index, event, hash, now));
+                    let (row, further) = self.judge(index, event, hash, now);
+                    prepared.rows.push(row);
+                    prepared.further.extend(further);
                 }
                 Entry::Occupied(first) if *first.get() == hash => prepared.outcomes[index] = Some(Outcome::Duplicate),
                 Entry::Occupied(_) => {
@@ -137,27 +133,55 @@ impl Book {
         event.rejection().or(negative.then_some(Rejection::QuantityMustNotBeNegative))
     }
 
-    pub fn row<'a>(&self, index: usize, event: &'a UsageEvent, hash: [u8; 32], now: DateTime<Utc>) -> Row<'a> {
-        let quantity = match self.aggregation(&event.meter) {
+    /// An event on each of its meters. What one of them cannot take waits as a whole: then there is one row, with its cause.
+    pub fn judge<'a>(
+        &'a self,
+        index: usize,
+        event: &'a UsageEvent,
+        hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> (Row<'a>, Vec<Row<'a>>) {
+        let mut counting = self.meters.get(&event.meter).into_iter().flatten().filter(|meter| meter.counts(event));
+        let mut first = self.row(index, event, counting.next(), hash, now);
+        let further: Vec<Row<'a>> = counting.map(|meter| self.row(index, event, Some(meter), hash, now)).collect();
+        if first.cause.is_none() {
+            first.cause = further.iter().find_map(|row| row.cause.clone());
+        }
+        if first.cause.is_some() { (first, Vec::new()) } else { (first, further) }
+    }
+
+    fn row<'a>(
+        &self,
+        index: usize,
+        event: &'a UsageEvent,
+        meter: Option<&'a Meter>,
+        hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Row<'a> {
+        let quantity = match meter.map(|meter| meter.aggregation) {
             Some(Aggregation::Count) => Decimal::ONE,
             _ => event.quantity.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero),
         };
         let hour =
             self.zones.get(&event.customer_id).map_or(event.occurred_at, |zone| hour_in(event.occurred_at, zone));
-        let (subscription_id, cause) = match self.cause(event, now) {
-            Some(cause) => (event.subscription_id, Some(cause)),
-            None => self.charged_by(event),
+        let (subscription_id, cause) = match (self.cause(event, meter, now), meter) {
+            (None, Some(meter)) => self.charged_by(event, meter),
+            (cause, _) => (event.subscription_id, cause),
         };
-        Row { index, event, hash, subscription_id, quantity, cause, hour }
+        Row { index, event, meter, hash, subscription_id, quantity, cause, hour }
     }
 
-    fn cause(&self, event: &UsageEvent, now: DateTime<Utc>) -> Option<(SuspenseCause, String)> {
+    fn cause(&self, event: &UsageEvent, meter: Option<&Meter>, now: DateTime<Utc>) -> Option<(SuspenseCause, String)> {
         if !self.zones.contains_key(&event.customer_id) {
             return Some((SuspenseCause::UnknownCustomer, format!("no customer {}", event.customer_id)));
         }
-        if !self.meters.contains_key(&event.meter) {
+        if meter.is_none() {
             let code: String = event.meter.chars().filter(|c| !c.is_control()).take(80).collect();
-            return Some((SuspenseCause::UnknownMeter, format!("no meter {code:?}")));
+            let detail = match self.meters.contains_key(&event.meter) {
+                true => format!("no meter of {code:?} counts these dimensions"),
+                false => format!("no meter {code:?}"),
+            };
+            return Some((SuspenseCause::UnknownMeter, detail));
         }
         let earliest = now.checked_sub_months(Months::new(AGE_MONTHS_MAX)).unwrap_or(DateTime::<Utc>::MIN_UTC);
         if event.occurred_at > now + TimeDelta::hours(AHEAD_HOURS_MAX) || event.occurred_at < earliest {
@@ -167,7 +191,11 @@ impl Book {
     }
 
     /// The subscription that it names, else the only one that charges for it, else nobody's: then a tariff or nothing does.
-    fn charged_by(&self, event: &UsageEvent) -> (Option<SubscriptionId>, Option<(SuspenseCause, String)>) {
+    fn charged_by(
+        &self,
+        event: &UsageEvent,
+        meter: &Meter,
+    ) -> (Option<SubscriptionId>, Option<(SuspenseCause, String)>) {
         if !self.is_from_outside {
             return (event.subscription_id, None);
         }
@@ -177,7 +205,7 @@ impl Book {
                 (SuspenseCause::UnknownSubscription, format!("{named} is not a subscription of {}", event.customer_id));
             return (Some(named), (!is_theirs).then_some(cause));
         }
-        let mut charging = self.charging_subscriptions(event);
+        let mut charging = self.charging_subscriptions(event, meter);
         match (charging.next(), charging.next()) {
             (Some(_), Some(_)) => {
                 (None, Some((SuspenseCause::SeveralSubscriptions, "several components charge for it".to_owned())))
@@ -187,12 +215,12 @@ impl Book {
     }
 
     /// The same question as `subscription::coverage`, asked of what was read once for the whole batch.
-    fn charging_subscriptions(&self, event: &UsageEvent) -> impl Iterator<Item = SubscriptionId> {
+    fn charging_subscriptions(&self, event: &UsageEvent, meter: &Meter) -> impl Iterator<Item = SubscriptionId> {
         let of_customer = self.charging.get(&event.customer_id).into_iter().flatten();
         of_customer.flat_map(move |history| {
             let charges = |component: &&Component| {
                 matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours)
-                    && component.measure.as_deref() == Some(event.meter.as_str())
+                    && component.measure.as_deref() == Some(meter.code.as_str())
                     && component.matches(&event.dimensions)
             };
             history.components_at(event.occurred_at).filter(charges).map(|_| history.subscription.id)
@@ -200,14 +228,16 @@ impl Book {
     }
 
     /// What the rows add to each hour, in a fixed order.
-    pub fn sums(&self, rows: &[&Row<'_>]) -> Result<Vec<store::sum::NewSum>, UsageError> {
+    pub fn sums(rows: &[&Row<'_>]) -> Result<Vec<store::sum::NewSum>, UsageError> {
         let mut sums: HashMap<SumKey, (Decimal, i64)> = HashMap::new();
         for row in rows {
-            let event = row.event;
-            let key = (event.customer_id, row.subscription_id, event.meter.as_str(), row.hour, self.kept(event));
+            // What has no meter waits, and is not among these.
+            let Some(meter) = row.meter else { continue };
+            let key =
+                (row.event.customer_id, row.subscription_id, meter.code.as_str(), row.hour, kept(row.event, meter));
             let (sum, events) = sums.entry(key).or_insert((Decimal::ZERO, 0));
-            *sum = match self.aggregation(&event.meter) {
-                Some(Aggregation::Max) if *events > 0 => (*sum).max(row.quantity),
+            *sum = match meter.aggregation {
+                Aggregation::Max if *events > 0 => (*sum).max(row.quantity),
                 _ => sum.checked_add(row.quantity).ok_or(UsageError::SumMustFit)?,
             };
             *events += 1;
@@ -233,6 +263,19 @@ impl Book {
 }
 
 type SumKey<'a> = (CustomerId, Option<SubscriptionId>, &'a str, DateTime<Utc>, BTreeMap<String, String>);
+
+/// The dimensions that a meter keeps of an event.
+fn kept(event: &UsageEvent, meter: &Meter) -> BTreeMap<String, String> {
+    let kept = event.dimensions.iter().filter(|(name, _)| meter.dimensions.contains(name));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+impl Row<'_> {
+    /// Code of the meter that it counts on; what its event says where no meter does.
+    pub fn meter_code(&self) -> &str {
+        self.meter.map_or(self.event.meter.as_str(), |meter| meter.code.as_str())
+    }
+}
 
 pub(crate) fn json_of(dimensions: &BTreeMap<String, String>) -> String {
     serde_json::to_string(dimensions).unwrap_or_else(|_| "{}".to_owned())

@@ -32,7 +32,8 @@ pub enum SuspenseCause {
 }
 
 impl SuspenseCause {
-    const ALL: [Self; 10] = [
+    /// All of them.
+    pub const ALL: [Self; 10] = [
         Self::UnknownCustomer,
         Self::UnknownMeter,
         Self::UnknownSubscription,

@@ -17,10 +17,28 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// Reads a JSON body.
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    if holds_nul(bytes) {
+        return Err(Problem::bad(
+            "control_character",
+            "The body holds a NUL character (\\u0000), which no text may have.",
+        ));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(refused)?;
     reader.end().map_err(|error| malformed(&error))?;
     Ok(value)
+}
+
+/// True where a string of the JSON text spells U+0000, which PostgreSQL cannot keep.
+fn holds_nul(json: &[u8]) -> bool {
+    let mut rest = json.iter();
+    while let Some(byte) = rest.next() {
+        // A backslash takes the character after it along, so that an escaped backslash begins no escape.
+        if *byte == b'\\' && rest.next() == Some(&b'u') && rest.as_slice().starts_with(b"0000") {
+            return true;
+        }
+    }
+    false
 }
 
 /// Reads the parameters of an address.
@@ -30,6 +48,9 @@ pub fn from_query<T: DeserializeOwned>(query: &str) -> ApiResult<T> {
     let mut given = serde_json::Map::new();
     for (name, value) in pairs {
         let pointer = child("", &name);
+        if value.chars().any(crate::security::is_control) {
+            return Err(Problem::invalid(pointer, "control_character", "this parameter holds a control character"));
+        }
         if given.insert(name, value.into()).is_some() {
             return Err(Problem::invalid(pointer, "must_be_unique", "this parameter is given twice"));
         }
@@ -82,7 +103,8 @@ fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
+/// What is not JSON, with the place where it stops being so.
+pub fn malformed(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     if error.to_string().starts_with("recursion limit") {
         return Problem::bad("json_too_deep", format!("The body is nested too deeply ({place})."));

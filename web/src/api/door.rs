@@ -3,7 +3,7 @@
 //! stores nothing.
 
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Raw, Route, Written};
+use super::route::{Ask, Raw, Route, Run, Work, Written};
 use crate::app::App;
 use crate::host::{self, Site};
 use crate::refusal::RequestId;
@@ -54,6 +54,15 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
     let site = host::of(request)?;
     let now = app.clock.now();
     let client = client_of(request.headers(), &app, &site, route.changes(), now).await?;
+    let run = match &route.work {
+        Work::Within(run) => run,
+        Work::Intake => {
+            app.event_limits.take(client.key.id, now).map_err(too_many)?;
+            must_have_scope(&client, route.scope)?;
+            let written = super::events::take(&app, client.tenant_id, request.headers(), payload, now).await?;
+            return Ok((written, false));
+        }
+    };
     app.limits.take(client.key.id, now).map_err(too_many)?;
     must_have_scope(&client, route.scope)?;
     let once = idempotency_key(route, request.headers())?;
@@ -67,7 +76,7 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
     let names = request.match_info().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let if_match = text(request.headers(), header::IF_MATCH).map(str::to_owned);
     let ask = Ask { tx, client, app, site, now, names, if_match };
-    match within(route, &ask, &raw, once, id).await {
+    match within(route, run, &ask, &raw, once, id).await {
         Ok(answer) => {
             ask.tx.commit().await?;
             Ok(answer)
@@ -84,6 +93,7 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
 /// was kept before.
 async fn within(
     route: &Route,
+    run: &Run,
     ask: &Ask,
     raw: &Raw,
     once: Option<(String, RequestHash)>,
@@ -97,7 +107,7 @@ async fn within(
             Once::InFlight => return Err(in_flight()),
         }
     }
-    let written = (route.run)(ask, raw).await?;
+    let written = run(ask, raw).await?;
     if route.changes() {
         write_down(route, ask, &written, id).await?;
     }
@@ -220,7 +230,16 @@ async fn read(headers: &HeaderMap, payload: web::Payload) -> ApiResult<web::Byte
     if announced.is_some_and(|length| length > BODY_MAX) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(BODY_MAX)).await {
+    whole(payload, BODY_MAX, too_large).await
+}
+
+/// All of a body, unless it is too slow or longer than this.
+pub(super) async fn whole(
+    payload: web::Payload,
+    bytes_max: usize,
+    too_large: impl FnOnce() -> Problem,
+) -> ApiResult<web::Bytes> {
+    match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(bytes_max)).await {
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")),
         Ok(Err(_)) => Err(too_large()),
         Ok(Ok(Err(_))) => Err(Problem::bad("body_incomplete", "The body did not arrive whole.")),

@@ -2,10 +2,11 @@
 
 use super::body::Text;
 use super::documents::{Read, Shape, reckoned};
-use super::list::{self, List};
+use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, post};
 use chrono::{DateTime, Utc};
+use db::EstimateId;
 use pricing::Forecast;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 pub fn routes() -> Vec<Route> {
     let group = ScopeGroup::Quotes;
     vec![
-        get("/v1/estimates", group, "List the newest estimates", estimates),
+        get("/v1/estimates", group, "List estimates, newest first", estimates),
         post("/v1/estimates", group, "Work an estimate out, keep it and make a link to it", create),
         get("/v1/estimates/{estimate_id}", group, "Read an estimate", estimate),
         get("/v1/shared-estimates/{token}", group, "Read an estimate by the token of its link", shared),
@@ -80,11 +81,16 @@ pub struct Newest {
     /// 1 to 100; 50 when left out.
     #[param(value_type = Option<u32>)]
     pub limit: Option<Text<u32>>,
+    /// The `next` of the page before.
+    pub starting_after: Option<String>,
 }
 
 async fn estimates(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<Estimate>> {
-    let found = subscription::estimates(&ask.tx, list::limit(asked.limit)?).await?;
-    Ok(List::whole(found.into_iter().map(Estimate::from).collect()))
+    let limit = list::limit(asked.limit)?;
+    let after = list::after::<At<EstimateId>>(asked.starting_after.as_deref())?.map(|At(at, id)| (at, id));
+    let found = subscription::estimates(&ask.tx, after, limit + 1).await?;
+    let (found, next) = list::cut(found, limit, |last| list::place(At(last.created_at, last.id)));
+    Ok(List::page(found.into_iter().map(Estimate::from).collect(), next))
 }
 
 async fn estimate(ask: &Ask, _: Nothing) -> ApiResult<One<Estimate>> {

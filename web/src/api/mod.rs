@@ -4,6 +4,7 @@
 //! comes from the key alone; amounts and numbers are texts, never floats.
 //! Start at `route.rs`, then `door.rs`; the nouns stand beside them.
 
+mod advice;
 mod body;
 mod calculators;
 mod calls;
@@ -14,9 +15,12 @@ mod door;
 mod drafts;
 mod entitlements;
 mod estimates;
+mod events;
+pub mod events_body;
 mod invoices;
 pub mod limit;
 mod list;
+pub(crate) mod meters;
 mod openapi;
 mod plans;
 mod previews;
@@ -56,11 +60,14 @@ pub fn table() -> Vec<Route> {
         customers::routes(),
         subscriptions::routes(),
         usage::routes(),
+        events::routes(),
+        meters::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),
         calculators::routes(),
         previews::routes(),
+        advice::routes(),
         entitlements::routes(),
         estimates::routes(),
         quotes::routes(),

@@ -9,7 +9,7 @@ use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
 /// Statuses that every address may answer, with what they mean.
-const REFUSALS: [(&str, &str); 8] = [
+const REFUSALS: [(&str, &str); 9] = [
     ("400", "The request cannot be read, or lacks its `Idempotency-Key`."),
     ("401", "No valid key."),
     ("403", "The key lacks the scope, or the organisation is suspended."),
@@ -18,6 +18,7 @@ const REFUSALS: [(&str, &str); 8] = [
     ("412", "It has changed since it was read (`If-Match`)."),
     ("422", "A value breaks a rule, or the `Idempotency-Key` came with another request."),
     ("429", "Too many requests; wait as `Retry-After` says."),
+    ("503", "Too busy to store it; wait as `Retry-After` says."),
 ];
 
 /// `GET /v1/openapi.json`
@@ -89,7 +90,10 @@ fn operation(route: &Route, problem: &Value, schemas: &mut Map<String, Value>) -
         "responses": responses,
     });
     if let Some(body) = takes.body {
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": body } } });
+        let media = if takes.media.is_empty() { &["application/json"] } else { takes.media };
+        let content: Map<String, Value> =
+            media.iter().map(|media| ((*media).to_owned(), json!({ "schema": body }))).collect();
+        operation["requestBody"] = json!({ "required": true, "content": content });
     }
     operation
 }

@@ -1,23 +1,25 @@
 //! Quotes: terms, for whom, until when; an accepted one becomes plan and subscription.
 
 use super::estimates::Newest;
-use super::list::{self, List};
+use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, post};
 use super::shapes;
-use super::terms::{Terms, checked};
+use super::terms::{Terms, checked, own_meters};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, EstimateId, QuoteId};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use subscription::{NewQuote, Prospect, QuotedCustomer};
+use std::collections::BTreeMap;
+use subscription::{Acceptance, Billing, NewQuote, Prospect, QuotedCustomer};
 use tenant::ScopeGroup;
 use utoipa::ToSchema;
 
 pub fn routes() -> Vec<Route> {
     let group = ScopeGroup::Quotes;
     vec![
-        get("/v1/quotes", group, "List the newest quotes", quotes),
+        get("/v1/quotes", group, "List quotes, newest first", quotes),
         post("/v1/quotes", group, "Write a quote and make the link by which it is accepted", create),
         get("/v1/quotes/{quote_id}", group, "Read a quote", quote),
         post("/v1/quotes/{quote_id}/withdrawal", group, "Take an open quote back", withdraw),
@@ -41,6 +43,9 @@ struct Quote {
     plan_description: String,
     terms: Terms,
     seats: u32,
+    /// By component: the month that the reader is shown.
+    #[schema(value_type = BTreeMap<String, String>)]
+    quantities: BTreeMap<String, Decimal>,
     with_trial: bool,
     /// Of somebody who is a customer already.
     customer: Option<String>,
@@ -52,6 +57,8 @@ struct Quote {
     valid_until: DateTime<Utc>,
     created_at: DateTime<Utc>,
     created_by: String,
+    sent_at: Option<DateTime<Utc>>,
+    sent_to: Option<String>,
     withdrawn_at: Option<DateTime<Utc>>,
     accepted_at: Option<DateTime<Utc>>,
     accepted_by: Option<String>,
@@ -68,7 +75,7 @@ impl Shown for Quote {
     }
 }
 
-/// The details of a customer to be: postpaid, in the currency of the terms.
+/// The details of a customer to be, in the currency of the terms.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Prospect)]
@@ -85,6 +92,14 @@ struct Buyer {
     tax_id: Option<String>,
     #[serde(default = "two_weeks")]
     payment_terms_days: u16,
+    /// Before, from a wallet that is opened when the quote is accepted; or after, by invoice.
+    #[serde(default = "postpaid")]
+    #[schema(schema_with = shapes::billing)]
+    billing: Billing,
+}
+
+fn postpaid() -> Billing {
+    Billing::Postpaid
 }
 
 fn two_weeks() -> u16 {
@@ -105,6 +120,7 @@ fn shown(of: subscription::Quote, now: DateTime<Utc>) -> Quote {
                 address_lines: of.address_lines,
                 tax_id: of.tax_id,
                 payment_terms_days: of.payment_terms_days,
+                billing: of.billing,
             }),
         ),
     };
@@ -117,6 +133,7 @@ fn shown(of: subscription::Quote, now: DateTime<Utc>) -> Quote {
         plan_description: of.plan_description,
         terms: Terms(of.terms.to_document()),
         seats: of.seats,
+        quantities: of.quantities,
         with_trial: of.with_trial,
         customer,
         prospect,
@@ -125,6 +142,8 @@ fn shown(of: subscription::Quote, now: DateTime<Utc>) -> Quote {
         valid_until: of.valid_until,
         created_at: of.created_at,
         created_by: of.created_by,
+        sent_at: of.sent_at,
+        sent_to: of.sent_to,
         withdrawn_at: of.withdrawn_at,
         accepted_at: of.accepted_at,
         accepted_by: of.accepted_by,
@@ -135,8 +154,11 @@ fn shown(of: subscription::Quote, now: DateTime<Utc>) -> Quote {
 }
 
 async fn quotes(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<Quote>> {
-    let found = subscription::quotes(&ask.tx, list::limit(asked.limit)?).await?;
-    Ok(List::whole(found.into_iter().map(|quote| shown(quote, ask.now)).collect()))
+    let limit = list::limit(asked.limit)?;
+    let after = list::after::<At<QuoteId>>(asked.starting_after.as_deref())?.map(|At(at, id)| (at, id));
+    let found = subscription::quotes(&ask.tx, after, limit + 1).await?;
+    let (found, next) = list::cut(found, limit, |last| list::place(At(last.created_at, last.id)));
+    Ok(List::page(found.into_iter().map(|quote| shown(quote, ask.now)).collect(), next))
 }
 
 async fn find(ask: &Ask, id: QuoteId) -> ApiResult<Quote> {
@@ -161,6 +183,9 @@ struct Creation {
     #[serde(default)]
     seats: u32,
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    quantities: BTreeMap<String, Decimal>,
+    #[serde(default)]
     with_trial: bool,
     #[schema(value_type = Option<String>)]
     customer: Option<CustomerId>,
@@ -183,6 +208,7 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Q
             address_lines: of.address_lines,
             tax_id: of.tax_id,
             payment_terms_days: of.payment_terms_days,
+            billing: of.billing,
         }),
         _ => return Err(Problem::invalid("/customer", "one_of_two", "give either customer or prospect")),
     };
@@ -192,13 +218,15 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Q
         plan_description: given.plan_description,
         terms,
         seats: given.seats,
+        quantities: given.quantities,
         with_trial: given.with_trial,
         customer,
         estimate_id: given.estimate,
         note: given.note,
         valid_until: given.valid_until,
     };
-    let (id, token) = subscription::create_quote(&ask.tx, &new, &ask.actor(), ask.now).await?;
+    let meters = own_meters(ask).await?;
+    let (id, token) = subscription::create_quote(&ask.tx, &new, &meters, &ask.actor(), ask.now).await?;
     Ok(Created(Quote { token: Some(token), ..find(ask, id).await? }))
 }
 
@@ -211,15 +239,37 @@ async fn withdraw(ask: &Ask, _: Nothing) -> ApiResult<One<Quote>> {
 /// Who accepts which quote.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Acceptance {
+#[schema(as = Acceptance)]
+struct Accepting {
     /// Of the quote's link.
     token: String,
     /// Name of who accepts it.
     accepted_by: String,
+    #[serde(default)]
+    email: Option<String>,
+    /// What stands on the documents of a prospect; left out, as the quote has it.
+    #[serde(default)]
+    company: Option<String>,
+    #[serde(default)]
+    address_lines: Vec<String>,
+    /// ISO 3166, two letters.
+    #[serde(default)]
+    country: Option<String>,
+    #[serde(default)]
+    tax_id: Option<String>,
 }
 
-async fn accept(ask: &Ask, Given(given): Given<Acceptance>) -> ApiResult<One<Quote>> {
+async fn accept(ask: &Ask, Given(given): Given<Accepting>) -> ApiResult<One<Quote>> {
     let quote = subscription::quote_by_token(&ask.tx, &given.token).await?.ok_or_else(Problem::not_found)?;
-    subscription::accept_quote(&ask.tx, &given.token, &given.accepted_by, ask.now).await?;
+    let acceptance = Acceptance {
+        name: given.accepted_by,
+        email: given.email,
+        company: given.company,
+        address_lines: given.address_lines,
+        country: given.country,
+        tax_id: given.tax_id,
+    };
+    let meters = own_meters(ask).await?;
+    subscription::accept_quote(&ask.tx, &given.token, &acceptance, &meters, ask.now).await?;
     Ok(One(find(ask, quote.id).await?))
 }

@@ -71,6 +71,8 @@ pub type Schemas = Vec<(String, RefOr<Schema>)>;
 pub struct Takes {
     pub parameters: Vec<Parameter>,
     pub body: Option<RefOr<Schema>>,
+    /// What the body may be sent as; without any, as JSON.
+    pub media: &'static [&'static str],
     pub schemas: Schemas,
 }
 
@@ -247,7 +249,16 @@ impl Output for Pdf {
     }
 }
 
-type Run = Rc<dyn for<'a> Fn(&'a Ask, &'a Raw) -> LocalBoxFuture<'a, ApiResult<Written>>>;
+pub(super) type Run = Rc<dyn for<'a> Fn(&'a Ask, &'a Raw) -> LocalBoxFuture<'a, ApiResult<Written>>>;
+
+/// How an address is served.
+#[derive(Clone)]
+pub(super) enum Work {
+    /// By this, in one transaction of the book.
+    Within(Run),
+    /// By the intake of events, whose transactions many requests share.
+    Intake,
+}
 
 /// One address.
 #[derive(Clone)]
@@ -260,7 +271,7 @@ pub struct Route {
     pub summary: &'static str,
     pub takes: fn() -> Takes,
     pub gives: fn() -> Gives,
-    pub(super) run: Run,
+    pub(super) work: Work,
 }
 
 impl Route {
@@ -271,7 +282,18 @@ impl Route {
 
     /// A POST that changes something takes effect once, by its `Idempotency-Key`. PUT, PATCH and DELETE are so by themselves.
     pub fn needs_key(&self) -> bool {
-        self.changes() && self.method == Method::POST
+        self.changes() && self.method == Method::POST && matches!(self.work, Work::Within(_))
+    }
+
+    /// The address at which events come in: each has a key of its own.
+    pub fn intake(
+        path: &'static str,
+        group: ScopeGroup,
+        summary: &'static str,
+        takes: fn() -> Takes,
+        gives: fn() -> Gives,
+    ) -> Route {
+        Route { method: Method::POST, path, scope: Scope::write(group), summary, takes, gives, work: Work::Intake }
     }
 
     /// Names in the path.
@@ -292,7 +314,7 @@ where
             handler(ask, input).await?.write()
         })
     });
-    Route { method, path, scope, summary, takes: I::takes, gives: O::gives, run }
+    Route { method, path, scope, summary, takes: I::takes, gives: O::gives, work: Work::Within(run) }
 }
 
 macro_rules! verbs {

@@ -1,7 +1,7 @@
 //! Subscriptions: how each began, what was asked of it since, and what it is now.
 
 use super::body::Text;
-use super::list::List;
+use super::list::{self, List};
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, delete, get, post};
 use super::{customers, shapes};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 pub fn routes() -> Vec<Route> {
     let group = ScopeGroup::Subscriptions;
     vec![
-        get("/v1/subscriptions", group, "List a customer's subscriptions", subscriptions),
+        get("/v1/subscriptions", group, "List subscriptions, the oldest first", subscriptions),
         post("/v1/subscriptions", group, "Put a customer on a plan", create),
         get("/v1/subscriptions/{subscription_id}", group, "Read a subscription", subscription),
         get(
@@ -144,17 +144,28 @@ pub fn shown(of: &History, now: DateTime<Utc>) -> ApiResult<Subscription> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct ListAsked {
-    /// Whose subscriptions.
-    #[param(value_type = String)]
-    customer: Text<CustomerId>,
+    /// Whose subscriptions; everybody's when left out.
+    #[param(value_type = Option<String>)]
+    customer: Option<Text<CustomerId>>,
+    /// 1 to 100; 50 when left out.
+    #[param(value_type = Option<u32>)]
+    limit: Option<Text<u32>>,
+    /// The `next` of the page before.
+    starting_after: Option<String>,
 }
 
 async fn subscriptions(ask: &Ask, Asked(asked): Asked<ListAsked>) -> ApiResult<List<Subscription>> {
-    let customer = customers::find(&ask.tx, asked.customer.0).await?;
-    let found = subscription::subscriptions_of(&ask.tx, customer.id).await?;
+    let customer = match asked.customer {
+        Some(id) => Some(customers::find(&ask.tx, id.0).await?.id),
+        None => None,
+    };
+    let limit = list::limit(asked.limit)?;
+    let after = list::after::<SubscriptionId>(asked.starting_after.as_deref())?;
+    let found = subscription::subscriptions_page(&ask.tx, customer, after, limit + 1).await?;
+    let (found, next) = list::cut(found, limit, |last| list::place(last.id));
     let histories = subscription::histories(&ask.tx, &found).await?;
     let shown = histories.iter().map(|history| shown(history, ask.now));
-    Ok(List::whole(shown.collect::<ApiResult<_>>()?))
+    Ok(List::page(shown.collect::<ApiResult<_>>()?, next))
 }
 
 /// The subscription, or 404.

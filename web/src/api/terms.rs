@@ -69,10 +69,7 @@ pub async fn checked(ask: &Ask, terms: &Terms) -> ApiResult<NewPlanVersion> {
 
 /// The book's meters, by which components may charge.
 pub async fn own_meters(ask: &Ask) -> ApiResult<Vec<Measure>> {
-    let meters = usage_metering::meters(&ask.tx).await?;
-    let measure =
-        |meter: usage_metering::Meter| Measure { code: meter.code, dimensions: meter.dimensions.into_iter().collect() };
-    Ok(meters.into_iter().map(measure).collect())
+    Ok(crate::meters::own_meters(&ask.tx).await?)
 }
 
 /// Everything that is wrong with a document, as fields of it.

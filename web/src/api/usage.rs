@@ -27,7 +27,7 @@ pub fn routes() -> Vec<Route> {
 
 /// What is counted.
 #[derive(Serialize, ToSchema)]
-struct Meter {
+pub struct Meter {
     #[schema(example = "meter")]
     object: &'static str,
     #[schema(example = "minutes")]
@@ -38,20 +38,35 @@ struct Meter {
     aggregation: &'static str,
     /// What sums are kept by.
     dimensions: Vec<String>,
+    /// Type of the events that it counts.
+    event_type: String,
+    /// Only events with all of these dimensions.
+    filter: BTreeMap<String, String>,
 }
 
-impl Shown for Meter {}
+impl Shown for Meter {
+    fn id(&self) -> String {
+        self.code.clone()
+    }
+}
+
+impl From<Defined> for Meter {
+    fn from(meter: Defined) -> Self {
+        Self {
+            object: "meter",
+            code: meter.code,
+            name: meter.name,
+            unit: meter.unit,
+            aggregation: meter.aggregation.as_str(),
+            dimensions: meter.dimensions,
+            event_type: meter.event_type,
+            filter: meter.filter,
+        }
+    }
+}
 
 async fn meters(ask: &Ask, _: Nothing) -> ApiResult<List<Meter>> {
-    let shown = |meter: Defined| Meter {
-        object: "meter",
-        code: meter.code,
-        name: meter.name,
-        unit: meter.unit,
-        aggregation: meter.aggregation.as_str(),
-        dimensions: meter.dimensions,
-    };
-    Ok(List::whole(usage_metering::meters(&ask.tx).await?.into_iter().map(shown).collect()))
+    Ok(List::whole(usage_metering::meters(&ask.tx).await?.into_iter().map(Meter::from).collect()))
 }
 
 /// Usage with the same values of the asked dimensions, or of one hour.

@@ -13,6 +13,7 @@ use crate::seller;
 use crate::shell::Shell;
 use crate::urls;
 use crate::views::door::{Choose, SignIn};
+use actix_web::cookie::Cookie;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, Responder, web};
 use askama::Template;
@@ -76,21 +77,39 @@ fn page(
     next: &str,
     error: Option<String>,
 ) -> HttpResponse {
-    let known = request.cookie(&site.cookie_name(DOOR_COOKIE)).map(|cookie| cookie.value().to_owned());
-    let door = known.clone().unwrap_or_else(random);
+    let visitor = visitor(request, site);
     let mut shell = Shell::outside("Sign in", site.brand.clone(), extract::theme_of(request));
-    shell.csrf = form_token(&door);
+    shell.csrf = visitor.token;
     shell.notice = answer::notice_of(request, site);
     let next = if is_own_path(next) { next.to_owned() } else { String::new() };
     let view = SignIn { shell, email: email.to_owned(), error, next };
     let mut answer = HttpResponse::build(status);
     answer.content_type("text/html; charset=utf-8");
-    if known.is_none() {
-        answer.cookie(cookie(site, DOOR_COOKIE, door));
+    if let Some(cookie) = visitor.cookie {
+        answer.cookie(cookie);
     }
     match view.render() {
         Ok(html) => answer.body(html),
         Err(error) => HttpResponse::from_error(PageError::failed(error)),
+    }
+}
+
+/// Somebody who is not signed in, at a page with a form.
+pub(super) struct Visitor {
+    /// Of the form.
+    pub(super) token: String,
+    /// Names the browser from now on, where it has no name yet.
+    pub(super) cookie: Option<Cookie<'static>>,
+}
+
+/// See [`Visitor`]; what the form sends is checked by [`came_through_the_door`].
+pub(super) fn visitor(request: &HttpRequest, site: &Site) -> Visitor {
+    match request.cookie(&site.cookie_name(DOOR_COOKIE)) {
+        Some(known) => Visitor { token: form_token(known.value()), cookie: None },
+        None => {
+            let door = random();
+            Visitor { token: form_token(&door), cookie: Some(cookie(site, DOOR_COOKIE, door)) }
+        }
     }
 }
 
@@ -194,7 +213,8 @@ async fn check(
 const SUSPENDED: &str = "This account is suspended. Its seller can open it again.";
 const WRONG: &str = "The e-mail address or the password is wrong.";
 
-fn came_through_the_door(request: &HttpRequest, site: &Site) -> bool {
+/// Was this form on a page that the same browser was shown?
+pub(super) fn came_through_the_door(request: &HttpRequest, site: &Site) -> bool {
     let door = request.cookie(&site.cookie_name(DOOR_COOKIE));
     let given = request.extensions().get::<GivenToken>().map(|given| given.0.clone());
     door.zip(given).is_some_and(|(door, given)| is_form_token(&given, door.value()))

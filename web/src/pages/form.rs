@@ -108,6 +108,11 @@ pub fn text(value: &str) -> Result<String, String> {
     if value.is_empty() { Err("Must not be empty.".into()) } else { Ok(value.to_owned()) }
 }
 
+/// Lines of a text, without the empty ones.
+pub fn lines(value: &str) -> Vec<String> {
+    value.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
 /// An id that a list offered.
 pub fn id<Id: FromStr>(value: &str) -> Result<Id, String> {
     value.parse().map_err(|_| "Must be one of the list.".to_owned())

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod door;
 pub mod form;
 pub mod health;
+mod offer;
 pub mod phone;
 pub mod portal;
 pub mod public;

@@ -4,6 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use askama_web::WebTemplate;
 
 use super::{
+    fields::Field,
     parts::{Facts, Heading, Items, Pager, Stats, Timeline, Why},
     table::Table,
     ui::{self, Badge, Link, Moment, Tone},
@@ -111,9 +112,8 @@ pub struct Live {
 pub struct CallFilter {
     pub action: String,
     pub query: String,
-    pub from_on: String,
-    pub until_on: String,
-    pub zone: String,
+    /// From and until.
+    pub days: [Field; 2],
     pub topic: String,
     pub topics: Vec<String>,
     pub outcome: String,

@@ -4,6 +4,8 @@ use askama::Template;
 use askama_web::WebTemplate;
 
 use super::{
+    fields::Field,
+    means::Means,
     parts::{Facts, Heading, Stats, Sums, Timeline},
     subscriptions::SubscriptionCard,
     table::Table,
@@ -41,6 +43,8 @@ pub struct Customer {
     pub calls: Option<Table>,
     /// `None` for a reader: the account page shows what the seller keeps.
     pub payment: Option<PaymentForm>,
+    /// What is on file to pay with.
+    pub means: Option<Means>,
     pub timeline: Timeline,
 }
 
@@ -51,14 +55,15 @@ pub struct PaymentForm {
     pub csrf: Token,
     /// "Add a top-up" to a wallet, "Record a payment" on account.
     pub title: String,
-    pub currency_symbol: String,
-    pub amount: String,
-    pub amount_error: Option<String>,
-    /// Value and word: bank transfer, cash, gift.
-    pub kinds: Vec<(&'static str, &'static str)>,
-    pub kind: String,
-    pub reference: String,
-    pub reference_error: Option<String>,
+    /// Amount, where it came from, reference.
+    pub fields: Vec<Field>,
+}
+
+impl PaymentForm {
+    /// What was typed, to be sent once more by the button that confirms.
+    fn typed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|field| (field.name.as_str(), field.value.as_str()))
+    }
 }
 
 /// `GET /admin/customers/{id}/payments?amount=…`: what would happen. Confirming is the POST.

@@ -4,6 +4,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 
 use super::{
+    fields::Field,
     parts::Heading,
     ui::{self, Badge},
 };
@@ -32,13 +33,6 @@ pub struct KeyRow {
     pub revoke_href: Option<String>,
 }
 
-/// A group of nouns in the form.
-#[derive(Clone, Debug)]
-pub struct ScopeField {
-    pub name: &'static str,
-    pub title: &'static str,
-}
-
 /// `GET /admin/settings/api-keys`, and what its POST answers.
 #[derive(Template, WebTemplate)]
 #[template(path = "api_keys.html")]
@@ -49,8 +43,7 @@ pub struct ApiKeys {
     pub csrf: Token,
     pub made: Option<MadeKey>,
     pub keys: Vec<KeyRow>,
-    pub scopes: Vec<ScopeField>,
-    /// Days and words.
-    pub lives: Vec<(&'static str, &'static str)>,
+    /// Name, how long it is good, and a field for each group of nouns.
+    pub fields: Vec<Field>,
     pub document_href: &'static str,
 }

@@ -12,14 +12,17 @@ pub mod fields;
 pub mod form;
 pub mod invoices;
 pub mod keys;
+pub mod means;
 pub mod parts;
 pub mod plan_edit;
 pub mod portal;
 pub mod public;
+pub mod quotes;
 pub mod runs;
 pub mod subscriptions;
 pub mod table;
 pub mod ui;
+pub mod usage;
 
 #[cfg(test)]
 mod sample;

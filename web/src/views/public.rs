@@ -6,7 +6,7 @@ use askama_web::WebTemplate;
 use super::{
     fields::{Field, id_of},
     form::Kept,
-    parts::{Note, Stats, Sums},
+    parts::{Note, PagePath, Stats, Sums},
     table::Table,
     ui::{self, Badge, Link},
 };
@@ -94,7 +94,7 @@ pub struct EstimateResult {
     pub title: String,
     pub badge: Option<Badge>,
     pub facts: String,
-    /// This page's address with the figures in it, to be copied.
+    /// This page's address with the figures in it, to be copied; empty where the address is not for everybody.
     pub share_href: String,
     pub csv_href: String,
     /// Keeps the figures under a short address; `None` where this is that address already.
@@ -168,6 +168,25 @@ pub struct EstimatePage {
     pub groups: Vec<FieldGroup>,
     pub zones: Vec<&'static str>,
     pub outcome: Outcome<EstimateResult>,
+}
+
+/// `GET /estimate/saved/{token}`: the result alone, as it was kept.
+#[derive(Template, WebTemplate)]
+#[template(path = "estimate_saved.html")]
+pub struct SavedEstimate {
+    pub shell: Shell,
+    pub note: Note,
+    pub result: EstimateResult,
+}
+
+/// `GET /admin/estimates/{id}`: the same for those who keep the book.
+#[derive(Template, WebTemplate)]
+#[template(path = "estimate_kept.html")]
+pub struct KeptEstimate {
+    pub shell: Shell,
+    pub path: PagePath,
+    pub note: Note,
+    pub result: EstimateResult,
 }
 
 /// What comes out of a return calculation.

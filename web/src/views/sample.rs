@@ -6,6 +6,7 @@ use super::{
     customers::{Customer, PaymentForm, PaymentPreview, WalletCard},
     desk::{Desk, DeskCall, DeskNow, DeskState, PhoneBox, TopList},
     door::{Message, SignIn},
+    fields::Field,
     parts::{Fact, Facts, Happening, Heading, Item, Items, PagePath, Pager, Stat, Stats, SumRow, Sums, Timeline},
     portal::{Movement, Portal, PortalCall, PortalInvoice, PriceLine, PriceRow, Prices, ReceiptRow},
     sample_console::why,
@@ -120,13 +121,16 @@ pub fn payment_form() -> PaymentForm {
         action: Audience::Tenant.customer_payments("cus_7Hk2"),
         csrf: token(),
         title: "Add a top-up".into(),
-        currency_symbol: "€".into(),
-        amount: "30.00".into(),
-        amount_error: None,
-        reference_error: None,
-        kinds: vec![("bank_transfer", "Bank transfer"), ("cash", "Cash"), ("gift", "Gift")],
-        kind: "bank_transfer".into(),
-        reference: String::new(),
+        fields: vec![
+            Field::figure("amount", "Amount", "30.00").before("€"),
+            Field::choice(
+                "kind",
+                "From",
+                "bank_transfer",
+                [("bank_transfer", "Bank transfer"), ("cash", "Cash"), ("gift", "Gift")],
+            ),
+            Field::text("reference", "Reference", ""),
+        ],
     }
 }
 
@@ -177,6 +181,7 @@ pub fn customer() -> Customer {
         payments: invoices_table(),
         calls: None,
         payment: Some(payment_form()),
+        means: Some(super::sample_money::means()),
         timeline: Timeline { wide: true, steps: vec![Happening::new(stamp(), "Topped up 30.00 EUR.", Tone::Plain)] },
     }
 }
@@ -191,7 +196,10 @@ pub fn payment() -> PaymentPreview {
             "/admin/customers/cus_7Hk2",
             "Top-up",
         )),
-        form: PaymentForm { amount_error: Some("Must be above 0.00.".into()), ..payment_form() },
+        form: PaymentForm {
+            fields: vec![Field::figure("amount", "Amount", "-1").error(Some("Must be above zero."))],
+            ..payment_form()
+        },
         outcome: Some(Sums(vec![
             SumRow::plain("Balance now", "26.25"),
             SumRow::plain("Bank transfer", "+30.00"),

@@ -2,6 +2,7 @@
 
 use super::{
     book::{Call, CallFilter, Calls, Find, Health, Home, List, Live, LiveBoard, LiveCall, Share, TableCard},
+    fields::{Control, Field},
     parts::{
         Fact, Facts, Happening, Heading, Item, Items, PagePath, Pager, Reason, Stat, Stats, Timeline, Why, WhyStep,
     },
@@ -213,9 +214,8 @@ pub fn calls() -> Calls {
         filter: CallFilter {
             action: Audience::Tenant.calls(),
             query: "+49 171".into(),
-            from_on: "2026-11-01".into(),
-            until_on: "2026-11-20".into(),
-            zone: "Europe/Berlin".into(),
+            days: [("from", "From", "2026-11-01"), ("until", "Until", "2026-11-20")]
+                .map(|(name, label, on)| Field::text(name, label, on).control(Control::Date)),
             topic: "Tenancy law".into(),
             topics: vec!["Tenancy law".into(), "IT help".into()],
             outcome: "settled".into(),

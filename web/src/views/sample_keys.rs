@@ -1,6 +1,7 @@
 //! Sample values for the page of keys.
 
-use super::keys::{ApiKeys, KeyRow, MadeKey, ScopeField};
+use super::fields::Field;
+use super::keys::{ApiKeys, KeyRow, MadeKey};
 use super::parts::Heading;
 use super::sample::{admin, token};
 use super::ui::{Badge, Tone};
@@ -38,8 +39,11 @@ pub fn api_keys() -> ApiKeys {
                 revoke_href: None,
             },
         ],
-        scopes: vec![ScopeField { name: "customers", title: "Customers" }],
-        lives: vec![("90", "90 days"), ("", "Until it is revoked")],
+        fields: vec![
+            Field::text("name", "Name", ""),
+            Field::choice("days", "Good for", "90", [("90", "90 days"), ("", "Until it is revoked")]),
+            Field::choice("customers", "Customers", "", [("", "Nothing"), ("read", "Read")]),
+        ],
         document_href: crate::api::DOCUMENT,
     }
 }

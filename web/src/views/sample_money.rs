@@ -269,14 +269,18 @@ pub fn run() -> Run {
             button: None,
             refused: Some("Issue after drafting".into()),
         },
-        throw_away: Some(ThrowAway {
-            title: "Throw this run away".into(),
-            text: "Its drafts are thrown away. What they would have billed is due again in the next run.".into(),
-            action: Audience::Tenant.run_abandonment("run_1"),
-            button: "Throw away 79,674 drafts".into(),
-            token: Token::default(),
-        }),
+        throw_away: Some(throw_away()),
         invoices_href: Some(Audience::Tenant.invoices()),
+    }
+}
+
+fn throw_away() -> ThrowAway {
+    ThrowAway {
+        title: "Throw this run away".into(),
+        text: "Its drafts are thrown away. What they would have billed is due again in the next run.".into(),
+        action: Audience::Tenant.run_abandonment("run_1"),
+        button: "Throw away 79,674 drafts".into(),
+        token: Token::default(),
     }
 }
 
@@ -323,5 +327,20 @@ pub fn ledger() -> Ledger {
         ]),
         checks_note: "2 of 2 hold.".into(),
         clearing: Sums(vec![SumRow::plain("Suspense clearing", "0.00"), SumRow::plain("Rounding, this month", "0.04")]),
+    }
+}
+
+pub fn means() -> super::means::Means {
+    super::means::Means {
+        methods: vec![super::means::MethodRow {
+            icon: "building-bank",
+            title: "Direct debit from DE89 … 3000".into(),
+            note: "Jonas Weber, mandate 10001-1, since 2 Mar 2026, by Jonas Weber".into(),
+            remove_href: Some("/admin/customers/cus_7Hk2/payment-methods/pmt_1/removal".into()),
+        }],
+        none: "None on file".into(),
+        none_text: String::new(),
+        grant: None,
+        csrf: crate::shell::Token("token".into()),
     }
 }

@@ -105,6 +105,51 @@ async fn a_top_up_is_previewed_and_then_recorded_once_however_often_it_is_sent()
 }
 
 #[actix_web::test]
+async fn what_a_form_or_an_address_says_wrongly_is_refused_at_its_field_and_stays_typed() {
+    let world = World::new().await;
+    let customer = world.jonas;
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let token = browser.get("/admin").await.token();
+    let payments = format!("/admin/customers/{customer}/payments");
+    let long = "R".repeat(81);
+    for (amount, kind, reference, sentence) in [
+        ("-5", "cash", "7", "Must not be negative."),
+        ("0", "cash", "7", "Must be above zero."),
+        ("5,60", "cash", "7", "Must have a point before its decimals, as in 0.55."),
+        ("3.005", "cash", "7", "Must not be finer than the smallest coin of EUR."),
+        ("99999999999999999999999999999999", "cash", "7", "Has more digits than can be kept."),
+        ("99999999999999999999", "cash", "7", "Is too large."),
+        ("5", "barter", "7", "Must be one of the list."),
+        ("5", "cash", &long, "Must not be longer than 80 characters; these are 81."),
+    ] {
+        let refused =
+            browser.post(&payments, &token, &[("amount", amount), ("kind", kind), ("reference", reference)]).await;
+        assert_eq!(refused.status, 422, "{amount} {kind}: {}", refused.body);
+        assert!(refused.body.contains(sentence), "{sentence} in {}", refused.body);
+        assert!(refused.body.contains(&format!("value=\"{amount}\"")), "{amount} stays in {}", refused.body);
+    }
+    for address in
+        [format!("{payments}?amount=5&reference=a%00b"), "/admin/find?q=%00".into(), "/admin/calls?q=%00".into()]
+    {
+        let refused = browser.get(&address).await;
+        assert_eq!(refused.status, 422, "{address}: {}", refused.body);
+        assert!(refused.body.contains("holds a control character (U+0000)."), "{}", refused.body);
+    }
+    let refused = browser.post(&payments, &token, &[("amount", "5"), ("kind", "cash"), ("reference", "a\0b")]).await;
+    assert_eq!((refused.status, refused.body.contains("The field reference holds")), (422, true), "{}", refused.body);
+    for (asked, sentence) in [
+        ("from=2026-02-30", "Must be a day, such as 2026-12-01. “2026-02-30” is none."),
+        ("until=-5", "“-5” is none."),
+        ("from=2026-03-02&until=2026-03-01", "Must not be before 2026-03-02."),
+    ] {
+        let refused = browser.get(&format!("/admin/calls?{asked}")).await;
+        assert_eq!((refused.status, refused.body.contains(sentence)), (422, true), "{sentence} in {}", refused.body);
+    }
+}
+
+#[actix_web::test]
 async fn a_run_goes_from_its_form_over_drafts_to_invoices() {
     let world = World::new().await;
     world.called_and_billed(world.jonas).await;

@@ -99,6 +99,54 @@ async fn nobody_sits_down_where_every_seat_of_the_plan_is_taken() {
 }
 
 #[actix_web::test]
+async fn six_who_sit_down_at_once_do_not_share_the_last_two_seats() {
+    let world = World::new().await;
+    let mut crowd = Vec::new();
+    for number in 1..=6 {
+        let email = format!("agent{number}@nord.example");
+        let member = world.member(world.nord, &email, Role::Agent, None).await;
+        let tx = world.nord().await;
+        let phone = format!("agent{number}.nord");
+        tenant::add_agent(&tx, member, &email, &phone, world.app.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        crowd.push(email);
+    }
+    sell(&world.database, world.operator, world.nord, "small", &with_seats(2, false), 0).await;
+    let pages = pages(&world).await;
+    let sign_ins = crowd.iter().map(|email| {
+        let mut browser = Browser::new(&pages);
+        async move { browser.sign_in(email).await }
+    });
+    futures_util::future::join_all(sign_ins).await;
+    let seated = tenant::agent_states(&world.nord().await).await.unwrap();
+    assert_eq!(seated.iter().filter(|status| status.seat_opened_at.is_some()).count(), 2);
+}
+
+#[actix_web::test]
+async fn two_administrators_at_once_do_not_both_add_the_last_agent() {
+    let world = World::new().await;
+    sell(&world.database, world.operator, world.nord, "small", &with_seats(2, false), 0).await;
+    let pages = pages(&world).await;
+    let mut admin = Browser::new(&pages);
+    admin.sign_in("admin@nord.example").await;
+    let token = admin.get("/admin/agents/new").await.token();
+    let adding = (1..=4).map(|number| {
+        let (mut browser, token) = (Browser::new(&pages), token.clone());
+        browser.cookies = admin.cookies.clone();
+        async move {
+            let (name, email) = (format!("Tom {number}"), format!("tom{number}@nord.example"));
+            let phone = format!("tom{number}.nord");
+            let fields = [("name", name.as_str()), ("email", email.as_str()), ("phone", phone.as_str())];
+            browser.post("/admin/agents", &token, &fields).await.status
+        }
+    });
+    let mut statuses = futures_util::future::join_all(adding).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409], "Lena has the first place");
+    assert_eq!(tenant::agents(&world.nord().await).await.unwrap().len(), 2);
+}
+
+#[actix_web::test]
 async fn a_domain_is_served_only_while_the_plan_has_white_label_and_its_people_are_at_the_operators_host_then() {
     let world = World::new().await;
     let pages = pages(&world).await;

@@ -152,3 +152,64 @@ async fn customers_move_to_the_next_version_after_a_look_and_the_move_can_be_und
         .await;
     assert_eq!(foreign.status, 404, "only subscribers of this plan move here");
 }
+
+#[actix_web::test]
+async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_after_a_second_look() {
+    let world = World::new().await;
+    let tx = world.nord().await;
+    let plan = subscription::create_plan(&tx, "advice", "Advice", "", false).await.unwrap();
+    let terms = NewPlanVersion {
+        trial_days: 0,
+        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", "100"), flat("desk", "20")])
+    };
+    let first = subscription::publish_version(&tx, plan, &terms, founded()).await.unwrap();
+    let wish = |customer_id, starts_at: chrono::DateTime<chrono::Utc>| NewSubscription {
+        customer_id,
+        plan_version_id: first,
+        seats: 1,
+        anchor_on: starts_at.date_naive(),
+        starts_at,
+        trial: false,
+    };
+    subscription::subscribe(&tx, &wish(world.jonas, founded()), founded()).await.unwrap();
+    // Who has no full month behind it is named without a figure.
+    subscription::subscribe(&tx, &wish(world.petra, start()), start()).await.unwrap();
+    tx.commit().await.unwrap();
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let (draft, versions) = (format!("/admin/plans/{plan}/draft"), format!("/admin/plans/{plan}/versions"));
+    let review = format!("{draft}/review");
+    let page = browser.get(&draft).await;
+    let (token, mut fields) = (page.token(), form(&page));
+
+    // 120 to 156: exactly 30% more is not far.
+    set(&mut fields, "components/0/price/unit", "136");
+    assert_eq!(browser.post(&draft, &token, &pairs(&fields, "review")).await.status, 303);
+    let looked = browser.get(&review).await.body;
+    for words in ["Jonas Weber", "€120.00", "€156.00", "€36.00", "Petra", "no full month yet"] {
+        assert!(looked.contains(words), "{words} in {looked}");
+    }
+    assert!(!looked.contains("I have seen that the bill"), "{looked}");
+
+    // 120 to 156.01
+    set(&mut fields, "components/0/price/unit", "136.01");
+    assert_eq!(browser.post(&draft, &token, &pairs(&fields, "review")).await.status, 303);
+    let looked = browser.get(&review).await.body;
+    assert!(looked.contains("I have seen that the bill of 1 customer would move by more than 30%"), "{looked}");
+    let refused = browser.post(&versions, &token, &[]).await;
+    assert_eq!((refused.status, refused.to()), (303, review.as_str()), "{}", refused.body);
+    let tx = world.nord().await;
+    assert_eq!(subscription::versions_of(&tx, plan).await.unwrap().len(), 1, "nothing is published unseen");
+    drop(tx);
+    assert!(browser.get(&review).await.body.contains("Not published: some bills move by more than 30%"));
+    let published = browser.post(&versions, &token, &[("confirmed", "on")]).await;
+    assert_eq!(
+        (published.status, published.to()),
+        (303, format!("/admin/plans/{plan}").as_str()),
+        "{}",
+        published.body
+    );
+    let tx = world.nord().await;
+    assert_eq!(subscription::versions_of(&tx, plan).await.unwrap().len(), 2);
+}

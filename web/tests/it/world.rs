@@ -222,6 +222,7 @@ fn config() -> Config {
         },
         http: HttpSettings { listen: nowhere, host: MAIN.into(), proxies: Vec::new() },
         sip: SipSettings { listen: nowhere, advertised: nowhere.ip(), spool: "/nowhere".into() },
+        mail: None,
         secret: String::from("0123456789abcdef0123456789abcdef").into(),
     }
 }

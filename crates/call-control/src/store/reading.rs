@@ -172,7 +172,7 @@ const CHECKS: [(&str, &str); 5] = [
          LEFT JOIN LATERAL (SELECT sum(e.amount_micros) AS micros FROM ledger_entry e
            JOIN account a ON a.tenant_id = $1 AND a.id = e.account_id AND a.kind = 'unbilled'
            WHERE e.tenant_id = $1 AND e.transaction_id = c.transaction_id) e ON true
-         WHERE c.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND c.charged_by = 'tariff' AND c.charge_micros IS NOT NULL
+         WHERE c.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND c.charge_micros IS NOT NULL
            AND c.charge_micros <> coalesce(e.micros, 0)",
     ),
     (

@@ -38,7 +38,15 @@ async fn included_minutes_come_before_the_price() {
     assert_eq!((split(&first), first.call.net), ((dec("1.5"), dec("1.5"), dec("0")), Some(eur("0"))));
     assert_eq!((split(&second), second.call.net), ((dec("1.5"), dec("0.5"), dec("1")), Some(eur("0.10"))));
     let lines = second.explanation.as_ref().unwrap().sum.lines();
-    assert_eq!(lines, ["Included (minutes, of 1.5 used): 0.5", "Units (Minutes): 1.0 × 0.10 = 0.1", "Total: 0.1"]);
+    assert_eq!(
+        lines,
+        [
+            "Price: support, version 1, Minutes",
+            "Included (minutes, of 1.5 used): 0.5",
+            "Units (Minutes): 1.0 × 0.10 = 0.1",
+            "Total: 0.1"
+        ]
+    );
     assert_eq!(second.explanation.unwrap().included[0].left, dec("0"));
     assert_eq!(stands(&world).await.beyond(), Units::of(dec("1")).unwrap());
     world.audit(at(1000)).await;
@@ -230,4 +238,55 @@ async fn a_plan_changed_in_mid_period_includes_by_the_day_and_the_next_period_be
     // April: all 186
     assert_eq!(talk(&world, "2026-04-02", 190 * 60).await, (dec("190"), dec("186"), dec("4")));
     world.audit("2026-04-03T00:00:00Z".parse().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_prepaid_caller_beyond_his_minutes_pays_from_the_wallet_and_is_cut_off_at_zero() {
+    let world = World::set().await;
+    sell(&world, "support", world.anna, "2").await;
+    let mut call = EdgeCall::arrive(&world, ANNA, 10).await.unwrap();
+    let grant = call.choose(PLAIN).await.unwrap();
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(60), false), "a minute of the two, and no money");
+    assert_eq!(world.wallet().await, (eur("20.00"), eur("0")));
+    call.start_meter().await;
+    assert!(call.talk_to(100).await);
+    // 96 s were metered when it asked again: until 156 s, of which 120 are included; 36 / 60 x 0.10 x 1.19
+    assert_eq!(world.wallet().await, (eur("20.00"), eur("0.0714")));
+    assert!(!call.talk_to(20_000).await, "the money ends");
+    // 20.00 / (0.10 x 1.19) = 168.0672 minutes = 10,084.03 s beyond 120 s
+    assert_eq!(call.metered, 10_204);
+    call.hang_up().await;
+    let detail = detail(&world, &call).await;
+    // 10,084 s are 168.066667 minutes: x 0.10 x 1.19 = 19.9999333..
+    assert_eq!(detail.call.charge, Some(eur("19.999933")));
+    assert_eq!(world.wallet().await, (eur("0.000067"), eur("0")));
+    world.audit(at(20_000)).await;
+    let next = EdgeCall::arrive(&world, ANNA, 20_000).await;
+    assert_eq!(next.unwrap().choose(PLAIN).await, Err(sip_media::RefusalReason::NoCredit));
+}
+
+#[tokio::test]
+async fn a_prepaid_caller_without_money_still_has_the_minutes_of_the_plan() {
+    let world = World::set().await;
+    sell(&world, "support", world.anna, "1.5").await;
+    let tx = world.tx().await;
+    let gone = ledger::Settle {
+        call_id: db::CallId::new(),
+        leg: ledger::Leg::Caller,
+        customer_id: world.anna,
+        charge: eur("20.00"),
+        kind: "call",
+        memo: String::new(),
+        effective_at: at(1),
+    };
+    ledger::settle(&tx, &gone, at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut call = EdgeCall::arrive(&world, ANNA, 10).await.unwrap();
+    call.choose(PLAIN).await.unwrap();
+    call.start_meter().await;
+    assert!(!call.talk_to(600).await);
+    assert_eq!(call.metered, 90, "1.5 x 60 s");
+    call.hang_up().await;
+    assert_eq!(world.wallet().await, (eur("0"), eur("0")));
+    world.audit(at(1000)).await;
 }

@@ -74,21 +74,22 @@ async fn a_call_that_a_plan_covers_is_charged_by_no_tariff() {
     let world = World::set().await;
     let subscription_id = sell(&world, "support", world.anna, "0").await;
     let mut call = EdgeCall::arrive(&world, ANNA, 10).await.unwrap();
-    assert_eq!(call.choose(PLAIN).await.unwrap().authorised_seconds, None);
+    assert_eq!(call.choose(PLAIN).await.unwrap().authorised_seconds, Some(60), "nothing is included: the wallet pays");
     call.start_meter().await;
     call.talk_to(90).await;
     call.hang_up().await;
-    assert_eq!(world.wallet().await, (eur("20.00"), eur("0")));
+    // 20.00 - 1.5 x 0.10 x 1.19
+    assert_eq!(world.wallet().await, (eur("19.8215"), eur("0")));
     let tx = world.tx().await;
     let detail = call_control::call(&tx, call.call_id()).await.unwrap();
-    assert_eq!((detail.call.charge, detail.call.charged_by), (None, Some(ChargedBy::Component)));
+    assert_eq!((detail.call.charge, detail.call.charged_by), (Some(eur("0.1785")), Some(ChargedBy::Component)));
     assert_eq!(detail.call.net, Some(eur("0.15"))); // 1.5 x 0.10
     let why = detail.explanation.unwrap();
     assert!(
         matches!(&why.priced_by, PricedBy::Component { plan, component, plan_version: 1, .. } if plan == "support" && component == "Minutes")
     );
     assert_eq!(world.used(world.centre, world.anna, "minutes").await, dec("1.5"));
-    assert_eq!(world.used(world.centre, world.anna, "charge").await, dec("0"));
+    assert_eq!(world.used(world.centre, world.anna, "charge").await, dec("0.1785"));
     let line = call_control::Line::Component { subscription_id, key: "minutes".into() };
     assert_eq!(call_control::calls_of_line(&tx, world.anna, &line, at(0), at(999), 10).await.unwrap().calls.len(), 1);
     drop(tx);

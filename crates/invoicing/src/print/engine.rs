@@ -2,7 +2,7 @@
 //! read from disk or network, and no font of the machine is used, so a document looks the same everywhere.
 
 use super::qr::qr_svg;
-use super::{Paper, PrintError, Printed, Renderer};
+use super::{Paper, PaperKind, PrintError, Printed, Renderer};
 use chrono::Datelike;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
@@ -16,10 +16,11 @@ use typst::{Library, LibraryExt, World};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("/invoice.typ", include_str!("../../templates/invoice.typ")),
     ("/credit-note.typ", include_str!("../../templates/credit-note.typ")),
     ("/settlement.typ", include_str!("../../templates/settlement.typ")),
+    ("/quote.typ", include_str!("../../templates/quote.typ")),
     ("/parts.typ", include_str!("../../templates/parts.typ")),
     ("/locale.typ", include_str!("../../templates/locale.typ")),
     ("/brand.typ", include_str!("../../templates/brand.typ")),
@@ -120,6 +121,9 @@ impl TypstRenderer {
 impl Renderer for TypstRenderer {
     fn render(&self, paper: &Paper) -> Result<Printed, PrintError> {
         paper.must_sum()?;
+        if let PaperKind::Quote(quote) = &paper.kind {
+            quote.must_sum()?;
+        }
         let mut data = serde_json::to_value(paper).map_err(|error| PrintError::Typesetting(error.to_string()))?;
         let mut replaced = BTreeSet::new();
         self.replace_missing(&mut data, &mut replaced);

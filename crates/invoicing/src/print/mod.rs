@@ -5,6 +5,7 @@
 mod engine;
 mod paper;
 mod qr;
+mod quote;
 
 pub use engine::{TypstRenderer, typst_renderer};
 pub use paper::{
@@ -12,6 +13,7 @@ pub use paper::{
     Share, Span, Split, SplitRow, SplitTotal, Subline, TaxRow, Totals,
 };
 pub use qr::epc_payload;
+pub use quote::{Once, QuoteTerms};
 
 use std::collections::BTreeSet;
 
@@ -41,6 +43,9 @@ pub enum PrintError {
     /// I9: what is due is the gross total less what was settled.
     #[error("gross less what was settled is {found}, the amount due says {expected}")]
     SettledMustLeaveDue { expected: String, found: String },
+    /// What is charged once sums by itself.
+    #[error("what is charged once sums to {found}, its total says {expected}")]
+    OnceMustSum { expected: String, found: String },
     /// Five languages have their words.
     #[error("documents speak en, de, fr, es and pl, not {0}")]
     LanguageMustBeKnown(String),

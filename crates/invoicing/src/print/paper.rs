@@ -2,7 +2,7 @@
 //! JSON); dates are civil dates; periods are half-open. Fixed words come from the templates in the paper's language, while
 //! line texts, sentences and explanations come translated in here.
 
-use super::PrintError;
+use super::{PrintError, QuoteTerms};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,8 @@ pub enum PaperKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         contract: Option<String>,
     },
+    /// What a month would come to; nothing is owed by it.
+    Quote(QuoteTerms),
 }
 
 /// The seller's look: everything else follows from two colours.
@@ -353,6 +355,7 @@ impl Paper {
             PaperKind::Invoice { .. } => "invoice",
             PaperKind::CreditNote { .. } => "credit-note",
             PaperKind::Settlement { .. } => "settlement",
+            PaperKind::Quote(_) => "quote",
         }
     }
 
@@ -381,11 +384,11 @@ impl Paper {
 }
 
 /// `None` when the amounts do not fit: no total can agree with that.
-fn sum(amounts: impl IntoIterator<Item = Decimal>) -> Option<Decimal> {
+pub(super) fn sum(amounts: impl IntoIterator<Item = Decimal>) -> Option<Decimal> {
     amounts.into_iter().try_fold(Decimal::ZERO, Decimal::checked_add)
 }
 
-fn same(
+pub(super) fn same(
     expected: Decimal,
     found: Option<Decimal>,
     refusal: fn(String, String) -> PrintError,

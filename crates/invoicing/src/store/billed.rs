@@ -222,3 +222,32 @@ pub(crate) async fn insert(tx: &TenantTx, claims: &[(Option<DocumentId>, &Claim)
     .await?;
     Ok(())
 }
+
+#[derive(FromQueryResult)]
+struct TaxRow {
+    billed_id: Uuid,
+    service_starts_at: DateTime<Utc>,
+    tax_category: String,
+    tax_percent: Decimal,
+}
+
+/// The tax at which service was billed first, by what was billed and the start of the service.
+pub(crate) async fn taxes(tx: &TenantTx, ids: &[Uuid]) -> Result<Vec<(Uuid, DateTime<Utc>, (String, Decimal))>> {
+    let rows: Vec<TaxRow> = tx
+        .rows(
+            "SELECT DISTINCT ON (b.billed_id, b.service_starts_at) b.billed_id, b.service_starts_at, l.tax_category, l.tax_percent
+             FROM unnest($2::uuid[]) AS k (billed_id)
+             CROSS JOIN LATERAL (
+               SELECT max(service_starts_at) AS at FROM billed_service WHERE tenant_id = $1 AND billed_id = k.billed_id) newest
+             JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.kind = 'charge'
+               AND b.service_starts_at >= newest.at - $3 * interval '1 hour'
+             CROSS JOIN LATERAL (
+               SELECT tax_category, tax_percent FROM document_line
+               WHERE tenant_id = $1 AND document_id = b.document_id AND line_group <> 'late' ORDER BY position LIMIT 1) l
+             ORDER BY b.billed_id, b.service_starts_at",
+            [tx.tenant_id().into(), ids.to_vec().into(), READ_BACK.num_hours().into()],
+        )
+        .await?;
+    let tax = |row: TaxRow| (row.billed_id, row.service_starts_at, (row.tax_category, row.tax_percent.normalize()));
+    Ok(rows.into_iter().map(tax).collect())
+}

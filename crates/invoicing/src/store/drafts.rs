@@ -4,7 +4,7 @@ use crate::entity::draft;
 use crate::error::{InvoicingError, Result};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DraftId, RunId, TenantTx};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 pub(crate) async fn insert(
     tx: &TenantTx,
@@ -135,4 +135,20 @@ pub(crate) async fn mark_final(tx: &TenantTx, ids: &[DraftId], now: DateTime<Utc
     )
     .await?;
     Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct AtRow {
+    at: Option<DateTime<Utc>>,
+}
+
+/// When a run last made a draft of a customer that has become a document.
+pub(crate) async fn newest_final_at(tx: &TenantTx, customer_id: CustomerId) -> Result<Option<DateTime<Utc>>> {
+    let row: Option<AtRow> = tx
+        .row(
+            "SELECT max(created_at) AS at FROM draft WHERE tenant_id = $1 AND customer_id = $2 AND run_id IS NOT NULL AND finalised_at IS NOT NULL",
+            [tx.tenant_id().into(), customer_id.into()],
+        )
+        .await?;
+    Ok(row.and_then(|row| row.at))
 }

@@ -31,7 +31,7 @@ fn tiers(document: serde_json::Value) -> Price {
 }
 
 impl World {
-    async fn version(&self, is_add_on: bool, version: NewPlanVersion) -> db::PlanVersionId {
+    pub async fn version(&self, is_add_on: bool, version: NewPlanVersion) -> db::PlanVersionId {
         let tx = self.tx().await;
         let code = format!("plan-{}", &uuid::Uuid::now_v7().simple().to_string()[20..]);
         let plan = subscription::create_plan(&tx, &code, "Other", "", is_add_on).await.unwrap();

@@ -1,8 +1,11 @@
 //! Invoicing, tried from outside: dated stories of runs, documents and their print.
 
 mod changes;
+mod later;
+mod lives;
 mod models;
 mod print;
+mod refusals;
 mod replays;
 mod runs;
 mod schedule;

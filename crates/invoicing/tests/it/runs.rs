@@ -380,6 +380,10 @@ async fn the_audit_tells_what_was_broken_from_outside() {
             "I9",
         ),
         ("UPDATE document_counter SET last_number = last_number + 1", "I6"),
+        (
+            "UPDATE billed_service SET amount_micros = amount_micros + 10000 WHERE component_key = 'fee' AND kind = 'charge'",
+            "I16",
+        ),
         ("DELETE FROM billed_service", "I7"),
     ] {
         world.database.as_owner(damage).await;

@@ -249,3 +249,23 @@ async fn fifty_calls_racing_for_ten_included_minutes_get_exactly_ten() {
         stage.audit(at(60)).await;
     }
 }
+
+#[tokio::test]
+async fn the_audit_sees_an_allowance_that_was_changed_from_outside() {
+    let stage = Stage::set().await;
+    let terms = terms(stage.subscription().await, at(0), "3");
+    let key = agreed(&stage, &terms).await.key;
+    settle(&stage, &key, CallId::new(), "2").await;
+    stage.audit(at(0)).await;
+    for (damage, repair, invariant) in [
+        ("reserved_micros = reserved_micros + 7", "reserved_micros = reserved_micros - 7", "I2"),
+        ("used_micros = used_micros + 7", "used_micros = used_micros - 7", "I2"),
+        ("free_micros = free_micros + 500000", "free_micros = free_micros - 500000", "I3"),
+    ] {
+        stage.test.as_owner(&format!("UPDATE allowance SET {damage}")).await;
+        let found = ledger::check_ledger(&stage.tx().await, at(0)).await.unwrap();
+        assert!(found.iter().any(|violation| violation.invariant == invariant), "{damage}: {found:?}");
+        stage.test.as_owner(&format!("UPDATE allowance SET {repair}")).await;
+        stage.audit(at(0)).await;
+    }
+}

@@ -43,6 +43,11 @@ impl Component {
         matches!(self.kind, ComponentKind::Flat | ComponentKind::Seat | ComponentKind::Channels)
     }
 
+    /// Does a month have a quantity of it? A fee is one, a percentage is of other amounts.
+    pub fn is_counted(&self) -> bool {
+        !matches!(self.kind, ComponentKind::Flat | ComponentKind::OneOff | ComponentKind::Percent)
+    }
+
     /// For how many months this component is billed in the service period at `position`; `None`: not in this one.
     ///
     /// Service periods are months, whatever the term, and prices are per month. In a term of n months

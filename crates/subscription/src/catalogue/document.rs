@@ -24,6 +24,12 @@ impl NewPlanVersion {
         if refusals.is_empty() { Ok(version) } else { Err(refusals) }
     }
 
+    /// Reads a document that was checked when it was stored; meters may have come and gone since.
+    pub(crate) fn from_stored(document: &Value) -> Result<NewPlanVersion, Vec<Refusal>> {
+        let (version, refusals) = read(document);
+        version.filter(|_| refusals.is_empty()).ok_or(refusals)
+    }
+
     /// The document of this version.
     pub fn to_document(&self) -> Value {
         let trial_usage = match self.trial_usage {
@@ -92,7 +98,7 @@ fn read(document: &Value) -> (Option<NewPlanVersion>, Vec<Refusal>) {
     version.trial_days = reader.count("trial_days").unwrap_or(version.trial_days);
     version.trial_usage = trial_usage(&mut reader, currency);
     version.trial_end = reader
-        .read("trial_end", "convert or cancel", |value| TrialEnd::from_word(value.as_str()?))
+        .read("trial_end", "convert, cancel or past_due", |value| TrialEnd::from_word(value.as_str()?))
         .unwrap_or(TrialEnd::Convert);
     version.term_discount_percent = percent(&mut reader, "term_discount_percent").unwrap_or(Percent::ZERO);
     version.commitment = money(&mut reader, "commitment", currency).unwrap_or(version.commitment);

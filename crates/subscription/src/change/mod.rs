@@ -6,7 +6,7 @@ mod undo;
 
 pub use ask::{change, what_if};
 pub use moving::{Move, Moved, move_customers, preview_moves, subscribers};
-pub use undo::{Asked, changes_billed, changes_of, reverse_change, undo_change};
+pub use undo::{Asked, changes_billed, changes_of, reverse_change, undo_change, undone_since};
 
 use crate::catalogue::{LoyaltyReward, PlanVersion};
 use crate::error::Result;

@@ -73,3 +73,12 @@ pub async fn reverse_change(tx: &TenantTx, id: ChangeId, when: When, by: &str, n
 pub async fn changes_billed(tx: &TenantTx, of: &[(SubscriptionId, DateTime<Utc>)], now: DateTime<Utc>) -> Result<()> {
     if of.is_empty() { Ok(()) } else { changes::billed(tx, of, now).await }
 }
+
+/// Those of (subscription, until, since) of which a change in effect before `until` was undone after `since`: a draft made at
+/// `since` that stands on what was in effect until then is no longer right.
+pub async fn undone_since(
+    tx: &TenantTx,
+    of: &[(SubscriptionId, DateTime<Utc>, DateTime<Utc>)],
+) -> Result<Vec<SubscriptionId>> {
+    if of.is_empty() { Ok(Vec::new()) } else { changes::undone_since(tx, of).await }
+}

@@ -11,6 +11,7 @@ use crate::store::{catalogue, changes, clock as store, subscriptions};
 use crate::words::TrialEnd;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
 /// Who asked for what the clock does.
@@ -21,16 +22,36 @@ const CLOCK: &str = "the clock";
 pub struct Looked {
     /// Subscriptions that were looked at; as many as the limit means that there may be more.
     pub subscriptions: usize,
-    /// Customers to be told that their trial ends soon, with the sentence.
-    pub reminders: Vec<Reminder>,
+    /// Customers to be told something, each once.
+    pub notices: Vec<Notice>,
 }
 
 /// A customer to be told something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reminder {
+pub struct Notice {
     pub subscription_id: SubscriptionId,
     pub customer_id: CustomerId,
-    pub text: String,
+    pub kind: NoticeKind,
+    /// When it was due.
+    pub at: DateTime<Utc>,
+    /// Of the plan.
+    pub plan: String,
+}
+
+/// What a customer is told besides its timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// The trial ends at this instant, and this becomes of it without a means of payment.
+    TrialEnding { ends_at: DateTime<Utc>, end: TrialEnd },
+    /// The trial is over and the subscription goes on.
+    Converted,
+    /// The trial is over and so is the subscription: no means of payment.
+    EndedWithTrial,
+    /// The trial is over and the subscription goes on past due: no means of payment.
+    MethodMissing,
+    /// A term of several months follows another.
+    Renewed,
 }
 
 /// Customers of trials that are over and not yet looked at: before [`look`], the caller finds out which of them can pay.
@@ -57,9 +78,9 @@ pub async fn look(tx: &TenantTx, limit: u64, can_pay: &HashSet<CustomerId>, now:
             let named = |version: PlanVersionId| names.get(&version).cloned().unwrap_or_default();
             let text = milestone.said(&current, named)?;
             let customer_id = current.subscription.customer_id;
-            let trial_ends_at = current.subscription.trial_ends_at.unwrap_or(now);
-            if milestone.kind == MilestoneKind::TrialEnding && now < trial_ends_at {
-                looked.reminders.push(Reminder { subscription_id: id, customer_id, text: text.clone() });
+            if let Some(kind) = notice(&current, &milestone, can_pay, now) {
+                let plan = named(current.plan_at(milestone.at).id);
+                looked.notices.push(Notice { subscription_id: id, customer_id, kind, at: milestone.at, plan });
             }
             add_customer_event(tx, customer_id, milestone.kind.event(), &text, milestone.at, now).await?;
             if act(tx, &current, &milestone, can_pay, now).await? {
@@ -71,6 +92,35 @@ pub async fn look(tx: &TenantTx, limit: u64, can_pay: &HashSet<CustomerId>, now:
         subscriptions::looked(tx, id, next_look_at).await?;
     }
     Ok(looked)
+}
+
+/// What the customer is told of a milestone besides its timeline.
+fn notice(
+    current: &History,
+    milestone: &Milestone,
+    can_pay: &HashSet<CustomerId>,
+    now: DateTime<Utc>,
+) -> Option<NoticeKind> {
+    match milestone.kind {
+        // Found late, it is over already, and that is another notice.
+        MilestoneKind::TrialEnding => {
+            let ends_at = current.subscription.trial_ends_at.filter(|ends_at| now < *ends_at)?;
+            Some(NoticeKind::TrialEnding { ends_at, end: trial_end(current, ends_at) })
+        }
+        MilestoneKind::TrialEnded => Some(match trial_end(current, milestone.at) {
+            TrialEnd::Convert => NoticeKind::Converted,
+            _ if can_pay.contains(&current.subscription.customer_id) => NoticeKind::Converted,
+            TrialEnd::Cancel => NoticeKind::EndedWithTrial,
+            TrialEnd::PastDue => NoticeKind::MethodMissing,
+        }),
+        MilestoneKind::Renewed => Some(NoticeKind::Renewed),
+        _ => None,
+    }
+}
+
+/// What becomes of a trial without a means of payment: as was agreed for this one, else as its plan says.
+fn trial_end(current: &History, at: DateTime<Utc>) -> TrialEnd {
+    current.subscription.trial_end.unwrap_or(current.plan_at(at).trial_end)
 }
 
 /// The first milestone that was not seen yet.
@@ -114,12 +164,18 @@ async fn act(
 ) -> Result<bool> {
     match &milestone.kind {
         MilestoneKind::TrialEnded => {
-            let goes_on = current.plan_at(milestone.at).trial_end == TrialEnd::Convert
-                || can_pay.contains(&current.subscription.customer_id);
-            if goes_on {
+            let customer_id = current.subscription.customer_id;
+            let end = trial_end(current, milestone.at);
+            if end == TrialEnd::Convert || can_pay.contains(&customer_id) {
                 return Ok(false);
             }
-            date(tx, current, Change::Cancel { credit: false }, None, milestone.at, now).await
+            if end == TrialEnd::Cancel {
+                return date(tx, current, Change::Cancel { credit: false }, None, milestone.at, now).await;
+            }
+            store::method_missing(tx, &current.subscription, milestone.at).await?;
+            let text = "The trial is over and no means of payment is on file: the subscription is past due.";
+            add_customer_event(tx, customer_id, "past_due", text, milestone.at, now).await?;
+            Ok(true)
         }
         MilestoneKind::LoyaltyAhead(rule) | MilestoneKind::Loyalty(rule) => {
             let LoyaltyReward::FreeAddOn(id) = rule.reward else { return Ok(false) };
@@ -171,17 +227,38 @@ async fn date(
     }
 }
 
+/// Customers whose subscriptions wait past due for a means of payment.
+pub async fn customers_without_method(tx: &TenantTx) -> Result<Vec<CustomerId>> {
+    store::customers_without_method(tx).await
+}
+
+/// A means of payment is there: what waited for it is past due no longer, unless an invoice is overdue as well.
+pub async fn method_arrived(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> Result<()> {
+    if store::method_arrived(tx, customer_id).await? {
+        let text = "A means of payment is on file: the subscription goes on.";
+        add_customer_event(tx, customer_id, "paid_up", text, now, now).await?;
+    }
+    Ok(())
+}
+
 /// Says who owes what was due, and since when: their subscriptions are past due, all others are not. For the worker, with what
 /// payments know; saying the same again changes nothing.
-pub async fn set_past_due(tx: &TenantTx, overdue: &[(CustomerId, DateTime<Utc>)], now: DateTime<Utc>) -> Result<()> {
-    for (customer_id, since) in store::fall_due(tx, overdue, now).await? {
+///
+/// Returns whose have just fallen past due, and since when.
+pub async fn set_past_due(
+    tx: &TenantTx,
+    overdue: &[(CustomerId, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> Result<Vec<(CustomerId, DateTime<Utc>)>> {
+    let fallen = store::fall_due(tx, overdue, now).await?;
+    for (customer_id, since) in &fallen {
         let text = "An invoice is overdue: the subscription is past due.";
-        add_customer_event(tx, customer_id, "past_due", text, since, now).await?;
+        add_customer_event(tx, *customer_id, "past_due", text, *since, now).await?;
     }
     let owing: Vec<CustomerId> = overdue.iter().map(|(customer_id, _)| *customer_id).collect();
     for customer_id in store::paid_up(tx, &owing).await? {
         let text = "Everything that was overdue is paid: the subscription is active again.";
         add_customer_event(tx, customer_id, "paid_up", text, now, now).await?;
     }
-    Ok(())
+    Ok(fallen)
 }

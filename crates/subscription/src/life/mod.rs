@@ -12,7 +12,9 @@ mod stretch;
 mod subscription;
 mod transition;
 
-pub use clock::{Looked, Reminder, customers_at_trial_end, look, set_past_due};
+pub use clock::{
+    Looked, Notice, NoticeKind, customers_at_trial_end, customers_without_method, look, method_arrived, set_past_due,
+};
 pub use coverage::{Coverage, coverage};
 pub use entitlements::{Entitled, Entitlements, Metered, SeatRoom, entitlements, must_have_feature, must_have_room};
 pub use features::{features, features_of_customer};
@@ -23,8 +25,8 @@ pub(crate) use period::containing;
 pub use stretch::Stretch;
 pub(crate) use subscription::must_lock;
 pub use subscription::{
-    NewSubscription, Subscription, all_active, open_periods, open_periods_of_many, periods, plan_versions_at,
-    subscribe, subscription, subscriptions_of, subscriptions_of_many,
+    NewSubscription, Subscription, agree_trial_end, all_active, open_periods, open_periods_of_many, periods,
+    plan_versions_at, subscribe, subscription, subscriptions_of, subscriptions_of_many, subscriptions_page,
 };
 pub use transition::{Cause, status_after};
 pub(crate) use transition::{check_result, seats_fit};

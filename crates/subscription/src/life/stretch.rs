@@ -149,6 +149,7 @@ mod tests {
             cancelled_at: None,
             ended_by: None,
             past_due_since: None,
+            trial_end: None,
         };
         History::begin(begun, version).unwrap()
     }

@@ -7,7 +7,7 @@ use crate::catalogue::{PlanVersion, plan_version};
 use crate::customer::{add_customer_event, lock_customer, must_exist as must_be_customer};
 use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
 use crate::store::{catalogue, subscriptions as store};
-use crate::words::EndedBy;
+use crate::words::{EndedBy, TrialEnd};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
 use std::collections::HashMap;
@@ -32,8 +32,10 @@ pub struct Subscription {
     pub cancelled_at: Option<DateTime<Utc>>,
     /// Why it is over at `cancelled_at`.
     pub ended_by: Option<EndedBy>,
-    /// Since when an invoice is overdue.
+    /// Since when an invoice is overdue, or a means of payment is missing after the trial.
     pub past_due_since: Option<DateTime<Utc>>,
+    /// What was agreed for this one about the end of its trial; `None`: what its plan says.
+    pub trial_end: Option<TrialEnd>,
 }
 
 impl Subscription {
@@ -99,6 +101,7 @@ pub async fn subscribe(tx: &TenantTx, new: &NewSubscription, now: DateTime<Utc>)
         cancelled_at: None,
         ended_by: None,
         past_due_since: None,
+        trial_end: None,
     };
     let text = format!("Subscribed to {} (version {}).", plan.name, version.version);
     let begun = History::begin(subscription, version)?;
@@ -106,6 +109,13 @@ pub async fn subscribe(tx: &TenantTx, new: &NewSubscription, now: DateTime<Utc>)
     store::insert(tx, &begun, begun.next_look_after(new.starts_at.min(now))?).await?;
     add_customer_event(tx, customer.id, "subscribed", &text, new.starts_at, now).await?;
     Ok(id)
+}
+
+/// Agrees for one subscription what becomes of its trial without a means of payment, whatever its plan says.
+pub async fn agree_trial_end(tx: &TenantTx, id: SubscriptionId, end: TrialEnd, now: DateTime<Utc>) -> Result<()> {
+    let subscription = must_lock(tx, id).await?;
+    must(subscription.in_trial_at(now.max(subscription.started_at)), "trial_end", Rule::TrialMustRun, end)?;
+    store::agree_trial_end(tx, id, end).await
 }
 
 fn trial_end(starts_at: DateTime<Utc>, trial_days: u32, time_zone: &str) -> Result<DateTime<Utc>> {
@@ -133,6 +143,16 @@ pub async fn subscription(tx: &TenantTx, id: SubscriptionId) -> Result<Option<Su
 /// A customer's subscriptions, cancelled ones included, the oldest first.
 pub async fn subscriptions_of(tx: &TenantTx, customer_id: CustomerId) -> Result<Vec<Subscription>> {
     store::of_customers(tx, &[customer_id]).await
+}
+
+/// Subscriptions, cancelled ones included, the oldest first, from the one after this one on; of one customer, or of all.
+pub async fn subscriptions_page(
+    tx: &TenantTx,
+    customer_id: Option<CustomerId>,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Subscription>> {
+    store::page(tx, customer_id, after, limit).await
 }
 
 /// The subscriptions of many customers in one read: for runs.

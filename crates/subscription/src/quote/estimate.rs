@@ -47,9 +47,9 @@ pub async fn estimate(tx: &TenantTx, id: EstimateId) -> Result<Option<Estimate>>
     store::estimate(tx, id).await
 }
 
-/// The newest estimates.
-pub async fn estimates(tx: &TenantTx, limit: u64) -> Result<Vec<Estimate>> {
-    store::estimates(tx, limit).await
+/// Estimates, newest first, from the one after this place on.
+pub async fn estimates(tx: &TenantTx, after: Option<(DateTime<Utc>, EstimateId)>, limit: u64) -> Result<Vec<Estimate>> {
+    store::estimates(tx, after, limit).await
 }
 
 /// Makes a link to an estimate and returns its token, which is shown now and never again; a link made before stops working.

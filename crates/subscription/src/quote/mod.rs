@@ -2,12 +2,15 @@
 
 mod accept;
 mod estimate;
+mod from_estimate;
 mod link;
 mod offer;
 
-pub use accept::{Accepted, accept_quote};
+pub use accept::{Acceptance, Accepted, accept_quote};
 pub use estimate::{Estimate, NewEstimate, estimate, estimate_by_token, estimates, save_estimate, share_estimate};
+pub use from_estimate::{Offered, offered};
 pub use link::tenant_of_token;
 pub use offer::{
-    NewQuote, Prospect, Quote, QuoteState, QuotedCustomer, create_quote, quote, quote_by_token, quotes, withdraw_quote,
+    NewQuote, Prospect, Quote, QuoteState, QuotedCustomer, create_quote, link_quote, quote, quote_by_token, quotes,
+    send_quote, withdraw_quote,
 };

@@ -1,7 +1,8 @@
 //! A quote: terms, for whom, until when. What is offered is checked like what is sold, before anybody sees it.
 
+use super::accept::Acceptance;
 use super::link;
-use crate::catalogue::NewPlanVersion;
+use crate::catalogue::{Measure, NewPlanVersion};
 use crate::customer::{NewCustomer, must_exist};
 use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
 use crate::life::seats_fit;
@@ -11,7 +12,9 @@ use crate::words::{Billing, TaxTreatment};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, EstimateId, PlanVersionId, QuoteId, SubscriptionId, TenantTx};
 use money::{Currency, Money};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Whom a quote is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +25,7 @@ pub enum QuotedCustomer {
     New(Prospect),
 }
 
-/// The details of a customer to be: postpaid, in the currency of the terms.
+/// The details of a customer to be, in the currency of the terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prospect {
@@ -37,6 +40,13 @@ pub struct Prospect {
     #[serde(default)]
     pub tax_id: Option<String>,
     pub payment_terms_days: u16,
+    /// Before, from a wallet that is opened when the quote is accepted; or after, by invoice.
+    #[serde(default = "postpaid")]
+    pub billing: Billing,
+}
+
+fn postpaid() -> Billing {
+    Billing::Postpaid
 }
 
 impl Prospect {
@@ -46,7 +56,7 @@ impl Prospect {
             name: self.name.clone(),
             email: self.email.clone(),
             organisation_id: None,
-            billing: Billing::Postpaid,
+            billing: self.billing,
             currency,
             time_zone: self.time_zone.clone(),
             country: self.country.clone(),
@@ -67,6 +77,8 @@ pub struct NewQuote {
     pub plan_description: String,
     pub terms: NewPlanVersion,
     pub seats: u32,
+    /// By component: the month that the reader is shown. One that is not named is zero.
+    pub quantities: BTreeMap<String, Decimal>,
     /// Begin with the trial of the terms.
     pub with_trial: bool,
     pub customer: QuotedCustomer,
@@ -109,6 +121,7 @@ pub struct Quote {
     pub plan_description: String,
     pub terms: NewPlanVersion,
     pub seats: u32,
+    pub quantities: BTreeMap<String, Decimal>,
     pub with_trial: bool,
     pub customer: QuotedCustomer,
     pub estimate_id: Option<EstimateId>,
@@ -116,9 +129,14 @@ pub struct Quote {
     pub valid_until: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
     pub created_by: String,
+    /// When it was last sent, and to whom.
+    pub sent_at: Option<DateTime<Utc>>,
+    pub sent_to: Option<String>,
     pub withdrawn_at: Option<DateTime<Utc>>,
     pub accepted_at: Option<DateTime<Utc>>,
     pub accepted_by: Option<String>,
+    /// What was written then.
+    pub acceptance: Option<Acceptance>,
     pub plan_version_id: Option<PlanVersionId>,
     pub subscription_id: Option<SubscriptionId>,
 }
@@ -138,10 +156,18 @@ impl Quote {
     }
 }
 
-/// Writes a quote and returns it with the token of its link, which is shown now and never again.
-pub async fn create_quote(tx: &TenantTx, new: &NewQuote, by: &str, now: DateTime<Utc>) -> Result<(QuoteId, String)> {
+/// Writes a quote and returns it with the token of its link, which is shown now and never again. Its components may charge by
+/// the meters that every book has and by those named here.
+pub async fn create_quote(
+    tx: &TenantTx,
+    new: &NewQuote,
+    own_meters: &[Measure],
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<(QuoteId, String)> {
     rules::not_empty("plan_name", &new.plan_name)?;
-    new.terms.check(&[])?;
+    new.terms.check(own_meters)?;
+    check_quantities(new)?;
     must(new.valid_until > now, "valid_until", Rule::MustLieAhead, new.valid_until)?;
     must(!new.with_trial || new.terms.trial_days > 0, "with_trial", Rule::TrialNeedsDays, &new.plan_name)?;
     seats_fit(new.terms.seat_limit, new.terms.sells_extra_seats, new.seats)?;
@@ -166,14 +192,48 @@ pub async fn create_quote(tx: &TenantTx, new: &NewQuote, by: &str, now: DateTime
     Ok((id, token))
 }
 
+/// Quantities are of components that have one.
+fn check_quantities(new: &NewQuote) -> Result<()> {
+    for (key, quantity) in &new.quantities {
+        let field = format!("quantities/{key}");
+        let is_counted = new.terms.components.iter().any(|part| part.key == *key && part.is_counted());
+        must(is_counted, field.clone(), Rule::MustBeCountedComponent, key)?;
+        must(*quantity >= Decimal::ZERO, field, Rule::MustNotBeNegative, quantity)?;
+    }
+    Ok(())
+}
+
 /// One quote.
 pub async fn quote(tx: &TenantTx, id: QuoteId) -> Result<Option<Quote>> {
     store::by_id(tx, id).await
 }
 
-/// The newest quotes.
-pub async fn quotes(tx: &TenantTx, limit: u64) -> Result<Vec<Quote>> {
-    store::newest(tx, limit).await
+/// Quotes, newest first, from the one after this place on.
+pub async fn quotes(tx: &TenantTx, after: Option<(DateTime<Utc>, QuoteId)>, limit: u64) -> Result<Vec<Quote>> {
+    store::newest(tx, after, limit).await
+}
+
+/// Makes one more link to an open quote and returns its token, which is shown now and never again.
+pub async fn link_quote(tx: &TenantTx, id: QuoteId, by: &str, now: DateTime<Utc>) -> Result<String> {
+    open(tx, id, now).await?;
+    let (token, hash) = link::new(tx.tenant_id());
+    store::insert_link(tx, id, hash, by, now).await?;
+    Ok(token)
+}
+
+/// Notes that an open quote goes to this address.
+pub async fn send_quote(tx: &TenantTx, id: QuoteId, to: &str, now: DateTime<Utc>) -> Result<()> {
+    rules::email("email", to)?;
+    open(tx, id, now).await?;
+    store::sent(tx, id, to, now).await
+}
+
+async fn open(tx: &TenantTx, id: QuoteId, now: DateTime<Utc>) -> Result<Quote> {
+    let quote = store::lock(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("quote", id))?;
+    match quote.state_at(now) {
+        QuoteState::Open => Ok(quote),
+        state => refuse("quote_id", Rule::MustBeOpenQuote, state.as_str()),
+    }
 }
 
 /// The quote that a link leads to.

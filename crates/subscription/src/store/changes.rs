@@ -155,6 +155,31 @@ pub(crate) async fn billed(tx: &TenantTx, of: &[(SubscriptionId, DateTime<Utc>)]
 }
 
 #[derive(FromQueryResult)]
+struct UndoneRow {
+    subscription_id: Uuid,
+}
+
+/// Those of (subscription, until, since) of which something in effect before `until` was undone after `since`.
+pub(crate) async fn undone_since(
+    tx: &TenantTx,
+    of: &[(SubscriptionId, DateTime<Utc>, DateTime<Utc>)],
+) -> Result<Vec<SubscriptionId>> {
+    let subscriptions: Vec<Uuid> = of.iter().map(|(id, ..)| id.uuid()).collect();
+    let untils: Vec<DateTime<Utc>> = of.iter().map(|(_, until, _)| *until).collect();
+    let sinces: Vec<DateTime<Utc>> = of.iter().map(|(.., since)| *since).collect();
+    let rows: Vec<UndoneRow> = tx
+        .rows(
+            "SELECT DISTINCT c.subscription_id
+             FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS s (subscription_id, until, since)
+             JOIN subscription_change c ON c.tenant_id = $1 AND c.subscription_id = s.subscription_id
+               AND c.effective_at < s.until AND c.undone_at > s.since",
+            [tx.tenant_id().into(), subscriptions.into(), untils.into(), sinces.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.subscription_id.into()).collect())
+}
+
+#[derive(FromQueryResult)]
 struct MovedRow {
     subscription_id: Uuid,
     plan_version_id: Uuid,

@@ -51,6 +51,39 @@ pub(crate) async fn tell(tx: &TenantTx, of: &Subscription, kind: &str, at: DateT
     Ok(written > 0)
 }
 
+/// It goes on without a means of payment, past due since its trial ended.
+pub(crate) async fn method_missing(tx: &TenantTx, of: &Subscription, since: DateTime<Utc>) -> Result<()> {
+    tx.run(
+        "UPDATE subscription SET method_missing_since = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), of.id.into(), since.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn customers_without_method(tx: &TenantTx) -> Result<Vec<CustomerId>> {
+    let rows: Vec<CustomerRow> = tx
+        .rows(
+            "SELECT DISTINCT customer_id FROM subscription
+             WHERE tenant_id = $1 AND method_missing_since IS NOT NULL ORDER BY customer_id",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.customer_id.into()).collect())
+}
+
+/// True when something waited for it.
+pub(crate) async fn method_arrived(tx: &TenantTx, customer_id: CustomerId) -> Result<bool> {
+    let touched = tx
+        .run(
+            "UPDATE subscription SET method_missing_since = NULL
+             WHERE tenant_id = $1 AND customer_id = $2 AND method_missing_since IS NOT NULL",
+            [tx.tenant_id().into(), customer_id.into()],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
 #[derive(FromQueryResult)]
 struct OwingRow {
     customer_id: Uuid,

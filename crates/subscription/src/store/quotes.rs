@@ -2,7 +2,7 @@ use super::catalogue::unreadable;
 use super::subscriptions::fits;
 use crate::catalogue::NewPlanVersion;
 use crate::error::Result;
-use crate::quote::{Accepted, Estimate, NewEstimate, NewQuote, Quote, QuotedCustomer};
+use crate::quote::{Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Quote, QuotedCustomer};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, EstimateId, QuoteId, TenantTx};
 use sea_orm::FromQueryResult;
@@ -72,10 +72,21 @@ pub(crate) async fn estimate_by_hash(tx: &TenantTx, hash: Vec<u8>) -> Result<Opt
     Ok(row.map(Estimate::from))
 }
 
-pub(crate) async fn estimates(tx: &TenantTx, limit: u64) -> Result<Vec<Estimate>> {
+pub(crate) async fn estimates(
+    tx: &TenantTx,
+    after: Option<(DateTime<Utc>, EstimateId)>,
+    limit: u64,
+) -> Result<Vec<Estimate>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (at, id) = after.map(|(at, id)| (at, id.uuid())).unzip();
     let rows: Vec<EstimateRow> = tx
-        .rows(&format!("{ESTIMATE} ORDER BY created_at DESC, id DESC LIMIT $2"), [tx.tenant_id().into(), limit.into()])
+        .rows(
+            &format!(
+                "{ESTIMATE} AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
+                 ORDER BY created_at DESC, id DESC LIMIT $2"
+            ),
+            [tx.tenant_id().into(), limit.into(), at.into(), id.into()],
+        )
         .await?;
     Ok(rows.into_iter().map(Estimate::from).collect())
 }
@@ -109,8 +120,8 @@ pub(crate) async fn insert(
         .await?;
     tx.run(
         "INSERT INTO quote (tenant_id, id, number, plan_name, plan_description, terms, seats, with_trial, customer_id, customer,
-           estimate_id, note, valid_until, created_at, created_by, token_hash)
-         SELECT $1, $2, 'Q-' || lpad((count(*) + 1)::text, 5, '0'), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+           estimate_id, note, valid_until, created_at, created_by, token_hash, quantities)
+         SELECT $1, $2, 'Q-' || lpad((count(*) + 1)::text, 5, '0'), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
          FROM quote WHERE tenant_id = $1",
         [
             tx.tenant_id().into(),
@@ -128,6 +139,7 @@ pub(crate) async fn insert(
             now.into(),
             by.into(),
             hash.into(),
+            serde_json::to_value(&new.quantities).map_err(|error| unreadable("quantities", error))?.into(),
         ],
     )
     .await?;
@@ -150,15 +162,19 @@ struct Row {
     valid_until: DateTime<Utc>,
     created_at: DateTime<Utc>,
     created_by: String,
+    quantities: Value,
+    sent_at: Option<DateTime<Utc>>,
+    sent_to: Option<String>,
     withdrawn_at: Option<DateTime<Utc>>,
     accepted_at: Option<DateTime<Utc>>,
     accepted_by: Option<String>,
+    acceptance: Option<Value>,
     plan_version_id: Option<Uuid>,
     subscription_id: Option<Uuid>,
 }
 
 fn domain(row: Row) -> Result<Quote> {
-    let terms = NewPlanVersion::from_document(&row.terms, &[]).map_err(|refusals| {
+    let terms = NewPlanVersion::from_stored(&row.terms).map_err(|refusals| {
         let first = refusals.first().map_or_else(String::new, ToString::to_string);
         unreadable("quote", first)
     })?;
@@ -176,6 +192,7 @@ fn domain(row: Row) -> Result<Quote> {
         plan_description: row.plan_description,
         terms,
         seats: row.seats.unsigned_abs(),
+        quantities: serde_json::from_value(row.quantities).map_err(|error| unreadable("quantities", error))?,
         with_trial: row.with_trial,
         customer,
         estimate_id: row.estimate_id.map(Into::into),
@@ -183,9 +200,16 @@ fn domain(row: Row) -> Result<Quote> {
         valid_until: row.valid_until,
         created_at: row.created_at,
         created_by: row.created_by,
+        sent_at: row.sent_at,
+        sent_to: row.sent_to,
         withdrawn_at: row.withdrawn_at,
         accepted_at: row.accepted_at,
         accepted_by: row.accepted_by,
+        acceptance: row
+            .acceptance
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| unreadable("acceptance", error))?,
         plan_version_id: row.plan_version_id.map(Into::into),
         subscription_id: row.subscription_id.map(Into::into),
     })
@@ -199,7 +223,11 @@ pub(crate) async fn by_id(tx: &TenantTx, id: QuoteId) -> Result<Option<Quote>> {
 
 pub(crate) async fn by_hash(tx: &TenantTx, hash: Vec<u8>) -> Result<Option<Quote>> {
     let row: Option<Row> = tx
-        .row("SELECT * FROM quote WHERE tenant_id = $1 AND token_hash = $2", [tx.tenant_id().into(), hash.into()])
+        .row(
+            "SELECT * FROM quote WHERE tenant_id = $1 AND (token_hash = $2 OR id =
+               (SELECT quote_id FROM quote_link WHERE tenant_id = $1 AND token_hash = $2))",
+            [tx.tenant_id().into(), hash.into()],
+        )
         .await?;
     row.map(domain).transpose()
 }
@@ -211,12 +239,32 @@ pub(crate) async fn lock(tx: &TenantTx, id: QuoteId) -> Result<Option<Quote>> {
     row.map(domain).transpose()
 }
 
-pub(crate) async fn newest(tx: &TenantTx, limit: u64) -> Result<Vec<Quote>> {
+pub(crate) async fn insert_link(tx: &TenantTx, id: QuoteId, hash: Vec<u8>, by: &str, now: DateTime<Utc>) -> Result<()> {
+    tx.run(
+        "INSERT INTO quote_link (tenant_id, token_hash, quote_id, created_at, created_by) VALUES ($1, $2, $3, $4, $5)",
+        [tx.tenant_id().into(), hash.into(), id.into(), now.into(), by.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn sent(tx: &TenantTx, id: QuoteId, to: &str, now: DateTime<Utc>) -> Result<()> {
+    tx.run(
+        "UPDATE quote SET sent_at = $3, sent_to = $4 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), now.into(), to.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn newest(tx: &TenantTx, after: Option<(DateTime<Utc>, QuoteId)>, limit: u64) -> Result<Vec<Quote>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (at, id) = after.map(|(at, id)| (at, id.uuid())).unzip();
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT * FROM quote WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
-            [tx.tenant_id().into(), limit.into()],
+            "SELECT * FROM quote WHERE tenant_id = $1 AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
+             ORDER BY created_at DESC, id DESC LIMIT $2",
+            [tx.tenant_id().into(), limit.into(), at.into(), id.into()],
         )
         .await?;
     rows.into_iter().map(domain).collect()
@@ -235,20 +283,22 @@ pub(crate) async fn accept(
     tx: &TenantTx,
     id: QuoteId,
     accepted: &Accepted,
-    by: &str,
+    acceptance: &Acceptance,
     now: DateTime<Utc>,
 ) -> Result<()> {
     tx.run(
-        "UPDATE quote SET accepted_at = $3, accepted_by = $4, customer_id = $5, plan_version_id = $6, subscription_id = $7
+        "UPDATE quote SET accepted_at = $3, accepted_by = $4, customer_id = $5, plan_version_id = $6, subscription_id = $7,
+           acceptance = $8
          WHERE tenant_id = $1 AND id = $2",
         [
             tx.tenant_id().into(),
             id.into(),
             now.into(),
-            by.into(),
+            acceptance.name.as_str().into(),
             accepted.customer_id.into(),
             accepted.plan_version_id.into(),
             accepted.subscription_id.into(),
+            serde_json::to_value(acceptance).map_err(|error| unreadable("acceptance", error))?.into(),
         ],
     )
     .await?;

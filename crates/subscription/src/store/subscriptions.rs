@@ -1,7 +1,7 @@
 use crate::entity::{service_period, subscription};
 use crate::error::Result;
 use crate::life::{History, ServicePeriod, Subscription};
-use crate::words::EndedBy;
+use crate::words::{EndedBy, TrialEnd};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, PlanId, SubscriptionId, TenantTx};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
@@ -30,6 +30,8 @@ pub(crate) async fn insert(tx: &TenantTx, new: &History, next_look_at: Option<Da
         ended_by: Set(begun.ended_by.map(|by| by.as_str().to_owned())),
         past_due_since: Set(None),
         next_look_at: Set(next_look_at),
+        trial_end: Set(begun.trial_end.map(|end| end.as_str().to_owned())),
+        method_missing_since: Set(None),
     };
     subscription::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
@@ -66,7 +68,8 @@ fn domain(row: subscription::Model) -> Result<Subscription> {
         trial_ends_at: row.trial_ends_at,
         cancelled_at: row.cancelled_at,
         ended_by: row.ended_by.as_deref().map(EndedBy::stored).transpose()?,
-        past_due_since: row.past_due_since,
+        past_due_since: row.past_due_since.into_iter().chain(row.method_missing_since).min(),
+        trial_end: row.trial_end.as_deref().map(TrialEnd::stored).transpose()?,
     })
 }
 
@@ -98,6 +101,37 @@ pub(crate) async fn of_customers(tx: &TenantTx, customer_ids: &[CustomerId]) -> 
         )
         .await?;
     rows.into_iter().map(domain).collect()
+}
+
+/// The oldest first, from the one after this one on; of one customer, or of all.
+pub(crate) async fn page(
+    tx: &TenantTx,
+    customer_id: Option<CustomerId>,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Subscription>> {
+    let rows: Vec<subscription::Model> = tx
+        .rows(
+            "SELECT * FROM subscription WHERE tenant_id = $1 AND ($2::uuid IS NULL OR customer_id = $2)
+               AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
+            [
+                tx.tenant_id().into(),
+                customer_id.map(CustomerId::uuid).into(),
+                after.map(SubscriptionId::uuid).into(),
+                i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            ],
+        )
+        .await?;
+    rows.into_iter().map(domain).collect()
+}
+
+pub(crate) async fn agree_trial_end(tx: &TenantTx, id: SubscriptionId, end: TrialEnd) -> Result<()> {
+    tx.run(
+        "UPDATE subscription SET trial_end = $3 WHERE tenant_id = $1 AND id = $2",
+        [tx.tenant_id().into(), id.into(), end.as_str().into()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// The clock has looked: when it does again.

@@ -27,6 +27,7 @@ fn begun(anchor_on: NaiveDate, time_zone: &str, first: &PlanVersion) -> History 
         cancelled_at: None,
         ended_by: None,
         past_due_since: None,
+        trial_end: None,
     };
     History::begin(begun, first.clone()).unwrap()
 }

@@ -93,12 +93,14 @@ async fn a_trial_reminds_three_days_before_it_ends_and_goes_on_by_itself() {
     assert_eq!(read(&tx, id).await.subscription.trial_ends_at, Some(berlin("2026-03-16")));
     assert_eq!(clock(&tx, &NOBODY, at("2026-03-12T22:59:59Z")).await, Looked::default());
     let reminded = clock(&tx, &NOBODY, berlin("2026-03-13")).await;
-    assert_eq!(reminded.reminders[0].text, "The trial of basic ends on 2026-03-16.");
-    assert_eq!(reminded.reminders[0].customer_id, customer);
+    let ends = NoticeKind::TrialEnding { ends_at: berlin("2026-03-16"), end: TrialEnd::Convert };
+    assert_eq!((reminded.notices[0].customer_id, reminded.notices[0].kind), (customer, ends));
+    assert_eq!(reminded.notices[0].plan, "basic");
     // looked at again, by another worker or later on: nothing is told twice
     assert_eq!(clock(&tx, &NOBODY, at("2026-03-14T00:00:00Z")).await, Looked::default());
     assert_eq!(customers_at_trial_end(&tx, at("2026-03-16T08:00:00Z")).await.unwrap(), [customer]);
-    clock(&tx, &NOBODY, at("2026-03-16T08:00:00Z")).await;
+    let converted = clock(&tx, &NOBODY, at("2026-03-16T08:00:00Z")).await;
+    assert_eq!(converted.notices[0].kind, NoticeKind::Converted);
     assert_eq!(read(&tx, id).await.status_at(at("2026-03-16T08:00:00Z")), Active);
     assert_eq!(
         timeline(&tx, customer).await[1..],
@@ -108,6 +110,29 @@ async fn a_trial_reminds_three_days_before_it_ends_and_goes_on_by_itself() {
             "03-15 trial_ended: The trial of basic is over.",
         ]
     );
+}
+
+#[tokio::test]
+async fn what_was_agreed_for_one_subscription_stands_above_its_plan_and_past_due_lasts_until_there_is_a_means() {
+    let world = World::new().await;
+    // The plan would go on without a means of payment; this one would not.
+    let (customer, id, _) = tries(&world, NewPlanVersion { trial_days: 7, ..monthly() }).await;
+    let tx = world.tx().await;
+    agree_trial_end(&tx, id, TrialEnd::PastDue, at("2026-03-02T12:00:00Z")).await.unwrap();
+    let ended = clock(&tx, &NOBODY, at("2026-03-11T12:00:00Z")).await;
+    assert_eq!(ended.notices.last().map(|notice| notice.kind), Some(NoticeKind::MethodMissing));
+    let since = read(&tx, id).await;
+    assert_eq!(since.subscription.past_due_since, Some(berlin("2026-03-09")));
+    assert_eq!(since.status_at(at("2026-03-11T12:00:00Z")), PastDue);
+    // No invoice is overdue: that alone does not end it.
+    set_past_due(&tx, &[], at("2026-03-12T12:00:00Z")).await.unwrap();
+    assert_eq!(read(&tx, id).await.status_at(at("2026-03-12T12:00:00Z")), PastDue);
+    assert_eq!(customers_without_method(&tx).await.unwrap(), [customer]);
+    method_arrived(&tx, customer, at("2026-03-13T12:00:00Z")).await.unwrap();
+    assert_eq!(read(&tx, id).await.status_at(at("2026-03-13T12:00:00Z")), Active);
+    assert_eq!(customers_without_method(&tx).await.unwrap(), []);
+    let late = agree_trial_end(&tx, id, TrialEnd::Convert, at("2026-03-13T12:00:00Z")).await;
+    assert!(matches!(late, Err(SubscriptionError::Refused(refusal)) if refusal.rule == Rule::TrialMustRun));
 }
 
 #[tokio::test]

@@ -97,3 +97,9 @@ fn read(row: Model) -> Result<SeatSession, TenantError> {
         closed_by: row.closed_by.as_deref().map(SeatClosedBy::read).transpose()?,
     })
 }
+
+/// One lock of the book, which lasts as long as the transaction.
+pub async fn take_turn(tx: &TenantTx) -> Result<(), DbError> {
+    tx.run("SELECT pg_advisory_xact_lock(7261005, hashtext($1))", [tx.tenant_id().to_string().into()]).await?;
+    Ok(())
+}

@@ -12,6 +12,65 @@ pub struct Difference {
     pub recounted: Decimal,
 }
 
+/// An hour whose sums are not those of its events: (quantity, events) of each.
+pub struct DifferingHour {
+    pub customer_id: CustomerId,
+    pub meter: String,
+    pub hour: DateTime<Utc>,
+    pub summed: (Decimal, i64),
+    pub recounted: (Decimal, i64),
+}
+
+pub async fn differing_hours(tx: &TenantTx) -> Result<Vec<DifferingHour>, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        customer_id: Uuid,
+        meter: String,
+        hour: DateTime<Utc>,
+        summed: Decimal,
+        sums: i64,
+        recounted: Decimal,
+        events: i64,
+    }
+    // Dimensions are left out: a meter may keep others since. The largest of an hour is the largest over all its sums.
+    let rows: Vec<Row> = tx
+        .rows(
+            "WITH m AS (SELECT code, aggregation = 'max' AS is_max FROM meter WHERE tenant_id = $1),
+             summed AS (
+               SELECT u.customer_id, u.subscription_id, u.meter, u.hour,
+                      CASE WHEN m.is_max THEN max(u.quantity) ELSE sum(u.quantity) END AS quantity, sum(u.events)::int8 AS events
+               FROM (
+                 SELECT customer_id, subscription_id, meter, hour, quantity, events FROM usage_rollup WHERE tenant_id = $1
+                 UNION ALL
+                 SELECT customer_id, coalesce(subscription_id, '00000000-0000-0000-0000-000000000000'), meter, hour, quantity, events
+                 FROM usage_sum WHERE tenant_id = $1) u
+               JOIN m ON m.code = u.meter
+               GROUP BY u.customer_id, u.subscription_id, u.meter, u.hour, m.is_max),
+             recounted AS (
+               SELECT e.customer_id, coalesce(e.subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id, e.meter,
+                      date_trunc('hour', e.occurred_at, c.time_zone) AS hour,
+                      CASE WHEN m.is_max THEN max(e.quantity) ELSE sum(e.quantity) END AS quantity, count(*) AS events
+               FROM usage_event e JOIN m ON m.code = e.meter JOIN customer c ON c.tenant_id = $1 AND c.id = e.customer_id
+               WHERE e.tenant_id = $1
+               GROUP BY e.customer_id, 2, e.meter, 4, m.is_max)
+             SELECT customer_id, meter, hour, coalesce(s.quantity, 0) AS summed, coalesce(s.events, 0) AS sums,
+                    coalesce(r.quantity, 0) AS recounted, coalesce(r.events, 0) AS events
+             FROM summed s FULL JOIN recounted r USING (customer_id, subscription_id, meter, hour)
+             WHERE (coalesce(s.quantity, 0), coalesce(s.events, 0)) IS DISTINCT FROM (coalesce(r.quantity, 0), coalesce(r.events, 0))
+             ORDER BY customer_id, meter, hour LIMIT 1000",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    let difference = |row: Row| DifferingHour {
+        customer_id: row.customer_id.into(),
+        meter: row.meter,
+        hour: row.hour,
+        summed: (row.summed.normalize(), row.sums),
+        recounted: (row.recounted.normalize(), row.events),
+    };
+    Ok(rows.into_iter().map(difference).collect())
+}
+
 pub async fn keys_without_end(tx: &TenantTx, since: DateTime<Utc>) -> Result<Vec<(String, String)>, DbError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -63,4 +122,26 @@ pub async fn differences(tx: &TenantTx) -> Result<Vec<Difference>, DbError> {
         recounted: row.recounted.normalize(),
     };
     Ok(rows.into_iter().map(difference).collect())
+}
+
+/// Is there usage of a customer in `[from, to)` that came in from an instant on?
+pub async fn is_received_since(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    since: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        is_received: bool,
+    }
+    let row: Option<Row> = tx
+        .row(
+            "SELECT EXISTS (SELECT 1 FROM usage_event
+                            WHERE tenant_id = $1 AND customer_id = $2 AND occurred_at >= $3 AND occurred_at < $4 AND received_at >= $5) AS is_received",
+            [tx.tenant_id().into(), customer_id.into(), from.into(), to.into(), since.into()],
+        )
+        .await?;
+    Ok(row.is_some_and(|row| row.is_received))
 }

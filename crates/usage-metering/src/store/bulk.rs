@@ -17,20 +17,26 @@ SET LOCAL client_min_messages = warning;
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_event (
   place int4 NOT NULL, source text NOT NULL, source_id text NOT NULL, payload_hash bytea NOT NULL, id uuid NOT NULL, customer_id uuid NOT NULL,
   subscription_id uuid, meter text NOT NULL, quantity numeric NOT NULL, dimensions jsonb NOT NULL, occurred_at timestamptz NOT NULL,
-  received_at timestamptz NOT NULL, batch_id uuid NOT NULL, is_event bool NOT NULL, is_known bool NOT NULL) ON COMMIT DELETE ROWS;
+  received_at timestamptz NOT NULL, batch_id uuid NOT NULL, is_event bool NOT NULL, is_known bool NOT NULL, is_key bool NOT NULL) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_sum (
   batch_id uuid NOT NULL, place int4 NOT NULL, customer_id uuid NOT NULL, subscription_id uuid, meter text NOT NULL, hour timestamptz NOT NULL,
   dimensions jsonb NOT NULL, quantity numeric NOT NULL, events int8 NOT NULL) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_suspense (
   id uuid NOT NULL, cause text NOT NULL, detail text NOT NULL, payload jsonb NOT NULL, received_at timestamptz NOT NULL) ON COMMIT DELETE ROWS;";
 
-/// Stages a batch, sorted by key.
-pub async fn stage(bulk: &mut BulkTx, rows: &[Row<'_>], batch_id: BatchId, now: DateTime<Utc>) -> Result<(), DbError> {
+/// Stages a batch, sorted by key; behind it what has no key of its own.
+pub async fn stage(
+    bulk: &mut BulkTx,
+    rows: &[Row<'_>],
+    further: &[Row<'_>],
+    batch_id: BatchId,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     bulk.run_script(STAGE).await?;
-    let mut copy = Copy::with_capacity(rows.len() * 320);
-    for (place, row) in rows.iter().enumerate() {
+    let mut copy = Copy::with_capacity((rows.len() + further.len()) * 320);
+    for (place, row) in rows.iter().chain(further).enumerate() {
         let event = row.event;
-        copy.row(15)
+        copy.row(16)
             .int4(place as i32)
             .text(&event.source)
             .text(&event.id)
@@ -38,14 +44,15 @@ pub async fn stage(bulk: &mut BulkTx, rows: &[Row<'_>], batch_id: BatchId, now: 
             .uuid(Uuid::now_v7())
             .uuid(event.customer_id.uuid())
             .optional_uuid(row.subscription_id.map(|id| id.uuid()))
-            .text(&event.meter)
+            .text(row.meter_code())
             .numeric(row.quantity)
             .json(&json_of(&event.dimensions))
             .at(event.occurred_at)
             .at(now)
             .uuid(batch_id.uuid())
             .bool(row.cause.is_none())
-            .bool(false);
+            .bool(false)
+            .bool(place < rows.len());
     }
     bulk.copy("COPY staged_event FROM STDIN (FORMAT binary)", &copy.finish()).await?;
     Ok(())
@@ -57,7 +64,7 @@ pub async fn put_keys(bulk: &mut BulkTx, rows: usize) -> Result<Keyed, DbError> 
     let new = bulk
         .run(
             "INSERT INTO event_key (tenant_id, source, id, payload_hash, received_at)
-             SELECT (SELECT current_tenant_id()), source, source_id, payload_hash, received_at FROM staged_event
+             SELECT (SELECT current_tenant_id()), source, source_id, payload_hash, received_at FROM staged_event WHERE is_key
              ON CONFLICT (tenant_id, source, id) DO NOTHING",
         )
         .await?;
@@ -68,7 +75,7 @@ pub async fn put_keys(bulk: &mut BulkTx, rows: usize) -> Result<Keyed, DbError> 
     bulk.run(
         "WITH keyed AS (
            INSERT INTO event_key (tenant_id, source, id, payload_hash, received_at)
-           SELECT (SELECT current_tenant_id()), source, source_id, payload_hash, received_at FROM staged_event ORDER BY place
+           SELECT (SELECT current_tenant_id()), source, source_id, payload_hash, received_at FROM staged_event WHERE is_key ORDER BY place
            ON CONFLICT (tenant_id, source, id) DO NOTHING RETURNING source, id)
          UPDATE staged_event s SET is_known = true
          WHERE NOT EXISTS (SELECT 1 FROM keyed k WHERE k.source = s.source AND k.id = s.source_id)",
@@ -78,7 +85,7 @@ pub async fn put_keys(bulk: &mut BulkTx, rows: usize) -> Result<Keyed, DbError> 
         .rows(
             "SELECT s.place, k.payload_hash = s.payload_hash FROM staged_event s
              JOIN event_key k ON k.tenant_id = (SELECT current_tenant_id()) AND k.source = s.source AND k.id = s.source_id
-             WHERE s.is_known",
+             WHERE s.is_known AND s.is_key",
             |row| Ok((row.try_get::<i32, _>(0)?.unsigned_abs() as usize, row.try_get::<bool, _>(1)?)),
         )
         .await?;

@@ -53,7 +53,7 @@ pub async fn put(tx: &TenantTx, rows: &[Row<'_>], batch_id: BatchId, now: DateTi
                 rows.iter().map(|_| Uuid::now_v7()).collect::<Vec<Uuid>>().into(),
                 rows.iter().map(|row| row.event.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
                 rows.iter().map(|row| row.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect::<Vec<Uuid>>().into(),
-                rows.iter().map(|row| row.event.meter.clone()).collect::<Vec<String>>().into(),
+                rows.iter().map(|row| row.meter_code().to_owned()).collect::<Vec<String>>().into(),
                 rows.iter().map(|row| row.quantity).collect::<Vec<Decimal>>().into(),
                 rows.iter().map(|row| json_of(&row.event.dimensions)).collect::<Vec<String>>().into(),
                 rows.iter().map(|row| row.event.occurred_at).collect::<Vec<DateTime<Utc>>>().into(),
@@ -82,30 +82,35 @@ pub async fn put(tx: &TenantTx, rows: &[Row<'_>], batch_id: BatchId, now: DateTi
     Ok(Keyed { known: Some(known) })
 }
 
-/// An event whose key is there already.
-pub async fn put_without_key(
+/// Events whose keys are there already.
+pub async fn put_without_keys(
     tx: &TenantTx,
-    row: &Row<'_>,
+    rows: &[&Row<'_>],
     batch_id: BatchId,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    let event = row.event;
+    if rows.is_empty() {
+        return Ok(());
+    }
     tx.run(
         "INSERT INTO usage_event (tenant_id, occurred_at, id, source, source_id, customer_id, subscription_id, meter, quantity, dimensions, batch_id, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12)",
+         SELECT $1, occurred_at, id, source, source_id, customer_id, nullif(subscription_id, '00000000-0000-0000-0000-000000000000'),
+                meter, quantity, dimensions::jsonb, $2, $3
+         FROM unnest($4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::numeric[], $11::text[], $12::timestamptz[])
+              AS u(source, source_id, id, customer_id, subscription_id, meter, quantity, dimensions, occurred_at)",
         [
             tx.tenant_id().into(),
-            event.occurred_at.into(),
-            Uuid::now_v7().into(),
-            event.source.clone().into(),
-            event.id.clone().into(),
-            event.customer_id.into(),
-            row.subscription_id.map(|id| id.uuid()).into(),
-            event.meter.clone().into(),
-            row.quantity.into(),
-            serde_json::json!(event.dimensions).into(),
             batch_id.into(),
             now.into(),
+            rows.iter().map(|row| row.event.source.clone()).collect::<Vec<String>>().into(),
+            rows.iter().map(|row| row.event.id.clone()).collect::<Vec<String>>().into(),
+            rows.iter().map(|_| Uuid::now_v7()).collect::<Vec<Uuid>>().into(),
+            rows.iter().map(|row| row.event.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
+            rows.iter().map(|row| row.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect::<Vec<Uuid>>().into(),
+            rows.iter().map(|row| row.meter_code().to_owned()).collect::<Vec<String>>().into(),
+            rows.iter().map(|row| row.quantity).collect::<Vec<Decimal>>().into(),
+            rows.iter().map(|row| json_of(&row.event.dimensions)).collect::<Vec<String>>().into(),
+            rows.iter().map(|row| row.event.occurred_at).collect::<Vec<DateTime<Utc>>>().into(),
         ],
     )
     .await?;

@@ -53,6 +53,48 @@ pub async fn open(tx: &TenantTx, limit: u64) -> Result<Vec<Suspended>, UsageErro
     rows.into_iter().map(read).collect()
 }
 
+pub async fn of_cause(tx: &TenantTx, cause: SuspenseCause, limit: u64) -> Result<Vec<Suspended>, UsageError> {
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT id, cause, detail, payload, received_at FROM suspense
+             WHERE tenant_id = $1 AND cause = $2 AND resolved_at IS NULL ORDER BY received_at, id LIMIT $3",
+            [tx.tenant_id().into(), cause.as_str().into(), (limit as i64).into()],
+        )
+        .await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The oldest open entries of a cause, held until the transaction ends.
+pub async fn lock_some(tx: &TenantTx, cause: SuspenseCause, limit: u64) -> Result<Vec<Suspended>, UsageError> {
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT id, cause, detail, payload, received_at FROM suspense
+             WHERE tenant_id = $1 AND cause = $2 AND resolved_at IS NULL ORDER BY received_at, id LIMIT $3 FOR UPDATE",
+            [tx.tenant_id().into(), cause.as_str().into(), (limit as i64).into()],
+        )
+        .await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Closes many at once; how many were open.
+pub async fn resolve_many(
+    tx: &TenantTx,
+    ids: &[SuspenseId],
+    resolution: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE suspense SET resolved_at = $4, resolution = $3 WHERE tenant_id = $1 AND id = ANY ($2) AND resolved_at IS NULL",
+        [
+            tx.tenant_id().into(),
+            ids.iter().map(|id| id.uuid()).collect::<Vec<Uuid>>().into(),
+            resolution.into(),
+            now.into(),
+        ],
+    )
+    .await
+}
+
 pub async fn summary(tx: &TenantTx) -> Result<Vec<SuspenseSummary>, UsageError> {
     #[derive(FromQueryResult)]
     struct Count {

@@ -128,13 +128,7 @@ async fn a_suspended_event_is_taken_once_its_customer_or_meter_is_there() {
     let tx = world.tx().await;
     let waiting = usage_metering::open_suspense(&tx, 10).await.unwrap().remove(0);
     assert_eq!(retry_suspense(&tx, waiting.id, at(NOW)).await.unwrap(), Suspended(SuspenseCause::UnknownMeter));
-    let meter = usage_metering::Meter {
-        code: "messages".into(),
-        name: "Messages".into(),
-        unit: "message".into(),
-        aggregation: usage_metering::Aggregation::Sum,
-        dimensions: Vec::new(),
-    };
+    let meter = usage_metering::Meter::new("messages", "Messages", "message", usage_metering::Aggregation::Sum, &[]);
     usage_metering::define_meter(&tx, &meter).await.unwrap();
     assert_eq!(retry_suspense(&tx, waiting.id, at(NOW)).await.unwrap(), Accepted);
     assert!(retry_suspense(&tx, waiting.id, at(NOW)).await.is_err()); // it waits no more
@@ -201,4 +195,41 @@ async fn the_audit_names_a_key_that_ended_nowhere_and_a_sum_that_is_not_its_even
     assert_eq!(violations.len(), 2, "{violations:?}");
     assert!(violations[0].starts_with("event b of switch was taken"));
     assert!(violations[1].ends_with("the hours hold 3, its events 1"));
+}
+
+#[tokio::test]
+async fn what_waits_is_tried_again_all_of_one_cause_at_once_and_first_for_nothing() {
+    let world = World::new().await;
+    let (known, nobody) = (world.customer("C-1", "UTC").await, CustomerId::new());
+    let parsecs = |id: &str| UsageEvent { meter: "parsecs".into(), ..event(id, known, "2") };
+    world.ingest(&[event("a", nobody, "1.5"), event("b", nobody, "2"), parsecs("c"), parsecs("d")]).await;
+    let correction = usage_metering::Correction { customer_id: Some(known), ..Default::default() };
+    let unknown = SuspenseCause::UnknownCustomer;
+    // As they came they would go on waiting.
+    let tx = world.tx().await;
+    let replay = usage_metering::replay_suspense(&tx, unknown, &Default::default(), "Ada", at(NOW)).await.unwrap();
+    assert_eq!((replay.tried, replay.accepted, replay.waiting[&unknown]), (2, 0, 2));
+    // A dry run: what would be, and then it was not.
+    let replay = usage_metering::replay_suspense(&tx, unknown, &correction, "Ada", at(NOW)).await.unwrap();
+    assert_eq!(replay.counted["minutes"], ("3.5".parse().unwrap(), 2)); // 1.5 + 2
+    tx.rollback().await.unwrap();
+    assert_eq!(world.used(known, "minutes").await, "0");
+    assert_eq!(world.suspense().await.len(), 4);
+
+    let tx = world.tx().await;
+    usage_metering::replay_suspense(&tx, unknown, &correction, "Ada", at(NOW)).await.unwrap();
+    let again = usage_metering::replay_suspense(&tx, unknown, &correction, "Ada", at(NOW)).await.unwrap();
+    assert_eq!(again.tried, 0, "what was accepted does not wait any more");
+    tx.commit().await.unwrap();
+    assert_eq!(world.used(known, "minutes").await, "3.5");
+    assert_eq!(world.suspense().await, ["unknown_meter", "unknown_meter"]);
+    // Sent again it is known, and a person may say that the rest counts nowhere.
+    assert_eq!(world.ingest(&[event("a", nobody, "1.5")]).await, [Duplicate]);
+    let tx = world.tx().await;
+    let discarded =
+        usage_metering::discard_suspense(&tx, SuspenseCause::UnknownMeter, "a test of theirs", "Ada", at(NOW)).await;
+    assert_eq!(discarded.unwrap(), 2);
+    tx.commit().await.unwrap();
+    assert!(world.suspense().await.is_empty());
+    assert_eq!(world.violations().await, []);
 }

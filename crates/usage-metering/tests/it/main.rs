@@ -2,6 +2,7 @@
 
 mod bulk_speed;
 mod ingest;
+mod meters;
 mod sums;
 mod upward;
 mod world;

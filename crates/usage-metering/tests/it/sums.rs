@@ -212,3 +212,77 @@ async fn a_plan_kept_from_an_empty_table_still_folds_every_sum() {
     world.database.as_owner(&fill).await;
     assert_eq!(usage_metering::fold(&tx, at(NOW)).await.unwrap(), 10_000);
 }
+
+/// Bills ask for a customer's sums of a meter in a period, under the policy and in a book of many customers.
+#[tokio::test]
+async fn the_sums_of_a_customer_are_found_by_its_index() {
+    #[derive(sea_orm::FromQueryResult)]
+    struct Line {
+        #[sea_orm(from_alias = "QUERY PLAN")]
+        line: String,
+    }
+    let world = World::new().await;
+    let mut events = Vec::new();
+    let mut customers = Vec::new();
+    for number in 0..20 {
+        let customer = world.customer(&format!("C-{number}"), "UTC").await;
+        for hour in 0..100 {
+            let occurred_at = at("2026-03-02T10:00:00Z") + TimeDelta::hours(hour);
+            events.push(UsageEvent { occurred_at, ..event(&format!("{number}-{hour}"), customer, "2") });
+        }
+        customers.push(customer);
+    }
+    for some in events.chunks(500) {
+        world.ingest(some).await;
+    }
+    world.database.as_owner("ANALYZE usage_sum").await;
+    let tx = world.tx().await;
+    let plan: Vec<Line> = tx
+        .rows(
+            "EXPLAIN (ANALYZE, COSTS OFF) SELECT sum(quantity) FROM usage_sum
+             WHERE tenant_id = $1 AND customer_id = $2 AND meter = $3 AND hour >= $4 AND hour < $5",
+            [
+                world.tenant.into(),
+                customers[7].into(),
+                "minutes".into(),
+                at("2026-03-02T00:00:00Z").into(),
+                at("2026-03-03T00:00:00Z").into(),
+            ],
+        )
+        .await
+        .unwrap();
+    let plan = plan.into_iter().map(|line| line.line).collect::<Vec<_>>().join("\n");
+    assert!(plan.contains("usage_sum_of_customer"), "{plan}");
+    let condition = plan.lines().find(|line| line.contains("Index Cond")).unwrap_or_default();
+    for column in ["tenant_id", "customer_id", "meter", "hour"] {
+        assert!(condition.contains(column), "{column} is compared in the index, not after it: {plan}");
+    }
+    // 14 hours of that day, from 10:00 on.
+    assert!(plan.contains("rows=14"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_recount_finds_the_hour_whose_sums_are_not_those_of_its_events() {
+    let world = World::new().await;
+    let customer = world.customer("C-1", "Asia/Kolkata").await;
+    world.subscribe(customer, "law", &[("topic", "law")]).await;
+    let late = UsageEvent { occurred_at: at("2026-03-02T10:40:00Z"), ..event("b", customer, "2") };
+    world.ingest(&[event("a", customer, "1.5"), late]).await;
+    world.fold().await;
+    world.ingest(&[event("c", customer, "4")]).await;
+    // Partly folded, in hours that begin at half past: 15:30 and 16:10 there.
+    assert_eq!(usage_metering::recount(&world.tx().await).await.unwrap(), []);
+    // The same total in another hour: only hour by hour it is seen.
+    world
+        .database
+        .as_owner("UPDATE usage_rollup SET quantity = quantity + 1 WHERE hour = '2026-03-02T09:30:00Z'")
+        .await;
+    world
+        .database
+        .as_owner("UPDATE usage_rollup SET quantity = quantity - 1 WHERE hour = '2026-03-02T10:30:00Z'")
+        .await;
+    assert_eq!(world.violations().await, []);
+    let found = usage_metering::recount(&world.tx().await).await.unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].detail.contains("6.5 of 2 events are summed, 5.5 of 2 are stored"), "{}", found[0].detail); // 1.5 + 4
+}

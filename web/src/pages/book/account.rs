@@ -50,6 +50,7 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         payments: customer::payments_table(&record, &member.zone),
         calls: None,
         payment: None,
+        means: None,
         timeline: customer::timeline(&record, &member.zone, member.now)?,
     })
 }

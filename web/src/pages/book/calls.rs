@@ -4,12 +4,14 @@ use super::shell;
 use super::words::{agent_names, call_state, civil_day, cursor, customer_names, from_cursor, midnight};
 use crate::error::PageResult;
 use crate::extract::Member;
-use crate::format;
+use crate::pages::form::{Faults, Outcome, again};
 use crate::shell::Section;
 use crate::urls::{Audience, with_query};
 use crate::views::book::{CallFilter as FilterForm, Calls};
+use crate::views::fields::{Control, Field};
 use crate::views::parts::{Heading, Pager, Stat, Stats};
 use crate::views::table::{Cell, Column, Empty, Table};
+use crate::{format, read};
 use actix_web::web;
 use call_control::{Call, CallFilter, CallPage, CallState, ChargedBy};
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -38,22 +40,30 @@ pub struct Asked {
 }
 
 /// `GET /admin/calls`
-pub async fn calls(member: Member, asked: web::Query<Asked>) -> PageResult<Calls> {
+pub async fn calls(member: Member, asked: web::Query<Asked>) -> PageResult<Outcome<Calls, Calls>> {
     let asked = asked.into_inner();
     let tx = member.tx().await?;
     let zone_name = &member.session.organisation.time_zone;
     let today = civil_day(member.now, zone_name)?;
-    let from_on = asked.from.parse().unwrap_or(today - Days::new(DAYS_SHOWN - 1));
-    let until_on: NaiveDate = asked.until.parse().unwrap_or(today).max(from_on);
+    let mut faults = Faults::default();
+    let mut day = |name, text: &str, usual| match text {
+        "" => usual,
+        text => faults.keep(name, read::day(text).map_err(|rule| format!("{rule} “{text}” is none."))).unwrap_or(usual),
+    };
+    let until_on: NaiveDate = day("until", &asked.until, today);
+    let from_on: NaiveDate = day("from", &asked.from, until_on - Days::new(DAYS_SHOWN - 1));
+    if until_on < from_on {
+        faults.say("until", format!("Must not be before {from_on}."));
+    }
     let topics = subscription::topics_ever(&tx).await?;
     let mut filter = CallFilter::between(midnight(from_on, zone_name)?, midnight(until_on + Days::new(1), zone_name)?);
     filter.topic = topics.iter().find(|topic| topic.name == asked.topic).map(|topic| topic.id);
     by_outcome(&mut filter, &asked.outcome);
     filter.after = from_cursor(&asked.after);
     let whose = whose(&tx, &asked.q, member.now).await?;
-    let page = match whose.narrow(&mut filter) {
+    let page = match whose.narrow(&mut filter) && faults.none() {
         true => call_control::calls(&tx, &filter).await?,
-        // Nobody: a range without any instant finds nothing, and its totals are zero.
+        // Nobody, or days that are none: a range without any instant finds nothing, and its totals are zero.
         false => call_control::calls(&tx, &CallFilter { to: filter.from, ..filter.clone() }).await?,
     };
     let customers = customer_names(&tx, page.calls.iter().filter_map(|call| call.customer_id)).await?;
@@ -62,23 +72,24 @@ pub async fn calls(member: Member, asked: web::Query<Asked>) -> PageResult<Calls
     let form = FilterForm {
         action: member.audience.calls(),
         query: asked.q.clone(),
-        from_on: from_on.to_string(),
-        until_on: until_on.to_string(),
-        zone: zone.clone(),
+        days: [("from", "From", from_on), ("until", "Until", until_on)].map(|(name, label, on)| {
+            Field::text(name, label, on.to_string()).control(Control::Date).error(faults.at(name))
+        }),
         topic: asked.topic.clone(),
         topics: names_of(&topics),
         outcome: asked.outcome.clone(),
         outcomes: OUTCOMES.to_vec(),
     };
     let facts = format!("{}Times are {zone}", whose.sentence());
-    Ok(Calls {
+    let view = Calls {
         shell: shell(&member, &tx, "Calls", Section::Calls).await?,
         heading: Heading::new("Calls").facts(facts),
         totals: totals(&page),
         table: table(&page.calls, &customers, &agents, member.session.organisation.currency, &member.zone),
         pager: pager(&asked, &form, &page),
         filter: form,
-    })
+    };
+    Ok(if faults.none() { Outcome::Left(view) } else { again(view) })
 }
 
 fn by_outcome(filter: &mut CallFilter, outcome: &str) {
@@ -254,8 +265,8 @@ fn pager(asked: &Asked, form: &FilterForm, page: &CallPage) -> Pager {
     let link = |after: &str| {
         let pairs = [
             ("q", asked.q.as_str()),
-            ("from", &form.from_on),
-            ("until", &form.until_on),
+            ("from", &form.days[0].value),
+            ("until", &form.days[1].value),
             ("topic", &asked.topic),
             ("outcome", &asked.outcome),
             ("after", after),

@@ -44,13 +44,12 @@ pub async fn coupons(member: Member) -> PageResult<List> {
         Heading::new("Coupons").facts("A coupon that is redeemed lowers documents from the running month on.");
     let may_change = member.must(Role::Billing).is_ok();
     let table = table(&member, &coupons)?;
-    let plans = ("Plans and tariffs".to_owned(), member.audience.plans(), false);
     Ok(List {
         shell: shell(&member, &tx, "Coupons", Section::Plans).await?,
         heading: if may_change { heading.action("New coupon", member.audience.coupon_new()) } else { heading },
         stats: Stats::default(),
         search: None,
-        tabs: vec![plans, ("Coupons".to_owned(), member.audience.coupons(), true)],
+        tabs: super::quotes::tabs(member.audience, "Coupons"),
         cards: vec![TableCard { title: String::new(), all: None, table }],
         pager: None,
     })

@@ -2,7 +2,7 @@
 
 use super::subscription::{Leads, Subscribed, Subscriptions, card, entitled, upcoming};
 use super::words::{self, agent_names, payment_status, period, spoken};
-use super::{calls, payment, shell};
+use super::{calls, methods, payment, shell};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
@@ -108,6 +108,7 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     }
     let shell = shell(&member, &tx, &customer.name, Section::Customers).await?;
     let form = payment::form(&member, customer, shell.token());
+    let means = methods::card(&member, &tx, customer, shell.token()).await?;
     let audience = member.audience;
     let may_change = member.must(Role::Billing).is_ok();
     let subscribe_href = audience.customer_subscription_new(id);
@@ -130,6 +131,7 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
         payments: payments_table(&record, &member.zone),
         calls,
         payment: Some(form),
+        means: Some(means),
         timeline: timeline(&record, &member.zone, member.now)?,
         shell,
     })

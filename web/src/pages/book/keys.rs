@@ -4,18 +4,20 @@
 use super::shell;
 use crate::answer::{SeeOther, see_other};
 use crate::api;
-use crate::error::{PageError, PageResult};
+use crate::error::{PageResult, sentence};
 use crate::extract::Member;
 use crate::format;
+use crate::pages::form::{Faults, Given, Outcome, again};
 use crate::shell::Section;
-use crate::views::keys::{ApiKeys, KeyRow, MadeKey, ScopeField};
+use crate::views::fields::Field;
+use crate::views::keys::{ApiKeys, KeyRow, MadeKey};
 use crate::views::parts::Heading;
 use crate::views::ui::{Badge, Tone};
 use actix_web::web;
 use chrono::TimeDelta;
 use db::{ApiKeyId, TenantTx};
 use std::collections::BTreeSet;
-use tenant::{ApiKey, ApiKeySecret, NewApiKey, Role, Scope, ScopeGroup};
+use tenant::{ApiKey, ApiKeySecret, NewApiKey, Role, Scope, ScopeGroup, TenantError};
 
 /// How long a key is good: days and words. Empty: until it is revoked.
 const LIVES: [(&str, &str); 4] = [("90", "90 days"), ("365", "A year"), ("30", "30 days"), ("", "Until it is revoked")];
@@ -24,49 +26,66 @@ const LIVES: [(&str, &str); 4] = [("90", "90 days"), ("365", "A year"), ("30", "
 pub async fn keys(member: Member) -> PageResult<ApiKeys> {
     member.must(Role::Admin)?;
     let tx = member.tx().await?;
-    page(&member, &tx, None).await
+    page(&member, &tx, None, &Given::default(), &Faults::default()).await
 }
 
 /// `POST /admin/settings/api-keys`: answers the page with the key on it.
-pub async fn create(member: Member, given: web::Form<Vec<(String, String)>>) -> PageResult<ApiKeys> {
+pub async fn create(member: Member, given: web::Form<Given>) -> PageResult<Outcome<ApiKeys, ApiKeys>> {
     member.must(Role::Admin)?;
-    let field = |name: &str| given.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
-    let days = field("days");
-    let is_offered = LIVES.iter().any(|(known, _)| *known == days);
-    let expires_at = match days.parse::<i64>() {
-        Ok(days) if is_offered => Some(member.now + TimeDelta::days(days)),
-        _ if days.is_empty() => None,
-        _ => return Err(PageError::Refused("How long the key is good must be one of the list.".into())),
-    };
-    let new = NewApiKey {
-        name: field("name").to_owned(),
-        mode: api::key_mode(&member.site.host),
-        scopes: scopes(field)?,
-        expires_at,
-        by: member.actor(),
-    };
+    let mut faults = Faults::default();
+    let new = read(&member, &given, &mut faults);
     let tx = member.tx().await?;
-    let (_, secret) = tenant::create_api_key(&tx, &new, member.now).await?;
-    let made = page(&member, &tx, Some((new, secret))).await?;
-    tx.commit().await?;
-    Ok(made)
-}
-
-fn scopes<'a>(field: impl Fn(&str) -> &'a str) -> PageResult<BTreeSet<Scope>> {
-    let mut scopes = BTreeSet::new();
-    for group in ScopeGroup::ALL {
-        match field(group.as_str()) {
-            "" => {}
-            "read" => {
-                scopes.insert(Scope::read(*group));
+    if faults.none() {
+        match tenant::create_api_key(&tx, &new, member.now).await {
+            Ok((_, secret)) => {
+                let made = page(&member, &tx, Some((new, secret)), &Given::default(), &faults).await?;
+                tx.commit().await?;
+                return Ok(Outcome::Left(made));
             }
-            "write" => {
-                scopes.insert(Scope::write(*group));
+            Err(refused @ (TenantError::NameMustNotBeEmpty | TenantError::NameMustBeShort { .. })) => {
+                faults.say("name", sentence(refused));
             }
-            _ => return Err(PageError::Refused("A key may nothing, read, or read and change.".into())),
+            Err(TenantError::KeyMustHaveScopes) => {
+                faults.say(ScopeGroup::ALL[0].as_str(), "A key must be allowed something, here or below.");
+            }
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(scopes)
+    Ok(again(page(&member, &tx, None, &given, &faults).await?))
+}
+
+/// The key that is asked for; what cannot be read stands at its field.
+fn read(member: &Member, given: &Given, faults: &mut Faults) -> NewApiKey {
+    let days = given.get("days");
+    let is_offered = LIVES.iter().any(|(known, _)| *known == days);
+    if !is_offered {
+        faults.say("days", "Must be one of the list.");
+    }
+    let mut scopes = BTreeSet::new();
+    for group in ScopeGroup::ALL {
+        match given.get(group.as_str()) {
+            "" => {}
+            "read" => drop(scopes.insert(Scope::read(*group))),
+            "write" => drop(scopes.insert(Scope::write(*group))),
+            _ => faults.say(group.as_str(), "Must be nothing, read, or read and change."),
+        }
+    }
+    NewApiKey {
+        name: given.get("name").to_owned(),
+        mode: api::key_mode(&member.site.host),
+        scopes,
+        expires_at: days.parse().ok().filter(|_| is_offered).map(|days| member.now + TimeDelta::days(days)),
+        by: member.actor(),
+    }
+}
+
+fn fields(given: &Given, faults: &Faults) -> Vec<Field> {
+    let usual = LIVES[0].0;
+    let name = Field::text("name", "Name", given.get("name")).hint("What uses it: bookkeeping, a shop, a report.");
+    let mut fields = vec![name, Field::choice("days", "Good for", given.or("days", usual), LIVES)];
+    let may = [("", "Nothing"), ("read", "Read"), ("write", "Read and change")];
+    fields.extend(ScopeGroup::ALL.iter().map(|of| Field::choice(of.as_str(), of.title(), given.get(of.as_str()), may)));
+    fields.into_iter().map(|field| Field { error: faults.at(&field.name), ..field }).collect()
 }
 
 /// `POST /admin/settings/api-keys/{key_id}/revocation`
@@ -79,7 +98,13 @@ pub async fn revoke(member: Member, path: web::Path<String>) -> PageResult<SeeOt
     Ok(see_other(member.audience.api_keys()).notice("The key is revoked. It opens nothing any more."))
 }
 
-async fn page(member: &Member, tx: &TenantTx, made: Option<(NewApiKey, ApiKeySecret)>) -> PageResult<ApiKeys> {
+async fn page(
+    member: &Member,
+    tx: &TenantTx,
+    made: Option<(NewApiKey, ApiKeySecret)>,
+    given: &Given,
+    faults: &Faults,
+) -> PageResult<ApiKeys> {
     let shell = shell(member, tx, "API keys", Section::ApiKeys).await?;
     let keys = tenant::api_keys(tx).await?;
     Ok(ApiKeys {
@@ -88,8 +113,7 @@ async fn page(member: &Member, tx: &TenantTx, made: Option<(NewApiKey, ApiKeySec
         csrf: shell.token(),
         made: made.map(|(new, secret)| shown_once(member, new, &secret)),
         keys: keys.iter().map(|key| row(member, key)).collect(),
-        scopes: ScopeGroup::ALL.iter().map(|of| ScopeField { name: of.as_str(), title: of.title() }).collect(),
-        lives: LIVES.to_vec(),
+        fields: fields(given, faults),
         document_href: api::DOCUMENT,
         shell,
     })

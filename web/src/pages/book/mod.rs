@@ -11,6 +11,7 @@ mod coupons;
 mod customer;
 mod customers;
 mod dry_run;
+mod estimates;
 mod find;
 pub(super) mod foot;
 mod home;
@@ -20,9 +21,12 @@ mod keys;
 mod ledger;
 mod lines;
 mod live;
+mod meters;
+pub(super) mod methods;
 mod needs;
 mod new_agent;
 mod new_customer;
+mod new_quote;
 mod numbers;
 mod payment;
 mod plan;
@@ -31,12 +35,16 @@ mod plan_moves;
 mod plan_new;
 mod plans;
 pub(super) mod prices;
+mod quotes;
 mod run;
 mod runs;
 mod span;
 pub(super) mod subscription;
+mod suspense;
 pub(super) mod why;
-pub(super) mod words;
+pub(crate) mod words;
+
+pub(super) use plan::prices_of;
 
 use super::{Entry, book_get, book_post};
 use crate::error::PageResult;
@@ -70,6 +78,8 @@ fn selling() -> Vec<Entry> {
         book_get(all, "customers/{customer_id}/advice", advice::of_customer),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_post(all, "customers/{customer_id}/payment-methods", methods::grant),
+        book_post(all, "customers/{customer_id}/payment-methods/{method_id}/removal", methods::remove),
         book_get(all, "coupons", coupons::coupons),
         book_get(all, "coupons/new", coupons::form),
         book_post(all, "coupons", coupons::create),
@@ -88,6 +98,17 @@ fn selling() -> Vec<Entry> {
         book_get(all, "plans/{plan_id}/moves", plan_moves::page),
         book_post(all, "plans/{plan_id}/moves", plan_moves::make),
         book_post(all, "plans/{plan_id}/moves/{change_id}/undo", plan_moves::undo),
+        book_get(all, "quotes", quotes::quotes),
+        book_get(all, "quotes/new", new_quote::form),
+        book_post(all, "quotes", new_quote::create),
+        book_get(all, "quotes/{quote_id}", quotes::quote),
+        book_get(all, "quotes/{quote_id}/pdf", quotes::pdf),
+        book_post(all, "quotes/{quote_id}/links", quotes::link),
+        book_post(all, "quotes/{quote_id}/sendings", quotes::send),
+        book_post(all, "quotes/{quote_id}/withdrawal", quotes::withdraw),
+        book_get(all, "estimates", estimates::estimates),
+        book_get(all, "estimates/{estimate_id}", estimates::estimate),
+        book_get(all, "estimates/{estimate_id}/csv", estimates::csv),
         book_get(all, "numbers", numbers::numbers),
     ]
     .into_iter()
@@ -126,6 +147,12 @@ fn running() -> Vec<Entry> {
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
         book_post(all, "runs/{run_id}/abandonment", run::abandon),
+        book_get(all, "meters", meters::meters),
+        book_get(all, "meters/new", meters::form),
+        book_post(all, "meters", meters::define),
+        book_get(all, "suspense", suspense::causes),
+        book_get(all, "suspense/{cause}", suspense::cause),
+        book_post(all, "suspense/{cause}/decisions", suspense::decide),
         book_get(all, "ledger", ledger::ledger),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),

@@ -30,7 +30,7 @@ pub fn low_wallet(currency: Currency) -> Money {
 
 /// What wants a person now, the most urgent first.
 pub async fn needs(member: &Member, tx: &TenantTx) -> PageResult<Vec<Item>> {
-    let mut items = waiting(member.audience, &usage_metering::suspense_summary(tx).await?);
+    let mut items = waiting(member, &usage_metering::suspense_summary(tx).await?);
     let late: Vec<OpenItem> = payments::all_open_items(tx, member.now)
         .await?
         .into_iter()
@@ -46,16 +46,23 @@ pub async fn needs(member: &Member, tx: &TenantTx) -> PageResult<Vec<Item>> {
     Ok(items)
 }
 
-fn waiting(audience: Audience, summary: &[SuspenseSummary]) -> Vec<Item> {
+fn waiting(member: &Member, summary: &[SuspenseSummary]) -> Vec<Item> {
+    let audience = member.audience;
     let item = |waits: &SuspenseSummary| {
         let count = i64::try_from(waits.waiting).unwrap_or(i64::MAX);
         let is_call = matches!(waits.cause, SuspenseCause::SeveralSubscriptions | SuspenseCause::NotChargeable);
         let title = format!("{} without a price", format::counted(count, "event", "events"));
-        let item = Item::new("alert-circle", Tone::Wrong, title).note(spoken(waits.cause.as_str()));
+        // What has waited for a day says so.
+        let since = match super::suspense::is_too_old(waits.oldest_at, member.now) {
+            true => format!(", since {}", format::stamp(waits.oldest_at, &member.zone).text),
+            false => String::new(),
+        };
+        let note = format!("{}{since}", spoken(waits.cause.as_str()));
+        let item = Item::new("alert-circle", Tone::Wrong, title).note(note);
         if is_call && audience == Audience::Tenant {
             item.action("Look", with_query(&audience.calls(), &[("outcome", "unpriced")]))
         } else {
-            item
+            item.action("Decide", audience.suspense_of(waits.cause.as_str()))
         }
     };
     summary.iter().map(item).collect()

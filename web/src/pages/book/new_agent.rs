@@ -39,7 +39,10 @@ pub async fn form(member: Member) -> PageResult<FormPage> {
 pub async fn create(member: Member, given: web::Form<Given>) -> PageResult<CustomizeResponder<FormPage>> {
     member.must(Role::Admin)?;
     let tx = member.tx().await?;
-    let before = seats(&member, &tx).await?;
+    let mut before = seats(&member, &tx).await?;
+    // Another administrator may be adding the last one at this moment.
+    tenant::take_turn_for_a_place(&tx).await?;
+    before.1 = agents(&tx).await?;
     if !before.0.has_room_beside(before.1) {
         let page = page(&member, &tx, &before, &given, &Faults::default(), None).await?;
         return Ok(page.customize().with_status(StatusCode::CONFLICT));
@@ -73,8 +76,12 @@ pub async fn create(member: Member, given: web::Form<Given>) -> PageResult<Custo
 
 /// The plan's seats, and how many agents there are.
 async fn seats(member: &Member, tx: &TenantTx) -> PageResult<(Seats, u32)> {
-    let agents = u32::try_from(tenant::agents(tx).await?.len()).unwrap_or(u32::MAX);
+    let agents = agents(tx).await?;
     Ok((seller::seats(&member.app, member.session.tenant_id, agents, member.now).await?, agents))
+}
+
+async fn agents(tx: &TenantTx) -> PageResult<u32> {
+    Ok(u32::try_from(tenant::agents(tx).await?.len()).unwrap_or(u32::MAX))
 }
 
 async fn read(given: &Given, tx: &TenantTx, faults: &mut Faults) -> PageResult<Option<Wish>> {

@@ -5,10 +5,12 @@ use super::shell;
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
-use crate::format;
+use crate::pages::form::{Faults, Outcome, again};
 use crate::shell::{Section, Token};
 use crate::views::customers::{PaymentForm, PaymentPreview};
+use crate::views::fields::Field;
 use crate::views::parts::{Heading, PagePath, SumRow, Sums};
+use crate::{format, read};
 use actix_web::web;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +23,9 @@ use rand::RngCore;
 use serde::Deserialize;
 use subscription::{Billing, Customer};
 use tenant::Role;
+
+/// Longest reference of a payment, in characters.
+const REFERENCE_MAX: usize = 80;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -38,30 +43,46 @@ pub fn form(member: &Member, customer: &Customer, csrf: Token) -> PaymentForm {
         customer,
         csrf,
         &Asked { kind: Method::BankTransfer.as_str().into(), ..Asked::default() },
-        Errors::default(),
+        &Faults::default(),
     )
 }
 
-fn filled(member: &Member, customer: &Customer, csrf: Token, asked: &Asked, errors: Errors) -> PaymentForm {
+fn filled(member: &Member, customer: &Customer, csrf: Token, asked: &Asked, faults: &Faults) -> PaymentForm {
+    let kinds = Method::ALL.into_iter().map(|method| (method.as_str(), super::words::method(method)));
     PaymentForm {
         action: member.audience.customer_payments(customer.id),
         csrf,
         title: if customer.billing == Billing::Prepaid { "Add a top-up" } else { "Record a payment" }.into(),
-        currency_symbol: customer.currency.symbol(),
-        amount: asked.amount.clone(),
-        amount_error: errors.amount,
-        kinds: Method::ALL.into_iter().map(|method| (method.as_str(), super::words::method(method))).collect(),
-        kind: asked.kind.clone(),
-        reference: asked.reference.clone(),
-        reference_error: errors.reference,
+        fields: vec![
+            Field::figure("amount", "Amount", &asked.amount)
+                .before(customer.currency.symbol())
+                .error(faults.at("amount"))
+                .required(),
+            Field::choice("kind", "From", &asked.kind, kinds).error(faults.at("kind")),
+            Field::text("reference", "Reference", &asked.reference).error(faults.at("reference")),
+        ],
     }
 }
 
-/// What is wrong with the form, field by field.
-#[derive(Default)]
-struct Errors {
-    amount: Option<String>,
-    reference: Option<String>,
+/// What was asked for, as far as it can be read; the faults say what cannot.
+struct Read {
+    amount: Option<Money>,
+    method: Option<Method>,
+    reference: String,
+}
+
+fn read(customer: &Customer, asked: &Asked, faults: &mut Faults) -> Read {
+    let reference = asked.reference.trim();
+    let length = reference.chars().count();
+    if length > REFERENCE_MAX {
+        faults.say("reference", format!("Must not be longer than {REFERENCE_MAX} characters; these are {length}."));
+    }
+    let method = Method::from_word(&asked.kind).ok_or_else(|| "Must be one of the list.".to_owned());
+    Read {
+        amount: faults.keep("amount", read_amount(&asked.amount, customer.currency)),
+        method: faults.keep("kind", method),
+        reference: reference.to_owned(),
+    }
 }
 
 /// A reference is one payment: the same again would be taken for a second look at the first.
@@ -80,49 +101,45 @@ async fn taken(tx: &TenantTx, customer: &Customer, reference: &str, zone: &TimeZ
     }))
 }
 
-/// An amount as people write it: whole minor units above zero. A comma is a thousands mark only where three digits follow
-/// it: `5,60` is asked again instead of being read as 560.
+/// An amount as people write it, with or without its symbol: whole minor units above zero.
 fn read_amount(text: &str, currency: Currency) -> Result<Money, String> {
-    let nonsense = || "Must be an amount with a point before its cents, such as 30.00.".to_owned();
-    let text = text.trim().trim_start_matches(currency.symbol().as_str()).trim_start();
-    let (whole, cents) = text.split_once('.').unwrap_or((text, ""));
-    let mut groups = whole.split(',');
-    let first = groups.next().unwrap_or_default();
-    let is_grouped = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
-    if (whole.contains(',') && !is_grouped) || cents.contains(',') || text.contains(['e', 'E']) {
-        return Err(nonsense());
-    }
-    let amount = Money::parse(&text.replace(',', ""), currency).map_err(|_| nonsense())?;
-    if !amount.is_positive() {
-        return Err("Must be above zero.".into());
-    }
-    amount.minor_units().map_err(|_| format!("Must not be finer than the smallest coin of {currency}."))?;
-    Ok(amount)
+    let amount = read::money(text.trim().trim_start_matches(currency.symbol().as_str()), currency)?;
+    if amount.is_positive() { Ok(amount) } else { Err("Must be above zero.".into()) }
 }
 
 /// `GET /admin/customers/{customer_id}/payments`: the form, and below it what confirming would do.
 pub async fn preview(member: Member, path: web::Path<String>, asked: web::Query<Asked>) -> PageResult<PaymentPreview> {
     member.must(Role::Billing)?;
-    let asked = asked.into_inner();
     let tx = member.tx().await?;
     let customer = find(&tx, &path).await?;
-    let shell = shell(&member, &tx, "Payment", Section::Customers).await?;
-    let amount = match asked.amount.is_empty() {
-        true => None,
-        false => Some(read_amount(&asked.amount, customer.currency)),
-    };
-    let errors = Errors {
-        amount: amount.as_ref().and_then(|amount| amount.as_ref().err().cloned()),
-        reference: taken(&tx, &customer, asked.reference.trim(), &member.zone).await?,
-    };
-    let amount = amount.and_then(Result::ok).filter(|_| errors.reference.is_none());
-    let wallet = ledger::wallet_of(&tx, customer.id).await?;
+    let mut faults = Faults::default();
+    if asked.amount.is_empty() {
+        // Somebody came for the form, and has sent nothing yet.
+        let read = Read { amount: None, method: None, reference: String::new() };
+        return page(&member, &tx, &customer, &asked, &read, &faults).await;
+    }
+    let read = read(&customer, &asked, &mut faults);
+    if let Some(taken) = taken(&tx, &customer, &read.reference, &member.zone).await? {
+        faults.say("reference", taken);
+    }
+    page(&member, &tx, &customer, &asked, &read, &faults).await
+}
+
+async fn page(
+    member: &Member,
+    tx: &TenantTx,
+    customer: &Customer,
+    asked: &Asked,
+    read: &Read,
+    faults: &Faults,
+) -> PageResult<PaymentPreview> {
+    let shell = shell(member, tx, "Payment", Section::Customers).await?;
+    let amount = read.amount.filter(|_| faults.none());
+    let wallet = ledger::wallet_of(tx, customer.id).await?;
     let outcome = match (amount, &wallet) {
         (None, _) => None,
         (Some(amount), Some(wallet)) => Some(into_wallet(wallet, amount)?),
-        (Some(amount), None) => {
-            Some(onto_invoices(&payments::open_items(&tx, customer.id, member.now).await?, amount)?)
-        }
+        (Some(amount), None) => Some(onto_invoices(&payments::open_items(tx, customer.id, member.now).await?, amount)?),
     };
     let confirm = match (amount, customer.billing) {
         (Some(amount), Billing::Prepaid) => format!("Add {}", amount.human()),
@@ -138,7 +155,7 @@ pub async fn preview(member: Member, path: web::Path<String>, asked: web::Query<
             member.audience.customer(customer.id),
             "Payment",
         )),
-        form: filled(&member, &customer, shell.token(), &asked, errors),
+        form: filled(member, customer, shell.token(), asked, faults),
         outcome,
         confirm,
         idempotency_key: format!("by hand {}", URL_SAFE_NO_PAD.encode(key)),
@@ -148,16 +165,20 @@ pub async fn preview(member: Member, path: web::Path<String>, asked: web::Query<
 }
 
 /// `POST /admin/customers/{customer_id}/payments`
-pub async fn record(member: Member, path: web::Path<String>, given: web::Form<Asked>) -> PageResult<SeeOther> {
+pub async fn record(
+    member: Member,
+    path: web::Path<String>,
+    given: web::Form<Asked>,
+) -> PageResult<Outcome<SeeOther, PaymentPreview>> {
     member.must(Role::Billing)?;
     let tx = member.tx().await?;
     let customer = find(&tx, &path).await?;
-    let amount = read_amount(&given.amount, customer.currency).map_err(PageError::Refused)?;
-    let method = Method::from_word(&given.kind)
-        .ok_or_else(|| PageError::Refused("Where the money came from must be one of the list.".into()))?;
-    let reference =
-        [&given.reference, &given.idempotency_key].into_iter().map(|text| text.trim()).find(|text| !text.is_empty());
-    let reference = reference.unwrap_or_default().chars().take(80).collect();
+    let mut faults = Faults::default();
+    let read = read(&customer, &given, &mut faults);
+    let (Some(amount), Some(method), true) = (read.amount, read.method, faults.none()) else {
+        return Ok(again(page(&member, &tx, &customer, &given, &read, &faults).await?));
+    };
+    let reference = if read.reference.is_empty() { given.idempotency_key.trim().to_owned() } else { read.reference };
     let new =
         NewPayment { customer_id: customer.id, amount, method, reference, received_at: member.now, by: member.actor() };
     let (id, action) = match customer.billing {
@@ -176,7 +197,8 @@ pub async fn record(member: Member, path: web::Path<String>, given: web::Form<As
         member.app.ask_edge(|edge| edge.recheck(live.call.id.uuid()));
     }
     let done = if customer.billing == Billing::Prepaid { "added to the wallet of" } else { "recorded for" };
-    Ok(see_other(member.audience.customer(customer.id)).notice(format!("{} {done} {}.", amount.human(), customer.name)))
+    let notice = format!("{} {done} {}.", amount.human(), customer.name);
+    Ok(Outcome::Left(see_other(member.audience.customer(customer.id)).notice(notice)))
 }
 
 async fn find(tx: &TenantTx, path: &str) -> PageResult<Customer> {

@@ -6,7 +6,7 @@ use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
 use crate::shell::Section;
-use crate::urls::Audience;
+use crate::urls::{Audience, with_query};
 use crate::views::catalogue::{ComponentCard, Plan as PlanView};
 use crate::views::parts::{Fact, Facts, Heading, PagePath};
 use crate::views::table::{Cell, Column, Empty, Table};
@@ -60,6 +60,10 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
         };
         heading = heading.action(word, member.audience.plan_draft(id));
     }
+    if plan.newest.is_some() && !plan.is_add_on && plan.archived_at.is_none() && member.must(Role::Billing).is_ok() {
+        let quote = with_query(&member.audience.quote_new(), &[("plan", &id.to_string())]);
+        heading = heading.action("Make a quote", quote);
+    }
     Ok(PlanView {
         archive_href: may_change.then(|| member.audience.plan_archive(id)),
         shell,
@@ -75,6 +79,11 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
         versions: version_table(&versions, &member.zone),
         subscriptions: subscription_table(member.audience, &subscriptions, &names, version_of),
     })
+}
+
+/// Terms and components of a version, as its page shows them.
+pub(in crate::pages) fn prices_of(version: &PlanVersion) -> (Facts, Vec<ComponentCard>) {
+    (terms(version), version.components.iter().map(|part| component(part, version)).collect())
 }
 
 fn terms(version: &PlanVersion) -> Facts {

@@ -17,6 +17,7 @@ use crate::views::table::Empty;
 use crate::views::ui::Link;
 use actix_web::web;
 use db::{ChangeId, PlanId, PlanVersionId, SubscriptionId, TenantTx};
+use invoicing::DryRunRow;
 use money::Money;
 use subscription::{Change, PlanVersion, When};
 use tenant::Role;
@@ -40,12 +41,11 @@ pub async fn page(member: Member, path: web::Path<String>, given: web::Query<Giv
     let plan = subscription::plan(&tx, id).await?.ok_or(PageError::NotFound)?;
     let versions = subscription::versions_of(&tx, id).await?;
     let to = chosen_version(&versions, &given)?;
-    let tried = dry_run::on_last_billed(&tx, id, &to.terms(), member.now).await?;
+    let tried = dry_run::on_last_period(&tx, id, &to.terms(), member.now).await?;
     let rows: Vec<MoveRow> = tried
-        .rows
-        .iter()
+        .shown()
         .filter(|row| row.version != to.version)
-        .map(|row| move_row(&member, row, given.all("subscription").any(|id| id == row.subscription.id.to_string())))
+        .map(|row| move_row(&member, row, given.all("subscription").any(|id| id == row.subscription_id.to_string())))
         .collect();
     let outcome = outcome(&given, &tried, to);
     let moved = moved(&member, &tx, id, &tried, &versions).await?;
@@ -78,19 +78,19 @@ fn chosen_version<'a>(versions: &'a [PlanVersion], given: &Given) -> PageResult<
 }
 
 fn move_row(member: &Member, row: &dry_run::Row, is_chosen: bool) -> MoveRow {
-    let amount = |money: Option<Money>| money.map_or_else(|| "not billed yet".to_owned(), |money| money.human());
-    let difference = row.difference().zip(row.before);
+    let priced = row.priced.as_ref();
+    let amount = |of: fn(&DryRunRow) -> Money| {
+        priced.map_or_else(|| "no full month yet".to_owned(), |priced| of(priced).human())
+    };
     MoveRow {
-        subscription: row.subscription.id.to_string(),
+        subscription: row.subscription_id.to_string(),
         is_chosen,
         customer: row.customer.clone(),
-        href: member.audience.customer(row.subscription.customer_id),
+        href: member.audience.customer(row.customer_id),
         version: format!("version {}", row.version),
-        before: amount(row.before),
-        after: amount(row.after),
-        difference: difference
-            .map(|(micros, of)| Money::from_micros(micros, of.currency()).human_signed())
-            .unwrap_or_default(),
+        before: amount(|priced| priced.before),
+        after: amount(|priced| priced.after),
+        difference: row.difference().map(|difference| difference.human_signed()).unwrap_or_default(),
         change: row.percent().map(|percent| change_badge(&percent, row.is_far())),
     }
 }
@@ -100,14 +100,14 @@ fn outcome(given: &Given, tried: &dry_run::Tried, to: &PlanVersion) -> Option<Mo
     let chosen: Vec<&dry_run::Row> = tried
         .rows
         .iter()
-        .filter(|row| given.all("subscription").any(|id| id == row.subscription.id.to_string()))
+        .filter(|row| given.all("subscription").any(|id| id == row.subscription_id.to_string()))
         .collect();
     if chosen.is_empty() {
         return None;
     }
-    let sum =
-        |of: fn(&dry_run::Row) -> Option<Money>| Money::sum(to.currency, chosen.iter().filter_map(|row| of(row))).ok();
-    let (before, after) = (sum(|row| row.before)?, sum(|row| row.after)?);
+    let priced = || chosen.iter().filter_map(|row| row.priced.as_ref());
+    let before = Money::sum(to.currency, priced().map(|priced| priced.before)).ok()?;
+    let after = Money::sum(to.currency, priced().map(|priced| priced.after)).ok()?;
     let when = WHENS.iter().find(|(word, _)| *word == given.or("when", "period")).map_or("", |(_, said)| said);
     let whom = format::counted(chosen.len() as i64, "customer", "customers");
     let mut kept = given.kept();
@@ -133,14 +133,14 @@ async fn moved(
     versions: &[PlanVersion],
 ) -> PageResult<Vec<MovedRow>> {
     let mut rows = Vec::new();
-    for row in &tried.rows {
-        for asked in subscription::changes_of(tx, row.subscription.id).await? {
+    for row in tried.shown() {
+        for asked in subscription::changes_of(tx, row.subscription_id).await? {
             let Change::Plan { version, .. } = asked.change else { continue };
             let to = versions.iter().find(|known| known.id == version);
             let (Some(to), None) = (to, asked.undone_at) else { continue };
             rows.push(MovedRow {
                 customer: row.customer.clone(),
-                href: member.audience.customer(row.subscription.customer_id),
+                href: member.audience.customer(row.customer_id),
                 text: format!("to version {}, asked by {}", to.version, asked.asked_by),
                 at: format::stamp(asked.at, &member.zone),
                 undo_href: asked.billed_at.is_none().then(|| member.audience.plan_move_undo(plan, asked.id)),
@@ -157,12 +157,12 @@ pub async fn make(member: Member, path: web::Path<String>, given: web::Form<Give
     let tx = member.tx().await?;
     let versions = subscription::versions_of(&tx, id).await?;
     let to = chosen_version(&versions, &given)?;
-    let own = dry_run::subscribers(&tx, id, member.now).await?;
+    let own = subscription::subscribers(&tx, id, member.now).await?;
     let back = member.audience.plan_moves(id);
     let mut moved = 0;
     for chosen in given.all("subscription") {
         let subscription: SubscriptionId = form::id(chosen).map_err(PageError::Refused)?;
-        if !own.iter().any(|(of, ..)| of.id == subscription) {
+        if !own.iter().any(|(of, _)| of.id == subscription) {
             return Err(PageError::NotFound);
         }
         let change = Change::Plan { version: to.id, seats: None };

@@ -49,8 +49,7 @@ pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List>
         cards.push(card("Tariffs of calls", tariff_table(&tariffs, &topics, &asked.tariff)));
     }
     let tabs = if asked.tariff.is_empty() {
-        let here = ("Plans and tariffs".into(), member.audience.plans(), true);
-        vec![here, ("Coupons".into(), member.audience.coupons(), false)]
+        super::quotes::tabs(member.audience, "Plans and tariffs")
     } else {
         vec![("All plans and tariffs".into(), member.audience.plans(), false)]
     };

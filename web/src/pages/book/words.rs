@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use ledger::AccountKind;
 use payments::{Method, PaymentStatus};
 use std::collections::HashMap;
-use subscription::{ComponentKind, SubscriptionStatus};
+use subscription::{ComponentKind, SubscriptionStatus, TrialEnd};
 
 /// A stored day, as the formats take it.
 pub fn civil(on: NaiveDate) -> Date {
@@ -179,6 +179,15 @@ pub fn cursor(at: DateTime<Utc>, id: impl std::fmt::Display) -> String {
 pub fn from_cursor<Id: std::str::FromStr>(text: &str) -> Option<(DateTime<Utc>, Id)> {
     let (at, id) = text.split_once('.')?;
     Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
+}
+
+/// What becomes of a trial whose customer has no means of payment when it ends.
+pub fn trial_end(end: TrialEnd) -> &'static str {
+    match end {
+        TrialEnd::Convert => "It goes on, paid by invoice",
+        TrialEnd::Cancel => "It is over",
+        TrialEnd::PastDue => "It goes on, past due until there is one",
+    }
 }
 
 #[cfg(test)]

@@ -119,6 +119,11 @@ fn top_up(who: &PortalCustomer, customer: &Customer) -> Vec<Item> {
     let reference = Item::new("hash", Tone::Plain, customer.customer_no.clone())
         .note("Reference; it shows here when the money arrives");
     items.push(reference);
+    items.push(
+        Item::new("wallet", Tone::Plain, "How you pay")
+            .note("Direct debit from your bank")
+            .action("Open", urls::PORTAL_PAYMENT),
+    );
     items
 }
 

@@ -5,10 +5,11 @@
 mod account;
 mod calls;
 mod invoices;
+mod payment;
 mod plan;
 mod prices;
 
-use super::{Entry, Who, get};
+use super::{Entry, Who, get, post};
 use crate::error::{PageError, PageResult};
 use crate::extract::PortalCustomer;
 use crate::urls;
@@ -26,6 +27,9 @@ pub(super) fn routes() -> Vec<Entry> {
         get(urls::portal_invoice_line("{document_id}", "{line_id}"), Who::Customer, invoices::line),
         get(urls::portal_invoice_pdf("{document_id}"), Who::Customer, invoices::pdf),
         get(urls::PORTAL_PLAN, Who::Customer, plan::plan),
+        get(urls::PORTAL_PAYMENT, Who::Customer, payment::payment),
+        post(urls::PORTAL_PAYMENT, Who::Customer, payment::give),
+        post(urls::portal_payment_removal("{method_id}"), Who::Customer, payment::remove),
         get(urls::PORTAL_PRICES, Who::Customer, prices::prices),
     ]
 }

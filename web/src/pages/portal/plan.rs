@@ -6,6 +6,7 @@ use crate::extract::PortalCustomer;
 use crate::format;
 use crate::pages::book::subscription::{Leads, Subscriptions, bill, card, entitled};
 use crate::shell::{Section, Token};
+use crate::urls;
 use crate::views::parts::Heading;
 use crate::views::subscriptions::PortalPlan;
 
@@ -27,7 +28,9 @@ pub async fn plan(who: PortalCustomer) -> PageResult<PortalPlan> {
     };
     Ok(PortalPlan {
         shell: who.shell("Your plan", Section::Plans),
-        heading: Heading::new(title).facts(format!("Days are counted in {}", format::zone_name(&zone, who.now))),
+        heading: Heading::new(title)
+            .facts(format!("Days are counted in {}", format::zone_name(&zone, who.now)))
+            .action("How you pay", urls::PORTAL_PAYMENT),
         cards,
         entitlements: entitled(&tx, customer.id, who.now).await?,
         bill: Some(bill),

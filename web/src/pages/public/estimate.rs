@@ -1,11 +1,12 @@
 //! The rate estimator: a forecast is typed, staffed and priced on the spot. The address holds the figures, so a link shares them.
 
 use super::forecast::{self, DAYS};
-use super::{estimate_csv, estimate_show, public_shell};
+use super::{estimate_csv, estimate_show, public_shell, saved};
 use crate::error::{PageError, PageResult};
 use crate::extract::SignedIn;
 use crate::format;
 use crate::host::Site;
+use crate::pages::door;
 use crate::pages::form::{Faults, Given};
 use crate::sheet::Sheet;
 use crate::shell::Section;
@@ -15,6 +16,7 @@ use crate::views::parts::Note;
 use crate::views::public::{EstimatePage, FieldGroup, NothingYet, Outcome};
 use crate::views::ui::Link;
 use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
 use chrono::{DateTime, Utc};
 use pricing::{ChannelKind, Estimate, Forecast};
 
@@ -47,26 +49,54 @@ pub async fn page(
     site: Site,
     given: web::Query<Given>,
     signed_in: PageResult<SignedIn>,
-) -> PageResult<EstimatePage> {
+) -> PageResult<HttpResponse> {
+    saved::may_compute(&request, &app)?;
     let now = app.clock.now();
-    let shell = public_shell(&request, &site, "Rate estimator", Section::Estimate, signed_in.as_ref().ok());
+    let mut shell = public_shell(&request, &site, "Rate estimator", Section::Estimate, signed_in.as_ref().ok());
+    let visitor = door::visitor(&request, &site);
+    if signed_in.is_err() {
+        shell.csrf = visitor.token;
+    }
     let (sheet, note) = asked(&given);
     let is_sample = note.is_some();
-    let (outcome, faults) = worked_out(&sheet, now);
+    let (mut outcome, faults) = worked_out(&sheet, now);
+    if let Outcome::Found(result) = &mut outcome {
+        result.save = Some(saved::form(&sheet.fields(), &shell.csrf));
+    }
     let groups = groups(&sheet, &faults);
     let outcome = outcome.named(groups.iter().flat_map(|group| group.rows.iter().flatten()));
-    Ok(EstimatePage { shell, note, action: urls::ESTIMATE, is_sample, groups, zones: ZONES.to_vec(), outcome })
+    let view = EstimatePage { shell, note, action: urls::ESTIMATE, is_sample, groups, zones: ZONES.to_vec(), outcome };
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/html; charset=utf-8");
+    if let Some(cookie) = visitor.cookie.filter(|_| signed_in.is_err()) {
+        answer.cookie(cookie);
+    }
+    Ok(answer.body(view.render().map_err(PageError::failed)?))
 }
 
 /// `GET /estimate/csv`: the same figures as a file.
-pub async fn csv(app: web::Data<crate::app::App>, given: web::Query<Given>) -> PageResult<HttpResponse> {
-    let (sheet, _) = asked(&given);
-    let (forecast, estimate) =
-        computed(&sheet, app.clock.now()).map_err(|faults| PageError::Refused(faults.first()))?;
-    Ok(HttpResponse::Ok()
+pub async fn csv(
+    request: HttpRequest,
+    app: web::Data<crate::app::App>,
+    given: web::Query<Given>,
+) -> PageResult<HttpResponse> {
+    saved::may_compute(&request, &app)?;
+    let (forecast, estimate) = of_given(&given, app.clock.now())?;
+    Ok(file_answer(estimate_csv::file(&forecast, &estimate)))
+}
+
+/// What a form asks for, or the first thing that is wrong with it.
+pub(super) fn of_given(given: &Given, now: DateTime<Utc>) -> PageResult<(Forecast, Estimate)> {
+    let (sheet, _) = asked(given);
+    computed(&sheet, now).map_err(|faults| PageError::Refused(faults.first()))
+}
+
+/// A file to be saved.
+pub(super) fn file_answer(text: String) -> HttpResponse {
+    HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header(("content-disposition", "attachment; filename=\"estimate.csv\""))
-        .body(estimate_csv::file(&forecast, &estimate)))
+        .body(text)
 }
 
 /// What the address asks for; without figures the sample, marked as one.

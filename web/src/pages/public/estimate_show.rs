@@ -48,6 +48,13 @@ pub fn result(forecast: &Forecast, estimate: &Estimate, share_href: String, csv_
     }
 }
 
+/// What it is called in a list: "4,800 events a month, 20 agents".
+pub fn name(estimate: &Estimate) -> String {
+    let events: Decimal = estimate.by_channel.iter().map(|channel| channel.events).sum();
+    let agents = format::counted(estimate.peak_scheduled.into(), "agent", "agents");
+    format!("{} events a month, {agents}", whole(events))
+}
+
 /// A number without its decimals, grouped: an estimate.
 fn whole(number: Decimal) -> String {
     format::quantity(number.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero))

@@ -1,13 +1,19 @@
-//! Pages for anybody: the rate estimator and the return calculator. They keep nothing: the address holds the figures.
+//! Pages for anybody: the rate estimator and the return calculator, whose address holds the figures; and a quote, for whoever
+//! has its link.
 
 mod estimate;
 mod estimate_csv;
 mod estimate_show;
 mod forecast;
 mod forecast_sample;
+mod quote;
 mod roi;
+mod saved;
 
-use super::{Entry, Who, get};
+pub(super) use estimate_show::{model_name, result as shown_estimate};
+pub(super) use saved::stored;
+
+use super::{Entry, Who, get, post};
 use crate::extract::{SignedIn, theme_of};
 use crate::host::Site;
 use crate::shell::{Person, Section, Shell};
@@ -18,8 +24,19 @@ pub(super) fn routes() -> Vec<Entry> {
     vec![
         get(urls::ESTIMATE, Who::Anybody, estimate::page),
         get(urls::ESTIMATE_CSV, Who::Anybody, estimate::csv),
+        post(urls::SAVED_ESTIMATES, Who::Anybody, saved::save),
+        get("/estimate/saved/{token}", Who::Anybody, saved::page),
+        get("/estimate/saved/{token}/csv", Who::Anybody, saved::csv),
         get(urls::RETURN, Who::Anybody, roi::page),
+        get("/quote/{token}", Who::Anybody, quote::page),
+        get("/quote/{token}/pdf", Who::Anybody, quote::pdf),
+        post("/quote/{token}/acceptance", Who::Anybody, quote::accept),
     ]
+}
+
+/// An estimate as a file.
+pub(super) fn csv_answer(forecast: &pricing::Forecast, estimate: &pricing::Estimate) -> actix_web::HttpResponse {
+    estimate::file_answer(estimate_csv::file(forecast, estimate))
 }
 
 /// What stands round a public page: the brand of the host, and a way in, or back to the own pages.

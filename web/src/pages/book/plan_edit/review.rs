@@ -1,5 +1,5 @@
-//! Before a draft becomes a version: what changes, what is odd, who would have paid more or less for the quantities that were
-//! billed last, and publishing it. Beyond 30% up or down it asks for a second confirmation.
+//! Before a draft becomes a version: what changes, what is odd, who would have paid more or less in the last full month,
+//! and publishing it. Beyond 30% up or down it asks for a second confirmation.
 
 use super::Desk;
 use crate::answer::{SeeOther, see_other};
@@ -29,7 +29,7 @@ pub async fn review(member: Member, path: web::Path<String>) -> PageResult<PlanR
     let terms = desk
         .version_of(draft)
         .ok_or_else(|| PageError::Conflict("The draft breaks a rule. Open it in the editor: it says which.".into()))?;
-    let tried = dry_run::on_last_billed(&tx, desk.plan.id, &terms, member.now).await?;
+    let tried = dry_run::on_last_period(&tx, desk.plan.id, &terms, member.now).await?;
     let number = desk.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
     let far = tried.rows.iter().filter(|row| row.is_far()).count();
     let shell = shell(&member, &tx, format!("{}, version {number}", desk.plan.name), Section::Plans).await?;
@@ -74,7 +74,7 @@ pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<G
     let desk = Desk::open(&tx, &path).await?;
     let draft = desk.draft.as_ref().ok_or(PageError::NotFound)?;
     if let Some(terms) = desk.version_of(draft) {
-        let tried = dry_run::on_last_billed(&tx, desk.plan.id, &terms, member.now).await?;
+        let tried = dry_run::on_last_period(&tx, desk.plan.id, &terms, member.now).await?;
         if tried.rows.iter().any(|row| row.is_far()) && given.get("confirmed").is_empty() {
             return Ok(see_other(member.audience.plan_review(desk.plan.id))
                 .warning("Not published: some bills move by more than 30%. Tick that you have seen it."));
@@ -103,8 +103,9 @@ pub async fn archive(member: Member, path: web::Path<String>) -> PageResult<SeeO
 }
 
 fn stats(tried: &dry_run::Tried) -> Stats {
-    let count =
-        |wanted: fn(i64) -> bool| tried.rows.iter().filter(|row| wanted(row.difference().unwrap_or_default())).count();
+    let count = |wanted: fn(i64) -> bool| {
+        tried.rows.iter().filter_map(|row| row.difference()).filter(|of| wanted(of.micros())).count()
+    };
     if tried.rows.is_empty() {
         return Stats::default();
     }

@@ -3,6 +3,7 @@
 use super::read;
 use super::show_price::Prices;
 use crate::format;
+use crate::pages::book::words::trial_end as trial_end_words;
 use crate::pages::book::{prices, words};
 use crate::pages::form::Faults;
 use crate::sheet::Sheet;
@@ -238,8 +239,7 @@ impl Show<'_> {
         let words = |words: &[(&str, &str)]| {
             words.iter().map(|(value, word)| ((*value).to_owned(), (*word).to_owned())).collect()
         };
-        let ends =
-            [(TrialEnd::Convert.as_str(), "It goes on, paid by invoice"), (TrialEnd::Cancel.as_str(), "It is over")];
+        let ends: Vec<(&str, &str)> = TrialEnd::ALL.iter().map(|end| (end.as_str(), trial_end_words(*end))).collect();
         let late =
             [(LateUsage::Bill.as_str(), "On the next invoice"), (LateUsage::Absorb.as_str(), "The seller bears it")];
         let usage = [("charged", "Costs what it costs later"), ("free", "Free up to an amount")];

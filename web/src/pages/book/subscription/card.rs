@@ -86,6 +86,8 @@ fn facts(subscribed: &Subscribed, now: DateTime<Utc>) -> PageResult<Facts> {
             subscription::TrialUsage::FreeUpTo(cap) => format!("usage free up to {}", cap.human()),
         };
         facts.push(Fact::new("Trial until", day(words::civil_day(trial, zone)?)).quiet(usage));
+        let end = history.subscription.trial_end.unwrap_or(history.plan_at(trial).trial_end);
+        facts.push(Fact::new("Without a means of payment", words::trial_end(end)));
     }
     if counts_seats(history, now) {
         let seats = Fact::new("Seats", format::count(history.seats_at(now).into()));

@@ -10,7 +10,7 @@ mod so_far;
 mod start;
 
 pub use card::{Leads, card, coupon_off, upcoming};
-pub use change::{ask, decide, undo};
+pub use change::{ask, decide, prices_in_short, undo};
 pub use entitled::entitled;
 pub use names::Names;
 pub use preview::{bill, next_bill};

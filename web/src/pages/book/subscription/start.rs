@@ -17,11 +17,12 @@ use crate::views::subscriptions::{Decide, Outcome};
 use actix_web::{Either, web};
 use chrono::{Datelike, NaiveDate};
 use db::{CustomerId, SubscriptionId, TenantTx};
-use subscription::{Change, Customer, NewSubscription, Plan, PlanVersion, SubscriptionError, When};
+use subscription::{Change, Customer, NewSubscription, Plan, PlanVersion, SubscriptionError, TrialEnd, When};
 use tenant::Role;
 
 /// The fields that refusals of the domain name, and ours.
-const FIELDS: [(&str, &str); 9] = [
+const FIELDS: [(&str, &str); 10] = [
+    ("trial_end", "trial_end"),
     ("plan_version_id", "version"),
     ("seats", "seats"),
     ("anchor_on", "anchor_on"),
@@ -38,6 +39,8 @@ struct Wish {
     new: NewSubscription,
     add_ons: Vec<PlanVersion>,
     coupon: Option<String>,
+    /// What was agreed about the end of its trial; `None`: what the plan says.
+    trial_end: Option<TrialEnd>,
 }
 
 /// `GET /admin/customers/{customer_id}/subscriptions/new`: the form, and beside it what confirming would do.
@@ -92,6 +95,9 @@ async fn read_both(tx: &TenantTx, id: CustomerId) -> PageResult<(Customer, Vec<P
 /// Does it all, in the caller's transaction.
 async fn subscribe(tx: &TenantTx, wish: &Wish, member: &Member) -> Result<SubscriptionId, SubscriptionError> {
     let id = subscription::subscribe(tx, &wish.new, member.now).await?;
+    if let Some(end) = wish.trial_end.filter(|_| wish.new.trial) {
+        subscription::agree_trial_end(tx, id, end, member.now).await?;
+    }
     for version in &wish.add_ons {
         let change = Change::AddOn { version: version.id };
         subscription::change(tx, id, &change, When::At(wish.new.starts_at), &member.actor(), member.now).await?;
@@ -167,7 +173,17 @@ fn read_wish(
     let starts_at = if starts_on == today { member.now } else { midnight(starts_on, &customer.time_zone)? };
     let trial = given.get("trial") == "yes";
     let new = NewSubscription { customer_id: customer.id, plan_version_id, seats, anchor_on, starts_at, trial };
-    Ok(Some(Wish { new, add_ons, coupon }))
+    let trial_end = match given.get("trial_end") {
+        "" => None,
+        word => match TrialEnd::from_word(word) {
+            Some(end) => Some(end),
+            None => {
+                faults.say("trial_end", "Must be one of the list.");
+                return Ok(None);
+            }
+        },
+    };
+    Ok(Some(Wish { new, add_ons, coupon, trial_end }))
 }
 
 fn first_of_month(day: NaiveDate) -> Option<NaiveDate> {
@@ -231,6 +247,8 @@ fn start_fields(today: &str, given: &Given, faults: &Faults) -> Fields {
     let starts = Field::text("starts_on", "Begins on", given.or("starts_on", today)).control(Control::Date);
     let anchor = Field::text("anchor_on", "Months are counted from", given.get("anchor_on")).control(Control::Date);
     let trial = Field::tick("trial", "Begin with the plan's trial", given.get("trial") == "yes");
+    let plan = [("", "What the plan says")].into_iter();
+    let ends = plan.chain(TrialEnd::ALL.iter().map(|end| (end.as_str(), words::trial_end(*end))));
     Fields::new()
         .half(starts.error(faults.at("starts_on")).required())
         .half(anchor.hint("Empty: the first of the month of the start").error(faults.at("anchor_on")))
@@ -238,6 +256,10 @@ fn start_fields(today: &str, given: &Given, faults: &Faults) -> Fields {
             trial
                 .hint("What recurs costs nothing until it ends. Once for each customer and plan.")
                 .error(faults.at("trial")),
+        )
+        .whole(
+            Field::choice("trial_end", "When it ends without a means of payment on file", given.get("trial_end"), ends)
+                .error(faults.at("trial_end")),
         )
 }
 

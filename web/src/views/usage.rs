@@ -1,0 +1,44 @@
+//! What waits without being counted, and what a person decides about it.
+
+use askama::Template;
+use askama_web::WebTemplate;
+
+use super::{
+    form::FormPart,
+    parts::{Heading, Note},
+    subscriptions::Outcome,
+    table::Table,
+    ui,
+};
+use crate::shell::{Shell, Token};
+
+/// The form of a decision, tried by GET before it is sent.
+#[derive(Clone, Debug)]
+pub struct DecisionForm {
+    pub action: String,
+    pub part: FormPart,
+}
+
+/// `GET /admin/suspense/{cause}`
+#[derive(Template, WebTemplate)]
+#[template(path = "suspense.html")]
+pub struct SuspensePage {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub note: Option<Note>,
+    /// `None` for a reader, and where nothing can be decided here.
+    pub form: Option<DecisionForm>,
+    /// `None` until the form is right.
+    pub outcome: Option<Outcome>,
+    pub entries: Table,
+    pub back_href: String,
+}
+
+impl SuspensePage {
+    fn token(&self) -> Token {
+        self.shell.token()
+    }
+    fn is_refused(&self) -> bool {
+        self.form.as_ref().is_some_and(|form| form.part.fields.are_refused())
+    }
+}

@@ -71,11 +71,11 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
         Err(error) => tracing::error!(tenant.id = %tenant_id, %error, "A tenant's work failed and will be repeated"),
     };
     for organisation in &organisations {
-        take(organisation.id, tenant_round(app, organisation.id, now).await);
+        take(organisation.id, tenant_round(&app.db, organisation.id, now).await);
     }
     // Only then: what is drafted has moved up to its seller before.
     for organisation in &organisations {
-        take(organisation.id, bill(&app.db, organisation, now).await);
+        take(organisation.id, bill(app, organisation, now).await);
     }
     Ok(busy)
 }
@@ -105,8 +105,7 @@ async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
     Ok(organisations)
 }
 
-async fn tenant_round(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
-    let db = &app.db;
+async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
     // A transaction of its own: wallets are locked in one order, and the leases below lock theirs.
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_promotions(&tx, now).await?;
@@ -124,17 +123,18 @@ async fn tenant_round(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> any
     let tx = db.tenant(tenant_id).await?;
     let lived = life::live(&tx, now).await?;
     tx.commit().await?;
-    let written = mail::deliver(app, tenant_id, now).await?;
-    Ok(moved > 0 || folded > 0 || lived || written)
+    Ok(moved > 0 || folded > 0 || lived)
 }
 
-/// Starts the run of a month that has ended, and takes an open run further.
-async fn bill(db: &Db, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
+/// Starts the run of a month that has ended, takes an open run further, and sends the letters that wait.
+async fn bill(app: &App, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let db = &app.db;
     let tx = db.tenant(organisation.id).await?;
     let scheduled = invoicing::schedule_run(&tx, month_ended(now, &organisation.time_zone)?, now).await?;
     tx.commit().await?;
     let advanced = advance_run(db, organisation.id, now).await?;
-    Ok(scheduled.is_some() || advanced)
+    let written = mail::deliver(app, organisation.id, now).await?;
+    Ok(scheduled.is_some() || advanced || written)
 }
 
 /// The first day after the newest month that has ended and settled in a zone.

@@ -269,14 +269,18 @@ pub fn run() -> Run {
             button: None,
             refused: Some("Issue after drafting".into()),
         },
-        throw_away: Some(ThrowAway {
-            title: "Throw this run away".into(),
-            text: "Its drafts are thrown away. What they would have billed is due again in the next run.".into(),
-            action: Audience::Tenant.run_abandonment("run_1"),
-            button: "Throw away 79,674 drafts".into(),
-            token: Token::default(),
-        }),
+        throw_away: Some(throw_away()),
         invoices_href: Some(Audience::Tenant.invoices()),
+    }
+}
+
+fn throw_away() -> ThrowAway {
+    ThrowAway {
+        title: "Throw this run away".into(),
+        text: "Its drafts are thrown away. What they would have billed is due again in the next run.".into(),
+        action: Audience::Tenant.run_abandonment("run_1"),
+        button: "Throw away 79,674 drafts".into(),
+        token: Token::default(),
     }
 }
 

@@ -89,6 +89,48 @@ fn a_printed_file_is_sound_and_its_text_can_be_read() {
     }
 }
 
+/// The pages of a paper as text; `None` where the tool is not installed.
+fn pages_of(paper: &Paper) -> Option<Vec<String>> {
+    let bytes = typst_renderer().render(paper).unwrap().bytes;
+    let (_, text) = tool("pdftotext", &["-layout", "FILE", "-"], &bytes)?;
+    Some(text.split('\u{c}').map(|page| page.replace('\u{a0}', " ")).collect())
+}
+
+#[test]
+fn what_is_to_pay_and_how_stand_on_one_page_however_long_the_list_is() {
+    let mut long = paper("invoice-de");
+    let line = print_nothing(&long);
+    for lines in 0..12 {
+        let Some(pages) = pages_of(&long) else { return };
+        let page_of = |words: &str| pages.iter().position(|page| page.contains(words)).expect(words);
+        assert_eq!(page_of("Steuerübersicht"), page_of("DE89 3704 0044"), "with {lines} lines more");
+        long.groups[0].lines.push(line.clone());
+    }
+}
+
+/// A line that changes no sum.
+fn print_nothing(paper: &Paper) -> invoicing::print::Line {
+    invoicing::print::Line { amount: Decimal::ZERO, ..paper.groups[0].lines[0].clone() }
+}
+
+#[test]
+fn what_is_paid_has_no_due_date_and_nobody_is_sent_online_to_pay() {
+    let Some(paid) = pages_of(&paper("invoice-en-kwd-paid")) else { return };
+    assert!(!paid.concat().contains("Due date"), "{paid:?}");
+    let Some(open) = pages_of(&paper("invoice-de")) else { return };
+    let open = open.concat();
+    assert!(open.contains("Fällig am") && open.contains("Online ansehen") && !open.contains("bezahlen"), "{open}");
+}
+
+#[test]
+fn a_line_of_calls_says_where_its_prices_are() {
+    let mut calls = paper("invoice-de");
+    let line = &mut calls.groups[0].lines[0];
+    (line.price, line.priced) = (None, Some("je Anruf".into()));
+    let Some(pages) = pages_of(&calls) else { return };
+    assert!(pages.concat().contains("je Anruf"), "{pages:?}");
+}
+
 #[test]
 fn a_paper_whose_sums_disagree_is_refused_by_the_sum_that_is_wrong() {
     type Break = fn(&mut Paper);

@@ -143,7 +143,7 @@ fn throw_away(audience: Audience, run: &Run, token: Token) -> Option<ThrowAway> 
     };
     matches!(run.phase, Phase::Planned | Phase::Drafting | Phase::Ready).then(|| ThrowAway {
         title: "Throw this run away".into(),
-        text: "Nothing of it is issued. What its drafts would have billed is due again in the next run, which a person starts."
+        text: "Nothing of it is issued. What its drafts would have billed is due again in the next run; this one does not start again by itself."
             .into(),
         action: audience.run_abandonment(run.id),
         button,

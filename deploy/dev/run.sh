@@ -65,7 +65,7 @@ system_migrate
 say "Loading the demo world"
 "$binary" demo 9>&- || die "The demo world could not be loaded; the line above names the cause, and 'make clean' before 'make run' starts afresh."
 # shellcheck disable=SC2086  # a name, or nothing
-(umask 077 && declare -px RINGTILL_OWNER_URL RINGTILL_ROLE_PASSWORD RINGTILL_SECRET_FILE RINGTILL_HTTP ${RINGTILL_HOST+RINGTILL_HOST} RINGTILL_SIP ${RINGTILL_SIP_ADVERTISED+RINGTILL_SIP_ADVERTISED} RINGTILL_SPOOL >"$running")
+(umask 077 && declare -px RINGTILL_OWNER_URL RINGTILL_ROLE_PASSWORD RINGTILL_SECRET_FILE RINGTILL_HTTP ${RINGTILL_HOST+RINGTILL_HOST} ${RINGTILL_DAYS_AHEAD+RINGTILL_DAYS_AHEAD} RINGTILL_SIP ${RINGTILL_SIP_ADVERTISED+RINGTILL_SIP_ADVERTISED} RINGTILL_SPOOL >"$running")
 say "Set up in $SECONDS s; starting"
 code=0
 run_in_group "$binary" serve 9>&- || code=$?

@@ -36,7 +36,7 @@ async function document(visit, page, same, links) {
 
 await as('customer', async (visit, page, same, go) => {
   const balance = figure(await page.locator('.rt-balance .v').innerText())
-  const movements = page.locator('ul.rt-rows').first().locator('li')
+  const movements = page.locator('section').filter({ hasText: 'Calls and top-ups' }).locator('ul.rt-rows > li')
   same(figure(await movements.first().locator('.sub').innerText()), balance, 'the balance after the newest movement')
   const call = movements.filter({ has: page.locator('a[href^="/portal/calls/"]') }).first()
   const charge = figure(await call.locator('.money').innerText())

@@ -3,20 +3,33 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What time it is: the machine's clock, or one that stands still until a test moves it.
+/// What time it is: the machine's clock, one that runs ahead of it, or one that stands still until a test moves it.
 #[derive(Clone)]
 pub struct Clock(Source);
 
 #[derive(Clone)]
 enum Source {
-    Machine,
+    Machine { ahead: TimeDelta },
     Standing(Arc<Mutex<DateTime<Utc>>>),
 }
 
 impl Clock {
     /// The machine's clock.
     pub fn machine() -> Self {
-        Self(Source::Machine)
+        Self::ahead_by(TimeDelta::zero())
+    }
+
+    /// A clock that runs ahead of the machine's, to see today what a month's end does.
+    pub fn ahead_by(ahead: TimeDelta) -> Self {
+        Self(Source::Machine { ahead })
+    }
+
+    /// How far it runs ahead of the machine's.
+    pub fn ahead(&self) -> TimeDelta {
+        match &self.0 {
+            Source::Machine { ahead } => *ahead,
+            Source::Standing(_) => TimeDelta::zero(),
+        }
     }
 
     /// A clock that stands at an instant; clones stand and move together.
@@ -27,7 +40,7 @@ impl Clock {
     /// Now.
     pub fn now(&self) -> DateTime<Utc> {
         match &self.0 {
-            Source::Machine => Utc::now(),
+            Source::Machine { ahead } => Utc::now() + *ahead,
             Source::Standing(instant) => *instant.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

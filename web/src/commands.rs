@@ -1,7 +1,6 @@
 //! The commands of `ringtill`.
 
 use crate::app::App;
-use crate::clock::Clock;
 use crate::config::{self, Config, DatabaseSettings};
 use crate::{audit, demo, server, worker};
 use anyhow::Context;
@@ -41,7 +40,7 @@ pub async fn demo() -> anyhow::Result<ExitCode> {
     db::migrate(&settings.owner_url, &settings.role_password).await?;
     let db = Db::connect(&settings.roles()?).await.context("the database cannot be opened")?;
     let began = std::time::Instant::now();
-    let loaded = demo::load(&db, Clock::machine().now(), |step| println!("  {step}")).await?;
+    let loaded = demo::load(&db, config::clock()?.now(), |step| println!("  {step}")).await?;
     match loaded {
         Some(_) => println!("The demo world is loaded ({:.0} s)", began.elapsed().as_secs_f32()),
         None => println!("There are organisations already; the demo world is left as it is"),
@@ -62,7 +61,7 @@ pub async fn audit_with_recount() -> anyhow::Result<ExitCode> {
 async fn checked(more: impl AsyncFn(&Db, &mut audit::Report) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     let settings = DatabaseSettings::from_environment()?;
     let db = Db::connect(&settings.roles()?).await.context("the database cannot be opened")?;
-    let mut report = audit::check_all(&db, Clock::machine().now()).await?;
+    let mut report = audit::check_all(&db, config::clock()?.now()).await?;
     more(&db, &mut report).await?;
     report.violations.extend(audit::check_spool(&config::spool())?);
     print!("{report}");
@@ -87,7 +86,7 @@ pub fn price(file: Option<&str>) -> anyhow::Result<ExitCode> {
 pub async fn serve() -> anyhow::Result<ExitCode> {
     log_to_stderr()?;
     let config = Config::from_environment()?;
-    let app = App::open(&config, Clock::machine()).await?;
+    let app = App::open(&config, config::clock()?).await?;
     let listener = server::listen(&config.http)?;
     app.start_edge(&config).await?;
     let stop = CancellationToken::new();
@@ -96,6 +95,9 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     let handle = web.handle();
     let serving = tokio::spawn(web);
     announce(&config, &app).await?;
+    if let days @ 1.. = app.clock.ahead().num_days() {
+        println!("The clock runs {days} days ahead (RINGTILL_DAYS_AHEAD): for trying out, not for business.\n");
+    }
     wait_for_stop().await?;
     app.closing.cancel();
     println!("Stopping: calls are ended and settled");
@@ -146,7 +148,7 @@ async fn announce(config: &Config, app: &App) -> anyhow::Result<()> {
 /// Makes a key of an organisation, named by its slug, and prints it: the key alone, so that a script can take it.
 pub async fn api_key(organisation: &str, scopes: &[&str]) -> anyhow::Result<ExitCode> {
     let config = Config::from_environment()?;
-    let app = App::open(&config, Clock::machine()).await?;
+    let app = App::open(&config, config::clock()?).await?;
     let ptx = app.db.platform(PlatformReason::Provision).await?;
     let found = tenant::organisation_by_slug(&ptx, organisation).await?;
     ptx.commit().await?;

@@ -1,8 +1,13 @@
 //! Settings, read once at start from the environment. A value that is missing or wrong names its variable and stops the start.
 
+use crate::clock::Clock;
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+
+/// Furthest that a clock may run ahead, in days: a year and a month's end.
+const DAYS_AHEAD_MAX: i64 = 400;
 
 /// Everything that an installation decides.
 #[derive(Clone, Debug)]
@@ -148,6 +153,15 @@ impl DatabaseSettings {
 /// The folder of the event spool: `RINGTILL_SPOOL`.
 pub fn spool() -> PathBuf {
     text("RINGTILL_SPOOL").unwrap_or_else(|| ".local/spool".into()).into()
+}
+
+/// `RINGTILL_DAYS_AHEAD`: the clock of this program, for trying out what a month's end does.
+pub fn clock() -> Result<Clock, ConfigError> {
+    const VARIABLE: &str = "RINGTILL_DAYS_AHEAD";
+    let Some(value) = text(VARIABLE) else { return Ok(Clock::machine()) };
+    let days = value.parse().ok().filter(|days| (0..=DAYS_AHEAD_MAX).contains(days));
+    let days = days.ok_or_else(|| wrong(VARIABLE, &value, "a number of days from 0 to 400"))?;
+    Ok(Clock::ahead_by(TimeDelta::days(days)))
 }
 
 fn text(variable: &str) -> Option<String> {

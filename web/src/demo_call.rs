@@ -1,8 +1,7 @@
 //! `make demo-call`: a real SIP call over UDP to the running edge, by the project's own small caller.
 
 use crate::app::App;
-use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::demo;
 use crate::urls::Audience;
 use anyhow::Context;
@@ -56,7 +55,8 @@ pub fn plan(words: &[&str], target: SocketAddr) -> Result<CallPlan, WordsMustFit
 pub async fn place(plan: CallPlan, config: &Config) -> anyhow::Result<ExitCode> {
     let origin = format!("http://{}:{}", config.http.host, config.http.listen.port());
     println!("Calling {} from {} at {}. Watch it live at {origin}/admin/live", plan.to, plan.from, plan.target);
-    let began = Clock::machine().now();
+    let clock = config::clock()?;
+    let began = clock.now();
     let outcome = Caller::call(plan).await.context("the call could not be placed; is `make run` running?")?;
     if !outcome.answered {
         println!("{}", refusal(outcome.status));
@@ -99,7 +99,7 @@ fn became(outcome: &CallOutcome) -> String {
 
 /// The call in the books, once it is there. None is no fault: the list of calls shows it all the same.
 async fn placed(config: &Config, began: DateTime<Utc>) -> Option<CallId> {
-    let app = App::open(config, Clock::machine()).await.ok()?;
+    let app = App::open(config, config::clock().ok()?).await.ok()?;
     let ptx = app.db.platform(PlatformReason::RouteCall).await.ok()?;
     let book = tenant::organisation_by_slug(&ptx, demo::DEMO_SLUG).await.ok()??;
     ptx.commit().await.ok()?;

@@ -204,7 +204,7 @@ pub fn runs() -> Runs {
     }
 }
 
-pub fn run() -> Run {
+fn failures() -> Table {
     let columns = vec![Column::text("Customer"), Column::text("Why").full(), Column::text("What to do").full()];
     let mut failures = Table::new(
         "Subscriptions that could not be drafted",
@@ -220,6 +220,10 @@ pub fn run() -> Run {
         Cell::text("Tax rate missing for IT, reduced"),
         Cell::text("Add the rate, then start the run again"),
     ]);
+    failures
+}
+
+pub fn run() -> Run {
     Run {
         shell: admin("October 2026", Section::Runs),
         heading: Heading::new("October 2026, monthly")
@@ -250,7 +254,7 @@ pub fn run() -> Run {
             ],
             is_over: false,
         },
-        failures,
+        failures: failures(),
         failure_count: 1,
         retry_href: Some(Audience::Tenant.run_retry("run_1")),
         sums: Sums(vec![

@@ -50,8 +50,9 @@ await as('agent', async (visit, page, same) => {
   for (const state of ['Ready', 'Not ready']) {
     const button = page.getByRole('button', { name: state, exact: true })
     await Promise.all([page.waitForResponse((response) => response.request().method() === 'POST'), button.click()])
-    await page.locator('.rt-state .now', { hasText: state }).waitFor()
-    same((await page.locator('.rt-state .now').innerText()).trim(), state, 'the state of the agent')
+    const pressed = page.locator('.rt-state [aria-pressed="true"]')
+    await pressed.filter({ hasText: new RegExp(`^${state}$`) }).waitFor()
+    same((await pressed.innerText()).trim(), state, 'the state of the agent')
   }
 })
 

@@ -176,8 +176,6 @@ pub enum Rule {
     MustNotBeBilled,
     #[error("must be a change that has an opposite")]
     MustBeReversible,
-    #[error("must be among the features of the customer's plan and add-ons")]
-    MustHaveFeature,
     #[error("must be an open quote")]
     MustBeOpenQuote,
     #[error("must be a component that counts seats, usage, hours or channels")]
@@ -257,7 +255,6 @@ impl Rule {
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",
             Rule::MustBeReversible => "must_be_reversible",
-            Rule::MustHaveFeature => "must_have_feature",
             Rule::MustBeOpenQuote => "must_be_open_quote",
             Rule::MustBeCountedComponent => "must_be_counted_component",
             Rule::MustNotBeUndone => "must_not_be_undone",

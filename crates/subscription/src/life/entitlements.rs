@@ -2,7 +2,7 @@
 
 use super::period::containing;
 use crate::catalogue::{Limit, LoyaltyReward};
-use crate::error::{Result, Rule, must, refuse};
+use crate::error::Result;
 use crate::store::held::{Grant, grants};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, SubscriptionId, TenantTx};
@@ -150,24 +150,4 @@ fn seats(grants: &[Grant]) -> SeatRoom {
         sells_more: plans().any(|grant| grant.sells_extra_seats),
         assigned: plans().map(|grant| grant.seats).fold(0, u32::saturating_add),
     }
-}
-
-/// Refuses what a customer's plans and add-ons do not grant: `white_label` before a domain, for example.
-pub async fn must_have_feature(
-    tx: &TenantTx,
-    customer_id: CustomerId,
-    feature: &str,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let has_it = entitlements(tx, customer_id, now).await?.features.contains_key(feature);
-    must(has_it, "feature", Rule::MustHaveFeature, feature)
-}
-
-/// Refuses more seats than a customer's plans hold, unless one of them sells more.
-pub async fn must_have_room(tx: &TenantTx, customer_id: CustomerId, seats: u32, now: DateTime<Utc>) -> Result<()> {
-    let room = entitlements(tx, customer_id, now).await?.seats;
-    if room.holds(seats) {
-        return Ok(());
-    }
-    refuse("seats", Rule::MustNotExceedSeatLimit(room.limit.unwrap_or_default()), seats)
 }

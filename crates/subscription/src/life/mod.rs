@@ -16,7 +16,7 @@ pub use clock::{
     Looked, Notice, NoticeKind, customers_at_trial_end, customers_without_method, look, method_arrived, set_past_due,
 };
 pub use coverage::{Coverage, coverage};
-pub use entitlements::{Entitled, Entitlements, Metered, SeatRoom, entitlements, must_have_feature, must_have_room};
+pub use entitlements::{Entitled, Entitlements, Metered, SeatRoom, entitlements};
 pub use features::{features, features_of_customer};
 pub use history::{Attached, Dated, Ended, History, Pause, SeatCount, histories, history};
 pub use milestone::{Milestone, MilestoneKind, TRIAL_REMINDER_DAYS};

@@ -58,21 +58,22 @@ pub async fn meters(member: Member) -> PageResult<List> {
         ]);
     }
     let heading = Heading::new("Meters").facts("What this book counts of the events that come in.");
-    let tab = |text: &str, href: String, chosen: bool| (text.to_owned(), href, chosen);
     Ok(List {
         shell: shell(&member, &tx, "Meters", Section::Plans).await?,
         heading: if may_change { heading.action("New meter", member.audience.meter_new()) } else { heading },
         stats: Stats::default(),
         search: None,
-        tabs: vec![
-            tab("Plans and tariffs", member.audience.plans(), false),
-            tab("Coupons", member.audience.coupons(), false),
-            tab("Meters", member.audience.meters(), true),
-            tab("In suspense", member.audience.suspense(), false),
-        ],
+        tabs: tabs(&member, "Meters"),
         cards: vec![TableCard { title: String::new(), all: None, table }],
         pager: None,
     })
+}
+
+/// What is sold, and beside its meters what they could not count.
+pub(super) fn tabs(member: &Member, here: &str) -> Vec<(String, String, bool)> {
+    let mut tabs = super::quotes::tabs(member.audience, here);
+    tabs.push(("In suspense".to_owned(), member.audience.suspense(), here == "In suspense"));
+    tabs
 }
 
 /// "minutes with topic law"

@@ -71,10 +71,7 @@ pub async fn causes(member: Member) -> PageResult<List> {
         heading: Heading::new(title).facts("What comes in and matches nothing is kept here until somebody decides."),
         stats: Stats::default(),
         search: None,
-        tabs: vec![
-            ("Meters".to_owned(), member.audience.meters(), false),
-            ("In suspense".to_owned(), member.audience.suspense(), true),
-        ],
+        tabs: super::meters::tabs(&member, "In suspense"),
         cards: vec![TableCard { title: String::new(), all: None, table: table(&member, &summary) }],
         pager: None,
     })

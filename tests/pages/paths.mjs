@@ -30,7 +30,7 @@ async function document(visit, page, same, links) {
   same(await heading(page), total, 'the total of a document')
   const amounts = await page.locator('tr[id^="line-"] td:last-child').allInnerTexts()
   const cents = (text) => Math.round(Number(text.trim().replaceAll(',', '').replace('−', '-')) * 100)
-  const net = figure(await page.locator('tfoot td, tr.total td').last().innerText())
+  const net = figure(await page.locator('table:has(tr[id^="line-"]) > tfoot td').last().innerText())
   same(amounts.reduce((sum, amount) => sum + cents(amount), 0), cents(net), `the sum of ${amounts.length} lines`)
 }
 

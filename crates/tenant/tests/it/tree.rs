@@ -132,10 +132,16 @@ async fn a_host_belongs_to_one_organisation_and_is_served_when_verified() {
     let ptx = world.platform().await;
     add_domain(&ptx, "calls.acme.example", acme, None).await.unwrap();
     assert_eq!(host_owner(&ptx, "calls.acme.example").await.unwrap(), None);
-    let stolen = add_domain(&ptx, "calls.acme.example", other, Some(at("2026-03-01T00:00:00Z"))).await;
-    assert!(matches!(stolen, Err(TenantError::HostIsTaken(_))));
-    add_domain(&ptx, "calls.acme.example", acme, Some(at("2026-03-01T00:00:00Z"))).await.unwrap();
+    // Who has proved nothing takes it from nobody; a name that was only claimed keeps nobody from proving it.
+    let unproved = add_domain(&ptx, "calls.acme.example", other, None).await;
+    assert!(matches!(unproved, Err(TenantError::HostIsTaken(_))));
+    let proved = Some(at("2026-03-01T00:00:00Z"));
+    add_domain(&ptx, "calls.acme.example", acme, proved).await.unwrap();
     assert_eq!(host_owner(&ptx, "CALLS.acme.example").await.unwrap(), Some(acme));
+    // In service it is its owner's, whatever another can prove.
+    let stolen = add_domain(&ptx, "calls.acme.example", other, proved).await;
+    assert!(matches!(stolen, Err(TenantError::HostIsTaken(_))));
+    assert_eq!(host_owner(&ptx, "calls.acme.example").await.unwrap(), Some(acme));
     assert_eq!(tenant::domains(&ptx, acme).await.unwrap().len(), 1);
     let refused = add_domain(&ptx, "acme.example/evil", acme, None).await;
     assert!(matches!(refused, Err(TenantError::HostMustBeAName(_))));

@@ -185,6 +185,20 @@ mod tests {
     }
 
     #[test]
+    fn a_text_holds_no_nul_however_it_is_written() {
+        for (body, is_refused) in [
+            (r#"{"name":"a\u0000b"}"#, true),
+            (r#"{"name":"\\\u0000"}"#, true),
+            // An escaped backslash, and then the letters.
+            (r#"{"name":"a\\u0000b"}"#, false),
+            (r#"{"name":"a\u0001"}"#, false),
+        ] {
+            let read = from_json::<Sample>(body.as_bytes());
+            assert_eq!(read.is_err_and(|problem| problem.code == "control_character"), is_refused, "{body}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named_with_its_place() {
         for (body, code, pointer) in [
             (r#"{"name":"a","x":1}"#, "unknown_field", "/x"),

@@ -192,7 +192,7 @@ async fn publish(world: &World, code: &str, terms: &NewPlanVersion) -> PlanVersi
 }
 
 /// What a form carries on without showing it.
-fn hidden(page: &str, form: &str) -> Vec<(String, String)> {
+pub fn hidden(page: &str, form: &str) -> Vec<(String, String)> {
     let form = page.split_once(form).unwrap_or_else(|| panic!("{form} in {page}")).1;
     let form = form.split("</form>").next().unwrap_or_default();
     let value = |tag: &str, name: &str| {

@@ -55,6 +55,19 @@ async fn a_customer_sees_its_own_calls_and_receipts_and_nobody_elses() {
     }
 }
 
+/// The page is drawn from what the customer may see, by the code that bills: what was billed must be among it.
+#[actix_web::test]
+async fn what_was_billed_stands_on_no_next_invoice_that_a_customer_looks_at() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    let mut jonas = Browser::new(&pages);
+    jonas.sign_in("jonas@nord.example").await;
+    world.called_and_billed(world.jonas).await;
+    let shown = jonas.get("/portal/plan").await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    assert!(!shown.body.contains("by call"), "{}", shown.body);
+}
+
 #[actix_web::test]
 async fn a_receipt_comes_as_a_file_that_no_cache_keeps() {
     let world = World::new().await;

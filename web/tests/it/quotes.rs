@@ -2,6 +2,7 @@
 //! estimate that is saved and becomes one.
 
 use crate::browser::{Answer, Browser, pages};
+use crate::customers::hidden;
 use crate::world::{VOSS, World, start};
 use actix_web::test::TestRequest;
 use chrono::TimeDelta;
@@ -234,6 +235,29 @@ async fn a_stranger_who_floods_the_estimator_waits_and_another_does_not() {
     assert_eq!(browser.send(ask("192.0.2.8")).await.status, 200);
     world.app.clock.advance(TimeDelta::seconds(1));
     assert_eq!(browser.send(ask("192.0.2.7")).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_stranger_keeps_ten_estimates_at_once_and_waits_for_the_eleventh() {
+    let world = World::new().await;
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    let page = browser.get("/estimate").await;
+    let token = page.token();
+    let mut fields = hidden(&page.body, "action=\"/estimate/saved\"");
+    fields.push(("csrf".to_owned(), token));
+    let save = |from: &str| {
+        TestRequest::post()
+            .uri("/estimate/saved")
+            .peer_addr(format!("{from}:4711").parse().unwrap())
+            .insert_header(("sec-fetch-site", "same-origin"))
+            .set_form(&fields)
+    };
+    for number in 1..=10 {
+        assert_eq!(browser.send(save("192.0.2.7")).await.status, 303, "the {number}th is kept");
+    }
+    assert_eq!(browser.send(save("192.0.2.7")).await.status, 429);
+    assert_eq!(browser.send(save("192.0.2.8")).await.status, 303, "another is not kept waiting");
 }
 
 /// A mail server that takes one letter and tells what was in it.

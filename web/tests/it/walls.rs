@@ -57,6 +57,31 @@ async fn nobody_who_is_not_signed_in_gets_behind_the_door() {
     }
 }
 
+/// Support reads and helps. What it may not change does not exist for it: with an id of somebody who is there, and without.
+#[actix_web::test]
+async fn who_only_helps_changes_nothing_in_a_book() {
+    let world = World::new().await;
+    world.member(world.nord, "help@nord.example", tenant::Role::Support, None).await;
+    let pages = pages(&world).await;
+    let mut helper = Browser::new(&pages);
+    helper.sign_in("help@nord.example").await;
+    let token = helper.get("/admin").await.token();
+    let own = Who::Book(Audience::Tenant);
+    let posts: Vec<String> = table()
+        .iter()
+        .filter(|entry| entry.method == Method::POST && entry.who == own)
+        .map(|entry| entry.path.clone())
+        .collect();
+    let jonas = world.jonas.to_string();
+    let paths = posts.iter().map(|path| path.replace("{customer_id}", &jonas).replace("{cause}", "conflict"));
+    let paths: Vec<String> = paths.filter(|path| !path.contains('{')).collect();
+    assert!(paths.len() >= 15 && paths.iter().any(|path| path.ends_with("/payment-methods")), "{paths:?}");
+    for path in paths {
+        let answer = helper.post(&path, &token, &[("name", "x"), ("do", "look")]).await;
+        assert_eq!(answer.status, 404, "{path}: {}", answer.body);
+    }
+}
+
 #[actix_web::test]
 async fn what_belongs_to_another_audience_does_not_exist() {
     let world = World::new().await;

@@ -213,10 +213,11 @@ pub(crate) async fn insert(tx: &TenantTx, claims: &[(Option<DocumentId>, &Claim)
     let documents: Vec<Uuid> =
         claims.iter().map(|(document, _)| document.map_or(Uuid::nil(), |id| id.uuid())).collect();
     tx.run(
-        "INSERT INTO billed_service (tenant_id, billed_id, component_key, service_starts_at, kind, service_ends_at, quantity, amount_micros, document_id)
-         SELECT $1, c.billed_id, c.component_key, c.service_starts_at, c.kind, c.service_ends_at, c.quantity, c.amount_micros, nullif(c.document_id, $2)
+        "INSERT INTO billed_service (tenant_id, customer_id, billed_id, component_key, service_starts_at, kind, service_ends_at, quantity, amount_micros, document_id)
+         SELECT $1, coalesce(s.customer_id, c.billed_id), c.billed_id, c.component_key, c.service_starts_at, c.kind, c.service_ends_at, c.quantity, c.amount_micros, nullif(c.document_id, $2)
          FROM unnest($3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::timestamptz[], $8::numeric[], $9::bigint[], $10::uuid[])
-           AS c (billed_id, component_key, service_starts_at, kind, service_ends_at, quantity, amount_micros, document_id)",
+           AS c (billed_id, component_key, service_starts_at, kind, service_ends_at, quantity, amount_micros, document_id)
+         LEFT JOIN subscription s ON s.tenant_id = $1 AND s.id = c.billed_id",
         [tx.tenant_id().into(), Uuid::nil().into(), ids, keys, starts, kinds, ends.into(), quantities.into(), amounts.into(), documents.into()],
     )
     .await?;

@@ -21,7 +21,9 @@ pub async fn estimates(member: Member, after: web::Query<After>) -> PageResult<L
     let tx = member.tx().await?;
     let href = member.audience.estimates();
     let mut estimates = subscription::estimates(&tx, after.read::<EstimateId>(), PAGE + 1).await?;
-    let pager = paged(&mut estimates, &href, &after, |estimate| After::of(estimate.created_at, estimate.id));
+    let pager = paged(&mut estimates, ["estimate", "estimates"], &href, &after, |estimate| {
+        After::of(estimate.created_at, estimate.id)
+    });
     let columns = vec![Column::text("Estimate"), Column::text("Saved").hidden(), Column::text("By"), Column::text("")];
     let empty =
         Empty::new("adjustments-horizontal", "No estimate yet", "What is saved at the rate estimator shows here.");

@@ -62,12 +62,18 @@ impl After {
 }
 
 /// Takes the row off that only says that there is more, and says where the next page begins.
-pub(super) fn paged<T>(rows: &mut Vec<T>, href: &str, after: &After, place: impl Fn(&T) -> String) -> Pager {
+pub(super) fn paged<T>(
+    rows: &mut Vec<T>,
+    [one, many]: [&str; 2],
+    href: &str,
+    after: &After,
+    place: impl Fn(&T) -> String,
+) -> Pager {
     let has_more = rows.len() as u64 > PAGE;
     rows.truncate(PAGE as usize);
     let next = rows.last().filter(|_| has_more).map(|last| with_query(href, &[("after", &place(last))]));
     let first = (!after.after.is_empty()).then(|| href.to_owned());
-    Pager { shown: format!("{}, newest first", format::count(rows.len() as i64)), first, next }
+    Pager { shown: format!("{}, newest first", format::counted(rows.len() as i64, one, many)), first, next }
 }
 
 /// `GET /admin/quotes`
@@ -75,7 +81,7 @@ pub async fn quotes(member: Member, after: web::Query<After>) -> PageResult<List
     let tx = member.tx().await?;
     let href = member.audience.quotes();
     let mut quotes = subscription::quotes(&tx, after.read::<QuoteId>(), PAGE + 1).await?;
-    let pager = paged(&mut quotes, &href, &after, |quote| After::of(quote.created_at, quote.id));
+    let pager = paged(&mut quotes, ["quote", "quotes"], &href, &after, |quote| After::of(quote.created_at, quote.id));
     let names = names(&tx, &quotes).await?;
     let columns = vec![
         Column::text("Quote"),

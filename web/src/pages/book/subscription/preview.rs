@@ -126,7 +126,7 @@ fn line_table(all: Vec<Line>, currency: Currency) -> PageResult<Table> {
     let columns = vec![
         Column::text("Line"),
         Column::figures("Quantity").hidden(),
-        Column::figures(format!("Price, {currency}")).hidden(),
+        Column::figures("Price").hidden(),
         Column::figures(format!("Net, {currency}")),
     ];
     let empty = Empty::new("receipt", "Nothing is due", "Nothing is charged by then as it stands.");

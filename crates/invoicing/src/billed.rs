@@ -26,7 +26,7 @@ pub(crate) struct BilledSum {
 struct Of {
     sums: BTreeMap<(DateTime<Utc>, String, Claimed), BilledSum>,
     newest: Option<DateTime<Utc>>,
-    /// Tax of the documents that billed from a start on first.
+    /// Tax of the documents that billed from a start on first, where it was asked for.
     taxes: BTreeMap<DateTime<Utc>, (String, Decimal)>,
 }
 

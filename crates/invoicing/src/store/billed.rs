@@ -232,21 +232,29 @@ struct TaxRow {
     tax_percent: Decimal,
 }
 
+/// What was billed, from when on, and the category and rate of the tax on it.
+type TaxAt = (Uuid, DateTime<Utc>, (String, Decimal));
+
 /// The tax at which service was billed first, by what was billed and the start of the service.
-pub(crate) async fn taxes(tx: &TenantTx, ids: &[Uuid]) -> Result<Vec<(Uuid, DateTime<Utc>, (String, Decimal))>> {
+pub(crate) async fn taxes(tx: &TenantTx, starts: &[(Uuid, DateTime<Utc>)]) -> Result<Vec<TaxAt>> {
     let rows: Vec<TaxRow> = tx
         .rows(
             "SELECT DISTINCT ON (b.billed_id, b.service_starts_at) b.billed_id, b.service_starts_at, l.tax_category, l.tax_percent
-             FROM unnest($2::uuid[]) AS k (billed_id)
-             CROSS JOIN LATERAL (
-               SELECT max(service_starts_at) AS at FROM billed_service WHERE tenant_id = $1 AND billed_id = k.billed_id) newest
-             JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.kind = 'charge'
-               AND b.service_starts_at >= newest.at - $3 * interval '1 hour'
+             FROM unnest($2::uuid[], $3::timestamptz[]) AS k (billed_id, service_starts_at)
+             JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.service_starts_at = k.service_starts_at
+               AND b.kind IN ('charge', 'ahead')
              CROSS JOIN LATERAL (
                SELECT tax_category, tax_percent FROM document_line
-               WHERE tenant_id = $1 AND document_id = b.document_id AND line_group <> 'late' ORDER BY position LIMIT 1) l
+               WHERE tenant_id = $1 AND document_id = b.document_id AND line_group <> 'late'
+               ORDER BY (subscription_id = b.billed_id AND component_key = b.component_key AND service_starts_at = b.service_starts_at)
+                 IS NOT TRUE, gross_micros IS NULL, position
+               LIMIT 1) l
              ORDER BY b.billed_id, b.service_starts_at",
-            [tx.tenant_id().into(), ids.to_vec().into(), READ_BACK.num_hours().into()],
+            [
+                tx.tenant_id().into(),
+                starts.iter().map(|(id, _)| *id).collect::<Vec<_>>().into(),
+                starts.iter().map(|(_, at)| *at).collect::<Vec<_>>().into(),
+            ],
         )
         .await?;
     let tax = |row: TaxRow| (row.billed_id, row.service_starts_at, (row.tax_category, row.tax_percent.normalize()));

@@ -5,6 +5,7 @@ use db::{ChangeId, CustomerId, SubscriptionId};
 use invoicing::InvoicingError;
 use money::Currency;
 use std::collections::HashSet;
+use std::sync::Arc;
 use subscription::{
     Billed, Change, Component, ComponentKind, CouponOff, LoyaltyReward, LoyaltyRule, NewCoupon, NewPlanVersion,
     SubscriptionError, When,
@@ -84,6 +85,44 @@ async fn a_draft_that_bills_what_was_undone_since_is_refused_and_drafted_anew() 
     assert_eq!(lines(&world.invoice(customer).await), ["seats | 2 | 60.00"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_and_a_document_that_stands_on_the_change_wait_for_each_other() {
+    for is_undone_first in [true, false] {
+        let world = Arc::new(World::new().await);
+        let customer = world.customer(POSTPAID).await;
+        let id = world.subscribe_to(customer, "2026-04-01", 2, false, monthly(vec![seats("30")])).await;
+        let more = world.changed(id, Change::Seats(5), "2026-04-10T22:00:00Z").await;
+        world.drafted("2026-05-01", "2026-05-01T08:00:00Z").await;
+        let first = world.tx().await;
+        let draft = invoicing::drafts(&first, None, None, 10).await.unwrap().remove(0).id;
+        let undo =
+            async |tx: &db::TenantTx| subscription::undo_change(tx, more, "test", at("2026-05-01T09:00:00Z")).await;
+        let finalise = async |tx: &db::TenantTx| invoicing::finalise(tx, draft, at("2026-05-01T09:00:00Z")).await;
+        if is_undone_first {
+            undo(&first).await.unwrap()
+        } else {
+            finalise(&first).await.map(drop).unwrap()
+        }
+        let second = tokio::spawn({
+            let world = world.clone();
+            async move {
+                let tx = world.tx().await;
+                if is_undone_first {
+                    let refused = invoicing::finalise(&tx, draft, at("2026-05-01T09:00:00Z")).await;
+                    assert!(matches!(refused, Err(InvoicingError::DraftMustStandOnChanges)), "{refused:?}");
+                } else {
+                    let refused = subscription::undo_change(&tx, more, "test", at("2026-05-01T09:00:00Z")).await;
+                    let Err(SubscriptionError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+                    assert_eq!(refusal.rule.code(), "must_not_be_billed");
+                }
+            }
+        });
+        world.database.until_somebody_waits().await;
+        first.commit().await.unwrap();
+        second.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_difference_has_the_tax_of_the_time_of_supply_and_each_line_names_its_price() {
     let world = World::new().await;
@@ -104,6 +143,29 @@ async fn a_difference_has_the_tax_of_the_time_of_supply_and_each_line_names_its_
         let price = line.explanation.price.as_ref().expect("the line names its price");
         assert_eq!(price.text(), "Business, version 1, calls");
     }
+}
+
+#[tokio::test]
+async fn a_credit_gives_back_the_tax_at_which_its_charge_was_billed() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let year = NewPlanVersion {
+        term_months: 12,
+        term_discount_percent: "10".parse().unwrap(),
+        ..monthly(vec![ahead(fee("30"))])
+    };
+    let id = world.subscribe_to(customer, "2026-01-01", 0, false, year).await;
+    world.billed("2026-01-02").await;
+    let net = world.invoice(customer).await.document.totals.net;
+    assert_eq!(net, eur("324")); // 12 x 30 = 360, less 10%
+    world.database.as_owner("UPDATE organisation SET tax_percent = 21").await;
+    // nine months were used, three were not: 3 x 30 = 90 back, less their 10%
+    world.changed(id, Change::Cancel { credit: true }, "2026-09-30T22:00:00Z").await;
+    world.billed("2026-10-02").await;
+    let said = world.taxed(customer).await;
+    assert_eq!(said, ["platform | 90.00 | 19%", "Term discount 10%, 12 months, on the credit | -9.00 | 19%"]);
+    let credit = world.invoice(customer).await.document;
+    assert_eq!((credit.totals.tax, credit.totals.gross), (eur("15.39"), eur("96.39"))); // 81 x 0.19
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn a_run_that_ends_before_the_other_worker_sees_it_is_not_started_again() 
         }
     });
     // The second has looked, found nothing, and waits for the first one's row.
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    world.database.until_somebody_waits().await;
     first.commit().await.unwrap();
     assert_eq!(second.await.unwrap(), None);
     assert_eq!(invoicing::runs(&world.tx().await, 10).await.unwrap().len(), 1);
@@ -113,7 +113,7 @@ async fn a_block_that_is_being_drafted_leaves_no_draft_in_a_run_that_is_thrown_a
             tx.commit().await.unwrap();
         }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    world.database.until_somebody_waits().await;
     drafting.commit().await.unwrap();
     abandoning.await.unwrap();
     let tx = world.tx().await;

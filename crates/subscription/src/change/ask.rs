@@ -24,7 +24,7 @@ pub async fn change(
     let locked = must_lock(tx, id).await?;
     let asked = ask(tx, id, change, when, now).await?;
     let Ask { before, after, at, replaced, .. } = &asked;
-    changes::undo(tx, replaced, by, now).await?;
+    must(changes::undo(tx, replaced, by, now).await? == replaced.len() as u64, "change", Rule::MustNotBeBilled, id)?;
     if let (Change::Reactivate, Some(Ended { by: EndedBy::Expiry, at: expired_at, .. })) = (change, before.ended) {
         // Where it had expired is written down, so that every reader knows of the time between.
         changes::insert(tx, &locked, &Change::Cancel { credit: false }, expired_at, by, now).await?;

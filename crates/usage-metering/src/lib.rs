@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod fold;
 mod hour;
+mod imports;
 mod ingest;
 mod intake;
 mod meter;
@@ -28,6 +29,10 @@ pub use error::UsageError;
 pub use event::{Outcome, Rejection, UsageEvent};
 pub use fold::{fold, tenants_to_fold};
 pub use hour::local_hour;
+pub use imports::{
+    CallRecord, Column, Direction, DurationUnit, Format, Mapping, Reader, Refusal, Row, Rule, Settings, SettingsFault,
+    TimeFormat,
+};
 pub use ingest::{BATCH_MAX, ingest, ingest_in};
 pub use intake::{EVENTS_MAX, Intake, IntakeError, TENANT_EVENTS_MAX};
 pub use meter::{

@@ -4,6 +4,7 @@
 mod admission;
 mod edge;
 mod finished;
+mod imports;
 mod included;
 mod plans;
 mod racing;

@@ -13,7 +13,7 @@ struct Places {
     dimensions: Vec<(String, usize)>,
 }
 
-pub(super) fn rows<'a>(bytes: &'a [u8], reading: Reading<'a>) -> Box<dyn Iterator<Item = Row> + 'a> {
+pub(super) fn rows<'a>(bytes: &'a [u8], reading: Reading<'a>) -> Box<dyn Iterator<Item = Row> + Send + 'a> {
     let Some(mapping) = reading.settings.mapping.as_ref() else { return Box::new(std::iter::empty()) };
     let mut lines = lines(bytes, u8::try_from(mapping.separator).unwrap_or(b','));
     let names = match mapping.has_header {

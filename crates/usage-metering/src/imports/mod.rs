@@ -7,6 +7,7 @@ mod acc;
 mod asterisk;
 mod cel;
 mod freeswitch;
+mod job;
 mod mapped;
 mod number;
 mod record;
@@ -14,6 +15,12 @@ mod rows;
 mod settings;
 mod time;
 
+pub use job::{
+    FILE_BYTES_MAX, Import, ImportState, NewImport, NotCounted, Progress, SavedMapping, change_import_settings,
+    claim_import, create_import, delete_import, delete_mapping, due_import, import, import_file, import_report,
+    imports, lock_import, mappings, move_import, release_import, save_mapping, start_import, stop_import, try_import,
+    unpack,
+};
 pub use record::{CallRecord, Direction, Refusal, Rule};
 pub use rows::{Reader, Row};
 pub use settings::{Column, DurationUnit, Format, Mapping, Settings, SettingsFault};

@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Its rows, in an order that is always the same: what was read before is skipped by its count.
-    pub fn rows(&self) -> Box<dyn Iterator<Item = Row> + '_> {
+    pub fn rows(&self) -> Box<dyn Iterator<Item = Row> + Send + '_> {
         let reading = Reading { zone: self.zone.as_ref(), settings: self.settings };
         match self.settings.format {
             Format::FreeswitchJson => Box::new(freeswitch::json_rows(self.bytes, reading)),

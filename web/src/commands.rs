@@ -91,6 +91,7 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     app.start_edge(&config).await?;
     let stop = CancellationToken::new();
     let worker = tokio::spawn(worker::work(app.clone(), stop.clone()));
+    let importer = tokio::spawn(worker::work_imports(app.clone(), stop.clone()));
     let web = server::run(app.clone(), listener)?;
     let handle = web.handle();
     let serving = tokio::spawn(web);
@@ -107,6 +108,7 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     handle.stop(true).await;
     stop.cancel();
     worker.await?;
+    importer.await?;
     serving.await??;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ mod acc;
 mod asterisk;
 mod cel;
 mod freeswitch;
+mod guess;
 mod job;
 mod mapped;
 mod number;

@@ -82,6 +82,7 @@ async fn ids_of(machine: &Machine) -> Ids {
         ("plan_id", "/v1/plans"),
         ("document_id", "/v1/invoices?limit=1"),
         ("call_id", "/v1/calls?limit=1"),
+        ("import_id", "/v1/imports?limit=1"),
     ] {
         let (status, list) = machine.get(path).await;
         assert_eq!(status, 200, "{path}: {list}");
@@ -121,7 +122,7 @@ async fn world() -> World {
         books.push((slug, machine, ids));
     }
     let kinds: BTreeSet<_> = books.iter().flat_map(|(_, _, ids)| ids.keys()).collect();
-    assert_eq!(kinds.len(), 8, "the demo world has rows of every kind: {kinds:?}");
+    assert_eq!(kinds.len(), 9, "the demo world has rows of every kind: {kinds:?}");
     World { program, books }
 }
 

@@ -8,6 +8,7 @@ mod advice;
 mod body;
 mod calculators;
 mod calls;
+mod cdr;
 mod coupons;
 mod customers;
 mod documents;
@@ -17,6 +18,7 @@ mod entitlements;
 mod estimates;
 mod events;
 pub mod events_body;
+mod imports;
 mod invoices;
 pub mod limit;
 mod list;
@@ -64,6 +66,8 @@ pub fn table() -> Vec<Route> {
         meters::routes(),
         invoices::routes(),
         calls::routes(),
+        imports::routes(),
+        cdr::routes(),
         wallets::routes(),
         calculators::routes(),
         previews::routes(),

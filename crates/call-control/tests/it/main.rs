@@ -2,6 +2,7 @@
 //! Amounts are euros; every expected sum shows its arithmetic.
 
 mod admission;
+mod came_back;
 mod covered;
 mod edge;
 mod finished;

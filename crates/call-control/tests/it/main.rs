@@ -1,6 +1,7 @@
 //! Call control against a real PostgreSQL: an edge is played by the tests, event by event, on a clock of their own.
 //! Amounts are euros; every expected sum shows its arithmetic.
 
+mod above;
 mod admission;
 mod came_back;
 mod covered;

@@ -17,7 +17,7 @@ use money::Decimal;
 use pricing::{Exact, Segment};
 use std::collections::BTreeMap;
 use subscription::{Component, ComponentKind, Customer, History, Stretch, SubscriptionError};
-use usage_metering::{Aggregate, UsageQuery};
+use usage_metering::{Aggregate, UsageOf, UsageQuery};
 
 /// A running call holds included minutes this far ahead.
 const AHEAD_SECONDS: u32 = 60;
@@ -76,16 +76,15 @@ impl Subscriber {
         Ok(Some((terms, segment)))
     }
 
-    /// Usage that names no subscription belongs to the only one that measures it; with several, only what names them counts.
-    fn is_ambiguous(&self, component: &Component) -> bool {
-        let others = self.histories.iter().filter(|history| history.subscription.id != self.covering);
-        let components = others.flat_map(|other| &other.attached).flat_map(|attached| &attached.version.components);
-        components.filter(|other| is_measured(other)).any(|other| other.measure == component.measure)
+    /// Whose usage a document would count for an allowance.
+    fn usage_of(&self, component: &Component, terms: &AllowanceTerms) -> UsageOf {
+        let own = self.histories.iter().find(|history| history.subscription.id == terms.key.subscription_id);
+        let within = (terms.key.starts_at, terms.ends_at);
+        match own.is_some_and(|own| own.takes_unnamed(component, within, &self.histories)) {
+            true => UsageOf::NamedOrNone(terms.key.subscription_id),
+            false => UsageOf::Named(terms.key.subscription_id),
+        }
     }
-}
-
-fn is_measured(component: &Component) -> bool {
-    matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours)
 }
 
 /// An allowance that a call uses, and the component that it is of.
@@ -244,7 +243,7 @@ async fn used_so_far(tx: &TenantTx, subscriber: &Subscriber, included: &Included
     let Included { component, terms } = included;
     let all = UsageQuery {
         customer_id: terms.customer_id,
-        subscription_id: subscriber.is_ambiguous(component).then_some(terms.key.subscription_id),
+        of: subscriber.usage_of(component, terms),
         meter: terms.meter.clone(),
         filter: component.filter.clone(),
         from: usage_metering::local_hour(terms.key.starts_at, &subscriber.time_zone)?,

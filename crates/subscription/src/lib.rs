@@ -40,8 +40,8 @@ pub use change::{
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
     add_customer_events, billing_period_of_customer, change_customer, close_customer, create_customer, customer,
-    customer_by_no, customer_count, customer_events, customer_of_organisation, customers, customers_by_id,
-    lock_customer, next_customer_no,
+    customer_by_no, customer_count, customer_events, customer_of_organisation, customer_zones, customers,
+    customers_by_id, lock_customer, next_customer_no,
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{

@@ -130,7 +130,16 @@ impl Book {
     fn rejection(&self, event: &UsageEvent) -> Option<Rejection> {
         // Only our own corrections may take something back.
         let negative = self.is_from_outside && event.quantity.is_sign_negative() && !event.quantity.is_zero();
-        event.rejection().or(negative.then_some(Rejection::QuantityMustNotBeNegative))
+        let uncounted = self.is_from_outside && event.quantity != Decimal::ONE && self.counts_one_by_one(event);
+        let rejection = event.rejection().or(negative.then_some(Rejection::QuantityMustNotBeNegative));
+        rejection.or(uncounted.then_some(Rejection::QuantityMustBeOne))
+    }
+
+    /// Does no meter look at the quantity of such an event? 1,200 calls in one event would be one call.
+    fn counts_one_by_one(&self, event: &UsageEvent) -> bool {
+        let of_type = self.meters.get(&event.meter).into_iter().flatten();
+        let mut counting = of_type.filter(|meter| meter.counts(event)).peekable();
+        counting.peek().is_some() && counting.all(|meter| meter.aggregation == Aggregation::Count)
     }
 
     /// An event on each of its meters. What one of them cannot take waits as a whole: then there is one row, with its cause.

@@ -93,7 +93,7 @@ async fn a_period_that_begins_at_midnight_in_a_half_hour_zone_is_exact() {
     world.ingest(&events).await;
     let query = usage_metering::UsageQuery {
         customer_id: customer,
-        subscription_id: None,
+        of: usage_metering::UsageOf::Customer,
         meter: "minutes".to_owned(),
         filter: dimensions(&[]),
         from: midnight,

@@ -56,18 +56,24 @@ impl Subscriber {
 
     /// The allowances of components that a call uses which began at an instant, in the order in which they are locked.
     pub(crate) fn allowances(&self, components: &[Component], at: DateTime<Utc>) -> Result<Vec<Included>> {
-        let history = self.history()?;
-        let (subscription_id, customer_id) = (history.subscription.id, history.subscription.customer_id);
         let mut found = Vec::new();
         for component in components.iter().filter(|component| component.included > Decimal::ZERO) {
-            let Some((starts_at, ends_at, included, _)) = stretch(history, component, at)? else { continue };
-            let key = AllowanceKey { subscription_id, component_key: component.key.clone(), starts_at };
-            let meter = component.measure.clone().unwrap_or_default();
-            let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
+            let Some((terms, _)) = self.terms(component, at)? else { continue };
             found.push(Included { component: component.clone(), terms });
         }
         found.sort_by(|a, b| a.terms.key.cmp(&b.terms.key));
         Ok(found)
+    }
+
+    /// What a component includes in the stretch of time around an instant, and the days of the period that this is.
+    pub(crate) fn terms(&self, component: &Component, at: DateTime<Utc>) -> Result<Option<(AllowanceTerms, Segment)>> {
+        let history = self.history()?;
+        let (subscription_id, customer_id) = (history.subscription.id, history.subscription.customer_id);
+        let Some((starts_at, ends_at, included, segment)) = stretch(history, component, at)? else { return Ok(None) };
+        let key = AllowanceKey { subscription_id, component_key: component.key.clone(), starts_at };
+        let meter = component.measure.clone().unwrap_or_default();
+        let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
+        Ok(Some((terms, segment)))
     }
 
     /// Whose usage a document would count for an allowance.
@@ -116,6 +122,33 @@ fn stretch(history: &History, component: &Component, at: DateTime<Utc>) -> Resul
     Ok(Some((found.from, found.to, included, Segment { days: share.days, of_days: share.of_days })))
 }
 
+/// What a component's meter counted in a stretch of time, and what of it is included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub used: Decimal,
+    included: Decimal,
+    segment: Segment,
+}
+
+impl Standing {
+    /// Reads what the meter knows in the stretch of these terms.
+    pub(crate) async fn read(
+        tx: &TenantTx,
+        subscriber: &Subscriber,
+        component: &Component,
+        (terms, segment): (AllowanceTerms, Segment),
+    ) -> Result<Standing> {
+        let included = terms.included.as_decimal();
+        let used = used_so_far(tx, subscriber, &Included { component: component.clone(), terms }).await?.as_decimal();
+        Ok(Standing { used, included, segment })
+    }
+
+    /// Where the next call stands in the component's tiers.
+    pub(crate) fn before(&self) -> Before {
+        Before { units: (self.used - self.included).max(Decimal::ZERO), segment: self.segment }
+    }
+}
+
 /// Where the next call stands in a component's tiers: what its meter counted in the stretch, less what was included.
 pub(crate) async fn before(
     tx: &TenantTx,
@@ -123,17 +156,10 @@ pub(crate) async fn before(
     component: &Component,
     at: DateTime<Utc>,
 ) -> Result<Before> {
-    let history = subscriber.history()?;
-    let Some((starts_at, ends_at, included, segment)) = stretch(history, component, at)? else {
-        return Ok(Before { units: Decimal::ZERO, segment: Segment::WHOLE });
-    };
-    let key =
-        AllowanceKey { subscription_id: history.subscription.id, component_key: component.key.clone(), starts_at };
-    let meter = component.measure.clone().unwrap_or_default();
-    let customer_id = history.subscription.customer_id;
-    let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
-    let used = used_so_far(tx, subscriber, &Included { component: component.clone(), terms }).await?;
-    Ok(Before { units: (used.as_decimal() - included).max(Decimal::ZERO), segment })
+    match subscriber.terms(component, at)? {
+        Some(terms) => Ok(Standing::read(tx, subscriber, component, terms).await?.before()),
+        None => Ok(Before { units: Decimal::ZERO, segment: Segment::WHOLE }),
+    }
 }
 
 /// Opens the allowances of a covered call, tells them what was used of them already, and holds what the call needs first. Its

@@ -34,6 +34,7 @@ pub mod server;
 pub mod sheet;
 pub mod shell;
 pub mod sse;
+pub mod upload;
 pub mod urls;
 pub mod views;
 pub mod worker;

@@ -8,17 +8,20 @@ use crate::explanation::TaxInside;
 use crate::grant;
 use crate::included::{self, Included, Standing, Subscriber, quantity};
 use crate::price::{CallPrice, started_seconds};
+use crate::reading::ChargedBy;
 use crate::settlement::{self, Rated};
 use crate::store::legs;
 use crate::store::many;
+use crate::store::numbers::{self, Called};
 use crate::{topic, upward};
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{AgentId, CallId, CustomerId, PlanId, SubscriptionId, TariffId, TenantTx};
+use db::{AgentId, CallId, CustomerId, NumberId, PlanId, SubscriptionId, TariffId, TenantTx};
 use ledger::{AllowanceKey, AllowanceUse, Posting};
+use money::Money;
 use sip_media::EndCause;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use subscription::{Billing, Coverage, Customer, Number, StoredTariff, Topic};
+use subscription::{Billing, Coverage, Customer, StoredTariff, Topic};
 use tenant::Organisation;
 use usage_metering::{SuspenseCause, UsageEvent};
 
@@ -73,8 +76,9 @@ pub struct FinishedCall {
 /// What the calls of a batch look up again and again.
 struct Book {
     organisation: Organisation,
-    numbers: HashMap<String, Number>,
-    topics: HashMap<(db::NumberId, u8), Topic>,
+    /// Whose a number is depends on when it was called.
+    numbers: HashMap<Called, NumberId>,
+    topics: HashMap<(NumberId, u8), Topic>,
     tariffs: HashMap<TariffId, (StoredTariff, CallPrice)>,
     customers: HashMap<CustomerId, Customer>,
     /// Customers with any subscription: only they can be covered.
@@ -93,16 +97,30 @@ enum Outcome {
     Covered(Box<Covering>),
 }
 
+/// What a call came to when it was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub call_id: CallId,
+    /// Tax included; `None` where it was not metered, or a plan's price decides at the period's end.
+    pub charge: Option<Money>,
+    pub charged_by: Option<ChargedBy>,
+}
+
 /// Settles whole calls at once: rows, legs, ledger, usage, and the batch that goes upward. Calls that the book has already are
 /// left out; how many were new. A wallet that cannot pay is charged down to its floor and the rest is bad debt: the call is over.
 pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<u64> {
+    Ok(settle_each(tx, calls, now).await?.len() as u64)
+}
+
+/// The same, and what each of the new ones came to.
+pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<Vec<Settled>> {
     let ids: Vec<CallId> = calls.iter().map(|call| call.call_id).collect();
     let mut seen = many::known(tx, &ids).await?;
     let fresh: Vec<&FinishedCall> = calls.iter().filter(|call| seen.insert(call.call_id)).collect();
     if fresh.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let mut book = Book::read(tx, &fresh, now).await?;
+    let mut book = Book::read(tx, &fresh).await?;
     let mut rows: Vec<(Model, Option<Rated>)> = Vec::with_capacity(fresh.len());
     let mut covered = Vec::new();
     for call in fresh {
@@ -130,7 +148,7 @@ pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTim
         usage.extend(settlement::usage(row, rated));
         upward_ids.push(CallId::from_uuid(row.id));
     }
-    let count = rows.len() as u64;
+    let settled = rows.iter().map(|(row, rated)| settled(row, rated.as_ref())).collect();
     many::insert(tx, rows.into_iter().map(|(row, _)| row).collect()).await?;
     legs::insert(tx, &caller_legs, now).await?;
     for events in usage.chunks(EVENTS_MAX) {
@@ -139,17 +157,23 @@ pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTim
     for calls in upward_ids.chunks(upward::BATCH_MAX) {
         db::enqueue(tx, upward::BATCH, &calls[0].to_string(), upward::payload(calls), now).await?;
     }
-    Ok(count)
+    Ok(settled)
+}
+
+fn settled(row: &Model, rated: Option<&Rated>) -> Settled {
+    Settled {
+        call_id: row.id.into(),
+        charge: rated.and_then(|rated| rated.charge),
+        charged_by: row.charged_by.as_deref().and_then(ChargedBy::from_word),
+    }
 }
 
 impl Book {
-    async fn read(tx: &TenantTx, calls: &[&FinishedCall], now: DateTime<Utc>) -> Result<Book> {
+    async fn read(tx: &TenantTx, calls: &[&FinishedCall]) -> Result<Book> {
         let organisation = tenant::organisation(tx).await?;
-        let mut numbers = HashMap::new();
-        for number in subscription::numbers(tx, now).await? {
-            numbers.insert(number.e164.clone(), number);
-        }
-        let mut topics: HashMap<(db::NumberId, u8), Topic> = HashMap::new();
+        let called: Vec<Called> = calls.iter().map(|call| (call.called.clone(), call.started_at)).collect();
+        let numbers = numbers::held(tx, &called).await?;
+        let mut topics: HashMap<(NumberId, u8), Topic> = HashMap::new();
         for topic in subscription::topics_ever(tx).await? {
             let place = (topic.number_id, topic.digit);
             if topic.removed_at.is_none() || !topics.contains_key(&place) {
@@ -235,8 +259,8 @@ impl Book {
     }
 
     fn topic(&self, call: &FinishedCall) -> Result<&Topic> {
-        let number = self.numbers.get(&call.called);
-        let topic = number.and_then(|number| self.topics.get(&(number.id, call.digit)));
+        let number_id = self.numbers.get(&(call.called.clone(), call.started_at));
+        let topic = number_id.and_then(|number_id| self.topics.get(&(*number_id, call.digit)));
         topic.ok_or_else(|| CallError::UnknownTopic { called: call.called.clone(), digit: call.digit })
     }
 }

@@ -19,6 +19,7 @@ mod error;
 mod explanation;
 mod finished;
 mod grant;
+mod imports;
 mod included;
 mod peaks;
 mod price;
@@ -39,6 +40,7 @@ pub use detail::{CallCorrection, CallCost, CallDetail, CallEventLine, CallLegLin
 pub use error::CallError;
 pub use explanation::{CallExplanation, IncludedUnits, PricedBy, TaxInside};
 pub use finished::{FinishedCall, HandledBy, settle_finished};
+pub use imports::{IMPORT_BLOCK_ROWS, RecordOutcome, RecordReplay, Taking, replay_records, take_records, work_import};
 pub use included::IncludedLeft;
 pub use reading::{
     Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, Line, LiveCall, TopicTotals, by_topic, calls,

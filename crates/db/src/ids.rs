@@ -139,6 +139,8 @@ ids! {
     SuspenseId = "sus";
     /// A batch of usage events.
     BatchId = "bat";
+    /// A file of call records.
+    ImportId = "imp";
 }
 
 #[cfg(test)]

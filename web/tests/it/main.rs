@@ -15,6 +15,7 @@ mod entitled;
 mod events;
 mod forgery;
 mod hosts;
+mod imports;
 mod letters;
 mod life;
 mod meters;

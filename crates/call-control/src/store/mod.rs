@@ -3,5 +3,6 @@
 pub mod calls;
 pub mod legs;
 pub mod many;
+pub mod numbers;
 pub mod reading;
 pub mod upward;

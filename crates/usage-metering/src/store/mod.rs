@@ -6,6 +6,7 @@ pub mod call_key;
 pub mod copy;
 pub mod event;
 pub mod fold;
+pub mod imports;
 pub mod meter;
 pub mod reading;
 pub mod sum;

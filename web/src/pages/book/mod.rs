@@ -16,6 +16,7 @@ mod estimates;
 mod find;
 pub(super) mod foot;
 mod home;
+mod imports;
 pub mod invoice;
 mod invoices;
 mod keys;
@@ -150,6 +151,17 @@ fn running() -> Vec<Entry> {
         book_get(all, "meters", meters::meters),
         book_get(all, "meters/new", meters::form),
         book_post(all, "meters", meters::define),
+        book_get(all, "imports", imports::imports),
+        book_get(all, "imports/new", imports::form),
+        book_post(all, "imports", imports::upload),
+        book_get(all, "imports/{import_id}", imports::import),
+        book_get(all, "imports/{import_id}/events", imports::events),
+        book_get(all, "imports/{import_id}/report", imports::report),
+        book_post(all, "imports/{import_id}/settings", imports::set),
+        book_post(all, "imports/{import_id}/trial", imports::trial),
+        book_post(all, "imports/{import_id}/start", imports::start),
+        book_post(all, "imports/{import_id}/stop", imports::stop),
+        book_post(all, "imports/{import_id}/removal", imports::remove),
         book_get(all, "suspense", suspense::causes),
         book_get(all, "suspense/{cause}", suspense::cause),
         book_post(all, "suspense/{cause}/decisions", suspense::decide),

@@ -151,6 +151,13 @@ impl From<usage_metering::UsageError> for PageError {
         match error {
             usage_metering::UsageError::Db(error) => error.into(),
             usage_metering::UsageError::Subscription(error) => error.into(),
+            usage_metering::UsageError::DeckMustExist | usage_metering::UsageError::DeckVersionMustExist(_) => {
+                Self::NotFound
+            }
+            usage_metering::UsageError::DeckMustNotHaveBegun => Self::Conflict(sentence(error)),
+            usage_metering::UsageError::DeckMustBeginLater(_)
+            | usage_metering::UsageError::DeckNameMustBeShort(_)
+            | usage_metering::UsageError::DeckNameMustBeFree(_) => Self::Refused(sentence(error)),
             fault => Self::failed(fault),
         }
     }

@@ -24,6 +24,7 @@ pub mod life;
 mod limit;
 pub mod mail;
 mod meters;
+pub mod multipart;
 pub mod pages;
 pub mod read;
 pub mod refusal;

@@ -32,6 +32,9 @@ const WITHOUT_COOKIES: [&str; 2] = ["/v1/", "/webhooks/"];
 /// Largest form that is taken, bytes.
 const FORM_MAX: usize = 256 * 1024;
 
+/// Largest form with a file, bytes: a rate deck of 200,000 prefixes has about 10 million.
+const FILE_MAX: usize = 32 * 1024 * 1024;
+
 /// Writes the headers of every answer, refusals included. The outermost of the `middleware::from_fn`s.
 pub async fn headers(
     request: ServiceRequest,
@@ -51,6 +54,9 @@ pub async fn headers(
 
 /// The token that came with a request, before anybody has compared it with a session's.
 pub struct GivenToken(pub String);
+
+/// The parts of a form that came with a file; the handler takes them out of the request.
+pub struct GivenParts(pub Vec<crate::multipart::Part>);
 
 /// Refuses requests from elsewhere, and takes the token out of the others: from the field `csrf` of a form, or from the
 /// header that scripts send. [`crate::extract`] compares it with the session's. For `middleware::from_fn`.
@@ -85,13 +91,32 @@ async fn token_of(request: &mut ServiceRequest) -> Result<Option<String>, Error>
     if let Some(header) = request.headers().get("x-csrf-token") {
         return Ok(header.to_str().ok().map(str::to_owned));
     }
-    let is_form = request.content_type().starts_with("application/x-www-form-urlencoded");
-    if !is_form {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.to_owned();
+    let has_file = kind.starts_with("multipart/form-data");
+    if !has_file && !kind.starts_with("application/x-www-form-urlencoded") {
         return Ok(None);
     }
-    let body = request.extract::<web::Payload>().await?.to_bytes_limited(FORM_MAX).await;
+    // Only who is signed in may send much at once.
+    let is_large = has_file && request.headers().contains_key(header::COOKIE);
+    let bytes_max = if is_large { FILE_MAX } else { FORM_MAX };
+    let body = request.extract::<web::Payload>().await?.to_bytes_limited(bytes_max).await;
     let Ok(body) = body else { return Err(actix_web::error::ErrorPayloadTooLarge("")) };
     let body = body?;
+    if has_file {
+        let parts = crate::multipart::parts(&kind, &body).ok_or_else(|| {
+            PageError::Refused("The file must be text in UTF-8, and the whole of it must arrive.".into())
+        })?;
+        let typed: Vec<(String, String)> = parts
+            .iter()
+            .filter(|part| part.file_name.is_none())
+            .map(|part| (part.name.clone(), part.text.clone()))
+            .collect();
+        must_be_text(&typed)?;
+        let token = parts.iter().find(|part| part.name == "csrf").map(|part| part.text.clone());
+        request.extensions_mut().insert(GivenParts(parts));
+        return Ok(token);
+    }
     let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
     must_be_text(&fields)?;
     // The handler reads the form again.

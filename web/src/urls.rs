@@ -112,6 +112,32 @@ impl Audience {
     pub fn meter_new(self) -> String {
         self.at("meters/new")
     }
+    /// Rate decks; POST makes one.
+    pub fn decks(self) -> String {
+        self.at("decks")
+    }
+    pub fn deck_new(self) -> String {
+        self.at("decks/new")
+    }
+    pub fn deck(self, id: impl Display) -> String {
+        self.at(format_args!("decks/{id}"))
+    }
+    /// POST imports a file as a draft.
+    pub fn deck_versions(self, id: impl Display) -> String {
+        self.at(format_args!("decks/{id}/versions"))
+    }
+    /// What a version changes.
+    pub fn deck_version(self, id: impl Display, version: u32) -> String {
+        self.at(format_args!("decks/{id}/versions/{version}"))
+    }
+    /// POST publishes a version from a day on.
+    pub fn deck_publications(self, id: impl Display) -> String {
+        self.at(format_args!("decks/{id}/publications"))
+    }
+    /// POST undoes what has not begun.
+    pub fn deck_withdrawal(self, id: impl Display) -> String {
+        self.at(format_args!("decks/{id}/withdrawal"))
+    }
     /// What matches nothing, by cause.
     pub fn suspense(self) -> String {
         self.at("suspense")

@@ -139,6 +139,10 @@ ids! {
     SuspenseId = "sus";
     /// A batch of usage events.
     BatchId = "bat";
+    /// A rate deck.
+    DeckId = "deck";
+    /// A carrier of outgoing calls.
+    CarrierId = "car";
 }
 
 #[cfg(test)]

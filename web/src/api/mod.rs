@@ -10,6 +10,7 @@ mod calculators;
 mod calls;
 mod coupons;
 mod customers;
+mod decks;
 mod documents;
 mod door;
 mod drafts;
@@ -62,6 +63,7 @@ pub fn table() -> Vec<Route> {
         usage::routes(),
         events::routes(),
         meters::routes(),
+        decks::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),

@@ -14,6 +14,7 @@ pub mod form;
 pub mod invoices;
 pub mod keys;
 pub mod means;
+pub mod panels;
 pub mod parts;
 pub mod plan_edit;
 pub mod portal;

@@ -11,6 +11,9 @@ mod calls;
 mod coupons;
 mod customer;
 mod customers;
+mod deck;
+mod deck_version;
+mod decks;
 mod dry_run;
 mod estimates;
 mod find;
@@ -147,6 +150,14 @@ fn running() -> Vec<Entry> {
         book_get(all, "runs/{run_id}/events", run::events),
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
+        book_get(all, "decks", decks::decks),
+        book_get(all, "decks/new", decks::form),
+        book_post(all, "decks", decks::create),
+        book_get(all, "decks/{deck_id}", deck::deck),
+        book_post(all, "decks/{deck_id}/versions", deck::import),
+        book_get(all, "decks/{deck_id}/versions/{version}", deck_version::version),
+        book_post(all, "decks/{deck_id}/publications", deck::publish),
+        book_post(all, "decks/{deck_id}/withdrawal", deck::withdraw),
         book_get(all, "meters", meters::meters),
         book_get(all, "meters/new", meters::form),
         book_post(all, "meters", meters::define),

@@ -139,6 +139,7 @@ pub fn account(kind: AccountKind) -> (&'static str, &'static str) {
         AccountKind::Revenue => ("Revenue", EARNED),
         AccountKind::Discount => ("Discounts", EARNED),
         AccountKind::CarrierCost => ("Carriers", EARNED),
+        AccountKind::CarrierPayable => ("Owed to carriers", OWED),
         AccountKind::BadDebt => ("Never to be paid", EARNED),
     }
 }

@@ -91,8 +91,11 @@ CREATE TABLE carrier (
 COMMENT ON TABLE carrier IS 'Who takes calls of this book to the world.';
 CALL raise_wall('carrier', 'book', 'change');
 
+-- Rows of an outgoing call stand where the call happened (tenant_id, for distribution), and belong to the book of their level,
+-- as its legs do: nobody reads what another level decided.
 CREATE TABLE carrier_attempt (
   tenant_id uuid NOT NULL REFERENCES organisation,
+  book_id uuid NOT NULL,
   call_id uuid NOT NULL,
   position int NOT NULL CHECK (position > 0),
   carrier_id uuid NOT NULL,
@@ -101,12 +104,10 @@ CREATE TABLE carrier_attempt (
   is_answered boolean,
   -- what the carrier said instead: 503, timeout
   failure text,
-  PRIMARY KEY (tenant_id, call_id, position),
-  FOREIGN KEY (tenant_id, carrier_id) REFERENCES carrier (tenant_id, id)
+  PRIMARY KEY (tenant_id, call_id, book_id, position)
 );
-CREATE INDEX carrier_attempt_by_time ON carrier_attempt (tenant_id, carrier_id, at);
+CREATE INDEX carrier_attempt_by_time ON carrier_attempt (book_id, carrier_id, at);
 COMMENT ON TABLE carrier_attempt IS 'Calls given to a carrier, in their order: what its answer ratio is counted from.';
-CALL raise_wall('carrier_attempt', 'book', 'change');
 
 CREATE TABLE outgoing_policy (
   tenant_id uuid PRIMARY KEY REFERENCES organisation,
@@ -167,12 +168,12 @@ CREATE TABLE customer_destination (
 COMMENT ON TABLE customer_destination IS 'A class of destinations opened or closed for one customer.';
 CALL raise_wall('customer_destination', 'book', 'full');
 
--- One row in each book that an outgoing call concerns: what it decided, what it holds, what it came to.
 CREATE TABLE outgoing_call (
+  -- where the caller is
   tenant_id uuid NOT NULL REFERENCES organisation,
   call_id uuid NOT NULL,
-  -- in whose book the caller is
-  origin_id uuid NOT NULL,
+  book_id uuid NOT NULL,
+  -- who pays in this book: the caller, or the level below
   customer_id uuid NOT NULL,
   called text NOT NULL,
   -- class of the destination
@@ -188,18 +189,28 @@ CREATE TABLE outgoing_call (
   -- the most that it may have come to by now; counts as spent until it ends
   held_micros bigint NOT NULL CHECK (held_micros >= 0),
   charge_micros bigint CHECK (charge_micros >= 0),
+  cost_micros bigint CHECK (cost_micros >= 0),
   -- a call that nobody ends is none any more after this
   lease_until timestamptz NOT NULL,
   ended_at timestamptz,
-  PRIMARY KEY (tenant_id, call_id),
-  FOREIGN KEY (tenant_id, customer_id) REFERENCES customer (tenant_id, id),
-  FOREIGN KEY (tenant_id, carrier_id) REFERENCES carrier (tenant_id, id)
+  PRIMARY KEY (tenant_id, call_id, book_id)
 );
-CREATE INDEX outgoing_call_of_customer ON outgoing_call (tenant_id, customer_id, started_at);
-CREATE INDEX outgoing_call_by_time ON outgoing_call (tenant_id, started_at DESC);
-CREATE INDEX outgoing_call_running ON outgoing_call (tenant_id, carrier_id) WHERE ended_at IS NULL;
+CREATE INDEX outgoing_call_of_customer ON outgoing_call (book_id, customer_id, started_at);
+CREATE INDEX outgoing_call_by_time ON outgoing_call (book_id, started_at DESC);
+CREATE INDEX outgoing_call_running ON outgoing_call (book_id, carrier_id) WHERE ended_at IS NULL;
 COMMENT ON TABLE outgoing_call IS 'An outgoing call as one book knows it: the route, why, and what it counts against limits.';
-CALL raise_wall('outgoing_call', 'book', 'change');
+
+DO $$ DECLARE name text; BEGIN
+  FOREACH name IN ARRAY ARRAY['carrier_attempt', 'outgoing_call'] LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+    EXECUTE format('CREATE POLICY book_wall ON %I TO ringtill_tenant USING (book_id = current_tenant_id() AND current_customer_id() IS NULL)
+      WITH CHECK (book_id = current_tenant_id() AND current_customer_id() IS NULL)', name);
+    EXECUTE format('CREATE POLICY platform_reads ON %I FOR SELECT TO ringtill_platform USING (true)', name);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO ringtill_tenant', name);
+    EXECUTE format('GRANT SELECT ON %I TO ringtill_platform', name);
+  END LOOP;
+END $$;
 
 CREATE TABLE spend_alert (
   tenant_id uuid NOT NULL REFERENCES organisation,

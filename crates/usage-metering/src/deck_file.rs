@@ -166,7 +166,7 @@ impl Columns {
         }
         let document = self.text(record, "tariff");
         let tariff = if document.is_empty() {
-            self.from_columns(record, line, faults)
+            self.by_columns(record, line, faults)
         } else {
             read_tariff(document, line, faults).map(|tariff| (per_minute(&tariff), Some(Box::new(tariff))))
         };
@@ -175,7 +175,7 @@ impl Columns {
     }
 
     /// A rate, and what stands beside it.
-    fn from_columns(
+    fn by_columns(
         &self,
         record: &csv::StringRecord,
         line: u64,

@@ -1,7 +1,10 @@
 //! Every statement of this crate. A call's row is taken before anything else of the call.
 
 pub mod calls;
+pub mod carriers;
 pub mod legs;
 pub mod many;
+pub mod outgoing;
+pub mod policy;
 pub mod reading;
 pub mod upward;

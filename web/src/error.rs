@@ -167,7 +167,8 @@ impl From<call_control::CallError> for PageError {
     fn from(error: call_control::CallError) -> Self {
         use call_control::CallError as E;
         match error {
-            E::UnknownCall(_) => Self::NotFound,
+            E::UnknownCall(_) | E::UnknownCarrier(_) => Self::NotFound,
+            E::RuleBroken { .. } | E::NotPriced { .. } => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),
             E::Subscription(error) => error.into(),

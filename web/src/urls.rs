@@ -1,6 +1,7 @@
 //! Every address of the pages, written once. Three audiences share the pages of a book; the first part of the path says which.
 
 mod outside;
+mod routes;
 
 pub use outside::*;
 
@@ -111,32 +112,6 @@ impl Audience {
     /// The form of a meter to be, with its preview.
     pub fn meter_new(self) -> String {
         self.at("meters/new")
-    }
-    /// Rate decks; POST makes one.
-    pub fn decks(self) -> String {
-        self.at("decks")
-    }
-    pub fn deck_new(self) -> String {
-        self.at("decks/new")
-    }
-    pub fn deck(self, id: impl Display) -> String {
-        self.at(format_args!("decks/{id}"))
-    }
-    /// POST imports a file as a draft.
-    pub fn deck_versions(self, id: impl Display) -> String {
-        self.at(format_args!("decks/{id}/versions"))
-    }
-    /// What a version changes.
-    pub fn deck_version(self, id: impl Display, version: u32) -> String {
-        self.at(format_args!("decks/{id}/versions/{version}"))
-    }
-    /// POST publishes a version from a day on.
-    pub fn deck_publications(self, id: impl Display) -> String {
-        self.at(format_args!("decks/{id}/publications"))
-    }
-    /// POST undoes what has not begun.
-    pub fn deck_withdrawal(self, id: impl Display) -> String {
-        self.at(format_args!("decks/{id}/withdrawal"))
     }
     /// What matches nothing, by cause.
     pub fn suspense(self) -> String {
@@ -345,7 +320,7 @@ impl Audience {
         self.at(format_args!("account/invoices/{id}/pdf"))
     }
 
-    fn at(self, rest: impl Display) -> String {
+    pub(super) fn at(self, rest: impl Display) -> String {
         format!("{}/{rest}", self.prefix())
     }
 }

@@ -10,7 +10,7 @@ use crate::price::CallPrice;
 use crate::routing::{Candidate, Priced, RefusedRoute, RouteOffer, RouteRefusal, Routes, Wanted};
 use crate::store::carriers::{self as store, Place};
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{CallId, CarrierId, CustomerId, Db, DeckId, PlatformReason, TenantId, TenantTx};
+use db::{CarrierId, CustomerId, Db, DeckId, PlatformReason, TenantId, TenantTx};
 use money::{Currency, Decimal};
 use pricing::{CompiledTariff, RoundTo};
 use serde::{Deserialize, Serialize};

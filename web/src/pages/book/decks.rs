@@ -22,10 +22,16 @@ use usage_metering::{DeckKind, RateDeck, UsageError};
 
 /// Numbers, and where calls go: what stands beside each other.
 pub(super) fn tabs(audience: Audience, here: &str) -> Vec<(String, String, bool)> {
-    [("Numbers", audience.numbers()), ("Rate decks", audience.decks())]
-        .into_iter()
-        .map(|(text, href)| (text.to_owned(), href, text == here))
-        .collect()
+    [
+        ("Numbers", audience.numbers()),
+        ("Rate decks", audience.decks()),
+        ("Carriers", audience.carriers()),
+        ("Try a number", audience.routes()),
+        ("Limits", audience.outgoing()),
+    ]
+    .into_iter()
+    .map(|(text, href)| (text.to_owned(), href, text == here))
+    .collect()
 }
 
 pub(super) fn kind_word(kind: DeckKind) -> &'static str {

@@ -8,8 +8,10 @@ mod beneath;
 mod brand;
 pub(super) mod call;
 mod calls;
+mod carriers;
 mod coupons;
 mod customer;
+mod customer_outgoing;
 mod customers;
 mod deck;
 mod deck_version;
@@ -32,6 +34,7 @@ mod new_agent;
 mod new_customer;
 mod new_quote;
 mod numbers;
+mod outgoing;
 mod payment;
 mod plan;
 mod plan_edit;
@@ -40,6 +43,8 @@ mod plan_new;
 mod plans;
 pub(super) mod prices;
 mod quotes;
+mod route_trial;
+mod route_words;
 mod run;
 mod runs;
 mod span;
@@ -158,6 +163,19 @@ fn running() -> Vec<Entry> {
         book_get(all, "decks/{deck_id}/versions/{version}", deck_version::version),
         book_post(all, "decks/{deck_id}/publications", deck::publish),
         book_post(all, "decks/{deck_id}/withdrawal", deck::withdraw),
+        book_get(all, "carriers", carriers::carriers),
+        book_get(all, "carriers/new", carriers::form),
+        book_post(all, "carriers", carriers::create),
+        book_get(all, "carriers/{carrier_id}", carriers::carrier),
+        book_post(all, "carriers/{carrier_id}", carriers::change),
+        book_get(all, "routes", route_trial::trial),
+        book_get(all, "outgoing", outgoing::outgoing),
+        book_post(all, "outgoing", outgoing::set_policy),
+        book_post(all, "outgoing/limits", outgoing::set_limits),
+        book_post(all, "outgoing/classes", outgoing::set_class),
+        book_get(all, "customers/{customer_id}/outgoing", customer_outgoing::outgoing),
+        book_post(all, "customers/{customer_id}/outgoing", customer_outgoing::set),
+        book_post(all, "customers/{customer_id}/destinations", customer_outgoing::set_destination),
         book_get(all, "meters", meters::meters),
         book_get(all, "meters/new", meters::form),
         book_post(all, "meters", meters::define),

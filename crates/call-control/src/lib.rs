@@ -68,7 +68,7 @@ pub use outgoing_trial::{RouteTrial, try_route};
 pub use outgoing_upward::deliver_outgoing;
 pub use policy::{
     LimitOf, LossGuard, OutgoingPolicy, SpendAlert, SpendLimit, outgoing_policy, set_outgoing_policy, set_spend_limit,
-    spend_alerts, spend_limit, spend_limit_of, spent_since,
+    spend_alerts, spend_limit, spend_limit_of, spent_since, usual_spend_limit,
 };
 pub use reading::{
     Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, Line, LiveCall, TopicTotals, by_topic, calls,

@@ -121,26 +121,10 @@ impl Control {
         calls::open(tx, &arrival).await?;
         let row = calls::lock(tx, call.call_id).await?;
         let Some(mut row) = row.filter(|row| row.ended_at.is_none()) else { return Ok(None) };
-        row.direction = "outbound".to_owned();
+        charged_by(&mut row, level, &asked.coverage);
         row.state = "queued".to_owned();
         row.agent_id = call.agent_id.map(AgentId::uuid);
-        row.currency = Some(level.customer.currency.code().to_owned());
         row.last_seen_at = call.at;
-        row.topic_name = Some(destination(level));
-        match &asked.coverage {
-            Coverage::Component { subscription_id, component } => {
-                row.charged_by = Some("component".to_owned());
-                row.subscription_id = Some(subscription_id.uuid());
-                row.component_key = Some(component.key.clone());
-            }
-            Coverage::Several => row.charged_by = Some("nothing".to_owned()),
-            Coverage::Uncovered => {
-                row.charged_by = Some("tariff".to_owned());
-                let sold = level.decision.sold.as_ref();
-                row.deck_id = sold.map(|sold| sold.deck_id.uuid());
-                row.deck_version = sold.and_then(|sold| i32::try_from(sold.version).ok());
-            }
-        }
         Ok(Some(row))
     }
 
@@ -175,6 +159,27 @@ impl Control {
         keep(&tx, place, level, asked, call, carrier_id, loses, &own).await?;
         tx.commit().await?;
         Ok(Held::Reach(reach))
+    }
+}
+
+/// Writes on a call's row that it goes out, where to, and who charges it.
+pub(crate) fn charged_by(row: &mut Model, level: &Level, coverage: &Coverage) {
+    row.direction = "outbound".to_owned();
+    row.currency = Some(level.customer.currency.code().to_owned());
+    row.topic_name = Some(destination(level));
+    match coverage {
+        Coverage::Component { subscription_id, component } => {
+            row.charged_by = Some("component".to_owned());
+            row.subscription_id = Some(subscription_id.uuid());
+            row.component_key = Some(component.key.clone());
+        }
+        Coverage::Several => row.charged_by = Some("nothing".to_owned()),
+        Coverage::Uncovered => {
+            row.charged_by = Some("tariff".to_owned());
+            let sold = level.decision.sold.as_ref();
+            row.deck_id = sold.map(|sold| sold.deck_id.uuid());
+            row.deck_version = sold.and_then(|sold| i32::try_from(sold.version).ok());
+        }
     }
 }
 

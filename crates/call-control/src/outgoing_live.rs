@@ -5,8 +5,8 @@ use crate::error::{CallError, Result};
 use crate::finished::HandledBy;
 use crate::grant::{self, Ask};
 use crate::guard;
-use crate::outgoing::{self, OutgoingCall, dimensions};
-use crate::outgoing_hold::{hold, hold_seller};
+use crate::outgoing::{OutgoingCall, dimensions};
+use crate::outgoing_hold::{self, hold, hold_seller};
 use crate::outgoing_plan::{self as planning, Level, OutgoingRefusal, Wish};
 use crate::outgoing_trial::digits_of;
 use crate::price::{Reach, started_seconds};
@@ -282,27 +282,11 @@ async fn write(
     let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await?.filter(|row| row.ended_at.is_none()) else {
         return Ok(SettledOutgoing { is_new: false, over: None });
     };
-    row.direction = "outbound".to_owned();
+    outgoing_hold::charged_by(&mut row, level, coverage);
     row.agent_id = call.agent_id.map(AgentId::uuid);
     row.handled_by = call.agent_id.map(|_| HandledBy::Core.as_str().to_owned());
-    row.currency = Some(level.customer.currency.code().to_owned());
-    row.topic_name = Some(outgoing::destination(level));
     row.answered_at = call.answered_at;
     row.meter_started_at = call.answered_at.filter(|_| call.metered_ms > 0);
-    match coverage {
-        Coverage::Component { subscription_id, component } => {
-            row.charged_by = Some("component".to_owned());
-            row.subscription_id = Some(subscription_id.uuid());
-            row.component_key = Some(component.key.clone());
-        }
-        Coverage::Several => row.charged_by = Some("nothing".to_owned()),
-        Coverage::Uncovered => {
-            row.charged_by = Some("tariff".to_owned());
-            let sold = level.decision.sold.as_ref();
-            row.deck_id = sold.map(|sold| sold.deck_id.uuid());
-            row.deck_version = sold.and_then(|sold| i32::try_from(sold.version).ok());
-        }
-    }
     let first = level.decision.routes.offers.first();
     let carrier_id = named.or(first.and_then(|offer| offer.carrier_id));
     let decision = serde_json::to_value(&level.decision)

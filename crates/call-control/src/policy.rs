@@ -111,8 +111,13 @@ pub async fn spend_limit(tx: &TenantTx, of: LimitOf) -> Result<Option<SpendLimit
 pub async fn spend_limit_of(tx: &TenantTx, customer_id: CustomerId) -> Result<SpendLimit> {
     match spend_limit(tx, LimitOf::One(customer_id)).await? {
         Some(own) => Ok(own),
-        None => Ok(spend_limit(tx, LimitOf::Everybody).await?.unwrap_or(USUAL)),
+        None => usual_spend_limit(tx).await,
     }
+}
+
+/// What holds for customers without a limit of their own.
+pub async fn usual_spend_limit(tx: &TenantTx) -> Result<SpendLimit> {
+    Ok(spend_limit(tx, LimitOf::Everybody).await?.unwrap_or(USUAL))
 }
 
 /// Sets it; `None` takes it away again.

@@ -267,8 +267,9 @@ impl Shown for Change {}
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct ChangesAsked {
-    #[param(value_type = u32)]
-    version: Text<u32>,
+    /// The newest when left out.
+    #[param(value_type = Option<u32>)]
+    version: Option<Text<u32>>,
     /// Only of this kind.
     kind: Option<String>,
     /// 1 to 100; 50 when left out.
@@ -287,7 +288,12 @@ async fn changes(ask: &Ask, Asked(asked): Asked<ChangesAsked>) -> ApiResult<List
         })?),
         None => None,
     };
-    let after = usage_metering::deck_table(&ask.tx, deck.id, asked.version.0).await?;
+    let version = match asked.version {
+        Some(version) => Some(version.0),
+        None => usage_metering::deck_versions(&ask.tx, deck.id).await?.first().map(|newest| newest.version),
+    };
+    let Some(version) = version else { return Ok(List::whole(Vec::new())) };
+    let after = usage_metering::deck_table(&ask.tx, deck.id, version).await?;
     let held = usage_metering::version_in_force(&ask.tx, deck.id, ask.now).await?;
     let before = match held.filter(|held| *held != after.version) {
         Some(held) => Some(usage_metering::deck_table(&ask.tx, deck.id, held).await?),
@@ -332,13 +338,14 @@ struct LossesAsked {
     version: Option<Text<u32>>,
     /// The cost deck, in the version in force.
     #[param(value_type = String)]
-    against: Text<DeckId>,
+    against: Option<Text<DeckId>>,
 }
 
 /// The hundred largest losses.
 async fn losses(ask: &Ask, Asked(asked): Asked<LossesAsked>) -> ApiResult<List<Loss>> {
     let deck = find(ask).await?;
-    let cost = usage_metering::deck(&ask.tx, asked.against.0).await?.ok_or_else(Problem::not_found)?;
+    let against = asked.against.ok_or_else(|| Problem::invalid("/against", "missing", "this parameter is missing"))?;
+    let cost = usage_metering::deck(&ask.tx, against.0).await?.ok_or_else(Problem::not_found)?;
     if cost.currency != deck.currency {
         let rule = "must be in the deck's currency";
         return Err(Problem::invalid("/against", "must_match_currency", rule).with_value(cost.currency.code()));

@@ -8,6 +8,7 @@ mod advice;
 mod body;
 mod calculators;
 mod calls;
+mod carriers;
 mod coupons;
 mod customers;
 mod decks;
@@ -23,6 +24,7 @@ pub mod limit;
 mod list;
 pub(crate) mod meters;
 mod openapi;
+mod outgoing;
 mod plans;
 mod previews;
 mod problem;
@@ -64,6 +66,8 @@ pub fn table() -> Vec<Route> {
         events::routes(),
         meters::routes(),
         decks::routes(),
+        carriers::routes(),
+        outgoing::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),

@@ -6,6 +6,8 @@ mod edge;
 mod finished;
 mod included;
 mod outgoing;
+mod outgoing_limits;
+mod outgoing_world;
 mod plans;
 mod racing;
 mod recording;

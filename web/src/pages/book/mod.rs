@@ -67,7 +67,39 @@ use db::TenantTx;
 pub fn routes() -> Vec<Entry> {
     let mut routes = selling();
     routes.extend(running());
+    routes.extend(going_out());
     routes
+}
+
+/// Calls that go out: prices, carriers, limits.
+fn going_out() -> Vec<Entry> {
+    let all = &Audience::ALL;
+    [
+        book_get(all, "decks", decks::decks),
+        book_get(all, "decks/new", decks::form),
+        book_post(all, "decks", decks::create),
+        book_get(all, "decks/{deck_id}", deck::deck),
+        book_post(all, "decks/{deck_id}/versions", deck::import),
+        book_get(all, "decks/{deck_id}/versions/{version}", deck_version::version),
+        book_post(all, "decks/{deck_id}/publications", deck::publish),
+        book_post(all, "decks/{deck_id}/withdrawal", deck::withdraw),
+        book_get(all, "carriers", carriers::carriers),
+        book_get(all, "carriers/new", carriers::form),
+        book_post(all, "carriers", carriers::create),
+        book_get(all, "carriers/{carrier_id}", carriers::carrier),
+        book_post(all, "carriers/{carrier_id}", carriers::change),
+        book_get(all, "routes", route_trial::trial),
+        book_get(all, "outgoing", outgoing::outgoing),
+        book_post(all, "outgoing", outgoing::set_policy),
+        book_post(all, "outgoing/limits", outgoing::set_limits),
+        book_post(all, "outgoing/classes", outgoing::set_class),
+        book_get(all, "customers/{customer_id}/outgoing", customer_outgoing::outgoing),
+        book_post(all, "customers/{customer_id}/outgoing", customer_outgoing::set),
+        book_post(all, "customers/{customer_id}/destinations", customer_outgoing::set_destination),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Who buys, and what is sold.
@@ -155,27 +187,6 @@ fn running() -> Vec<Entry> {
         book_get(all, "runs/{run_id}/events", run::events),
         book_post(all, "runs/{run_id}/finalization", run::finalize),
         book_post(all, "runs/{run_id}/retry", run::retry),
-        book_get(all, "decks", decks::decks),
-        book_get(all, "decks/new", decks::form),
-        book_post(all, "decks", decks::create),
-        book_get(all, "decks/{deck_id}", deck::deck),
-        book_post(all, "decks/{deck_id}/versions", deck::import),
-        book_get(all, "decks/{deck_id}/versions/{version}", deck_version::version),
-        book_post(all, "decks/{deck_id}/publications", deck::publish),
-        book_post(all, "decks/{deck_id}/withdrawal", deck::withdraw),
-        book_get(all, "carriers", carriers::carriers),
-        book_get(all, "carriers/new", carriers::form),
-        book_post(all, "carriers", carriers::create),
-        book_get(all, "carriers/{carrier_id}", carriers::carrier),
-        book_post(all, "carriers/{carrier_id}", carriers::change),
-        book_get(all, "routes", route_trial::trial),
-        book_get(all, "outgoing", outgoing::outgoing),
-        book_post(all, "outgoing", outgoing::set_policy),
-        book_post(all, "outgoing/limits", outgoing::set_limits),
-        book_post(all, "outgoing/classes", outgoing::set_class),
-        book_get(all, "customers/{customer_id}/outgoing", customer_outgoing::outgoing),
-        book_post(all, "customers/{customer_id}/outgoing", customer_outgoing::set),
-        book_post(all, "customers/{customer_id}/destinations", customer_outgoing::set_destination),
         book_get(all, "meters", meters::meters),
         book_get(all, "meters/new", meters::form),
         book_post(all, "meters", meters::define),

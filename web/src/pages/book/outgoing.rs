@@ -37,8 +37,8 @@ pub async fn outgoing(member: Member, given: web::Query<Given>) -> PageResult<Pa
 async fn page(member: &Member, given: &Given, faults: &Faults) -> PageResult<Panels> {
     let tx = member.tx().await?;
     let policy = call_control::outgoing_policy(&tx).await?;
-    let everybody = call_control::spend_limit(&tx, LimitOf::Everybody).await?;
-    let title = match (&policy, everybody.is_some_and(|limit| limit.is_open)) {
+    let everybody = call_control::usual_spend_limit(&tx).await?;
+    let title = match (&policy, everybody.is_open) {
         (None, _) => "No call goes out of this book",
         (Some(_), true) => "Calls out are open for everybody",
         (Some(_), false) => "Calls out are open for whom you open them",
@@ -70,7 +70,7 @@ async fn page(member: &Member, given: &Given, faults: &Faults) -> PageResult<Pan
         let form = FormCard::post(
             "What each customer may spend",
             member.audience.outgoing_limits(),
-            limit_fields(&tx, everybody.as_ref(), given, faults, currency).await?,
+            limit_fields(&tx, Some(&everybody), given, faults, currency).await?,
             "Save the limits",
         )
         .text("Unless a customer has limits of its own")

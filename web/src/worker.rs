@@ -2,7 +2,7 @@
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
-use crate::{life, mail};
+use crate::life;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
@@ -75,7 +75,7 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
     }
     // Only then: what is drafted has moved up to its seller before.
     for organisation in &organisations {
-        take(organisation.id, bill(app, organisation, now).await);
+        take(organisation.id, bill(&app.db, organisation, now).await);
     }
     Ok(busy)
 }
@@ -98,7 +98,7 @@ async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
+pub(crate) async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
     let organisations = tenant::organisations(&tx).await?;
     tx.commit().await?;
@@ -127,15 +127,13 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     Ok(moved > 0 || folded > 0 || lived)
 }
 
-/// Starts the run of a month that has ended, takes an open run further, and sends the letters that wait.
-async fn bill(app: &App, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
-    let db = &app.db;
+/// Starts the run of a month that has ended, and takes an open run further.
+async fn bill(db: &Db, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let tx = db.tenant(organisation.id).await?;
     let scheduled = invoicing::schedule_run(&tx, month_ended(now, &organisation.time_zone)?, now).await?;
     tx.commit().await?;
     let advanced = advance_run(db, organisation.id, now).await?;
-    let written = mail::deliver(app, organisation.id, now).await?;
-    Ok(scheduled.is_some() || advanced || written)
+    Ok(scheduled.is_some() || advanced)
 }
 
 /// The first day after the newest month that has ended and settled in a zone.

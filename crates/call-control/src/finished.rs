@@ -6,7 +6,7 @@ use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::TaxInside;
 use crate::grant;
-use crate::included::{self, Included, Subscriber};
+use crate::included::{self, Included, Standing, Subscriber, quantity};
 use crate::price::{CallPrice, started_seconds};
 use crate::settlement::{self, Rated};
 use crate::store::legs;
@@ -89,7 +89,7 @@ enum Outcome {
     /// It was never metered.
     Nothing,
     Rated(Box<Rated>),
-    /// A plan covers it: what it includes is settled after the wallets, as everybody locks them.
+    /// A plan covers it: what it includes is settled first, as for a live call; wallets pay the rest.
     Covered(Box<Covering>),
 }
 
@@ -117,8 +117,8 @@ pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTim
         };
         rows.push((row, rated));
     }
+    include(tx, &book, &mut rows, covered, now).await?;
     post(tx, &book, &mut rows, now).await?;
-    include(tx, &book, &mut rows, &covered, now).await?;
     let mut usage: Vec<UsageEvent> = Vec::with_capacity(rows.len() * 3);
     let mut caller_legs = Vec::with_capacity(rows.len());
     let mut upward_ids = Vec::with_capacity(rows.len());
@@ -301,12 +301,12 @@ async fn include(
     tx: &TenantTx,
     book: &Book,
     rows: &mut [(Model, Option<Rated>)],
-    covered: &[(usize, Covering)],
+    mut covered: Vec<(usize, Covering)>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut allowances: BTreeMap<&AllowanceKey, (&Subscriber, &Included)> = BTreeMap::new();
     let mut uses = Vec::new();
-    for (index, covering) in covered {
+    for (index, covering) in &covered {
         let row = &rows[*index].0;
         let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
         for included in &covering.allowances {
@@ -319,7 +319,8 @@ async fn include(
         included::open(tx, subscriber, included, now).await?;
     }
     let mut used = ledger::use_allowances(tx, &uses, now).await?.into_iter();
-    for (index, covering) in covered {
+    climb(tx, book, rows, &mut covered).await?;
+    for (index, covering) in &covered {
         let (row, rated) = &mut rows[*index];
         let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
         let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
@@ -327,6 +328,35 @@ async fn include(
         let used: Vec<_> = used.by_ref().take(covering.allowances.len()).collect();
         let tax_percent = grant::tax_percent(customer, &book.organisation);
         *rated = Some(by_component(row, covering, plan, &used, (customer, tax_percent), seconds)?);
+    }
+    Ok(())
+}
+
+/// Says where each prepaid caller's call stands in the tiers of its components: after the calls before it in the batch, too, whose
+/// usage the meters do not know yet.
+async fn climb(
+    tx: &TenantTx,
+    book: &Book,
+    rows: &[(Model, Option<Rated>)],
+    covered: &mut [(usize, Covering)],
+) -> Result<()> {
+    let mut standings: HashMap<AllowanceKey, Standing> = HashMap::new();
+    for (index, covering) in covered {
+        let row = &rows[*index].0;
+        if book.customer(row.customer_id.unwrap_or_default().into())?.billing == Billing::Postpaid {
+            continue;
+        }
+        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
+        let subscriber = &book.subscribers[&covering.subscription_id];
+        for component in &covering.components {
+            let Some(terms) = subscriber.terms(component, row.started_at)? else { continue };
+            let standing = match standings.entry(terms.0.key.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Standing::read(tx, subscriber, component, terms).await?),
+            };
+            covering.before.insert(component.key.clone(), standing.before());
+            standing.used += quantity(component, seconds);
+        }
     }
     Ok(())
 }

@@ -309,20 +309,19 @@ pub(crate) fn usage(call: &Model, rated: &Rated) -> Vec<UsageEvent> {
     events
 }
 
-/// What a correction adds to the meters.
-pub(crate) fn extra_usage(call: &Model, charge: Money, seconds: u32) -> Vec<UsageEvent> {
-    let Some(customer_id) = call.customer_id else { return Vec::new() };
-    let event = |meter: &str, quantity: Decimal| UsageEvent {
+/// What a correction adds to a meter; nothing where it is nothing.
+pub(crate) fn more_usage(call: &Model, meter: &str, quantity: Decimal) -> Option<UsageEvent> {
+    let customer_id = call.customer_id.filter(|_| !quantity.is_zero())?;
+    Some(UsageEvent {
         source: "call-control".to_owned(),
         id: format!("{}:{meter}:correction", CallId::from_uuid(call.id)),
         meter: meter.to_owned(),
         customer_id: customer_id.into(),
-        subscription_id: None,
+        subscription_id: call.subscription_id.map(Into::into),
         quantity,
         dimensions: dimensions(call),
         occurred_at: call.started_at,
-    };
-    vec![event("minutes", minutes(seconds)), event("charge", charge.as_decimal())]
+    })
 }
 
 #[cfg(test)]

@@ -156,7 +156,6 @@ async fn price(
         started_at: call.started_at,
         gross: reach.cost,
         tax_percent: grant::tax_percent(customer, &book),
-        lease_until: grant::lease(reach.seconds, 0, at),
     };
     Ok(Some((reach, Some(below))))
 }

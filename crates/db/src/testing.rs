@@ -135,4 +135,22 @@ impl TestDatabase {
             .expect("the owner's statements run");
         connection.close().await.expect("the connection closes");
     }
+
+    /// Returns when a transaction waits for another one's lock.
+    ///
+    /// # Panics
+    /// When nobody waits for ten seconds: the lock is gone that a test is about.
+    pub async fn until_somebody_waits(&self) {
+        let options = PgConnectOptions::from_str(self.owner.expose_secret()).expect("the owner's URL is one");
+        let mut connection = options.disable_statement_logging().connect().await.expect("the owner may connect");
+        let waiting = "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+             WHERE NOT l.granted AND a.datname = current_database()";
+        for _ in 0..500 {
+            if sqlx::query(waiting).fetch_optional(&mut connection).await.expect("locks are seen").is_some() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("nobody waits for a lock");
+    }
 }

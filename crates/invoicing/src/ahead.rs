@@ -191,7 +191,7 @@ impl Pass<'_> {
             self.share_out(place, coupons[place], taken, &bases)?;
             let names: Vec<&str> = bases.iter().map(|(index, _)| self.name(*index)).collect();
             let (taken, names) = joined(taken, &names);
-            let mut target = self.billing.discount(discount.clone(), &taken, &names)?;
+            let mut target = self.billing.discount(self.of, discount.clone(), &taken, &names)?;
             target.claimed = Claimed::Ahead;
             targets.push(target);
         }
@@ -234,13 +234,11 @@ impl Pass<'_> {
 
     fn charge_line(&self, index: usize, rated: Rated) -> Result<Target> {
         let entry = &self.entries[index];
-        let amount = rated.amount;
         let mut line = self.line(entry, rated, Claimed::Ahead);
         if !entry.is_once {
             let said = self.months_said(&self.charged[&index].parts);
             line.detail = said;
         }
-        line.amount = amount;
         Ok(line)
     }
 
@@ -259,7 +257,11 @@ impl Pass<'_> {
             unit: component.measure.clone().unwrap_or_default(),
             unit_price: rated.unit_price,
             amount: rated.amount,
-            explanation: rated.explanation.by(self.billing.price_version(self.of, entry.state.attached, component)),
+            explanation: rated.explanation.by(self.billing.price_version(
+                self.of,
+                entry.state.attached,
+                &component.name,
+            )),
             source: if component.kind == ComponentKind::Seat {
                 LineSource::Seats {
                     subscription_id: own.history.subscription.id,
@@ -273,6 +275,7 @@ impl Pass<'_> {
             },
             claimed,
             claimed_at: entry.at,
+            taxed_as_of: None,
         }
     }
 
@@ -280,20 +283,22 @@ impl Pass<'_> {
     fn credit(&mut self, at: DateTime<Utc>, credits: &[usize]) -> Result<Vec<Target>> {
         let mut targets = Vec::new();
         // Charges of several instants may have had the same discount: it is given back once, in one line.
-        let mut backs: BTreeMap<String, (Discount, Money)> = BTreeMap::new();
+        let mut backs: BTreeMap<String, (Discount, Money, DateTime<Utc>)> = BTreeMap::new();
         for &index in credits {
             let entry = &self.entries[index];
             let Does::Credits(charge) = entry.does else { continue };
             let Some((line, given_back)) = self.credited(index, charge)? else { continue };
             targets.push(line);
             for (discount, back) in given_back {
-                let discount = &self.groups[&self.entries[charge].at].discounts[discount];
-                let nothing = || (discount.clone(), self.billing.nothing());
-                let (_, known) = backs.entry(discount.key.clone()).or_insert_with(nothing);
+                let charged_at = self.entries[charge].at;
+                let discount = &self.groups[&charged_at].discounts[discount];
+                let nothing = || (discount.clone(), self.billing.nothing(), charged_at);
+                let (_, known, latest) = backs.entry(discount.key.clone()).or_insert_with(nothing);
                 *known = known.checked_add(back)?;
+                *latest = charged_at.max(*latest);
             }
         }
-        for (discount, back) in backs.into_values() {
+        for (discount, back, charged_at) in backs.into_values() {
             let steps = vec![Step::new(Rule::AmountOff { kind: discount.kind }, back.as_decimal())];
             let text = words::on_credit(&self.billing.seller.language, &discount.text);
             let what = Derived { key: discount.key, group: LineGroup::Discounts, text, steps };
@@ -301,6 +306,7 @@ impl Pass<'_> {
             let service = Service { starts_at: at, ends_at, ..discount.service };
             let mut target = derived(what, discount.attached, service, at, back);
             target.claimed = Claimed::Credit;
+            target.taxed_as_of = Some(charged_at);
             targets.push(target);
         }
         Ok(targets)
@@ -341,7 +347,8 @@ impl Pass<'_> {
         let given_back = Money::sum(nothing.currency(), backs.iter().map(|(_, back)| *back))?;
         let most = left.min(net.checked_add(given_back)?)?;
         let amount = rated.amount.min(most)?;
-        let group = &self.groups[&opened.at];
+        let opened_at = opened.at;
+        let group = &self.groups[&opened_at];
         for (discount, month, exact) in used {
             if let Some(coupon) = group.coupons[discount] {
                 let used = self.book.coupons.entry((coupon, month)).or_insert_with(Exact::zero);
@@ -355,6 +362,7 @@ impl Pass<'_> {
         line.explanation.steps.push(Step::new(unused, -amount.as_decimal()));
         line.detail = said;
         line.unit_price = None;
+        line.taxed_as_of = Some(opened_at);
         line.amount = amount.checked_neg()?;
         Ok(Some((line, backs)))
     }

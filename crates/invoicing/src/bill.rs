@@ -16,7 +16,7 @@ use db::{LineId, PlanId};
 use money::{Currency, Decimal, Money};
 use pricing::{Exact, PriceVersion, RoundTo};
 use std::collections::{BTreeMap, BTreeSet};
-use subscription::{Component, Customer, LateUsage};
+use subscription::{Customer, LateUsage};
 use uuid::Uuid;
 
 /// What all documents of a book have in common.
@@ -101,11 +101,11 @@ impl Billing<'_> {
         Ok(lines)
     }
 
-    /// The price of a component as the catalogue keeps it.
-    pub(crate) fn price_version(&self, of: usize, attached: usize, component: &Component) -> PriceVersion {
+    /// The price of a component as the catalogue keeps it; no part stands for the plan's own terms, like its minimum.
+    pub(crate) fn price_version(&self, of: usize, attached: usize, part: &str) -> PriceVersion {
         let version = &self.subscribed[of].attached(attached).version;
         let name = self.seller.plans.get(&version.plan_id).cloned().unwrap_or_default();
-        PriceVersion { name, version: version.version, component: component.name.clone() }
+        PriceVersion { name, version: version.version, component: part.to_owned() }
     }
 
     pub(crate) fn currency(&self) -> Currency {
@@ -142,7 +142,8 @@ impl Billing<'_> {
         let id = self.subscribed[month.of].id();
         let in_all = self.quantities[place].iter().map(|(_, paid)| *paid).sum();
         let before = self.billed.of(id, WALLET, month.period.starts_at, Claimed::Arrears);
-        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0 };
+        let ends_at = month.period.ends_at;
+        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0, ends_at };
         let known = before.copied().unwrap_or(nothing);
         let paid = Money::from_decimal(in_all, self.currency())?.checked_sub(known.amount)?;
         bill.paid = Some(bill.paid.unwrap_or_else(|| self.nothing()).checked_add(paid)?);
@@ -185,7 +186,8 @@ impl Billing<'_> {
         if before.is_none() && self.was_billed_otherwise(own, &target)? {
             return Ok(());
         }
-        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0 };
+        let ends_at = target.service.ends_at;
+        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0, ends_at };
         let known = before.copied().unwrap_or(nothing);
         let difference = target.amount.checked_sub(known.amount)?;
         let is_news = before.is_none() && !is_late;
@@ -241,7 +243,8 @@ impl Billing<'_> {
         }
     }
 
-    /// The tax of what was billed from a start on before, where that is known, else today's.
+    /// The tax of what was billed from a start on before, where that is known, else today's: a difference has the tax of its
+    /// supply and a credit that of its charge (Directive 2006/112/EC, articles 90 and 219).
     pub(crate) fn tax_of(&self, id: Uuid, at: DateTime<Utc>) -> (String, Decimal) {
         let (category, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
         self.billed.tax_at(id, at).unwrap_or_else(|| (category.to_owned(), percent))
@@ -249,10 +252,9 @@ impl Billing<'_> {
 
     fn line(&self, of: usize, target: Target) -> Line {
         let (today, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
-        // A difference has the tax of the time at which the service was supplied.
-        let (category, percent) = match target.group {
-            LineGroup::Late => self.tax_of(self.subscribed[of].id(), target.claimed_at),
-            _ => (today.to_owned(), percent),
+        let (category, percent) = match target.taxed_as_of {
+            Some(at) => self.tax_of(self.subscribed[of].id(), at),
+            None => (today.to_owned(), percent),
         };
         Line {
             id: LineId::new(),

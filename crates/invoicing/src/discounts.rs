@@ -44,11 +44,12 @@ impl Billing<'_> {
         self.of_coupons(month, &served, &mut discounts, &mut offs)?;
         let taken = stack(&bases, &offs, self.currency())?;
         let names: Vec<&str> = served.iter().map(|priced| priced.target.text.as_str()).collect();
-        discounts.into_iter().zip(taken).map(|(discount, taken)| self.discount(discount, &taken, &names)).collect()
+        let lines = discounts.into_iter().zip(taken);
+        lines.map(|(discount, taken)| self.discount(month.of, discount, &taken, &names)).collect()
     }
 
     /// A discount's line, with its share of every line that it lowers.
-    pub(crate) fn discount(&self, discount: Discount, taken: &Taken, names: &[&str]) -> Result<Target> {
+    pub(crate) fn discount(&self, of: usize, discount: Discount, taken: &Taken, names: &[&str]) -> Result<Target> {
         let off = taken.off.checked_neg()?;
         let mut steps = Vec::new();
         for ((share, name), weight) in shares(off, &taken.exact)?.into_iter().zip(names).zip(&taken.exact) {
@@ -57,14 +58,19 @@ impl Billing<'_> {
                 steps.push(Step { part: (*name).to_owned(), ..Step::new(rule, share.as_decimal()) });
             }
         }
-        let (kind, of) = (discount.kind, taken.of.as_decimal());
+        let kind = discount.kind;
         let rule = match discount.percent {
-            Some(percent) => Rule::PercentOff { kind, percent, of },
+            Some(percent) => Rule::PercentOff { kind, percent, of: taken.of.as_decimal() },
             None => Rule::AmountOff { kind },
         };
         steps.push(Step::new(rule, off.as_decimal()));
+        let terms = self.price_version(of, discount.attached, "");
         let what = Derived { key: discount.key, group: LineGroup::Discounts, text: discount.text, steps };
         let mut target = derived(what, discount.attached, discount.service, discount.claimed_at, off);
+        // A coupon is nobody's price: its code stands in the line.
+        if kind != pricing::Discount::Coupon {
+            target.explanation = target.explanation.by(terms);
+        }
         if let Some(percent) = discount.percent {
             target.quantity = taken.of.as_decimal();
             target.unit = PERCENT_UNIT.to_owned();

@@ -4,7 +4,7 @@ use crate::assemble::{Outcome, assemble};
 use crate::bill::{Billing, Seller};
 use crate::billed::BilledBefore;
 use crate::chain::Does;
-use crate::content::LineGroup;
+use crate::content::{Claim, Claimed, LineGroup};
 use crate::due::{Due, due};
 use crate::error::Result;
 use crate::rate::Quantities;
@@ -15,7 +15,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, TenantTx};
 use money::Currency;
 use pricing::start_of_day;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use subscription::{Customer, histories, open_periods_of_many, subscriptions_of_many, topics_ever};
 use uuid::Uuid;
 
@@ -55,21 +55,39 @@ impl Gathered {
 }
 
 impl Gathered {
-    /// The same, with differences at the tax of the time of their supply: only they need to ask for it.
+    /// The same, with differences and credits at the tax at which the service was billed before: only they need to ask for it.
     pub(crate) async fn document(&mut self, tx: &TenantTx, seller: &Seller) -> Result<Outcome> {
         let outcome = self.outcome(seller)?;
-        let is_late = match &outcome {
-            Outcome::Draft(content) => content.lines.iter().any(|line| line.group == LineGroup::Late),
-            Outcome::NothingDue { .. } => false,
-        };
-        if !is_late {
+        let Outcome::Draft(content) = &outcome else { return Ok(outcome) };
+        let is_late = content.lines.iter().any(|line| line.group == LineGroup::Late);
+        let credits = |claim: &&Claim| Claimed::of_kind(&claim.kind) == Claimed::Credit;
+        if !is_late && !content.claims.iter().any(|claim| credits(&claim)) {
             return Ok(outcome);
         }
-        let ids: Vec<Uuid> = self.subscribed.iter().map(Subscribed::id).chain([self.customer.id.uuid()]).collect();
-        for (id, at, tax) in billed::taxes(tx, &ids).await? {
+        let mut starts: BTreeSet<(Uuid, DateTime<Utc>)> = BTreeSet::new();
+        for claim in &content.claims {
+            starts.insert((claim.billed_id, claim.service_starts_at));
+        }
+        for claim in content.claims.iter().filter(credits) {
+            starts.extend(self.charges_of(claim).map(|at| (claim.billed_id, at)));
+        }
+        let starts: Vec<(Uuid, DateTime<Utc>)> = starts.into_iter().collect();
+        for (id, at, tax) in billed::taxes(tx, &starts).await? {
             self.billed.put_tax(id, at, tax);
         }
         self.outcome(seller)
+    }
+
+    /// When that was charged which is credited at the instant of a claim.
+    fn charges_of(&self, claim: &Claim) -> impl Iterator<Item = DateTime<Utc>> {
+        let chains = self.subscribed.iter().zip(&self.due.chains).filter(|(own, _)| own.id() == claim.billed_id);
+        chains.flat_map(|(_, entries)| {
+            let credits = entries.iter().filter(|entry| entry.at == claim.service_starts_at);
+            credits.filter_map(|entry| match entry.does {
+                Does::Credits(charge) => Some(entries[charge].at),
+                _ => None,
+            })
+        })
     }
 }
 
@@ -96,7 +114,8 @@ pub(crate) async fn gather(
     let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
     let mut untils = HashMap::new();
     for customer in &customers {
-        untils.insert(customer.id, start_of_day(until_on, &customer.time_zone)?);
+        // West of the book's own zone its day may still be going on: what is not over is not billed.
+        untils.insert(customer.id, start_of_day(until_on, &customer.time_zone)?.min(now));
     }
     let mut subscribed = subscribed(tx, &ids, &untils, now).await?;
     let billed = customers.into_iter().map(|customer| Billed {

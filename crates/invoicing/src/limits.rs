@@ -8,7 +8,7 @@ use crate::month::{Priced, share_of};
 use crate::parts::Billable;
 use crate::stack::{shares, sum};
 use crate::subscribed::last_day_after;
-use crate::target::{Derived, derived, service_of};
+use crate::target::{Derived, Target, derived, service_of};
 use crate::words;
 use money::Money;
 use pricing::{Commitment, DateRange, Discount, Exact, Proration, RoundTo, Rule, Step, civil_date};
@@ -99,11 +99,7 @@ impl Billing<'_> {
             text: words::commitment(&self.seller.language, minimum),
             steps,
         };
-        let service = service_of(&billable.stretch);
-        let mut target = derived(what, billable.stretch.attached, service, billable.claimed_at, missing);
-        if share.days < share.of_days {
-            target.detail = words::days(&self.seller.language, share.days, share.of_days);
-        }
+        let target = self.bound(month.of, billable, what, share, missing);
         Ok(Some(Priced { target, stretch: index, is_ahead: false, is_free_trial: false, kept: None }))
     }
 
@@ -142,12 +138,20 @@ impl Billing<'_> {
             text: words::fee_cap(&self.seller.language, cap),
             steps,
         };
-        let service = service_of(&billable.stretch);
-        let mut target = derived(what, billable.stretch.attached, service, billable.claimed_at, off);
+        let target = self.bound(month.of, billable, what, share, off);
+        let kept = Some(Money::zero(self.currency()));
+        Ok(Some(Priced { target, stretch: index, is_ahead: false, is_free_trial: false, kept }))
+    }
+
+    /// The line of what bounds a stretch, for the days that it holds for.
+    fn bound(&self, of: usize, billable: &Billable, what: Derived, share: Proration, amount: Money) -> Target {
+        let attached = billable.stretch.attached;
+        let terms = self.price_version(of, attached, "");
+        let mut target = derived(what, attached, service_of(&billable.stretch), billable.claimed_at, amount);
+        target.explanation = target.explanation.by(terms);
         if share.days < share.of_days {
             target.detail = words::days(&self.seller.language, share.days, share.of_days);
         }
-        let kept = Some(Money::zero(self.currency()));
-        Ok(Some(Priced { target, stretch: index, is_ahead: false, is_free_trial: false, kept }))
+        target
     }
 }

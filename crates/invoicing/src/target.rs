@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub source: LineSource,
     pub claimed: Claimed,
     pub claimed_at: DateTime<Utc>,
+    /// The start from which it was billed before, where it has the tax of then; else today's.
+    pub taxed_as_of: Option<DateTime<Utc>>,
 }
 
 impl Billing<'_> {
@@ -48,10 +50,11 @@ impl Billing<'_> {
             unit: component.measure.clone().unwrap_or_default(),
             unit_price: rated.unit_price,
             amount: rated.amount,
-            explanation: rated.explanation.by(self.price_version(of, attached, component)),
+            explanation: rated.explanation.by(self.price_version(of, attached, &component.name)),
             source: self.source_of(own, component, part),
             claimed: Claimed::Arrears,
             claimed_at: part.claimed_at,
+            taxed_as_of: None,
         }
     }
 
@@ -111,6 +114,7 @@ pub(crate) fn late(target: Target, before: Money, quantity: Decimal, difference:
         unit_price: None,
         amount: difference,
         explanation,
+        taxed_as_of: Some(target.claimed_at),
         ..target
     }
 }
@@ -147,6 +151,7 @@ pub(crate) fn derived(
         source: LineSource::None,
         claimed: Claimed::Arrears,
         claimed_at,
+        taxed_as_of: None,
     }
 }
 

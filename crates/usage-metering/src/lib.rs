@@ -48,7 +48,8 @@ pub use meter::{
 };
 pub use partition::ensure_partitions;
 pub use reading::{
-    Aggregate, DimensionSum, HourSum, UsageQuery, by_dimension, by_hour, quantities, quantity, sums_by_dimension,
+    Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery, by_dimension, by_hour, quantities, quantity,
+    sums_by_dimension,
 };
 pub use replay::{Correction, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use suspense::{

@@ -84,7 +84,7 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
         // Given up at once, and not some time after the answer: whoever mends the request and tries again finds the key free.
         Err(problem) => {
             ask.tx.rollback().await?;
-            Err(problem)
+            Err(problem.with_values_of(&raw.body))
         }
     }
 }

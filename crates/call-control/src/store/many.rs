@@ -39,14 +39,14 @@ pub async fn insert(tx: &TenantTx, calls: Vec<Model>) -> Result<()> {
     }
 }
 
-/// A difference to a settled call, once for each transaction.
+/// A difference to a settled call, once for each transaction. Without one it is the document's to charge.
 pub async fn insert_correction(
     tx: &TenantTx,
     call_id: CallId,
     customer_id: CustomerId,
     amount: Money,
     reason: &str,
-    transaction_id: TransactionId,
+    transaction_id: Option<TransactionId>,
     at: DateTime<Utc>,
 ) -> Result<()> {
     tx.run(
@@ -61,7 +61,7 @@ pub async fn insert_correction(
             at.into(),
             amount.micros().into(),
             reason.into(),
-            transaction_id.into(),
+            transaction_id.map(TransactionId::uuid).into(),
         ],
     )
     .await?;

@@ -1,14 +1,16 @@
 //! What happens to documents later: changes that are undone, tax that rises, coupons and gifts that reach over two of them.
 
-use crate::world::{POSTPAID, World, at, component, each, eur, lines};
+use crate::world::{POSTPAID, PREPAID, World, at, component, each, eur, lines};
 use db::{ChangeId, CustomerId, SubscriptionId};
 use invoicing::InvoicingError;
 use money::Currency;
 use std::collections::HashSet;
+use std::sync::Arc;
 use subscription::{
-    Billed, Change, Component, ComponentKind, CouponOff, LoyaltyReward, LoyaltyRule, NewCoupon, NewPlanVersion,
-    SubscriptionError, When,
+    Billed, Change, Component, ComponentKind, CouponOff, LateUsage, LoyaltyReward, LoyaltyRule, NewCoupon,
+    NewPlanVersion, SubscriptionError, When,
 };
+use usage_metering::UsageEvent;
 
 fn ahead(component: Component) -> Component {
     Component { billed: Billed::InAdvance, ..component }
@@ -84,6 +86,44 @@ async fn a_draft_that_bills_what_was_undone_since_is_refused_and_drafted_anew() 
     assert_eq!(lines(&world.invoice(customer).await), ["seats | 2 | 60.00"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_and_a_document_that_stands_on_the_change_wait_for_each_other() {
+    for is_undone_first in [true, false] {
+        let world = Arc::new(World::new().await);
+        let customer = world.customer(POSTPAID).await;
+        let id = world.subscribe_to(customer, "2026-04-01", 2, false, monthly(vec![seats("30")])).await;
+        let more = world.changed(id, Change::Seats(5), "2026-04-10T22:00:00Z").await;
+        world.drafted("2026-05-01", "2026-05-01T08:00:00Z").await;
+        let first = world.tx().await;
+        let draft = invoicing::drafts(&first, None, None, 10).await.unwrap().remove(0).id;
+        let undo =
+            async |tx: &db::TenantTx| subscription::undo_change(tx, more, "test", at("2026-05-01T09:00:00Z")).await;
+        let finalise = async |tx: &db::TenantTx| invoicing::finalise(tx, draft, at("2026-05-01T09:00:00Z")).await;
+        if is_undone_first {
+            undo(&first).await.unwrap()
+        } else {
+            finalise(&first).await.map(drop).unwrap()
+        }
+        let second = tokio::spawn({
+            let world = world.clone();
+            async move {
+                let tx = world.tx().await;
+                if is_undone_first {
+                    let refused = invoicing::finalise(&tx, draft, at("2026-05-01T09:00:00Z")).await;
+                    assert!(matches!(refused, Err(InvoicingError::DraftMustStandOnChanges)), "{refused:?}");
+                } else {
+                    let refused = subscription::undo_change(&tx, more, "test", at("2026-05-01T09:00:00Z")).await;
+                    let Err(SubscriptionError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+                    assert_eq!(refusal.rule.code(), "must_not_be_billed");
+                }
+            }
+        });
+        world.database.until_somebody_waits().await;
+        first.commit().await.unwrap();
+        second.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_difference_has_the_tax_of_the_time_of_supply_and_each_line_names_its_price() {
     let world = World::new().await;
@@ -104,6 +144,29 @@ async fn a_difference_has_the_tax_of_the_time_of_supply_and_each_line_names_its_
         let price = line.explanation.price.as_ref().expect("the line names its price");
         assert_eq!(price.text(), "Business, version 1, calls");
     }
+}
+
+#[tokio::test]
+async fn a_credit_gives_back_the_tax_at_which_its_charge_was_billed() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let year = NewPlanVersion {
+        term_months: 12,
+        term_discount_percent: "10".parse().unwrap(),
+        ..monthly(vec![ahead(fee("30"))])
+    };
+    let id = world.subscribe_to(customer, "2026-01-01", 0, false, year).await;
+    world.billed("2026-01-02").await;
+    let net = world.invoice(customer).await.document.totals.net;
+    assert_eq!(net, eur("324")); // 12 x 30 = 360, less 10%
+    world.database.as_owner("UPDATE organisation SET tax_percent = 21").await;
+    // nine months were used, three were not: 3 x 30 = 90 back, less their 10%
+    world.changed(id, Change::Cancel { credit: true }, "2026-09-30T22:00:00Z").await;
+    world.billed("2026-10-02").await;
+    let said = world.taxed(customer).await;
+    assert_eq!(said, ["platform | 90.00 | 19%", "Term discount 10%, 12 months, on the credit | -9.00 | 19%"]);
+    let credit = world.invoice(customer).await.document;
+    assert_eq!((credit.totals.tax, credit.totals.gross), (eur("15.39"), eur("96.39"))); // 81 x 0.19
 }
 
 #[tokio::test]
@@ -191,4 +254,70 @@ async fn an_add_on_that_loyalty_gives_is_billed_until_then_and_free_from_then_on
     let history = subscription::history(&tx, id).await.unwrap().unwrap();
     let gift = history.attached_at(at("2026-05-02T00:00:00Z")).find(|attached| attached.is_add_on).unwrap();
     assert!(gift.is_free);
+}
+
+#[tokio::test]
+async fn the_day_of_another_plan_is_the_new_one_s_whatever_its_keys_are() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let id = world.subscribe_to(customer, "2026-11-01", 0, false, monthly(vec![ahead(fee("30"))])).await;
+    world.billed("2026-11-02").await;
+    let other = world.version(false, monthly(vec![ahead(seats("49"))])).await;
+    world.changed(id, Change::Plan { version: other, seats: Some(2) }, "2026-11-25T09:00:00Z").await;
+    world.billed("2026-11-26").await;
+    // Six days are left, the 25th with them: 2 x 49 x 6 / 30, and 30 x 6 / 30 back.
+    assert_eq!(lines(&world.invoice(customer).await), ["platform | 1 | -6.00", "seats | 2 | 19.60"]);
+}
+
+#[tokio::test]
+async fn a_person_credits_no_more_than_what_a_change_has_left_of_a_line() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let plan = NewPlanVersion { term_discount_percent: "10".parse().unwrap(), ..monthly(vec![ahead(seats("30"))]) };
+    let id = world.subscribe_to(customer, "2026-04-01", 4, false, plan).await;
+    world.billed("2026-04-02").await;
+    let first = world.invoice(customer).await;
+    assert_eq!(first.document.totals.net, eur("108")); // 4 x 30 = 120, less 10%
+    // Half of the month four seats become none: 120 x 15 / 30 = 60 back, less their 10%.
+    world.changed(id, Change::Cancel { credit: true }, "2026-04-15T22:00:00Z").await;
+    world.billed("2026-04-17").await;
+    assert_eq!(world.invoice(customer).await.document.totals.net, eur("54"));
+    let line = first.groups[0].lines[0].clone();
+    let tx = world.tx().await;
+    let all = [(line.id, line.amount)];
+    let refused = invoicing::credit_lines(&tx, first.document.id, &all, "goodwill", at("2026-04-18T08:00:00Z")).await;
+    let Err(InvoicingError::CreditMustNotExceedLine { left, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(left, eur("60"));
+    let note = invoicing::credit(&tx, first.document.id, "goodwill", at("2026-04-18T08:00:00Z")).await.unwrap();
+    // What is left: 60, less 6.
+    assert_eq!(invoicing::document(&tx, note).await.unwrap().document.totals.net, eur("54"));
+}
+
+#[tokio::test]
+async fn what_a_wallet_has_paid_waits_for_a_document_that_posts_it() {
+    let world = World::new().await;
+    let customer = world.customer(PREPAID).await;
+    let plan = NewPlanVersion { late_usage: LateUsage::Absorb, ..monthly(vec![calls("1")]) };
+    let id = world.subscribe_to(customer, "2026-03-01", 0, false, plan).await;
+    world.billed("2026-04-01").await;
+    // A call of March is told in April: its caller has paid 1.19 at its end, and the plan absorbs what is late.
+    let event = UsageEvent {
+        source: "switch".to_owned(),
+        id: "late".to_owned(),
+        meter: "charge".to_owned(),
+        customer_id: customer,
+        subscription_id: Some(id),
+        quantity: "1.19".parse().unwrap(),
+        dimensions: [("charged_by".to_owned(), "component".to_owned())].into(),
+        occurred_at: at("2026-03-20T09:00:00Z"),
+    };
+    usage_metering::ingest(&world.database.db, world.tenant, &[event], at("2026-04-10T09:00:00Z")).await.unwrap();
+    assert_eq!(world.billed("2026-05-01").await.counts.nothing_due, 1);
+    for hour in ["09", "10"] {
+        world.used(customer, "calls", "1", &[], &format!("2026-05-20T{hour}:00:00Z")).await;
+    }
+    world.billed("2026-06-01").await;
+    let totals = world.invoice(customer).await.document.totals;
+    // 2 x 1.00 + 19% = 2.38, of which the wallet has paid 1.19
+    assert_eq!((totals.gross, totals.settled, totals.due), (eur("2.38"), eur("1.19"), eur("1.19")));
 }

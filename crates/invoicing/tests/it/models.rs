@@ -62,7 +62,10 @@ async fn a_plan_per_event_charges_what_is_missing_to_its_minimum() {
     assert_eq!(invoice.document.totals.net, eur("101"));
     let minimum = &invoice.groups[1].lines[0];
     assert_eq!(minimum.group, LineGroup::Commitment);
-    assert_eq!(minimum.explanation.lines(), ["Agreed minimum (31/31 days): 100", "Usage: 0.5", "Total: 99.5"]);
+    assert_eq!(
+        minimum.explanation.lines(),
+        ["Price: Business, version 1", "Agreed minimum (31/31 days): 100", "Usage: 0.5", "Total: 99.5"]
+    );
 }
 
 #[tokio::test]

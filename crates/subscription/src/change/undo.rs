@@ -39,7 +39,7 @@ pub async fn undo_change(tx: &TenantTx, id: ChangeId, by: &str, now: DateTime<Ut
     let before = ask::must_be(tx, subscription.id).await?;
     let after = before.without(id)?;
     crate::life::check_result(&after, asked.at)?;
-    changes::undo(tx, &[id], by, now).await?;
+    must(changes::undo(tx, &[id], by, now).await? == 1, "change_id", Rule::MustNotBeBilled, id)?;
     subscriptions::save(tx, &after, after.next_look_after(now)?).await?;
     let text = format!("Undone: {}.", asked.change.kind().as_str().replace('_', " "));
     add_customer_event(tx, subscription.customer_id, "change_undone", &text, now, now).await
@@ -75,7 +75,7 @@ pub async fn changes_billed(tx: &TenantTx, of: &[(SubscriptionId, DateTime<Utc>)
 }
 
 /// Those of (subscription, until, since) of which a change in effect before `until` was undone after `since`: a draft made at
-/// `since` that stands on what was in effect until then is no longer right.
+/// `since` that stands on what was in effect until then is no longer right. What is not undone cannot be before the transaction ends.
 pub async fn undone_since(
     tx: &TenantTx,
     of: &[(SubscriptionId, DateTime<Utc>, DateTime<Utc>)],

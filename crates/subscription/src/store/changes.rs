@@ -126,18 +126,18 @@ pub(crate) async fn by_id(tx: &TenantTx, id: ChangeId) -> Result<Option<Asked>> 
     row.map(asked_of).transpose()
 }
 
-pub(crate) async fn undo(tx: &TenantTx, ids: &[ChangeId], by: &str, now: DateTime<Utc>) -> Result<()> {
+/// How many were neither undone nor billed: a document that becomes final beside this holds their rows until it has.
+pub(crate) async fn undo(tx: &TenantTx, ids: &[ChangeId], by: &str, now: DateTime<Utc>) -> Result<u64> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
-    tx.run(
+    let undone = tx.run(
         "UPDATE subscription_change SET undone_at = $3, undone_by = $4
          WHERE tenant_id = $1 AND id = ANY($2) AND undone_at IS NULL AND billed_at IS NULL",
         [tx.tenant_id().into(), ids.into(), now.into(), by.into()],
-    )
-    .await?;
-    Ok(())
+    );
+    Ok(undone.await?)
 }
 
 pub(crate) async fn billed(tx: &TenantTx, of: &[(SubscriptionId, DateTime<Utc>)], now: DateTime<Utc>) -> Result<()> {
@@ -157,9 +157,12 @@ pub(crate) async fn billed(tx: &TenantTx, of: &[(SubscriptionId, DateTime<Utc>)]
 #[derive(FromQueryResult)]
 struct UndoneRow {
     subscription_id: Uuid,
+    undone_at: Option<DateTime<Utc>>,
+    since: DateTime<Utc>,
 }
 
-/// Those of (subscription, until, since) of which something in effect before `until` was undone after `since`.
+/// Those of (subscription, until, since) of which something in effect before `until` was undone after `since`. The others are
+/// locked until the transaction ends: who undoes one waits, and finds it billed.
 pub(crate) async fn undone_since(
     tx: &TenantTx,
     of: &[(SubscriptionId, DateTime<Utc>, DateTime<Utc>)],
@@ -169,14 +172,16 @@ pub(crate) async fn undone_since(
     let sinces: Vec<DateTime<Utc>> = of.iter().map(|(.., since)| *since).collect();
     let rows: Vec<UndoneRow> = tx
         .rows(
-            "SELECT DISTINCT c.subscription_id
+            "SELECT c.subscription_id, c.undone_at, s.since
              FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS s (subscription_id, until, since)
              JOIN subscription_change c ON c.tenant_id = $1 AND c.subscription_id = s.subscription_id
-               AND c.effective_at < s.until AND c.undone_at > s.since",
+               AND c.effective_at < s.until AND c.billed_at IS NULL
+             ORDER BY c.subscription_id, c.id FOR UPDATE OF c",
             [tx.tenant_id().into(), subscriptions.into(), untils.into(), sinces.into()],
         )
         .await?;
-    Ok(rows.into_iter().map(|row| row.subscription_id.into()).collect())
+    let undone = rows.into_iter().filter(|row| row.undone_at.is_some_and(|undone_at| undone_at > row.since));
+    Ok(undone.map(|row| row.subscription_id.into()).collect())
 }
 
 #[derive(FromQueryResult)]

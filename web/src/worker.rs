@@ -156,6 +156,7 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     ledger::decide_recharges(&tx, now).await?;
     tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
+    let moved = moved + call_control::deliver_outgoing(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_leases(&tx, now).await?;

@@ -303,6 +303,9 @@ fn row(tx: &TenantTx, book: &Book, call: &FinishedCall) -> Result<Model> {
         transaction_id: None,
         explanation: None,
         last_seen_at: call.ended_at,
+        direction: "inbound".to_owned(),
+        deck_id: None,
+        deck_version: None,
     })
 }
 

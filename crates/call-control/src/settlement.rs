@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::explanation::{CallExplanation, PricedBy, TaxInside, read_currency};
 use crate::grant;
 use crate::included::{self, Subscriber};
+use crate::outgoing_settle;
 use crate::price::{CallPrice, started_seconds};
 use crate::record;
 use crate::store::legs::{self, NewLeg};
@@ -68,6 +69,9 @@ pub(crate) async fn end(tx: &TenantTx, call: &mut Model, ending: &Ending) -> Res
         settle(tx, call, start, started_seconds(metered_ms), ending.at).await?;
     }
     call.settled_at = Some(ending.at);
+    if call.direction == "outbound" {
+        return outgoing_settle::finish(tx, call, ending.at).await;
+    }
     if call.holds_upward || call.billed_seconds.is_some() {
         db::enqueue(tx, upward::ONE_CALL, &call_id.to_string(), upward::payload(&[call_id]), ending.at).await?;
     }
@@ -107,6 +111,10 @@ async fn settle(tx: &TenantTx, call: &mut Model, start: DateTime<Utc>, seconds: 
             let plan = subscription::plan(tx, covering.plan_id).await?.map_or_else(String::new, |plan| plan.name);
             let used = included::settle(tx, &subscriber, call.id.into(), &covering.allowances, seconds, now).await?;
             by_component(call, &covering, &plan, &used, (&customer, grant::tax_percent(&customer, &book)), seconds)?
+        }
+        (None, None) if call.deck_id.is_some() => {
+            let rated = outgoing_settle::rate(tx, call, &customer, &book, start, seconds).await?;
+            rated.unwrap_or_else(|| nothing(seconds, "its deck is gone"))
         }
         (None, None) => {
             let text = format!(
@@ -246,6 +254,7 @@ pub(crate) fn minutes(seconds: u32) -> Decimal {
 pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> {
     let detail = match &rated.explanation.priced_by {
         PricedBy::Tariff { tariff, version, .. } => format!("{tariff}, version {version}"),
+        PricedBy::Deck { deck, version, prefix, .. } => format!("{deck}, version {version}, prefix {prefix}"),
         PricedBy::Component { plan, component, .. } => format!("{plan}: {component}"),
         PricedBy::Nothing { reason } => reason.clone(),
     };
@@ -264,11 +273,13 @@ pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> 
 
 pub(crate) fn dimensions(call: &Model) -> BTreeMap<String, String> {
     let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
+    // The book's own number, whichever way the call went: what others are called is without end.
+    let own = if call.direction == "outbound" { call.caller.clone() } else { Some(call.called.clone()) };
     let known = [
-        ("number", Some(call.called.clone())),
+        ("number", own),
         ("topic", topic),
         ("charged_by", call.charged_by.clone()),
-        ("direction", Some("inbound".to_owned())),
+        ("direction", Some(call.direction.clone())),
         ("handled_by", call.handled_by.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

@@ -165,7 +165,7 @@ fn whole(seconds: u32) -> i32 {
 }
 
 /// Holds what a covered call needs first: included units, and for a prepaid caller the money for what they do not cover.
-async fn hold_covered(
+pub(crate) async fn hold_covered(
     tx: &TenantTx,
     call: &Model,
     customer: &Customer,

@@ -8,8 +8,10 @@ mod advice;
 mod body;
 mod calculators;
 mod calls;
+mod carriers;
 mod coupons;
 mod customers;
+mod decks;
 mod documents;
 mod door;
 mod drafts;
@@ -22,6 +24,7 @@ pub mod limit;
 mod list;
 pub(crate) mod meters;
 mod openapi;
+mod outgoing;
 mod plans;
 mod previews;
 mod problem;
@@ -62,6 +65,9 @@ pub fn table() -> Vec<Route> {
         usage::routes(),
         events::routes(),
         meters::routes(),
+        decks::routes(),
+        carriers::routes(),
+        outgoing::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),

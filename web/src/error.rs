@@ -160,6 +160,11 @@ impl From<usage_metering::UsageError> for PageError {
             | E::MappingNameMustBePlain(_)
             | E::MappingsMustBeFew(_)
             | E::ImportSettings(_) => Self::Refused(sentence(error)),
+            E::DeckMustExist | E::DeckVersionMustExist(_) => Self::NotFound,
+            E::DeckMustNotHaveBegun => Self::Conflict(sentence(error)),
+            E::DeckMustBeginLater(_) | E::DeckNameMustBeShort(_) | E::DeckNameMustBeFree(_) => {
+                Self::Refused(sentence(error))
+            }
             fault => Self::failed(fault),
         }
     }
@@ -169,7 +174,8 @@ impl From<call_control::CallError> for PageError {
     fn from(error: call_control::CallError) -> Self {
         use call_control::CallError as E;
         match error {
-            E::UnknownCall(_) => Self::NotFound,
+            E::UnknownCall(_) | E::UnknownCarrier(_) => Self::NotFound,
+            E::RuleBroken { .. } | E::NotPriced { .. } => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),
             E::Subscription(error) => error.into(),

@@ -1,6 +1,7 @@
 //! Every address of the pages, written once. Three audiences share the pages of a book; the first part of the path says which.
 
 mod outside;
+mod routes;
 
 pub use outside::*;
 
@@ -333,7 +334,7 @@ impl Audience {
         self.at(format_args!("account/invoices/{id}/pdf"))
     }
 
-    fn at(self, rest: impl Display) -> String {
+    pub(super) fn at(self, rest: impl Display) -> String {
         format!("{}/{rest}", self.prefix())
     }
 }

@@ -2,7 +2,7 @@
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
-use crate::{life, mail};
+use crate::life;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
@@ -18,6 +18,9 @@ const RUN_BLOCK: u64 = 50;
 pub const MONTH_SETTLES: TimeDelta = TimeDelta::hours(2);
 /// How long one tenant's file is worked at before the next one's turn.
 const IMPORT_TURN: Duration = Duration::from_secs(10);
+/// What waits in suspense for longer wants a person, and the log says so this often.
+const SUSPENSE_TOO_OLD: TimeDelta = TimeDelta::hours(24);
+const SUSPENSE_ALARM_EVERY: TimeDelta = TimeDelta::hours(1);
 /// How often late invoices are looked for.
 const PAST_DUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Usage partitions kept ready, this month's included.
@@ -27,6 +30,7 @@ const PARTITIONS_AHEAD_MONTHS: u32 = 3;
 pub async fn work(app: App, stop: CancellationToken) {
     let mut partitioned_on = None;
     let mut dunned_at: Option<DateTime<Utc>> = None;
+    let mut alarmed_at: Option<DateTime<Utc>> = None;
     while !stop.is_cancelled() {
         let today = app.clock.now().date_naive();
         if partitioned_on != Some(today) {
@@ -43,6 +47,14 @@ pub async fn work(app: App, stop: CancellationToken) {
                 Ok(()) => dunned_at = Some(now),
                 Err(error) => {
                     tracing::error!(%error, "Who is past due could not be found and will be looked for again")
+                }
+            }
+        }
+        if alarmed_at.is_none_or(|at| now - at >= SUSPENSE_ALARM_EVERY) {
+            match old_suspense(&app.db, now).await {
+                Ok(_) => alarmed_at = Some(now),
+                Err(error) => {
+                    tracing::error!(%error, "What waits in suspense could not be looked at and will be again")
                 }
             }
         }
@@ -119,7 +131,7 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
     }
     // Only then: what is drafted has moved up to its seller before.
     for organisation in &organisations {
-        take(organisation.id, bill(app, organisation, now).await);
+        take(organisation.id, bill(&app.db, organisation, now).await);
     }
     Ok(busy)
 }
@@ -134,6 +146,23 @@ pub async fn past_due(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Says in the log what has waited in suspense for more than a day, by book and cause; how many causes.
+pub async fn old_suspense(db: &Db, now: DateTime<Utc>) -> anyhow::Result<usize> {
+    let mut old = 0;
+    for organisation in organisations(db).await? {
+        let tx = db.tenant(organisation.id).await?;
+        for waits in usage_metering::suspense_summary(&tx).await? {
+            if now - waits.oldest_at > SUSPENSE_TOO_OLD {
+                old += 1;
+                let (cause, waiting, hours) =
+                    (waits.cause.as_str(), waits.waiting, (now - waits.oldest_at).num_hours());
+                tracing::warn!(tenant.id = %organisation.id, cause, waiting, oldest_hours = hours, "Usage waits in suspense for more than a day");
+            }
+        }
+    }
+    Ok(old)
+}
+
 /// Usage of the coming months finds its partition made.
 async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
@@ -142,7 +171,7 @@ async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
+pub(crate) async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
     let organisations = tenant::organisations(&tx).await?;
     tx.commit().await?;
@@ -156,6 +185,7 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     ledger::decide_recharges(&tx, now).await?;
     tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
+    let moved = moved + call_control::deliver_outgoing(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_leases(&tx, now).await?;
@@ -170,15 +200,13 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     Ok(moved > 0 || folded > 0 || lived)
 }
 
-/// Starts the run of a month that has ended, takes an open run further, and sends the letters that wait.
-async fn bill(app: &App, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
-    let db = &app.db;
+/// Starts the run of a month that has ended, and takes an open run further.
+async fn bill(db: &Db, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let tx = db.tenant(organisation.id).await?;
     let scheduled = invoicing::schedule_run(&tx, month_ended(now, &organisation.time_zone)?, now).await?;
     tx.commit().await?;
     let advanced = advance_run(db, organisation.id, now).await?;
-    let written = mail::deliver(app, organisation.id, now).await?;
-    Ok(scheduled.is_some() || advanced || written)
+    Ok(scheduled.is_some() || advanced)
 }
 
 /// The first day after the newest month that has ended and settled in a zone.

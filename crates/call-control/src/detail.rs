@@ -3,6 +3,7 @@
 use crate::error::{CallError, Result};
 use crate::explanation::{self, CallExplanation, read_currency};
 use crate::grant;
+use crate::outgoing_settle;
 use crate::price::started_seconds;
 use crate::reading::Call;
 use crate::store;
@@ -88,7 +89,10 @@ pub async fn call(tx: &TenantTx, id: CallId) -> Result<CallDetail> {
     }
     Ok(CallDetail {
         explanation: row.explanation.as_ref().map(explanation::read).transpose()?,
-        recount: recount(tx, &call, row.metered_ms).await?,
+        recount: match row.deck_id {
+            Some(_) => outgoing_settle::recount(tx, &row, &tenant::organisation(tx).await?).await?,
+            None => recount(tx, &call, row.metered_ms).await?,
+        },
         legs: legs(tx, id).await?,
         margin: margin(&call, &costs)?,
         costs,

@@ -42,6 +42,9 @@ pub mod call {
         pub transaction_id: Option<Uuid>,
         pub explanation: Option<Json>,
         pub last_seen_at: DateTimeUtc,
+        pub direction: String,
+        pub deck_id: Option<Uuid>,
+        pub deck_version: Option<i32>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

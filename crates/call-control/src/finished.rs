@@ -6,10 +6,9 @@ use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::TaxInside;
 use crate::grant;
-use crate::included::{self, Included, Subscriber};
+use crate::included::{self, Included, Standing, Subscriber, quantity};
 use crate::price::{CallPrice, started_seconds};
-use crate::reading::ChargedBy;
-use crate::settlement::{self, Rated};
+use crate::settlement::{self, Rated, Settled};
 use crate::store::legs;
 use crate::store::many;
 use crate::store::numbers::{self, Called};
@@ -17,7 +16,6 @@ use crate::{topic, upward};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, NumberId, PlanId, SubscriptionId, TariffId, TenantTx};
 use ledger::{AllowanceKey, AllowanceUse, Posting};
-use money::Money;
 use sip_media::EndCause;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -93,17 +91,8 @@ enum Outcome {
     /// It was never metered.
     Nothing,
     Rated(Box<Rated>),
-    /// A plan covers it: what it includes is settled after the wallets, as everybody locks them.
+    /// A plan covers it: what it includes is settled first, as for a live call; wallets pay the rest.
     Covered(Box<Covering>),
-}
-
-/// What a call came to when it was settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Settled {
-    pub call_id: CallId,
-    /// Tax included; `None` where it was not metered, or a plan's price decides at the period's end.
-    pub charge: Option<Money>,
-    pub charged_by: Option<ChargedBy>,
 }
 
 /// Settles whole calls at once: rows, legs, ledger, usage, and the batch that goes upward. Calls that the book has already are
@@ -135,8 +124,8 @@ pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: Date
         };
         rows.push((row, rated));
     }
+    include(tx, &book, &mut rows, covered, now).await?;
     post(tx, &book, &mut rows, now).await?;
-    include(tx, &book, &mut rows, &covered, now).await?;
     let mut usage: Vec<UsageEvent> = Vec::with_capacity(rows.len() * 3);
     let mut caller_legs = Vec::with_capacity(rows.len());
     let mut upward_ids = Vec::with_capacity(rows.len());
@@ -148,7 +137,7 @@ pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: Date
         usage.extend(settlement::usage(row, rated));
         upward_ids.push(CallId::from_uuid(row.id));
     }
-    let settled = rows.iter().map(|(row, rated)| settled(row, rated.as_ref())).collect();
+    let settled = rows.iter().map(|(row, rated)| Settled::of(row, rated.as_ref())).collect();
     many::insert(tx, rows.into_iter().map(|(row, _)| row).collect()).await?;
     legs::insert(tx, &caller_legs, now).await?;
     for events in usage.chunks(EVENTS_MAX) {
@@ -158,14 +147,6 @@ pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: Date
         db::enqueue(tx, upward::BATCH, &calls[0].to_string(), upward::payload(calls), now).await?;
     }
     Ok(settled)
-}
-
-fn settled(row: &Model, rated: Option<&Rated>) -> Settled {
-    Settled {
-        call_id: row.id.into(),
-        charge: rated.and_then(|rated| rated.charge),
-        charged_by: row.charged_by.as_deref().and_then(ChargedBy::from_word),
-    }
 }
 
 impl Book {
@@ -303,6 +284,9 @@ fn row(tx: &TenantTx, book: &Book, call: &FinishedCall) -> Result<Model> {
         transaction_id: None,
         explanation: None,
         last_seen_at: call.ended_at,
+        direction: "inbound".to_owned(),
+        deck_id: None,
+        deck_version: None,
     })
 }
 
@@ -322,12 +306,12 @@ async fn include(
     tx: &TenantTx,
     book: &Book,
     rows: &mut [(Model, Option<Rated>)],
-    covered: &[(usize, Covering)],
+    mut covered: Vec<(usize, Covering)>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut allowances: BTreeMap<&AllowanceKey, (&Subscriber, &Included)> = BTreeMap::new();
     let mut uses = Vec::new();
-    for (index, covering) in covered {
+    for (index, covering) in &covered {
         let row = &rows[*index].0;
         let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
         for included in &covering.allowances {
@@ -340,7 +324,8 @@ async fn include(
         included::open(tx, subscriber, included, now).await?;
     }
     let mut used = ledger::use_allowances(tx, &uses, now).await?.into_iter();
-    for (index, covering) in covered {
+    climb(tx, book, rows, &mut covered).await?;
+    for (index, covering) in &covered {
         let (row, rated) = &mut rows[*index];
         let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
         let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
@@ -348,6 +333,35 @@ async fn include(
         let used: Vec<_> = used.by_ref().take(covering.allowances.len()).collect();
         let tax_percent = grant::tax_percent(customer, &book.organisation);
         *rated = Some(by_component(row, covering, plan, &used, (customer, tax_percent), seconds)?);
+    }
+    Ok(())
+}
+
+/// Says where each prepaid caller's call stands in the tiers of its components: after the calls before it in the batch, too, whose
+/// usage the meters do not know yet.
+async fn climb(
+    tx: &TenantTx,
+    book: &Book,
+    rows: &[(Model, Option<Rated>)],
+    covered: &mut [(usize, Covering)],
+) -> Result<()> {
+    let mut standings: HashMap<AllowanceKey, Standing> = HashMap::new();
+    for (index, covering) in covered {
+        let row = &rows[*index].0;
+        if book.customer(row.customer_id.unwrap_or_default().into())?.billing == Billing::Postpaid {
+            continue;
+        }
+        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
+        let subscriber = &book.subscribers[&covering.subscription_id];
+        for component in &covering.components {
+            let Some(terms) = subscriber.terms(component, row.started_at)? else { continue };
+            let standing = match standings.entry(terms.0.key.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Standing::read(tx, subscriber, component, terms).await?),
+            };
+            covering.before.insert(component.key.clone(), standing.before());
+            standing.used += quantity(component, seconds);
+        }
     }
     Ok(())
 }

@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::explanation::{CallExplanation, PricedBy, TaxInside, read_currency};
 use crate::grant;
 use crate::included::{self, Subscriber};
+use crate::outgoing_settle;
 use crate::price::{CallPrice, started_seconds};
+use crate::reading::ChargedBy;
 use crate::record;
 use crate::store::legs::{self, NewLeg};
 use crate::upward;
@@ -42,6 +44,25 @@ pub(crate) struct Rated {
     pub explanation: CallExplanation,
 }
 
+/// What a call came to when it was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub call_id: CallId,
+    /// Tax included; `None` where it was not metered, or a plan's price decides at the period's end.
+    pub charge: Option<Money>,
+    pub charged_by: Option<ChargedBy>,
+}
+
+impl Settled {
+    pub fn of(call: &Model, rated: Option<&Rated>) -> Self {
+        Self {
+            call_id: call.id.into(),
+            charge: rated.and_then(|rated| rated.charge),
+            charged_by: call.charged_by.as_deref().and_then(ChargedBy::from_word),
+        }
+    }
+}
+
 /// Ends a call and settles it. A call that was never metered costs nothing and gives back what was held for it; one that has
 /// ended already stays as it is.
 pub(crate) async fn end(tx: &TenantTx, call: &mut Model, ending: &Ending) -> Result<()> {
@@ -68,6 +89,9 @@ pub(crate) async fn end(tx: &TenantTx, call: &mut Model, ending: &Ending) -> Res
         settle(tx, call, start, started_seconds(metered_ms), ending.at).await?;
     }
     call.settled_at = Some(ending.at);
+    if call.direction == "outbound" {
+        return outgoing_settle::finish(tx, call, ending.at).await;
+    }
     if call.holds_upward || call.billed_seconds.is_some() {
         db::enqueue(tx, upward::ONE_CALL, &call_id.to_string(), upward::payload(&[call_id]), ending.at).await?;
     }
@@ -107,6 +131,10 @@ async fn settle(tx: &TenantTx, call: &mut Model, start: DateTime<Utc>, seconds: 
             let plan = subscription::plan(tx, covering.plan_id).await?.map_or_else(String::new, |plan| plan.name);
             let used = included::settle(tx, &subscriber, call.id.into(), &covering.allowances, seconds, now).await?;
             by_component(call, &covering, &plan, &used, (&customer, grant::tax_percent(&customer, &book)), seconds)?
+        }
+        (None, None) if call.deck_id.is_some() => {
+            let rated = outgoing_settle::rate(tx, call, &customer, &book, start, seconds).await?;
+            rated.unwrap_or_else(|| nothing(seconds, "its deck is gone"))
         }
         (None, None) => {
             let text = format!(
@@ -246,6 +274,7 @@ pub(crate) fn minutes(seconds: u32) -> Decimal {
 pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> {
     let detail = match &rated.explanation.priced_by {
         PricedBy::Tariff { tariff, version, .. } => format!("{tariff}, version {version}"),
+        PricedBy::Deck { deck, version, prefix, .. } => format!("{deck}, version {version}, prefix {prefix}"),
         PricedBy::Component { plan, component, .. } => format!("{plan}: {component}"),
         PricedBy::Nothing { reason } => reason.clone(),
     };
@@ -264,11 +293,13 @@ pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> 
 
 pub(crate) fn dimensions(call: &Model) -> BTreeMap<String, String> {
     let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
+    // The book's own number, whichever way the call went: what others are called is without end.
+    let own = if call.direction == "outbound" { call.caller.clone() } else { Some(call.called.clone()) };
     let known = [
-        ("number", Some(call.called.clone())),
+        ("number", own),
         ("topic", topic),
         ("charged_by", call.charged_by.clone()),
-        ("direction", Some("inbound".to_owned())),
+        ("direction", Some(call.direction.clone())),
         ("handled_by", call.handled_by.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
@@ -298,20 +329,19 @@ pub(crate) fn usage(call: &Model, rated: &Rated) -> Vec<UsageEvent> {
     events
 }
 
-/// What a correction adds to the meters.
-pub(crate) fn extra_usage(call: &Model, charge: Money, seconds: u32) -> Vec<UsageEvent> {
-    let Some(customer_id) = call.customer_id else { return Vec::new() };
-    let event = |meter: &str, quantity: Decimal| UsageEvent {
+/// What a correction adds to a meter; nothing where it is nothing.
+pub(crate) fn more_usage(call: &Model, meter: &str, quantity: Decimal) -> Option<UsageEvent> {
+    let customer_id = call.customer_id.filter(|_| !quantity.is_zero())?;
+    Some(UsageEvent {
         source: "call-control".to_owned(),
         id: format!("{}:{meter}:correction", CallId::from_uuid(call.id)),
         meter: meter.to_owned(),
         customer_id: customer_id.into(),
-        subscription_id: None,
+        subscription_id: call.subscription_id.map(Into::into),
         quantity,
         dimensions: dimensions(call),
         occurred_at: call.started_at,
-    };
-    vec![event("minutes", minutes(seconds)), event("charge", charge.as_decimal())]
+    })
 }
 
 #[cfg(test)]

@@ -141,6 +141,10 @@ ids! {
     BatchId = "bat";
     /// A file of call records.
     ImportId = "imp";
+    /// A rate deck.
+    DeckId = "deck";
+    /// A carrier of outgoing calls.
+    CarrierId = "car";
 }
 
 #[cfg(test)]

@@ -40,8 +40,8 @@ pub use change::{
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
     add_customer_events, billing_period_of_customer, change_customer, close_customer, create_customer, customer,
-    customer_by_no, customer_count, customer_events, customer_of_organisation, customers, customers_by_id,
-    lock_customer, next_customer_no,
+    customer_by_no, customer_count, customer_events, customer_of_organisation, customer_zones, customers,
+    customers_by_id, lock_customer, next_customer_no,
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{
@@ -59,7 +59,7 @@ pub use number::{
 pub use quote::{
     Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Offered, Prospect, Quote, QuoteState, QuotedCustomer,
     accept_quote, create_quote, estimate, estimate_by_token, estimates, link_quote, offered, quote, quote_by_token,
-    quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
+    quoted_plans, quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
 };
 pub use topic::{
     NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,

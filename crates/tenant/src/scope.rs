@@ -45,6 +45,7 @@ scopes! {
     Invoices = "invoices": "Invoices and credit notes";
     Calls = "calls": "Calls";
     Wallets = "wallets": "Wallets";
+    Routes = "routes": "Rate decks, carriers and outgoing calls";
 }
 
 /// One thing that a key may do.

@@ -43,6 +43,20 @@ pub enum UsageError {
     MonthsMustBeAFew(u32),
     #[error("stored {what} cannot be read: {found:?}")]
     StoredValueMustBeKnown { what: &'static str, found: String },
+    #[error("a rate deck's name has 1 to 80 characters, not {0:?}")]
+    DeckNameMustBeShort(String),
+    #[error("another rate deck is called {0:?}")]
+    DeckNameMustBeFree(String),
+    #[error("there is no such rate deck in this book")]
+    DeckMustExist,
+    #[error("the rate deck has no version {0}")]
+    DeckVersionMustExist(u32),
+    #[error("a rate deck begins now or later, not at {0}")]
+    DeckMustBeginLater(chrono::DateTime<chrono::Utc>),
+    #[error("nothing of this rate deck waits to take effect; publish the former version again to have it back")]
+    DeckMustNotHaveBegun,
+    #[error(transparent)]
+    Pricing(#[from] pricing::PricingError),
     #[error(transparent)]
     Subscription(#[from] subscription::SubscriptionError),
     #[error(transparent)]

@@ -8,9 +8,11 @@ mod advice;
 mod body;
 mod calculators;
 mod calls;
+mod carriers;
 mod cdr;
 mod coupons;
 mod customers;
+mod decks;
 mod documents;
 mod door;
 mod drafts;
@@ -24,6 +26,7 @@ pub mod limit;
 mod list;
 pub(crate) mod meters;
 mod openapi;
+mod outgoing;
 mod plans;
 mod previews;
 mod problem;
@@ -64,6 +67,9 @@ pub fn table() -> Vec<Route> {
         usage::routes(),
         events::routes(),
         meters::routes(),
+        decks::routes(),
+        carriers::routes(),
+        outgoing::routes(),
         invoices::routes(),
         calls::routes(),
         imports::routes(),

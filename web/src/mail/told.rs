@@ -29,6 +29,13 @@ pub enum Told {
     PastDue {
         customer_id: CustomerId,
     },
+    /// A call out was stopped by a limit, or by a closed destination.
+    SpendAlert {
+        customer_id: CustomerId,
+        guard: String,
+        detail: String,
+        at: DateTime<Utc>,
+    },
     /// An offer to anybody with an address.
     Quote(QuoteTold),
 }
@@ -72,7 +79,9 @@ pub(super) async fn letter(
     let tx = app.db.tenant(tenant_id).await?;
     let from = From::read(&tx, &site, tenant_id).await?;
     let customer_id = match told {
-        Told::Subscription { customer_id, .. } | Told::PastDue { customer_id } => *customer_id,
+        Told::Subscription { customer_id, .. }
+        | Told::PastDue { customer_id }
+        | Told::SpendAlert { customer_id, .. } => *customer_id,
         Told::Quote(told) => {
             let letter = quote::letter(&tx, told, from, now).await?;
             // The letter's link is stored with the quote, as a hash.
@@ -89,6 +98,7 @@ pub(super) async fn letter(
             of_subscription(&customer, plan, kind, *at, can_pay, now)?
         }
         Told::PastDue { .. } => of_overdue(&tx, &customer, now).await?,
+        Told::SpendAlert { detail, at, .. } => Some(of_spending(&customer, detail, *at)?),
     };
     let Some(said) = said else { return Ok(None) };
     let origin = site.origin(app);
@@ -191,6 +201,18 @@ fn of_subscription(
         }
     };
     Ok(Some(Said { subject, paragraphs, action, path }))
+}
+
+fn of_spending(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
+    let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
+    let why =
+        "If it was not you who called, somebody may be using your telephones: tell us, and change their passwords.";
+    Ok(Said {
+        subject: "A call out was stopped".to_owned(),
+        paragraphs: vec![format!("On {on} a call out was stopped: {detail}."), why.to_owned()],
+        action: "Look at your calls",
+        path: urls::PORTAL_CALLS,
+    })
 }
 
 async fn of_overdue(tx: &TenantTx, customer: &Customer, now: DateTime<Utc>) -> anyhow::Result<Option<Said>> {

@@ -15,6 +15,7 @@ pub mod imports;
 pub mod invoices;
 pub mod keys;
 pub mod means;
+pub mod panels;
 pub mod parts;
 pub mod plan_edit;
 pub mod portal;

@@ -9,7 +9,7 @@ use sea_orm::{EntityTrait, FromQueryResult, IntoActiveModel};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Rows of one INSERT: 35 columns each, under the protocol's 65,535 values.
+/// Rows of one INSERT: 38 columns each, under the protocol's 65,535 values.
 const ROWS_MAX: usize = 1000;
 
 /// Which of these calls are in the book already.
@@ -39,14 +39,14 @@ pub async fn insert(tx: &TenantTx, calls: Vec<Model>) -> Result<()> {
     }
 }
 
-/// A difference to a settled call, once for each transaction.
+/// A difference to a settled call, once for each transaction. Without one it is the document's to charge.
 pub async fn insert_correction(
     tx: &TenantTx,
     call_id: CallId,
     customer_id: CustomerId,
     amount: Money,
     reason: &str,
-    transaction_id: TransactionId,
+    transaction_id: Option<TransactionId>,
     at: DateTime<Utc>,
 ) -> Result<()> {
     tx.run(
@@ -61,7 +61,7 @@ pub async fn insert_correction(
             at.into(),
             amount.micros().into(),
             reason.into(),
-            transaction_id.into(),
+            transaction_id.map(TransactionId::uuid).into(),
         ],
     )
     .await?;

@@ -9,4 +9,6 @@ mod refusals;
 mod replays;
 mod runs;
 mod schedule;
+mod several;
 mod world;
+mod zones;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn json_rows<'a>(bytes: &'a [u8], reading: Reading<'a>) -> impl Iterator<Item = Row> + 'a {
     json_values(bytes).map(move |(row, end, text)| {
-        let record = text.and_then(|text| Leg::of_json(text)).and_then(|leg| leg.record(&reading));
+        let record = text.and_then(Leg::of_json).and_then(|leg| leg.record(&reading));
         Row::new(row, end, record)
     })
 }

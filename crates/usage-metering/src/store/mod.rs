@@ -4,6 +4,7 @@ pub mod audit;
 pub mod bulk;
 pub mod call_key;
 pub mod copy;
+pub mod deck;
 pub mod event;
 pub mod fold;
 pub mod imports;

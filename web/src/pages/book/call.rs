@@ -15,7 +15,7 @@ use crate::views::ui::Tone;
 use actix_web::web;
 use call_control::{Call, CallDetail, CallEventLine, ChargedBy, PricedBy};
 use chrono::{DateTime, Utc};
-use db::CallId;
+use db::{CallId, TenantTx};
 use jiff::tz::TimeZone;
 use money::Money;
 
@@ -56,6 +56,7 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
         why_tone,
         why: why.unwrap_or_else(|| Why(Vec::new())),
         legs: legs(&detail)?,
+        routes: ways_out(&member, &tx, call).await?,
         shares,
         shares_text,
         timeline: Timeline { wide: false, steps: timeline(&detail, &member.zone) },
@@ -63,9 +64,16 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
     })
 }
 
+async fn ways_out(member: &Member, tx: &TenantTx, call: &Call) -> PageResult<Option<Table>> {
+    let Some((out, attempts)) = call_control::outgoing_of(tx, call.id).await? else { return Ok(None) };
+    let names = super::route_trial::carrier_names(tx).await?;
+    Ok(Some(super::route_words::routes(&out.decision, &names, &attempts, &member.zone)))
+}
+
 /// The heading says what the call came to, exactly, and how long was talked.
 pub fn answer(call: &Call, priced_by: Option<&PricedBy>) -> String {
-    let topic = call.topic_name.as_deref().map_or_else(String::new, |topic| format!(" on {topic}"));
+    let by = if call.is_outgoing { "to" } else { "on" };
+    let topic = call.topic_name.as_deref().map_or_else(String::new, |topic| format!(" {by} {topic}"));
     let talked = format::duration_words(call.metered_seconds.into());
     if call.ended_at.is_none() {
         return format!("A call{topic} that still runs");
@@ -101,7 +109,8 @@ fn recomputed(detail: &CallDetail) -> (String, Tone) {
 
 fn facts(detail: &CallDetail, customer: Option<String>, agent: Option<String>, balance: Option<Money>) -> Facts {
     let call = &detail.call;
-    let mut facts = vec![Fact::new("Number", format::phone(&call.called))];
+    let word = if call.is_outgoing { "Called" } else { "Number" };
+    let mut facts = vec![Fact::new(word, format::phone(&call.called))];
     if let (Some(id), Some(name)) = (call.customer_id, customer) {
         facts.push(Fact::new("Customer", name).to(Audience::Tenant.customer(id)));
     }
@@ -149,11 +158,16 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
         Empty::new("route", "No legs yet", "They are written when the call ends."),
     );
     let later = || Cell::text("at the period's end").class("quiet");
-    for leg in &detail.legs {
+    // What a carrier asks stands with the costs.
+    for leg in detail.legs.iter().filter(|leg| leg.kind != "carrier") {
         let sold = if leg.kind == "caller" { call.net.or(leg.amount) } else { leg.amount };
         table.row(vec![
-            Cell::text(if leg.kind == "caller" { "Caller to your number".to_owned() } else { spoken(&leg.kind) })
-                .sub(&leg.detail),
+            Cell::text(match leg.kind.as_str() {
+                "caller" if call.is_outgoing => "Your customer to the world".to_owned(),
+                "caller" => "Caller to your number".to_owned(),
+                kind => spoken(kind),
+            })
+            .sub(&leg.detail),
             Cell::figure(format::duration_words(leg.quantity_seconds.into())),
             sold.map_or_else(later, |sold| Cell::figure(sold.human_bare())),
             Cell::none(),
@@ -245,7 +259,11 @@ fn timeline(detail: &CallDetail, zone: &TimeZone) -> Vec<Happening> {
 fn known(call: &Call, zone: &TimeZone) -> Vec<Happening> {
     let ended = call.end_cause.as_deref().map(spoken).unwrap_or_default();
     [
-        (Some(call.started_at), "Call in", format!("to {}", format::phone(&call.called))),
+        (
+            Some(call.started_at),
+            if call.is_outgoing { "Call out" } else { "Call in" },
+            format!("to {}", format::phone(&call.called)),
+        ),
         (call.answered_at, "Answered", String::new()),
         (call.meter_started_at, "The meter starts", String::new()),
         (call.ended_at, "Call ends", ended),

@@ -8,9 +8,14 @@ mod beneath;
 mod brand;
 pub(super) mod call;
 mod calls;
+mod carriers;
 mod coupons;
 mod customer;
+mod customer_outgoing;
 mod customers;
+mod deck;
+mod deck_version;
+mod decks;
 mod dry_run;
 mod estimates;
 mod find;
@@ -30,6 +35,7 @@ mod new_agent;
 mod new_customer;
 mod new_quote;
 mod numbers;
+mod outgoing;
 mod payment;
 mod plan;
 mod plan_edit;
@@ -38,6 +44,8 @@ mod plan_new;
 mod plans;
 pub(super) mod prices;
 mod quotes;
+mod route_trial;
+mod route_words;
 mod run;
 mod runs;
 mod span;
@@ -62,7 +70,39 @@ use db::TenantTx;
 pub fn routes() -> Vec<Entry> {
     let mut routes = selling();
     routes.extend(running());
+    routes.extend(going_out());
     routes
+}
+
+/// Calls that go out: prices, carriers, limits.
+fn going_out() -> Vec<Entry> {
+    let all = &Audience::ALL;
+    [
+        book_get(all, "decks", decks::decks),
+        book_get(all, "decks/new", decks::form),
+        book_post(all, "decks", decks::create),
+        book_get(all, "decks/{deck_id}", deck::deck),
+        book_post(all, "decks/{deck_id}/versions", deck::import),
+        book_get(all, "decks/{deck_id}/versions/{version}", deck_version::version),
+        book_post(all, "decks/{deck_id}/publications", deck::publish),
+        book_post(all, "decks/{deck_id}/withdrawal", deck::withdraw),
+        book_get(all, "carriers", carriers::carriers),
+        book_get(all, "carriers/new", carriers::form),
+        book_post(all, "carriers", carriers::create),
+        book_get(all, "carriers/{carrier_id}", carriers::carrier),
+        book_post(all, "carriers/{carrier_id}", carriers::change),
+        book_get(all, "routes", route_trial::trial),
+        book_get(all, "outgoing", outgoing::outgoing),
+        book_post(all, "outgoing", outgoing::set_policy),
+        book_post(all, "outgoing/limits", outgoing::set_limits),
+        book_post(all, "outgoing/classes", outgoing::set_class),
+        book_get(all, "customers/{customer_id}/outgoing", customer_outgoing::outgoing),
+        book_post(all, "customers/{customer_id}/outgoing", customer_outgoing::set),
+        book_post(all, "customers/{customer_id}/destinations", customer_outgoing::set_destination),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Who buys, and what is sold.

@@ -9,7 +9,7 @@ use super::route::{Arriving, Feed, Gives, Route, Takes, Written, schema_of};
 use actix_web::http::header;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use call_control::{RecordOutcome, Taking, take_records};
+use call_control::{RecordOutcome, Taking, take_records_now};
 use serde::Serialize;
 use std::borrow::Cow;
 use tenant::ScopeGroup;
@@ -106,6 +106,7 @@ pub async fn take(arriving: Arriving<'_>, feed: Feed) -> ApiResult<Written> {
     };
     let tx = arriving.app.db.tenant(arriving.client.tenant_id).await?;
     let settings = reading.settings_as(&tx, format, None).await?;
+    tx.commit().await?;
     let rows: Vec<Row> = Reader::new(&text, &settings).rows().take(RECORDS_MAX + 1).collect();
     if !(1..=RECORDS_MAX).contains(&rows.len()) {
         let rule = format!("must hold 1 to {RECORDS_MAX} call records");
@@ -113,8 +114,8 @@ pub async fn take(arriving: Arriving<'_>, feed: Feed) -> ApiResult<Written> {
     }
     let records: Vec<CallRecord> = rows.iter().filter_map(|row| row.record.clone().ok()).collect();
     let taking = Taking { source: &settings.source, digit: settings.digit };
-    let outcomes = take_records(&tx, taking, &records, arriving.now).await?;
-    tx.commit().await?;
+    let (db, tenant_id) = (&arriving.app.db, arriving.client.tenant_id);
+    let outcomes = take_records_now(db, tenant_id, taking, &records, arriving.now).await?;
     drop(room);
     let mut outcomes = outcomes.into_iter();
     let results = rows.into_iter().map(|row| match row.record {

@@ -6,6 +6,6 @@ mod records;
 mod replay;
 mod work;
 
-pub use records::{RecordOutcome, Taking, take_records};
+pub use records::{RecordOutcome, Taking, take_records, take_records_now};
 pub use replay::{RecordReplay, replay_records};
 pub use work::{IMPORT_BLOCK_ROWS, work_import};

@@ -2,10 +2,11 @@ use super::judge::{Book, Judged, call_id};
 use crate::error::Result;
 use crate::finished::{FinishedCall, settle_each};
 use crate::reading::ChargedBy;
+use crate::retry::retry;
 use crate::settlement::Settled;
 use crate::store::calls::{self, NewEvent};
 use chrono::{DateTime, Utc};
-use db::{CallId, TenantTx};
+use db::{CallId, Db, TenantId, TenantTx};
 use money::Money;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -55,7 +56,7 @@ pub(super) struct Waiting {
 }
 
 /// Puts a record into suspense, whole.
-pub(super) async fn suspend(
+async fn suspend(
     tx: &TenantTx,
     taking: Taking<'_>,
     record: &CallRecord,
@@ -106,6 +107,57 @@ pub async fn take_records(
         outcomes[place] = Some(outcome.0);
     }
     Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(RecordOutcome::Duplicate)).collect())
+}
+
+/// Takes records in transactions of its own: durable when it returns. One that cannot be settled at all does not stop the
+/// others; it waits for a person with the reason.
+pub async fn take_records_now(
+    db: &Db,
+    tenant_id: TenantId,
+    taking: Taking<'_>,
+    records: &[CallRecord],
+    now: DateTime<Utc>,
+) -> Result<Vec<RecordOutcome>> {
+    let taken = async |records: &[CallRecord]| {
+        retry(|| async {
+            let tx = db.tenant(tenant_id).await?;
+            let outcomes = take_records(&tx, taking, records, now).await?;
+            tx.commit().await?;
+            Ok(outcomes)
+        })
+        .await
+    };
+    match taken(records).await {
+        Err(error) if error.is_final() => {}
+        outcomes => return outcomes,
+    }
+    let mut outcomes = Vec::with_capacity(records.len());
+    for record in records {
+        match taken(std::slice::from_ref(record)).await {
+            Ok(one) => outcomes.extend(one),
+            Err(error) if error.is_final() => {
+                let (tx, why) = (db.tenant(tenant_id).await?, error.to_string());
+                set_aside(&tx, taking, record, &why, now).await?;
+                tx.commit().await?;
+                outcomes.push(RecordOutcome::Suspended(SuspenseCause::NotChargeable, why));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outcomes)
+}
+
+/// A record that the book cannot settle for a reason that will not pass: known from now on, and waiting.
+pub(super) async fn set_aside(
+    tx: &TenantTx,
+    taking: Taking<'_>,
+    record: &CallRecord,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let key = (call_id(tx.tenant_id(), taking.source, &record.id), record.payload_hash());
+    usage_metering::claim_records(tx, &[key], now).await?;
+    suspend(tx, taking, record, SuspenseCause::NotChargeable, why, now).await
 }
 
 /// Settles what the book knows how to settle, and says of the rest why not. Nothing is put into suspense here, except what

@@ -228,9 +228,7 @@ impl Part<'_> {
         if let (ImportState::Running, Ok(record)) = (self.import.state, &row.record) {
             let settings = &self.import.settings;
             let taking = Taking { source: &settings.source, digit: settings.digit };
-            let key = (call_id(self.tenant_id, &settings.source, &record.id), record.payload_hash());
-            usage_metering::claim_records(&tx, &[key], now).await?;
-            super::records::suspend(&tx, taking, record, SuspenseCause::NotChargeable, &why, now).await?;
+            super::records::set_aside(&tx, taking, record, &why, now).await?;
         }
         let outcome = RecordOutcome::Suspended(SuspenseCause::NotChargeable, why);
         let (part, not_counted) = self.told(std::slice::from_ref(row), vec![outcome]);

@@ -83,6 +83,7 @@ const PLATFORM_CALLERS: &[&str] = &[
     "web/src/api/door.rs",
     // Which organisation a command names.
     "web/src/commands.rs",
+    "web/src/import_command.rs",
     "web/src/demo_call.rs",
     // A phone's secret is global: it is found by user name before a tenant is known.
     "web/src/pages/phone.rs",

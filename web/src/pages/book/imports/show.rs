@@ -233,7 +233,7 @@ fn preview(member: &Member, rows: &[Row]) -> Table {
                 Cell::text(&call.id).class("id"),
                 Cell::text(call.caller.as_deref().map_or_else(|| "Withheld".to_owned(), format::phone)),
                 Cell::text(format::phone(&call.called)),
-                Cell::text(format::full(call.started_at, &member.zone).text),
+                Cell::text(format::stamp(call.started_at, &member.zone).text),
                 Cell::figure(format::talk_time(count(call.answered_ms / 1_000))),
                 Cell::text(call.digit.map(|digit| digit.to_string()).unwrap_or_default()),
             ],

@@ -18,6 +18,7 @@ mod hosts;
 mod letters;
 mod life;
 mod meters;
+mod overdue;
 mod phones;
 mod plans;
 mod portal;

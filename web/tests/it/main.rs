@@ -19,6 +19,7 @@ mod letters;
 mod life;
 mod meters;
 mod overdue;
+mod owed;
 mod phones;
 mod plans;
 mod portal;

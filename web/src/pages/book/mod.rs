@@ -29,6 +29,7 @@ mod new_agent;
 mod new_customer;
 mod new_quote;
 mod numbers;
+pub mod owed;
 mod payment;
 mod plan;
 mod plan_edit;

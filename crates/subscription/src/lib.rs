@@ -59,7 +59,7 @@ pub use number::{
 pub use quote::{
     Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Offered, Prospect, Quote, QuoteState, QuotedCustomer,
     accept_quote, create_quote, estimate, estimate_by_token, estimates, link_quote, offered, quote, quote_by_token,
-    quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
+    quoted_plans, quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
 };
 pub use topic::{
     NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,

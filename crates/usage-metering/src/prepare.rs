@@ -219,8 +219,17 @@ impl Book {
             (Some(_), Some(_)) => {
                 (None, Some((SuspenseCause::SeveralSubscriptions, "several components charge for it".to_owned())))
             }
+            (None, _) if self.is_out_of_service(event) => {
+                (None, Some((SuspenseCause::NoSubscription, "no subscription ran at that time".to_owned())))
+            }
             (only, _) => (only, None),
         }
+    }
+
+    /// Has the customer subscribed, and did nothing run when it happened? Who never did is charged by tariffs, or by nobody.
+    fn is_out_of_service(&self, event: &UsageEvent) -> bool {
+        let of_customer = self.charging.get(&event.customer_id);
+        of_customer.is_some_and(|all| !all.iter().any(|history| history.is_served_at(event.occurred_at)))
     }
 
     /// The same question as `subscription::coverage`, asked of what was read once for the whole batch.

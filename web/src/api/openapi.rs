@@ -150,7 +150,11 @@ mod tests {
         let mut known: Map<String, Value> = Map::new();
         for route in super::super::table() {
             for (name, schema) in (route.takes)().schemas.into_iter().chain((route.gives)().schemas) {
-                let schema = json!(schema);
+                // A document that is read may leave out what the same one, shown, always has.
+                let mut schema = json!(schema);
+                if let Some(schema) = schema.as_object_mut() {
+                    schema.retain(|word, _| word != "required" && word != "examples");
+                }
                 let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
                 assert_eq!(*first, schema, "{name}, of {} {}", route.method, route.path);
             }

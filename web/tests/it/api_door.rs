@@ -287,7 +287,9 @@ async fn a_problem_says_what_where_and_under_which_request() {
             "code": "invalid",
             "detail": "/balance: this field is unknown here.",
             "instance": "/v1/customers",
-            "errors": [{"pointer": "/balance", "code": "unknown_field", "detail": "this field is unknown here"}],
+            "errors": [{
+                "pointer": "/balance", "code": "unknown_field", "detail": "this field is unknown here", "value": "9",
+            }],
             "request_id": id,
         })
     );

@@ -257,6 +257,19 @@ async fn an_add_on_that_loyalty_gives_is_billed_until_then_and_free_from_then_on
 }
 
 #[tokio::test]
+async fn the_day_of_another_plan_is_the_new_one_s_whatever_its_keys_are() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let id = world.subscribe_to(customer, "2026-11-01", 0, false, monthly(vec![ahead(fee("30"))])).await;
+    world.billed("2026-11-02").await;
+    let other = world.version(false, monthly(vec![ahead(seats("49"))])).await;
+    world.changed(id, Change::Plan { version: other, seats: Some(2) }, "2026-11-25T09:00:00Z").await;
+    world.billed("2026-11-26").await;
+    // Six days are left, the 25th with them: 2 x 49 x 6 / 30, and 30 x 6 / 30 back.
+    assert_eq!(lines(&world.invoice(customer).await), ["platform | 1 | -6.00", "seats | 2 | 19.60"]);
+}
+
+#[tokio::test]
 async fn a_person_credits_no_more_than_what_a_change_has_left_of_a_line() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;

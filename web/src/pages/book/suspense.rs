@@ -40,6 +40,9 @@ fn remedy(cause: SuspenseCause) -> &'static str {
         SuspenseCause::UnknownSubscription | SuspenseCause::SeveralSubscriptions => {
             "Say which subscription is charged."
         }
+        SuspenseCause::NoSubscription => {
+            "Begin or resume a subscription from that day, or say whose usage it is; then try again."
+        }
         SuspenseCause::Conflict => "The first stands. Ask who sent it why it changed; then take this one out.",
         SuspenseCause::AbsurdTime => "Mend the sender's clock; then take it out and have it sent anew.",
         SuspenseCause::UnknownNumber => "Give the number to somebody from that day on; the call is settled then.",
@@ -53,7 +56,12 @@ fn is_of_events(cause: SuspenseCause) -> bool {
     use SuspenseCause as C;
     matches!(
         cause,
-        C::UnknownCustomer | C::UnknownMeter | C::UnknownSubscription | C::SeveralSubscriptions | C::AbsurdTime
+        C::UnknownCustomer
+            | C::UnknownMeter
+            | C::UnknownSubscription
+            | C::SeveralSubscriptions
+            | C::NoSubscription
+            | C::AbsurdTime
     )
 }
 

@@ -19,6 +19,8 @@ mod imports;
 mod letters;
 mod life;
 mod meters;
+mod overdue;
+mod owed;
 mod phones;
 mod plans;
 mod portal;

@@ -1,5 +1,7 @@
 //! What came in and matches nothing: by cause, with what to do; tried for nothing first, then counted or taken out for good.
 
+mod entries;
+
 use super::shell;
 use super::words::spoken;
 use crate::answer::{SeeOther, see_other};
@@ -21,7 +23,7 @@ use call_control::RecordReplay;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{SubscriptionId, TenantTx};
 use tenant::Role;
-use usage_metering::{Correction, REPLAY_MAX, Replay, Suspended, SuspenseCause, SuspenseSummary, UsageEvent};
+use usage_metering::{Correction, REPLAY_MAX, Replay, SuspenseCause, SuspenseSummary};
 
 /// What has waited longer wants a person today.
 const TOO_OLD: TimeDelta = TimeDelta::hours(24);
@@ -177,7 +179,7 @@ pub async fn cause(member: Member, path: web::Path<String>, given: web::Query<Gi
             part: form(cause, meters, &given, &faults),
         }),
         outcome,
-        entries: entries_table(&member, &entries),
+        entries: entries::table(&member, &entries),
         back_href: member.audience.suspense(),
     })
 }
@@ -365,41 +367,4 @@ pub async fn decide(member: Member, path: web::Path<String>, given: web::Form<Gi
     tenant::record_audit(&tx, &by, "suspense.decide", cause.as_str(), payload, member.now).await?;
     tx.commit().await?;
     Ok(see_other(member.audience.suspense()).notice(done))
-}
-
-fn entries_table(member: &Member, entries: &[Suspended]) -> Table {
-    let columns = vec![
-        Column::text("Event"),
-        Column::text("What is wrong").full(),
-        Column::text("Meter").hidden(),
-        Column::figures("Quantity").label("Quantity"),
-        Column::text("Came in"),
-    ];
-    let mut table =
-        Table::new("What waits", columns, Empty::new("check", "Nothing waits", "This cause has no events now."));
-    for entry in entries {
-        let event: Option<UsageEvent> = serde_json::from_value(entry.payload.clone()).ok();
-        let (id, source, meter, quantity) = match event {
-            Some(event) => (event.id, event.source, event.meter, format::quantity(event.quantity)),
-            None => {
-                let record = &entry.payload["call_record"];
-                let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-                match text(&record["id"]) {
-                    Some(id) => {
-                        let source = text(&entry.payload["source"]).unwrap_or_default();
-                        (id, source, "A recorded call".to_owned(), String::new())
-                    }
-                    None => ("No usage event".to_owned(), String::new(), String::new(), String::new()),
-                }
-            }
-        };
-        table.row(vec![
-            Cell::name(id).sub(source),
-            Cell::text(&entry.detail),
-            Cell::text(meter),
-            if quantity.is_empty() { Cell::none() } else { Cell::figure(quantity) },
-            Cell::text(format::stamp(entry.received_at, &member.zone).text),
-        ]);
-    }
-    table
 }

@@ -27,6 +27,7 @@ mod portal;
 mod postbox;
 mod public;
 mod quotes;
+mod routes;
 mod runs;
 mod settings;
 mod streams;

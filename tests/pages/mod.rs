@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 30] = [
+const TENANT_PATHS: [&str; 31] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
@@ -36,6 +36,7 @@ const TENANT_PATHS: [&str; 30] = [
     "/admin/runs/*",
     "/admin/ledger",
     "/admin/imports",
+    "/admin/imports/*",
     "/admin/imports/new",
     "/admin/suspense",
     "/admin/account",

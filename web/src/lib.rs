@@ -20,6 +20,7 @@ pub mod error;
 pub mod extract;
 pub mod format;
 pub mod host;
+pub mod import_command;
 pub mod life;
 mod limit;
 pub mod mail;

@@ -2,6 +2,7 @@
 
 mod api;
 mod api_door;
+mod api_imports;
 mod api_keys;
 mod api_nouns;
 mod api_offers;

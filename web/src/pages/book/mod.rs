@@ -52,9 +52,11 @@ mod runs;
 mod span;
 pub(super) mod subscription;
 mod suspense;
+mod suspense_entries;
 pub(super) mod why;
 pub(crate) mod words;
 
+pub(crate) use imports::import_report;
 pub(super) use plan::prices_of;
 
 use super::{Entry, book_get, book_post};

@@ -1,8 +1,7 @@
 //! What came in and matches nothing: by cause, with what to do; tried for nothing first, then counted or taken out for good.
 
-mod entries;
-
 use super::shell;
+use super::suspense_entries;
 use super::words::spoken;
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
@@ -179,7 +178,7 @@ pub async fn cause(member: Member, path: web::Path<String>, given: web::Query<Gi
             part: form(cause, meters, &given, &faults),
         }),
         outcome,
-        entries: entries::table(&member, &entries),
+        entries: suspense_entries::table(&member, &entries),
         back_href: member.audience.suspense(),
     })
 }

@@ -5,6 +5,7 @@ mod settings;
 mod show;
 
 pub use asked::{remove, set, start, stop, trial};
+pub(crate) use show::report_of as import_report;
 pub use show::{events, import, report};
 
 use super::shell;

@@ -1,11 +1,11 @@
-//! What waits for one cause, entry by entry.
+//! What waits for one cause, row by row: usage events, and calls that another switch recorded.
 
 use crate::extract::Member;
 use crate::format;
 use crate::views::table::{Cell, Column, Empty, Table};
 use usage_metering::{Suspended, UsageEvent};
 
-pub(super) fn table(member: &Member, entries: &[Suspended]) -> Table {
+pub fn table(member: &Member, entries: &[Suspended]) -> Table {
     let columns = vec![
         Column::text("Event"),
         Column::text("What is wrong").full(),

@@ -18,6 +18,9 @@ const RUN_BLOCK: u64 = 50;
 pub const MONTH_SETTLES: TimeDelta = TimeDelta::hours(2);
 /// How long one tenant's file is worked at before the next one's turn.
 const IMPORT_TURN: Duration = Duration::from_secs(10);
+/// What waits in suspense for longer wants a person, and the log says so this often.
+const SUSPENSE_TOO_OLD: TimeDelta = TimeDelta::hours(24);
+const SUSPENSE_ALARM_EVERY: TimeDelta = TimeDelta::hours(1);
 /// How often late invoices are looked for.
 const PAST_DUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Usage partitions kept ready, this month's included.
@@ -27,6 +30,7 @@ const PARTITIONS_AHEAD_MONTHS: u32 = 3;
 pub async fn work(app: App, stop: CancellationToken) {
     let mut partitioned_on = None;
     let mut dunned_at: Option<DateTime<Utc>> = None;
+    let mut alarmed_at: Option<DateTime<Utc>> = None;
     while !stop.is_cancelled() {
         let today = app.clock.now().date_naive();
         if partitioned_on != Some(today) {
@@ -43,6 +47,14 @@ pub async fn work(app: App, stop: CancellationToken) {
                 Ok(()) => dunned_at = Some(now),
                 Err(error) => {
                     tracing::error!(%error, "Who is past due could not be found and will be looked for again")
+                }
+            }
+        }
+        if alarmed_at.is_none_or(|at| now - at >= SUSPENSE_ALARM_EVERY) {
+            match old_suspense(&app.db, now).await {
+                Ok(_) => alarmed_at = Some(now),
+                Err(error) => {
+                    tracing::error!(%error, "What waits in suspense could not be looked at and will be again")
                 }
             }
         }
@@ -132,6 +144,23 @@ pub async fn past_due(app: &App, now: DateTime<Utc>) -> anyhow::Result<()> {
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// Says in the log what has waited in suspense for more than a day, by book and cause; how many causes.
+pub async fn old_suspense(db: &Db, now: DateTime<Utc>) -> anyhow::Result<usize> {
+    let mut old = 0;
+    for organisation in organisations(db).await? {
+        let tx = db.tenant(organisation.id).await?;
+        for waits in usage_metering::suspense_summary(&tx).await? {
+            if now - waits.oldest_at > SUSPENSE_TOO_OLD {
+                old += 1;
+                let (cause, waiting, hours) =
+                    (waits.cause.as_str(), waits.waiting, (now - waits.oldest_at).num_hours());
+                tracing::warn!(tenant.id = %organisation.id, cause, waiting, oldest_hours = hours, "Usage waits in suspense for more than a day");
+            }
+        }
+    }
+    Ok(old)
 }
 
 /// Usage of the coming months finds its partition made.

@@ -10,8 +10,7 @@ use crate::explanation::TaxInside;
 use crate::grant;
 use crate::included::Subscriber;
 use crate::price::{CallPrice, started_seconds};
-use crate::reading::ChargedBy;
-use crate::settlement::{self, Rated};
+use crate::settlement::{self, Rated, Settled};
 use crate::store::legs;
 use crate::store::many;
 use crate::store::numbers::{self, Called};
@@ -19,7 +18,6 @@ use crate::{topic, upward};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, NumberId, PlanId, SubscriptionId, TariffId, TenantTx};
 use ledger::Posting;
-use money::Money;
 use sip_media::EndCause;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -99,15 +97,6 @@ enum Outcome {
     Covered(Box<Covering>),
 }
 
-/// What a call came to when it was settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Settled {
-    pub call_id: CallId,
-    /// Tax included; `None` where it was not metered, or a plan's price decides at the period's end.
-    pub charge: Option<Money>,
-    pub charged_by: Option<ChargedBy>,
-}
-
 /// Settles whole calls at once: rows, legs, ledger, usage, and the batch that goes upward. Calls that the book has already are
 /// left out; how many were new. A wallet that cannot pay is charged down to its floor and the rest is bad debt: the call is over.
 pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<u64> {
@@ -150,7 +139,7 @@ pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: Date
         usage.extend(settlement::usage(row, rated));
         upward_ids.push(CallId::from_uuid(row.id));
     }
-    let settled = rows.iter().map(|(row, rated)| settled(row, rated.as_ref())).collect();
+    let settled = rows.iter().map(|(row, rated)| Settled::of(row, rated.as_ref())).collect();
     many::insert(tx, rows.into_iter().map(|(row, _)| row).collect()).await?;
     legs::insert(tx, &caller_legs, now).await?;
     for events in usage.chunks(EVENTS_MAX) {
@@ -160,14 +149,6 @@ pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: Date
         db::enqueue(tx, upward::BATCH, &calls[0].to_string(), upward::payload(calls), now).await?;
     }
     Ok(settled)
-}
-
-fn settled(row: &Model, rated: Option<&Rated>) -> Settled {
-    Settled {
-        call_id: row.id.into(),
-        charge: rated.and_then(|rated| rated.charge),
-        charged_by: row.charged_by.as_deref().and_then(ChargedBy::from_word),
-    }
 }
 
 impl Book {

@@ -9,6 +9,7 @@ use crate::grant;
 use crate::included::{self, Subscriber};
 use crate::outgoing_settle;
 use crate::price::{CallPrice, started_seconds};
+use crate::reading::ChargedBy;
 use crate::record;
 use crate::store::legs::{self, NewLeg};
 use crate::upward;
@@ -41,6 +42,25 @@ pub(crate) struct Rated {
     pub tax_percent: Option<Decimal>,
     pub billed_seconds: u32,
     pub explanation: CallExplanation,
+}
+
+/// What a call came to when it was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub call_id: CallId,
+    /// Tax included; `None` where it was not metered, or a plan's price decides at the period's end.
+    pub charge: Option<Money>,
+    pub charged_by: Option<ChargedBy>,
+}
+
+impl Settled {
+    pub fn of(call: &Model, rated: Option<&Rated>) -> Self {
+        Self {
+            call_id: call.id.into(),
+            charge: rated.and_then(|rated| rated.charge),
+            charged_by: call.charged_by.as_deref().and_then(ChargedBy::from_word),
+        }
+    }
 }
 
 /// Ends a call and settles it. A call that was never metered costs nothing and gives back what was held for it; one that has

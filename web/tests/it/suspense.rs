@@ -43,6 +43,8 @@ async fn what_waits_is_shown_by_cause_tried_and_counted() {
     let db = &world.database.db;
     usage_metering::ingest(db, world.nord, &unknown, events).await.unwrap();
     usage_metering::ingest(db, world.nord, &[parsecs], start()).await.unwrap();
+    // 30 hours is more than a day, and what came just now is not.
+    assert_eq!(ringtill::worker::old_suspense(db, start()).await.unwrap(), 1);
     let mut browser = Browser::new(&pages);
     browser.sign_in("admin@nord.example").await;
     let list = browser.get("/admin/suspense").await.body;

@@ -1,7 +1,8 @@
 use super::judge::{Book, Judged, call_id};
 use crate::error::Result;
-use crate::finished::{FinishedCall, Settled, settle_each};
+use crate::finished::{FinishedCall, settle_each};
 use crate::reading::ChargedBy;
+use crate::settlement::Settled;
 use crate::store::calls::{self, NewEvent};
 use chrono::{DateTime, Utc};
 use db::{CallId, TenantTx};

@@ -103,6 +103,7 @@ async fn ids_of(machine: &Machine) -> Ids {
         ("plan_id", "/v1/plans"),
         ("document_id", "/v1/invoices?limit=1"),
         ("call_id", "/v1/calls?limit=1"),
+        ("import_id", "/v1/imports?limit=1"),
     ] {
         let (status, list) = machine.get(path).await;
         assert_eq!(status, 200, "{path}: {list}");

@@ -67,6 +67,7 @@ async fn ids_of(guest: &Guest, prefix: &str) -> Ids {
         ("document_id", "invoices"),
         ("run_id", "runs"),
         ("call_id", "calls"),
+        ("import_id", "imports"),
     ] {
         let start = format!("{prefix}/{page}/");
         let links = guest.get(&format!("{prefix}/{page}")).await.links(&start);

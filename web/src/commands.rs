@@ -92,6 +92,7 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let worker = tokio::spawn(worker::work(app.clone(), stop.clone()));
     let letters = tokio::spawn(mail::work(app.clone(), stop.clone()));
+    let importer = tokio::spawn(worker::work_imports(app.clone(), stop.clone()));
     let web = server::run(app.clone(), listener)?;
     let handle = web.handle();
     let serving = tokio::spawn(web);
@@ -109,6 +110,7 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     stop.cancel();
     worker.await?;
     letters.await?;
+    importer.await?;
     serving.await??;
     Ok(ExitCode::SUCCESS)
 }

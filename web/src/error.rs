@@ -148,16 +148,23 @@ impl From<subscription::SubscriptionError> for PageError {
 
 impl From<usage_metering::UsageError> for PageError {
     fn from(error: usage_metering::UsageError) -> Self {
+        use usage_metering::UsageError as E;
         match error {
-            usage_metering::UsageError::Db(error) => error.into(),
-            usage_metering::UsageError::Subscription(error) => error.into(),
-            usage_metering::UsageError::DeckMustExist | usage_metering::UsageError::DeckVersionMustExist(_) => {
-                Self::NotFound
+            E::Db(error) => error.into(),
+            E::Subscription(error) => error.into(),
+            E::ImportMustExist => Self::NotFound,
+            E::ImportMustBeAsked { .. } | E::FilesMustBeFew(_) => Self::Conflict(sentence(error)),
+            E::FileMustHaveASize { .. }
+            | E::FileMustUnpack
+            | E::FileNameMustBePlain(_)
+            | E::MappingNameMustBePlain(_)
+            | E::MappingsMustBeFew(_)
+            | E::ImportSettings(_) => Self::Refused(sentence(error)),
+            E::DeckMustExist | E::DeckVersionMustExist(_) => Self::NotFound,
+            E::DeckMustNotHaveBegun => Self::Conflict(sentence(error)),
+            E::DeckMustBeginLater(_) | E::DeckNameMustBeShort(_) | E::DeckNameMustBeFree(_) => {
+                Self::Refused(sentence(error))
             }
-            usage_metering::UsageError::DeckMustNotHaveBegun => Self::Conflict(sentence(error)),
-            usage_metering::UsageError::DeckMustBeginLater(_)
-            | usage_metering::UsageError::DeckNameMustBeShort(_)
-            | usage_metering::UsageError::DeckNameMustBeFree(_) => Self::Refused(sentence(error)),
             fault => Self::failed(fault),
         }
     }

@@ -1,7 +1,7 @@
 //! `ringtill`: one program with roles. Each command says in one sentence what went wrong and what to do; exit code 0 is
 //! success, 1 a failure, 2 wrong usage, 3 a violated invariant, 78 a wrong setting.
 
-use ringtill::commands;
+use ringtill::{commands, import_command};
 use std::process::ExitCode;
 
 const USAGE: &str = "ringtill: billing for businesses that answer phones for money
@@ -16,6 +16,9 @@ const USAGE: &str = "ringtill: billing for businesses that answer phones for mon
                              make a key for the API and print it, as in: api-key nordlicht customers:read
   ringtill call [SECONDS] [TOPIC]
                              place a test call to the running SIP edge and say where to see it
+  ringtill import ORGANISATION FILE --format FORMAT [--try]
+                             take a file of call records, or try it and write nothing; FORMAT is freeswitch_json,
+                             freeswitch_xml, asterisk_csv, asterisk_cel, acc_json, csv, or a way kept in the book
   ringtill help              this text
 
 Settings come from the environment; the table is in README.md.
@@ -35,6 +38,7 @@ async fn main() -> ExitCode {
         ["price", file] => commands::price(Some(file)),
         ["api-key", organisation, scopes @ ..] if !scopes.is_empty() => commands::api_key(organisation, scopes).await,
         ["call", rest @ ..] => commands::call(rest).await,
+        ["import", rest @ ..] if import_command::asked(rest).is_some() => import_command::run(rest).await,
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -10,6 +10,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 /// Scripts and styles are files of our own, so neither a nonce nor an exception is needed.
@@ -29,11 +30,11 @@ const HEADERS: [(&str, &str); 7] = [
 /// Machines carry a key instead of a cookie; nothing of theirs can be forged by a page.
 const WITHOUT_COOKIES: [&str; 2] = ["/v1/", "/webhooks/"];
 
+/// The token of a form with files stands within so many bytes of its beginning.
+const TOKEN_WITHIN: usize = 4 * 1024;
+
 /// Largest form that is taken, bytes.
 const FORM_MAX: usize = 256 * 1024;
-
-/// Largest form with a file, bytes: a rate deck of 200,000 prefixes has about 10 million.
-const FILE_MAX: usize = 32 * 1024 * 1024;
 
 /// Writes the headers of every answer, refusals included. The outermost of the `middleware::from_fn`s.
 pub async fn headers(
@@ -54,9 +55,6 @@ pub async fn headers(
 
 /// The token that came with a request, before anybody has compared it with a session's.
 pub struct GivenToken(pub String);
-
-/// The parts of a form that came with a file; the handler takes them out of the request.
-pub struct GivenParts(pub Vec<crate::multipart::Part>);
 
 /// Refuses requests from elsewhere, and takes the token out of the others: from the field `csrf` of a form, or from the
 /// header that scripts send. [`crate::extract`] compares it with the session's. For `middleware::from_fn`.
@@ -91,37 +89,43 @@ async fn token_of(request: &mut ServiceRequest) -> Result<Option<String>, Error>
     if let Some(header) = request.headers().get("x-csrf-token") {
         return Ok(header.to_str().ok().map(str::to_owned));
     }
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.to_owned();
-    let has_file = kind.starts_with("multipart/form-data");
-    if !has_file && !kind.starts_with("application/x-www-form-urlencoded") {
+    if request.content_type().starts_with("multipart/form-data") {
+        return token_before_files(request).await;
+    }
+    let is_form = request.content_type().starts_with("application/x-www-form-urlencoded");
+    if !is_form {
         return Ok(None);
     }
-    // Only who is signed in may send much at once.
-    let is_large = has_file && request.headers().contains_key(header::COOKIE);
-    let bytes_max = if is_large { FILE_MAX } else { FORM_MAX };
-    let body = request.extract::<web::Payload>().await?.to_bytes_limited(bytes_max).await;
+    let body = request.extract::<web::Payload>().await?.to_bytes_limited(FORM_MAX).await;
     let Ok(body) = body else { return Err(actix_web::error::ErrorPayloadTooLarge("")) };
     let body = body?;
-    if has_file {
-        let parts = crate::multipart::parts(&kind, &body).ok_or_else(|| {
-            PageError::Refused("The file must be text in UTF-8, and the whole of it must arrive.".into())
-        })?;
-        let typed: Vec<(String, String)> = parts
-            .iter()
-            .filter(|part| part.file_name.is_none())
-            .map(|part| (part.name.clone(), part.text.clone()))
-            .collect();
-        must_be_text(&typed)?;
-        let token = parts.iter().find(|part| part.name == "csrf").map(|part| part.text.clone());
-        request.extensions_mut().insert(GivenParts(parts));
-        return Ok(token);
-    }
     let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
     must_be_text(&fields)?;
     // The handler reads the form again.
     request.set_payload(Payload::from(body));
     Ok(fields.into_iter().find(|(name, _)| name == "csrf").map(|(_, token)| token))
+}
+
+/// A form with files sends its token first; no more than it is read before it is known who asks.
+async fn token_before_files(request: &mut ServiceRequest) -> Result<Option<String>, Error> {
+    let (mut head, mut rest) = (Vec::new(), request.take_payload());
+    let mut token = None;
+    while token.is_none() && head.len() < TOKEN_WITHIN {
+        let Some(chunk) = rest.next().await else { break };
+        head.extend_from_slice(&chunk?);
+        token = token_in(&head);
+    }
+    let head = futures_util::stream::iter([Ok(web::Bytes::from(head))]);
+    request.set_payload(Payload::Stream { payload: Box::pin(head.chain(rest)) });
+    Ok(token)
+}
+
+/// The value of the part `csrf`, once it is there whole.
+fn token_in(parts: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&parts[..parts.len().min(TOKEN_WITHIN)]).into_owned();
+    let (_, part) = text.split_once("name=\"csrf\"")?;
+    let (_, value) = part.split_once("\r\n\r\n")?;
+    value.split_once("\r\n").map(|(token, _)| token.to_owned())
 }
 
 /// Refuses characters that no field takes: PostgreSQL keeps no NUL, and the other controls show as nothing on a page.

@@ -114,6 +114,20 @@ impl Audience {
         self.at("meters/new")
     }
     /// What matches nothing, by cause.
+    pub fn imports(self) -> String {
+        self.at("imports")
+    }
+    /// The form of a file; POST goes to the list.
+    pub fn import_new(self) -> String {
+        self.at("imports/new")
+    }
+    pub fn import(self, id: impl Display) -> String {
+        self.at(format_args!("imports/{id}"))
+    }
+    /// What is below one: `settings`, `trial`, `start`, `stop`, `removal`, `report`, `events`.
+    pub fn import_part(self, id: impl Display, part: &str) -> String {
+        self.at(format_args!("imports/{id}/{part}"))
+    }
     pub fn suspense(self) -> String {
         self.at("suspense")
     }

@@ -16,6 +16,8 @@ pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
 const RUN_BLOCK: u64 = 50;
 /// A month is drafted by itself this long after it has ended: its last calls end, and their usage moves up the tree.
 pub const MONTH_SETTLES: TimeDelta = TimeDelta::hours(2);
+/// How long one tenant's file is worked at before the next one's turn.
+const IMPORT_TURN: Duration = Duration::from_secs(10);
 /// How often late invoices are looked for.
 const PAST_DUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Usage partitions kept ready, this month's included.
@@ -58,6 +60,48 @@ pub async fn work(app: App, stop: CancellationToken) {
             }
         }
     }
+}
+
+/// Works through files of call records until told to stop, beside everything else: they may be long.
+pub async fn work_imports(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let busy = match import_round(&app, &|| !stop.is_cancelled()).await {
+            Ok(busy) => busy,
+            Err(error) => {
+                tracing::error!(%error, "Files of call records could not be looked for and will be again");
+                false
+            }
+        };
+        if !busy {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+}
+
+/// One turn for each tenant's oldest file that waits; true when there may be more. A turn is short, so that a large file does
+/// not keep the others' waiting.
+pub async fn import_round(app: &App, goes_on: &(dyn Fn() -> bool + Sync)) -> anyhow::Result<bool> {
+    let mut busy = false;
+    for organisation in organisations(&app.db).await? {
+        let now = app.clock.now();
+        let tx = app.db.tenant(organisation.id).await?;
+        let due = usage_metering::due_import(&tx, now).await?;
+        tx.commit().await?;
+        let Some(id) = due else { continue };
+        let began = tokio::time::Instant::now();
+        let in_turn = || began.elapsed() < IMPORT_TURN && goes_on();
+        let clock = || app.clock.now();
+        match call_control::work_import(&app.db, organisation.id, id, &clock, &in_turn).await {
+            Ok(_) => busy = true,
+            Err(error) => {
+                tracing::error!(tenant.id = %organisation.id, import.id = %id, %error, "A file of call records was left and will be gone on with");
+            }
+        }
+    }
+    Ok(busy)
 }
 
 /// One round over all tenants with work due; true when there may be more.

@@ -22,6 +22,7 @@ mod explanation;
 mod finished;
 mod grant;
 mod guard;
+mod imports;
 mod included;
 mod outgoing;
 mod outgoing_hold;
@@ -59,6 +60,7 @@ pub use detail::{CallCorrection, CallCost, CallDetail, CallEventLine, CallLegLin
 pub use error::CallError;
 pub use explanation::{CallExplanation, IncludedUnits, PricedBy, TaxInside};
 pub use finished::{FinishedCall, HandledBy, settle_finished};
+pub use imports::{IMPORT_BLOCK_ROWS, RecordOutcome, RecordReplay, Taking, replay_records, take_records, work_import};
 pub use included::IncludedLeft;
 pub use outgoing::{OutgoingAdmission, OutgoingCall, TakenBy};
 pub use outgoing_live::{FinishedOutgoing, SettledOutgoing, settle_outgoing};

@@ -21,6 +21,24 @@ pub enum UsageError {
     SumMustFit,
     #[error("no such entry in suspense")]
     SuspenseMustExist,
+    #[error("no such import")]
+    ImportMustExist,
+    #[error("an import that is {state} cannot be {asked}")]
+    ImportMustBeAsked { state: &'static str, asked: &'static str },
+    #[error("a file has 1 byte to {max} bytes, also when it is unpacked, not {bytes}")]
+    FileMustHaveASize { bytes: u64, max: usize },
+    #[error("a file that begins as gzip must unpack as gzip")]
+    FileMustUnpack,
+    #[error("a file's name has 1 to 200 characters, none of them a control character")]
+    FileNameMustBePlain(String),
+    #[error("a mapping's name has 1 to 60 characters, none of them a control character")]
+    MappingNameMustBePlain(String),
+    #[error("a book keeps at most {0} files of call records at once: discard one, or let one be worked through")]
+    FilesMustBeFew(u64),
+    #[error("a book keeps at most {0} ways to read a file")]
+    MappingsMustBeFew(u64),
+    #[error(transparent)]
+    ImportSettings(#[from] crate::imports::SettingsFault),
     #[error("between 1 and 60 months of partitions, not {0}")]
     MonthsMustBeAFew(u32),
     #[error("stored {what} cannot be read: {found:?}")]

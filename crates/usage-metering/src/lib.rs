@@ -16,6 +16,7 @@ mod error;
 mod event;
 mod fold;
 mod hour;
+mod imports;
 mod ingest;
 mod intake;
 mod meter;
@@ -28,7 +29,7 @@ mod suspense;
 
 pub use audit::{check, is_received_since, recount};
 pub use batch::{SumRow, take_batch};
-pub use call_key::{Claim, claim_call_events};
+pub use call_key::{Claim, claim_call_events, claim_records};
 pub use deck::{
     DeckKind, DeckRow, DeckVersion, Publication, RateDeck, create_deck, deck, deck_rows, deck_versions, decks,
     in_force, publications, publish_deck, version_in_force, withdraw_publication,
@@ -41,7 +42,14 @@ pub use error::UsageError;
 pub use event::{Outcome, Rejection, UsageEvent};
 pub use fold::{fold, tenants_to_fold};
 pub use hour::local_hour;
-pub use ingest::{BATCH_MAX, ingest, ingest_in};
+pub use imports::{
+    CallRecord, Column, Direction, DurationUnit, FILE_BYTES_MAX, Format, Import, ImportState, Mapping, NewImport,
+    NotCounted, Progress, Reader, Refusal, Row, Rule, SavedMapping, Settings, SettingsFault, TimeFormat,
+    change_import_settings, claim_import, create_import, delete_import, delete_mapping, due_import, import,
+    import_file, import_report, imports, lock_import, mappings, move_import, release_import, save_mapping,
+    start_import, stop_import, try_import, unpack,
+};
+pub use ingest::{BATCH_MAX, ingest, ingest_in, ingest_reported};
 pub use intake::{EVENTS_MAX, Intake, IntakeError, TENANT_EVENTS_MAX};
 pub use meter::{
     Aggregation, Meter, MeterPreview, PREVIEW_EVENTS_MAX, define_meter, define_standard_meters, meters, preview_meter,
@@ -53,6 +61,6 @@ pub use reading::{
 };
 pub use replay::{Correction, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use suspense::{
-    Suspended, SuspenseCause, SuspenseSummary, open_suspense, resolve_suspense, retry_suspense, suspend,
-    suspense_summary,
+    Suspended, SuspenseCause, SuspenseSummary, lock_suspense, open_suspense, resolve_all_suspense, resolve_suspense,
+    retry_suspense, suspend, suspense_summary,
 };

@@ -147,6 +147,21 @@ pub async fn retry_suspense(tx: &TenantTx, id: SuspenseId, now: DateTime<Utc>) -
     Ok(outcome)
 }
 
+/// The oldest entries of a cause, held until the transaction ends.
+pub async fn lock_suspense(tx: &TenantTx, cause: SuspenseCause, limit: u64) -> Result<Vec<Suspended>, UsageError> {
+    store::suspense::lock_some(tx, cause, limit).await
+}
+
+/// Takes entries out of suspense for one reason, which is kept beside each; how many were there.
+pub async fn resolve_all_suspense(
+    tx: &TenantTx,
+    ids: &[SuspenseId],
+    resolution: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, UsageError> {
+    Ok(store::suspense::resolve_many(tx, ids, resolution, now).await?)
+}
+
 /// An entry to be written.
 pub(crate) struct NewSuspense {
     pub id: SuspenseId,

@@ -3,13 +3,15 @@
 //! stores nothing.
 
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Raw, Route, Run, Work, Written};
+use super::route::{Arriving, Ask, Feed, Raw, Route, Run, Work, Written};
 use crate::app::App;
 use crate::host::{self, Site};
 use crate::refusal::RequestId;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use db::PlatformReason;
 use std::sync::Arc;
@@ -56,10 +58,16 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
     let client = client_of(request.headers(), &app, &site, route.changes(), now).await?;
     let run = match &route.work {
         Work::Within(run) => run,
-        Work::Intake => {
+        Work::Intake(feed) => {
             app.event_limits.take(client.key.id, now).map_err(too_many)?;
             must_have_scope(&client, route.scope)?;
-            let written = super::events::take(&app, client.tenant_id, request.headers(), payload, now).await?;
+            let (headers, query) = (request.headers(), request.query_string());
+            let arriving = Arriving { app: &app, client: &client, headers, query, payload, now };
+            let written = match feed {
+                Feed::Events => super::events::take(arriving).await?,
+                Feed::Imports => super::imports::take(arriving).await?,
+                Feed::Freeswitch | Feed::SipProxy => super::cdr::take(arriving, *feed).await?,
+            };
             return Ok((written, false));
         }
     };
@@ -143,8 +151,8 @@ async fn client_of(
     now: DateTime<Utc>,
 ) -> ApiResult<ApiClient> {
     let given = text(headers, header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-    let token = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-    let secret = token.and_then(|token| ApiKeySecret::parse(token, key_mode(&site.host)));
+    let token = given.and_then(|(scheme, given)| token_of(scheme, given.trim()));
+    let secret = token.and_then(|token| ApiKeySecret::parse(&token, key_mode(&site.host)));
     let secret = secret.ok_or_else(Problem::unauthorized)?;
     let ptx = app.db.platform(PlatformReason::AuthenticateKey).await?;
     let client = tenant::api_client(&ptx, &secret, now).await?.ok_or_else(Problem::unauthorized)?;
@@ -162,6 +170,15 @@ async fn client_of(
         tx.commit().await?;
     }
     Ok(client)
+}
+
+/// The key as a bearer's token, or as the password of Basic: switches that post their records know nothing else.
+fn token_of(scheme: &str, given: &str) -> Option<String> {
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(given.to_owned());
+    }
+    let pair = STANDARD.decode(given).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    String::from_utf8(pair).ok()?.split_once(':').map(|(_, password)| password.to_owned())
 }
 
 fn must_have_scope(client: &ApiClient, wanted: Scope) -> ApiResult<()> {
@@ -239,7 +256,17 @@ pub(super) async fn whole(
     bytes_max: usize,
     too_large: impl FnOnce() -> Problem,
 ) -> ApiResult<web::Bytes> {
-    match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(bytes_max)).await {
+    whole_in(payload, bytes_max, BODY_PATIENCE, too_large).await
+}
+
+/// The same, for as long as it may take.
+pub(super) async fn whole_in(
+    payload: web::Payload,
+    bytes_max: usize,
+    patience: Duration,
+    too_large: impl FnOnce() -> Problem,
+) -> ApiResult<web::Bytes> {
+    match tokio::time::timeout(patience, payload.to_bytes_limited(bytes_max)).await {
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")),
         Ok(Err(_)) => Err(too_large()),
         Ok(Ok(Err(_))) => Err(Problem::bad("body_incomplete", "The body did not arrive whole.")),

@@ -5,12 +5,10 @@
 use super::body::{Number, from_json};
 use super::events_body::{self, Form};
 use super::problem::{ApiResult, FieldProblem, Problem};
-use super::route::{Gives, Route, Takes, Written, schema_of};
-use crate::app::App;
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::web;
+use super::route::{Arriving, Feed, Gives, Route, Takes, Written, schema_of};
+use actix_web::http::header;
 use chrono::{DateTime, Utc};
-use db::{CustomerId, SubscriptionId, TenantId};
+use db::{CustomerId, SubscriptionId};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -26,7 +24,7 @@ pub const MEDIA: [&str; 4] =
     ["application/json", "application/x-ndjson", "application/cloudevents+json", "application/cloudevents-batch+json"];
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::intake(PATH, ScopeGroup::Usage, "Send usage events: one, or up to 1,000", takes, gives)]
+    vec![Route::intake(PATH, Feed::Events, ScopeGroup::Usage, "Send usage events: one, or up to 1,000", takes, gives)]
 }
 
 fn takes() -> Takes {
@@ -163,13 +161,9 @@ struct EventResult {
 }
 
 /// Takes a request's events into the book of the key.
-pub async fn take(
-    app: &App,
-    tenant_id: TenantId,
-    headers: &HeaderMap,
-    payload: web::Payload,
-    now: DateTime<Utc>,
-) -> ApiResult<Written> {
+pub async fn take(arriving: Arriving<'_>) -> ApiResult<Written> {
+    let Arriving { app, client, headers, payload, now, .. } = arriving;
+    let tenant_id = client.tenant_id;
     let room = app.arrivals.room(tenant_id, headers)?;
     let body = events_body::read(headers, payload).await?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -9,6 +9,7 @@ mod body;
 mod calculators;
 mod calls;
 mod carriers;
+mod cdr;
 mod coupons;
 mod customers;
 mod decks;
@@ -19,6 +20,7 @@ mod entitlements;
 mod estimates;
 mod events;
 pub mod events_body;
+mod imports;
 mod invoices;
 pub mod limit;
 mod list;
@@ -70,6 +72,8 @@ pub fn table() -> Vec<Route> {
         outgoing::routes(),
         invoices::routes(),
         calls::routes(),
+        imports::routes(),
+        cdr::routes(),
         wallets::routes(),
         calculators::routes(),
         previews::routes(),

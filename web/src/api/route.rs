@@ -6,6 +6,7 @@ use super::problem::{ApiResult, Problem};
 use crate::app::App;
 use crate::host::Site;
 use actix_web::HttpResponse;
+use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode, header};
 use chrono::{DateTime, Utc};
 use db::TenantTx;
@@ -275,8 +276,31 @@ pub(super) type Run = Rc<dyn for<'a> Fn(&'a Ask, &'a Raw) -> LocalBoxFuture<'a, 
 pub(super) enum Work {
     /// By this, in one transaction of the book.
     Within(Run),
-    /// By the intake of events, whose transactions many requests share.
-    Intake,
+    /// By what takes usage as it comes, each piece with a key of its own.
+    Intake(Feed),
+}
+
+/// What usage comes as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Events, whose transactions many requests share.
+    Events,
+    /// Whole files of call records.
+    Imports,
+    /// Call records as FreeSWITCH posts them.
+    Freeswitch,
+    /// Accounting of Kamailio and OpenSIPS.
+    SipProxy,
+}
+
+/// A request that brings usage: whose it is, is known, and its body has not been read.
+pub struct Arriving<'a> {
+    pub app: &'a App,
+    pub client: &'a ApiClient,
+    pub headers: &'a HeaderMap,
+    pub query: &'a str,
+    pub payload: actix_web::web::Payload,
+    pub now: DateTime<Utc>,
 }
 
 /// One address.
@@ -312,16 +336,17 @@ impl Route {
         self.changes() && self.method == Method::POST && matches!(self.work, Work::Within(_))
     }
 
-    /// The address at which events come in: each has a key of its own.
+    /// An address at which usage comes in: each piece has a key of its own.
     pub fn intake(
         path: &'static str,
+        feed: Feed,
         group: ScopeGroup,
         summary: &'static str,
         takes: fn() -> Takes,
         gives: fn() -> Gives,
     ) -> Route {
         let (method, scope, body_max) = (Method::POST, Scope::write(group), super::door::BODY_MAX);
-        Route { method, path, scope, summary, takes, gives, work: Work::Intake, body_max }
+        Route { method, path, scope, summary, takes, gives, work: Work::Intake(feed), body_max }
     }
 
     /// Names in the path.

@@ -7,6 +7,7 @@ mod callers;
 mod catalogue;
 mod centres;
 mod history;
+mod imports;
 mod offers;
 mod outward;
 mod people;
@@ -54,6 +55,7 @@ pub async fn load(db: &Db, now: DateTime<Utc>, say: impl Fn(&str)) -> anyhow::Re
     let began = history::first_day(now);
     let (world, cast) = found(db, began, &say).await?;
     history::play(db, &world, &cast, began, now, &say).await?;
+    imports::send(db, world.nordlicht, NORDLICHT_ADVICE, JONAS_PHONE, now).await?;
     Ok(Some(world))
 }
 

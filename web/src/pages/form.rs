@@ -1,10 +1,8 @@
 //! Forms as they come in: values by name, and what is wrong with them in words of the page, each at its field.
 
 use crate::error::{PageError, sentence};
-use crate::security::GivenParts;
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{CustomizeResponder, Either, FromRequest, HttpMessage, HttpRequest, Responder};
+use actix_web::{CustomizeResponder, Either, Responder};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use subscription::SubscriptionError;
@@ -41,30 +39,6 @@ impl Given {
     /// Everything but the session's token, to be sent along once more.
     pub fn kept(&self) -> Vec<(String, String)> {
         self.0.iter().filter(|(name, _)| name != "csrf").cloned().collect()
-    }
-}
-
-/// A form that came with a file.
-pub struct Upload {
-    pub fields: Given,
-    /// Its name, and what is in it; `None` when no file was chosen.
-    pub file: Option<(String, String)>,
-}
-
-impl FromRequest for Upload {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let Some(GivenParts(parts)) = request.extensions_mut().remove::<GivenParts>() else {
-            return std::future::ready(Err(PageError::Refused("The form must carry a file.".into())));
-        };
-        let (files, typed): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.file_name.is_some());
-        let file = files.into_iter().next().filter(|part| !part.text.is_empty());
-        std::future::ready(Ok(Upload {
-            fields: Given(typed.into_iter().map(|part| (part.name, part.text)).collect()),
-            file: file.map(|part| (part.file_name.unwrap_or_default(), part.text)),
-        }))
     }
 }
 

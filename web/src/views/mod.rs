@@ -11,6 +11,7 @@ pub mod desk;
 pub mod door;
 pub mod fields;
 pub mod form;
+pub mod imports;
 pub mod invoices;
 pub mod keys;
 pub mod means;

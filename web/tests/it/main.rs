@@ -2,6 +2,7 @@
 
 mod api;
 mod api_door;
+mod api_imports;
 mod api_keys;
 mod api_nouns;
 mod api_offers;
@@ -15,9 +16,12 @@ mod entitled;
 mod events;
 mod forgery;
 mod hosts;
+mod imports;
 mod letters;
 mod life;
 mod meters;
+mod overdue;
+mod owed;
 mod phones;
 mod plans;
 mod portal;

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod carriers;
 pub mod legs;
 pub mod many;
+pub mod numbers;
 pub mod outgoing;
 pub mod policy;
 pub mod reading;

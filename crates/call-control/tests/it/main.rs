@@ -7,6 +7,7 @@ mod came_back;
 mod covered;
 mod edge;
 mod finished;
+mod imports;
 mod included;
 mod outgoing;
 mod outgoing_limits;

@@ -7,6 +7,7 @@ pub mod copy;
 pub mod deck;
 pub mod event;
 pub mod fold;
+pub mod imports;
 pub mod meter;
 pub mod reading;
 pub mod sum;

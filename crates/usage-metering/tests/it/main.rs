@@ -2,6 +2,7 @@
 
 mod bulk_speed;
 mod decks;
+mod imports;
 mod ingest;
 mod meters;
 mod sums;

@@ -235,8 +235,9 @@ fn timeline(detail: &CallDetail, zone: &TimeZone) -> Vec<Happening> {
     let call = &detail.call;
     let mut steps: Vec<Happening> =
         detail.events.iter().filter(|event| event.kind != "heartbeat").map(|event| happening(event, zone)).collect();
-    if steps.is_empty() {
-        steps = known(call, zone);
+    // A call that came whole has no event of an edge, and one that was imported only the event of its record.
+    if detail.events.iter().all(|event| event.kind == "call_recorded") {
+        steps = known(call, zone).into_iter().chain(steps).collect();
     }
     // What comes on a later day says its day.
     let day = |at: DateTime<Utc>| format::zoned(at, zone).date();
@@ -297,6 +298,9 @@ fn happening(event: &CallEventLine, zone: &TimeZone) -> Happening {
         }
         "low_balance_announced" => {
             ("Warned: the balance runs low", format!("{} s left", said("seconds_left")), Tone::Soon)
+        }
+        "call_recorded" => {
+            ("Record taken", format!("from {}, its id {}; {}", said("source"), said("id"), said("cause")), Tone::Plain)
         }
         "call_ended" => ("Call ends", spoken(&said("cause")).replace('"', ""), Tone::Plain),
         other => return Happening::new(format::second(event.at, zone), spoken(other), Tone::Plain),

@@ -6,9 +6,10 @@ use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
-use crate::pages::form::{Faults, Given, Outcome, Upload, again};
+use crate::pages::form::{Faults, Given, Outcome, again};
 use crate::read;
 use crate::shell::Section;
+use crate::upload;
 use crate::views::book::TableCard;
 use crate::views::fields::{Control, Field};
 use crate::views::form::Fields;
@@ -16,11 +17,14 @@ use crate::views::panels::{FormCard, Panel, Panels};
 use crate::views::parts::{Fact, Facts, Heading, Note, PagePath, Stats};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Tone};
-use actix_web::{Either, web};
+use actix_web::{Either, HttpRequest, web};
 use chrono::{DateTime, Utc};
 use db::{DeckId, TenantTx};
 use tenant::Role;
 use usage_metering::{DeckFaults, DeckImport, DeckVersion, Publication, RateDeck};
+
+/// Largest file, bytes: 200,000 prefixes have about 10 million.
+const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A deck with its versions and publications.
 pub(super) struct Opened {
@@ -226,13 +230,22 @@ fn published(member: &Member, opened: &Opened) -> Table {
 }
 
 /// `POST /admin/decks/{deck_id}/versions`
-pub async fn import(member: Member, path: web::Path<String>, upload: Upload) -> PageResult<Outcome<SeeOther, Panels>> {
+pub async fn import(
+    member: Member,
+    path: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> PageResult<Outcome<SeeOther, Panels>> {
     member.must(Role::Billing)?;
     let id: DeckId = path.parse()?;
-    let Some((name, text)) = upload.file else {
+    let upload = upload::read(&member.app, &request, payload, FILE_BYTES_MAX).await?;
+    if upload.bytes.is_empty() {
         return Ok(Either::Left(see_other(member.audience.deck(id)).warning("Choose a file first.")));
+    }
+    let Ok(text) = String::from_utf8(upload.bytes) else {
+        return Ok(Either::Left(see_other(member.audience.deck(id)).warning("The file must be text in UTF-8.")));
     };
-    let (app, actor) = (&member.app, member.actor());
+    let (app, actor, name) = (&member.app, member.actor(), upload.file_name);
     let imported =
         usage_metering::import_deck(&app.db, member.session.tenant_id, id, &name, &text, &actor, member.now).await?;
     match imported {

@@ -21,6 +21,7 @@ mod estimates;
 mod find;
 pub(super) mod foot;
 mod home;
+mod imports;
 pub mod invoice;
 mod invoices;
 mod keys;
@@ -35,6 +36,7 @@ mod new_customer;
 mod new_quote;
 mod numbers;
 mod outgoing;
+pub mod owed;
 mod payment;
 mod plan;
 mod plan_edit;
@@ -50,9 +52,11 @@ mod runs;
 mod span;
 pub(super) mod subscription;
 mod suspense;
+mod suspense_entries;
 pub(super) mod why;
 pub(crate) mod words;
 
+pub(crate) use imports::import_report;
 pub(super) use plan::prices_of;
 
 use super::{Entry, book_get, book_post};
@@ -190,6 +194,17 @@ fn running() -> Vec<Entry> {
         book_get(all, "meters", meters::meters),
         book_get(all, "meters/new", meters::form),
         book_post(all, "meters", meters::define),
+        book_get(all, "imports", imports::imports),
+        book_get(all, "imports/new", imports::form),
+        book_post(all, "imports", imports::upload),
+        book_get(all, "imports/{import_id}", imports::import),
+        book_get(all, "imports/{import_id}/events", imports::events),
+        book_get(all, "imports/{import_id}/report", imports::report),
+        book_post(all, "imports/{import_id}/settings", imports::set),
+        book_post(all, "imports/{import_id}/trial", imports::trial),
+        book_post(all, "imports/{import_id}/start", imports::start),
+        book_post(all, "imports/{import_id}/stop", imports::stop),
+        book_post(all, "imports/{import_id}/removal", imports::remove),
         book_get(all, "suspense", suspense::causes),
         book_get(all, "suspense/{cause}", suspense::cause),
         book_post(all, "suspense/{cause}/decisions", suspense::decide),

@@ -84,6 +84,7 @@ const PLATFORM_CALLERS: &[&str] = &[
     // Which organisation a command names.
     "web/src/commands.rs",
     "web/src/demo_call.rs",
+    "web/src/import_command.rs",
     // A phone's secret is global: it is found by user name before a tenant is known.
     "web/src/pages/phone.rs",
     // A person is global: looked for by address before it is a member.

@@ -153,6 +153,12 @@ async fn an_add_on_is_previewed_confirmed_billed_as_previewed_and_undone() {
 }
 
 #[tokio::test]
+async fn a_plan_changes_under_its_customers_with_warnings_and_a_way_back() {
+    let program = Program::on_the_demo_world().await;
+    walk("plans.mjs", &[audience(&program, "/admin", 4, &[])]);
+}
+
+#[tokio::test]
 async fn a_quote_is_accepted_by_its_link_and_every_figure_is_the_same() {
     let program = Program::on_the_demo_world().await;
     walk("quotes.mjs", &[audience(&program, "/admin", 1, &[])]);

@@ -85,6 +85,7 @@ const PLATFORM_CALLERS: &[&str] = &[
     "web/src/commands.rs",
     "web/src/import_command.rs",
     "web/src/demo_call.rs",
+    "web/src/import_command.rs",
     // A phone's secret is global: it is found by user name before a tenant is known.
     "web/src/pages/phone.rs",
     // A person is global: looked for by address before it is a member.

@@ -8,7 +8,7 @@ mod told;
 
 pub use letter::Letter;
 pub use quote::post_quote;
-pub(crate) use told::past_due;
+pub(crate) use told::overdue;
 pub use told::{Told, told};
 
 use crate::app::App;

@@ -1,12 +1,14 @@
 //! Calls that are over when they are first heard of: imports, history, load tests. The same rules as for one call at its end,
 //! in a handful of set-based statements.
 
-use crate::covering::{Covering, by_component, covering};
+mod covered;
+
+use crate::covering::{Covering, covering};
 use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::TaxInside;
 use crate::grant;
-use crate::included::{self, Included, Standing, Subscriber, quantity};
+use crate::included::Subscriber;
 use crate::price::{CallPrice, started_seconds};
 use crate::settlement::{self, Rated, Settled};
 use crate::store::legs;
@@ -15,7 +17,7 @@ use crate::store::numbers::{self, Called};
 use crate::{topic, upward};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, NumberId, PlanId, SubscriptionId, TariffId, TenantTx};
-use ledger::{AllowanceKey, AllowanceUse, Posting};
+use ledger::Posting;
 use sip_media::EndCause;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -124,7 +126,7 @@ pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: Date
         };
         rows.push((row, rated));
     }
-    include(tx, &book, &mut rows, covered, now).await?;
+    covered::include(tx, &book, &mut rows, covered, now).await?;
     post(tx, &book, &mut rows, now).await?;
     let mut usage: Vec<UsageEvent> = Vec::with_capacity(rows.len() * 3);
     let mut caller_legs = Vec::with_capacity(rows.len());
@@ -299,71 +301,6 @@ fn dimensions(row: &Model) -> BTreeMap<String, String> {
         ("handled_by", row.handled_by.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-/// Settles what plans include, call by call in their order, and rates what they cover.
-async fn include(
-    tx: &TenantTx,
-    book: &Book,
-    rows: &mut [(Model, Option<Rated>)],
-    mut covered: Vec<(usize, Covering)>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let mut allowances: BTreeMap<&AllowanceKey, (&Subscriber, &Included)> = BTreeMap::new();
-    let mut uses = Vec::new();
-    for (index, covering) in &covered {
-        let row = &rows[*index].0;
-        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
-        for included in &covering.allowances {
-            allowances.insert(&included.terms.key, (&book.subscribers[&covering.subscription_id], included));
-            let (key, quantity) = (included.terms.key.clone(), included.quantity(seconds)?);
-            uses.push(AllowanceUse { key, call_id: row.id.into(), quantity });
-        }
-    }
-    for (subscriber, included) in allowances.into_values() {
-        included::open(tx, subscriber, included, now).await?;
-    }
-    let mut used = ledger::use_allowances(tx, &uses, now).await?.into_iter();
-    climb(tx, book, rows, &mut covered).await?;
-    for (index, covering) in &covered {
-        let (row, rated) = &mut rows[*index];
-        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
-        let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
-        let plan = book.plans.get(&covering.plan_id).map_or("", String::as_str);
-        let used: Vec<_> = used.by_ref().take(covering.allowances.len()).collect();
-        let tax_percent = grant::tax_percent(customer, &book.organisation);
-        *rated = Some(by_component(row, covering, plan, &used, (customer, tax_percent), seconds)?);
-    }
-    Ok(())
-}
-
-/// Says where each prepaid caller's call stands in the tiers of its components: after the calls before it in the batch, too, whose
-/// usage the meters do not know yet.
-async fn climb(
-    tx: &TenantTx,
-    book: &Book,
-    rows: &[(Model, Option<Rated>)],
-    covered: &mut [(usize, Covering)],
-) -> Result<()> {
-    let mut standings: HashMap<AllowanceKey, Standing> = HashMap::new();
-    for (index, covering) in covered {
-        let row = &rows[*index].0;
-        if book.customer(row.customer_id.unwrap_or_default().into())?.billing == Billing::Postpaid {
-            continue;
-        }
-        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
-        let subscriber = &book.subscribers[&covering.subscription_id];
-        for component in &covering.components {
-            let Some(terms) = subscriber.terms(component, row.started_at)? else { continue };
-            let standing = match standings.entry(terms.0.key.clone()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(Standing::read(tx, subscriber, component, terms).await?),
-            };
-            covering.before.insert(component.key.clone(), standing.before());
-            standing.used += quantity(component, seconds);
-        }
-    }
-    Ok(())
 }
 
 /// Wallets pay in one batch, accounts accrue in another.

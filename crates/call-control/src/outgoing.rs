@@ -89,7 +89,7 @@ impl Control {
 
     /// The carrier has failed: gives the call to the next one, or refuses it.
     pub async fn next_route(&self, call: &OutgoingCall, failure: &str, at: DateTime<Utc>) -> Result<OutgoingAdmission> {
-        self.mark_attempt(call.tenant_id, call.call_id, call.at, false, Some(failure)).await?;
+        self.mark_attempt(call, false, Some(failure), at).await?;
         let call = OutgoingCall { at, ..call.clone() };
         self.admit_outgoing(&call).await
     }
@@ -218,21 +218,26 @@ impl Control {
         Ok(tx.commit().await?)
     }
 
-    /// Says in the carrier's book what became of the attempt that is open.
+    /// Says in the carrier's book what became of the attempt that is open. After a failure the books above hold nothing: the
+    /// next way may lead past them.
     pub(crate) async fn mark_attempt(
         &self,
-        origin: TenantId,
-        call_id: CallId,
-        started_at: DateTime<Utc>,
+        call: &OutgoingCall,
         is_answered: bool,
         failure: Option<&str>,
+        at: DateTime<Utc>,
     ) -> Result<()> {
         let ptx = self.db().platform(PlatformReason::WalkTheTree).await?;
-        let chain = tenant::chain_at(&ptx, origin, started_at).await?;
+        let chain = tenant::chain_at(&ptx, call.tenant_id, call.at).await?;
         ptx.commit().await?;
-        for book in std::iter::once(origin).chain(chain.into_iter().map(|step| step.book)) {
+        let place = Place { origin: call.tenant_id, call_id: call.call_id };
+        for book in std::iter::once(call.tenant_id).chain(chain.into_iter().map(|step| step.book)) {
             let tx = self.db().tenant(book).await?;
-            carriers::end_attempt(&tx, Place { origin, call_id }, is_answered, failure).await?;
+            carriers::end_attempt(&tx, place, is_answered, failure).await?;
+            if !is_answered && book != call.tenant_id {
+                ledger::release(&tx, call.call_id, Leg::Seller, at).await?;
+                store::hold(&tx, place, 0, at).await?;
+            }
             tx.commit().await?;
         }
         Ok(())

@@ -53,7 +53,7 @@ impl Control {
     /// The called party has answered: from here on it is charged.
     pub async fn outgoing_answered(&self, call: &OutgoingCall, at: DateTime<Utc>) -> Result<()> {
         retry(|| self.start_meter(call, at)).await?;
-        self.mark_attempt(call.tenant_id, call.call_id, call.at, true, None).await
+        self.mark_attempt(call, true, None, at).await
     }
 
     async fn start_meter(&self, call: &OutgoingCall, at: DateTime<Utc>) -> Result<()> {
@@ -185,7 +185,7 @@ impl Control {
         at: DateTime<Utc>,
     ) -> Result<()> {
         if metered_ms == 0 {
-            self.mark_attempt(call.tenant_id, call.call_id, call.at, false, Some("not answered")).await?;
+            self.mark_attempt(call, false, Some("not answered"), at).await?;
         }
         retry(|| self.settle_out(call, cause, metered_ms, at)).await?;
         self.forget(call.call_id);

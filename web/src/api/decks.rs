@@ -30,7 +30,6 @@ pub fn routes() -> Vec<Route> {
 /// Prefixes and their rates, under one name through all versions.
 #[derive(Serialize, ToSchema)]
 struct Deck {
-    #[schema(example = "deck")]
     object: &'static str,
     id: String,
     name: String,
@@ -380,8 +379,8 @@ struct NewPublication {
 
 async fn publish(ask: &Ask, Given(new): Given<NewPublication>) -> ApiResult<Created<Deck>> {
     let deck = find(ask).await?;
-    let from = new.effective_from.unwrap_or(ask.now);
-    let published = usage_metering::publish_deck(&ask.tx, deck.id, new.version, from, &ask.actor(), ask.now).await;
+    let (from, by) = (new.effective_from.unwrap_or(ask.now), ask.actor());
+    let published = usage_metering::publish_deck(&ask.tx, deck.id, new.version, from, &by, ask.now).await;
     published.map_err(|error| match error {
         UsageError::DeckVersionMustExist(_) => {
             Problem::invalid("/version", "unknown_version", error.to_string()).with_value(new.version.to_string())
@@ -397,5 +396,5 @@ async fn publish(ask: &Ask, Given(new): Given<NewPublication>) -> ApiResult<Crea
 async fn withdraw(ask: &Ask, _: Nothing) -> ApiResult<One<Deck>> {
     let deck = find(ask).await?;
     usage_metering::withdraw_publication(&ask.tx, deck.id, ask.now).await?;
-    Ok(One(shown(ask, deck).await?))
+    shown(ask, deck).await.map(One)
 }

@@ -13,7 +13,7 @@ use subscription::{NewCustomer, NewPlanVersion, NewSubscription, TrialEnd};
 use tenant::{Brand, BrandColours};
 use tokio_util::sync::CancellationToken;
 
-async fn with_post() -> (World, Postbox) {
+pub async fn with_post() -> (World, Postbox) {
     let mut world = World::new().await;
     let (postbox, url) = Postbox::open();
     let settings = MailSettings { url: url.into(), from: "no-reply@ringtill.example".into() };
@@ -50,11 +50,11 @@ async fn work_until(world: &World, days: i64) {
     send(world).await;
 }
 
-async fn send(world: &World) {
+pub async fn send(world: &World) {
     while mail::round(&world.app, &CancellationToken::new()).await.unwrap() {}
 }
 
-fn subjects(postbox: &Postbox) -> Vec<String> {
+pub fn subjects(postbox: &Postbox) -> Vec<String> {
     let subject = |letter: &String| {
         let line = letter.lines().find_map(|line| line.strip_prefix("Subject: "));
         line.unwrap_or_default().to_owned()

@@ -88,19 +88,19 @@ async fn what_an_hour_and_a_day_may_cost_is_counted_with_what_runs_and_the_last_
 }
 
 #[tokio::test]
-async fn of_ten_calls_at_once_three_go_out_where_three_may() {
+async fn of_two_dozen_calls_at_once_three_go_out_where_three_may() {
     let (world, control) = open().await;
     let three = SpendLimit { calls_at_once_max: Some(3), ..unlimited() };
     limit(&world, world.centre, LimitOf::One(world.firm), three).await;
     let control = std::sync::Arc::new(control);
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..10 {
+    for _ in 0..24 {
         let (control, call) = (control.clone(), call(&world, world.firm, MOBILE, 10));
         tasks.spawn(async move { admitted(&control, &call).await });
     }
     let answers = tasks.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3, "{answers:?}");
-    assert_eq!(answers.iter().filter(|answer| **answer == Err(OutgoingRefusal::CallsAtOnce)).count(), 7);
+    assert_eq!(answers.iter().filter(|answer| **answer == Err(OutgoingRefusal::CallsAtOnce)).count(), 21);
 }
 
 #[tokio::test]

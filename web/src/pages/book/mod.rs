@@ -36,6 +36,7 @@ mod new_customer;
 mod new_quote;
 mod numbers;
 mod outgoing;
+pub mod owed;
 mod payment;
 mod plan;
 mod plan_edit;

@@ -16,7 +16,7 @@ use crate::store::carriers::Place;
 use crate::store::outgoing::{self as store, Taken};
 use crate::{admission, topic};
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{AgentId, CallId, CarrierId, CustomerId, Db, TenantId};
+use db::{AgentId, CallId, CarrierId, CustomerId, Db, TenantId, TenantTx};
 use money::Money;
 use sip_media::{EndCause, Grant};
 use subscription::{Billing, Coverage};
@@ -250,24 +250,53 @@ pub async fn settle_outgoing(
     let wish = Wish { place, customer_id: call.customer_id, called: &digits, at: call.started_at, is_covered };
     let plan = planning::plan(db, &wish).await?;
     let level = &plan.levels[0];
-    if !is_covered && level.decision.sold.is_none() {
-        let detail =
-            if level.decision.detail.is_empty() { "no deck has a price" } else { level.decision.detail.as_str() };
-        return Err(CallError::NotPriced { called: call.called.clone(), detail: detail.to_owned() });
+    must_be_priced(level, is_covered, &call.called)?;
+    let write_once = || async {
+        let tx = db.tenant(tenant_id).await?;
+        let written = write(&tx, call, level, (number_id, &from, &digits), &coverage, carrier).await?;
+        tx.commit().await?;
+        Ok(written)
+    };
+    retry(write_once).await
+}
+
+/// The same within the caller's transaction, for records that come by the block: the carrier is one of the book's own, or else
+/// its seller took the call.
+pub(crate) async fn settle_in(
+    tx: &TenantTx,
+    call: &FinishedOutgoing,
+    number_id: db::NumberId,
+) -> Result<SettledOutgoing> {
+    let not_priced = |detail: &str| CallError::NotPriced { called: call.called.clone(), detail: detail.to_owned() };
+    let digits = digits_of(&call.called).ok_or_else(|| not_priced("it is no number with its country's code"))?;
+    let from = admission::e164(&call.from);
+    let coverage = topic::covered(tx, call.customer_id, &dimensions(&from), call.started_at).await?;
+    let place = Place { origin: tx.tenant_id(), call_id: call.call_id };
+    let is_covered = !matches!(coverage, Coverage::Uncovered);
+    let wish = Wish { place, customer_id: call.customer_id, called: &digits, at: call.started_at, is_covered };
+    let level = planning::own_level(tx, &wish).await?;
+    must_be_priced(&level, is_covered, &call.called)?;
+    write(tx, call, &level, (number_id, &from, &digits), &coverage, None).await
+}
+
+fn must_be_priced(level: &Level, is_covered: bool, called: &str) -> Result<()> {
+    if is_covered || level.decision.sold.is_some() {
+        return Ok(());
     }
-    retry(|| write(db, call, level, (number_id, &from, &digits), &coverage, carrier)).await
+    let said = level.decision.detail.as_str();
+    let detail = if said.is_empty() { "no deck has a price" } else { said }.to_owned();
+    Err(CallError::NotPriced { called: called.to_owned(), detail })
 }
 
 #[allow(clippy::too_many_arguments, reason = "the facts of one call, each found in another book")]
 async fn write(
-    db: &Db,
+    tx: &TenantTx,
     call: &FinishedOutgoing,
     level: &Level,
     (number_id, from, digits): (db::NumberId, &str, &str),
     coverage: &Coverage,
     named: Option<CarrierId>,
 ) -> Result<SettledOutgoing> {
-    let tx = db.tenant(level.book).await?;
     let place = Place { origin: level.book, call_id: call.call_id };
     let called = format!("+{digits}");
     let arrival = crate::store::calls::Arrival {
@@ -278,8 +307,8 @@ async fn write(
         customer_id: Some(call.customer_id),
         started_at: call.started_at,
     };
-    crate::store::calls::open(&tx, &arrival).await?;
-    let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await?.filter(|row| row.ended_at.is_none()) else {
+    crate::store::calls::open(tx, &arrival).await?;
+    let Some(mut row) = crate::store::calls::lock(tx, call.call_id).await?.filter(|row| row.ended_at.is_none()) else {
         return Ok(SettledOutgoing { is_new: false, over: None });
     };
     outgoing_hold::charged_by(&mut row, level, coverage);
@@ -305,17 +334,16 @@ async fn write(
         lease_until: call.ended_at,
         ended_at: None,
     };
-    store::put(&tx, &taken).await?;
+    store::put(tx, &taken).await?;
     if let Some(carrier_id) = carrier_id {
-        crate::store::carriers::begin_attempt(&tx, place, carrier_id, call.started_at).await?;
-        crate::store::carriers::end_attempt(&tx, place, call.metered_ms > 0, None).await?;
+        crate::store::carriers::begin_attempt(tx, place, carrier_id, call.started_at).await?;
+        crate::store::carriers::end_attempt(tx, place, call.metered_ms > 0, None).await?;
     }
     let ending =
         Ending { at: call.ended_at, cause: EndCause::CallerHungUp, metered_ms: call.metered_ms, estimated: false };
-    settlement::end(&tx, &mut row, &ending).await?;
-    crate::store::calls::save(&tx, &row).await?;
+    settlement::end(tx, &mut row, &ending).await?;
+    crate::store::calls::save(tx, &row).await?;
     let charge = Money::from_micros(row.charge_micros.unwrap_or(0), level.customer.currency);
-    let over = guard::look_back(&tx, level, call.call_id, charge, call.ended_at.max(call.started_at)).await?;
-    tx.commit().await?;
+    let over = guard::look_back(tx, level, call.call_id, charge, call.ended_at.max(call.started_at)).await?;
     Ok(SettledOutgoing { is_new: true, over: over.map(|stop| (stop.refusal, stop.detail)) })
 }

@@ -194,17 +194,35 @@ struct Facts {
 
 async fn read(db: &Db, book: TenantId, customer_id: CustomerId, wish: &Wish<'_>, is_covered: bool) -> Result<Facts> {
     let tx = db.tenant(book).await?;
-    let organisation = tenant::organisation(&tx).await?;
+    let facts = read_in(&tx, customer_id, wish, is_covered).await?;
+    tx.commit().await?;
+    Ok(facts)
+}
+
+/// The caller's own book by itself, within its transaction: for a call that is over. What its seller asks is left out, and that
+/// nobody of its own would have taken the call is no refusal: the seller did.
+pub(crate) async fn own_level(tx: &TenantTx, wish: &Wish<'_>) -> Result<Level> {
+    let mut level = decide(read_in(tx, wish.customer_id, wish, wish.is_covered).await?, None, wish)?;
+    if matches!(level.decision.refusal, Some(OutgoingRefusal::NoRoute | OutgoingRefusal::Loss)) {
+        level.decision.refusal = None;
+        level.decision.detail.clear();
+    }
+    Ok(level)
+}
+
+async fn read_in(tx: &TenantTx, customer_id: CustomerId, wish: &Wish<'_>, is_covered: bool) -> Result<Facts> {
+    let book = tx.tenant_id();
+    let organisation = tenant::organisation(tx).await?;
     let unknown = || subscription::SubscriptionError::NotFound { kind: "customer", id: customer_id.to_string() };
-    let customer = subscription::customer(&tx, customer_id).await?.ok_or_else(unknown)?;
-    let policy = policy::outgoing_policy(&tx).await?;
-    let limit = policy::spend_limit_of(&tx, customer_id).await?;
+    let customer = subscription::customer(tx, customer_id).await?.ok_or_else(unknown)?;
+    let policy = policy::outgoing_policy(tx).await?;
+    let limit = policy::spend_limit_of(tx, customer_id).await?;
     let mut decision = Decision::default();
-    let classes = destination::destination_classes(&tx).await?;
+    let classes = destination::destination_classes(tx).await?;
     let class = class_of(&classes, wish.called);
     decision.class = class.map(|class| class.code.clone());
     if let Some(class) = class {
-        let own = destination::customer_destinations(&tx, customer_id).await?.get(&class.code).copied();
+        let own = destination::customer_destinations(tx, customer_id).await?.get(&class.code).copied();
         if !own.unwrap_or(class.is_open) {
             decision.refusal = Some(OutgoingRefusal::DestinationClosed);
             decision.detail = format!("{} are closed for {}", class.name, customer.name);
@@ -223,20 +241,22 @@ async fn read(db: &Db, book: TenantId, customer_id: CustomerId, wish: &Wish<'_>,
         decision,
         price: None,
     };
-    if !is_covered && level.decision.refusal.is_none() {
+    if !is_covered && policy.is_some() {
+        // Also of a call that is refused: one that went out all the same is charged.
         let deck = limit.sell_deck.or(policy.and_then(|policy| policy.sell_deck));
-        price(&tx, &mut level, deck, wish).await?;
+        price(tx, &mut level, deck, wish).await?;
     }
-    let candidates = candidates(&tx, wish).await?;
-    tx.commit().await?;
+    let candidates = candidates(tx, wish).await?;
     Ok(Facts { currency: level.customer.currency, level, policy, candidates })
 }
 
 /// What the book's deck says.
 async fn price(tx: &TenantTx, level: &mut Level, deck: Option<DeckId>, wish: &Wish<'_>) -> Result<()> {
     let refuse = |level: &mut Level, refusal, detail: String| {
-        level.decision.refusal = Some(refusal);
-        level.decision.detail = detail;
+        if level.decision.refusal.is_none() {
+            level.decision.refusal = Some(refusal);
+            level.decision.detail = detail;
+        }
     };
     let deck = match deck {
         Some(id) => usage_metering::deck(tx, id).await?,
@@ -267,7 +287,7 @@ async fn price(tx: &TenantTx, level: &mut Level, deck: Option<DeckId>, wish: &Wi
         prefix: row.prefix.to_string(),
         destination: row.destination.to_string(),
         rate: row.rate,
-        net_rate: row.rate / tax,
+        net_rate: (row.rate / tax).round_dp(12).normalize(),
     });
     level.price = Some(compile(&row.tariff(), deck.currency, &level.organisation)?);
     Ok(())

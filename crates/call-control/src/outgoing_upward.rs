@@ -10,7 +10,7 @@ use crate::outgoing_settle::{self as settle, Asked};
 use crate::price::started_seconds;
 use crate::retry::retry;
 use crate::settlement::minutes;
-use crate::store::carriers::Place;
+use crate::store::carriers::{self, Place};
 use crate::store::legs::{self, CarrierLeg, NewLeg};
 use crate::store::outgoing::{self as store, Over, Taken};
 use chrono::{DateTime, Utc};
@@ -293,6 +293,10 @@ impl Part<'_> {
                 ended_at: Some(self.call.ended_at),
             };
             store::put(self.tx, &taken).await?;
+            if let Some(carrier_id) = carrier_id {
+                carriers::begin_attempt(self.tx, self.place, carrier_id, self.call.began).await?;
+                carriers::end_attempt(self.tx, self.place, true, None).await?;
+            }
         }
         let currency = Some(self.organisation.currency.code());
         let over = Over {

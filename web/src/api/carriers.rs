@@ -295,7 +295,7 @@ fn shown(decision: Decision) -> RouteTrial {
     let offers = decision.routes.offers.into_iter().map(|offer| Offer {
         carrier: offer.code,
         prefix: offer.prefix,
-        rate: Number(offer.rate),
+        rate: Number(offer.rate.round_dp(6)),
         margin_percent: offer.margin_percent.map(Number),
     });
     let refused = decision.routes.refused.into_iter().map(|refused| RefusedOffer {

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::finished::{FinishedCall, HandledBy};
+use crate::outgoing_live::FinishedOutgoing;
 use crate::settlement::minutes;
 use crate::store::numbers::{self, Called};
 use chrono::{DateTime, Months, TimeDelta, Utc};
@@ -22,6 +23,8 @@ pub(super) enum Judged {
     Call(Box<FinishedCall>),
     /// A call from a number of the book: usage of its customer.
     Usage(Vec<UsageEvent>),
+    /// The same, of a book that sells calls out by a deck.
+    Out(Box<FinishedOutgoing>, NumberId),
     Waits(SuspenseCause, String),
 }
 
@@ -33,6 +36,8 @@ pub(super) struct Book {
     by_account: HashMap<String, Option<Customer>>,
     by_phone: HashMap<String, Option<Customer>>,
     agents: HashMap<String, AgentId>,
+    /// It has a policy for calls out.
+    sells_out: bool,
 }
 
 /// The call that a source's id names, for good: whatever the record says else.
@@ -78,6 +83,7 @@ impl Book {
             by_account,
             by_phone,
             agents,
+            sells_out: crate::policy::outgoing_policy(tx).await?.is_some(),
         })
     }
 
@@ -105,7 +111,7 @@ impl Book {
             (Some(Direction::Inbound) | None, Some(number_id), _) => {
                 self.inbound(call_id, record, number_id, digit.or(record.digit))
             }
-            (Some(Direction::Outbound), ..) | (None, None, Some(_)) => self.outbound(source, record),
+            (Some(Direction::Outbound), ..) | (None, None, Some(_)) => self.outbound(source, call_id, record, calling),
             (Some(Direction::Inbound), None, _) | (None, None, None) => {
                 let detail = format!("{} was not a number of this book at {}", record.called, record.started_at);
                 Err((SuspenseCause::UnknownNumber, detail))
@@ -194,12 +200,33 @@ impl Book {
         }
     }
 
-    fn outbound(&self, source: &str, record: &CallRecord) -> std::result::Result<Judged, (SuspenseCause, String)> {
+    fn outbound(
+        &self,
+        source: &str,
+        call_id: CallId,
+        record: &CallRecord,
+        calling: Option<NumberId>,
+    ) -> std::result::Result<Judged, (SuspenseCause, String)> {
         if record.account.is_none() {
             let detail = format!("a call to {} names no account", record.called);
             return Err((SuspenseCause::UnknownCustomer, detail));
         }
         let customer = self.customer(record)?;
+        if let (true, Some(number_id), Some(from)) = (self.sells_out, calling, &record.caller) {
+            let out = FinishedOutgoing {
+                call_id,
+                customer_id: customer.id,
+                from: from.clone(),
+                called: record.called.clone(),
+                carrier: None,
+                agent_id: record.agent.as_ref().and_then(|name| self.agents.get(name)).copied(),
+                started_at: record.started_at,
+                answered_at: record.answered_at,
+                ended_at: record.ended_at,
+                metered_ms: if record.answered_at.is_some() { record.answered_ms } else { 0 },
+            };
+            return Ok(Judged::Out(Box::new(out), number_id));
+        }
         Ok(Judged::Usage(if record.answered_ms == 0 { Vec::new() } else { usage(source, record, customer.id) }))
     }
 }

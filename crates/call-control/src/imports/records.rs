@@ -1,12 +1,13 @@
 use super::judge::{Book, Judged, call_id};
-use crate::error::Result;
+use crate::error::{CallError, Result};
 use crate::finished::{FinishedCall, settle_each};
+use crate::outgoing_live::{self, FinishedOutgoing};
 use crate::reading::ChargedBy;
 use crate::retry::retry;
 use crate::settlement::Settled;
 use crate::store::calls::{self, NewEvent};
 use chrono::{DateTime, Utc};
-use db::{CallId, Db, TenantId, TenantTx};
+use db::{CallId, Db, NumberId, TenantId, TenantTx};
 use money::Money;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -182,6 +183,11 @@ pub(super) async fn settle(
                 calls.push(*call);
                 nothing
             }
+            Judged::Out(out, number_id) => {
+                let taken = settle_out(tx, &out, number_id, (record, taking.source), now).await?;
+                outcomes.push(taken);
+                continue;
+            }
             Judged::Usage(used) => {
                 owners.extend(used.iter().map(|_| place));
                 events.extend(used);
@@ -204,6 +210,28 @@ pub(super) async fn settle(
         }
     }
     Ok(outcomes)
+}
+
+/// A call out by the book's deck; one that has no price waits.
+async fn settle_out(
+    tx: &TenantTx,
+    out: &FinishedOutgoing,
+    number_id: NumberId,
+    (record, source): (&CallRecord, &str),
+    now: DateTime<Utc>,
+) -> Result<(RecordOutcome, Waits)> {
+    match outgoing_live::settle_in(tx, out, number_id).await {
+        Err(error @ CallError::NotPriced { .. }) => {
+            Ok((RecordOutcome::Suspended(SuspenseCause::MissingRate, error.to_string()), Waits::AsRecord))
+        }
+        Err(other) => Err(other),
+        Ok(_) => {
+            note(tx, out.call_id, record, source, now).await?;
+            let call = crate::detail::call(tx, out.call_id).await?.call;
+            let is_covered = call.charged_by == Some(ChargedBy::Component);
+            Ok((RecordOutcome::Accepted { charge: call.charge.filter(|_| !is_covered), is_covered }, Waits::ByItself))
+        }
+    }
 }
 
 fn outcome_of(settled: &Settled) -> RecordOutcome {

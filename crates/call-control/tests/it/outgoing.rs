@@ -3,10 +3,13 @@
 
 use crate::outgoing_world::*;
 use crate::world::{NUMBER, at, dec, eur};
-use call_control::{FinishedOutgoing, LossGuard, OutgoingFilter, OutgoingRefusal, RouteRefusal, settle_outgoing};
+use call_control::{
+    FinishedOutgoing, LossGuard, OutgoingFilter, OutgoingRefusal, RecordOutcome, RouteRefusal, Taking, settle_outgoing,
+};
 use db::CallId;
 use sip_media::EndCause;
-use usage_metering::DeckKind;
+use std::collections::BTreeMap;
+use usage_metering::{CallRecord, DeckKind, Direction};
 
 #[tokio::test]
 async fn a_minute_to_a_mobile_is_sold_by_three_books_and_carried_by_the_cheapest() {
@@ -139,5 +142,50 @@ async fn a_call_that_a_level_would_lose_on_is_refused_or_goes_out_with_a_flag() 
     assert_eq!((calls.len(), calls[0].cost), (1, Some(eur("0.09")))); // 0.08 - 0.09: a cent lost
     let alerts = call_control::spend_alerts(&tx, Some(world.reseller_customer), 10).await.unwrap();
     assert_eq!(alerts[0].guard, "loss");
+    world.audit(at(100)).await;
+}
+
+#[tokio::test]
+async fn a_record_of_a_call_out_is_charged_by_the_deck_and_one_without_a_price_waits() {
+    let (world, _) = open().await;
+    let record = |id: &str, called: &str| CallRecord {
+        id: id.into(),
+        caller: Some(NUMBER.into()),
+        called: called.into(),
+        direction: Some(Direction::Outbound),
+        account: Some("C-1".into()),
+        digit: None,
+        agent: None,
+        started_at: at(10),
+        answered_at: Some(at(15)),
+        bridged_at: None,
+        tells_bridge: false,
+        ended_at: at(75),
+        answered_ms: 60_000,
+        cause: "NORMAL_CLEARING".into(),
+        dimensions: BTreeMap::new(),
+    };
+    let records = [record("a", "+491512345678"), record("b", "+33123456789")];
+    let taking = Taking { source: "switch", digit: None };
+    for again in [false, true] {
+        let tx = world.tx().await;
+        let taken = call_control::take_records(&tx, taking, &records, at(80)).await.unwrap();
+        tx.commit().await.unwrap();
+        match (&taken[..], again) {
+            ([RecordOutcome::Accepted { charge, is_covered: false }, RecordOutcome::Suspended(cause, why)], false) => {
+                assert_eq!((*charge, *cause), (Some(eur("0.238")), usage_metering::SuspenseCause::MissingRate));
+                assert!(why.ends_with("Retail has no price for 33123456789"), "{why}");
+            }
+            ([RecordOutcome::Duplicate, RecordOutcome::Duplicate], true) => {}
+            other => panic!("{other:?}"),
+        }
+        deliver(&world, at(90)).await;
+    }
+    // Anna has paid, the reseller and the operator have sold, and beta is owed its 0.05.
+    assert_eq!(world.wallet().await, (eur("19.762"), eur("0")));
+    assert_eq!(
+        operator_and_reseller(&world).await,
+        [(world.operator, Some(eur("0.0952")), Some(eur("0.05"))), (world.reseller, Some(eur("0.119")), None)]
+    );
     world.audit(at(100)).await;
 }

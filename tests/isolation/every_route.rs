@@ -286,6 +286,7 @@ pub const API: &[(&str, &str)] = &[
     ("GET", "/v1/quotes"),
     ("POST", "/v1/quotes"),
     ("GET", "/v1/quotes/{quote_id}"),
+    ("GET", "/v1/quotes/{quote_id}/pdf"),
     ("POST", "/v1/quotes/{quote_id}/withdrawal"),
     ("POST", "/v1/quote-acceptances"),
     ("POST", "/v1/calculators/estimate"),

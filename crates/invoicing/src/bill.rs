@@ -245,15 +245,15 @@ impl Billing<'_> {
 
     /// The tax of what was billed from a start on before, where that is known, else today's: a difference has the tax of its
     /// supply and a credit that of its charge (Directive 2006/112/EC, articles 90 and 219).
-    pub(crate) fn tax_of(&self, id: Uuid, at: DateTime<Utc>) -> (String, Decimal) {
+    pub(crate) fn tax_of(&self, id: Uuid, at: DateTime<Utc>, key: &str) -> (String, Decimal) {
         let (category, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
-        self.billed.tax_at(id, at).unwrap_or_else(|| (category.to_owned(), percent))
+        self.billed.tax_at(id, at, key).unwrap_or_else(|| (category.to_owned(), percent))
     }
 
     fn line(&self, of: usize, target: Target) -> Line {
         let (today, percent) = tax::category(self.customer.tax_treatment, self.seller.tax_percent);
         let (category, percent) = match target.taxed_as_of {
-            Some(at) => self.tax_of(self.subscribed[of].id(), at),
+            Some(at) => self.tax_of(self.subscribed[of].id(), at, &target.key),
             None => (today.to_owned(), percent),
         };
         Line {

@@ -29,7 +29,7 @@ struct Of {
     sums: BTreeMap<(DateTime<Utc>, String, Claimed), BilledSum>,
     newest: Option<DateTime<Utc>>,
     /// Tax of the documents that billed from a start on first, where it was asked for.
-    taxes: BTreeMap<DateTime<Utc>, (String, Decimal)>,
+    taxes: BTreeMap<(DateTime<Utc>, String), (String, Decimal)>,
 }
 
 /// Everything that was billed lately. What is older than [`READ_BACK`] is closed for good.
@@ -95,13 +95,17 @@ impl BilledBefore {
         self.0.entry(id).or_default().sums.insert((at, key, Claimed::Returned), sum);
     }
 
-    pub(crate) fn put_tax(&mut self, id: Uuid, at: DateTime<Utc>, tax: (String, Decimal)) {
-        self.0.entry(id).or_default().taxes.insert(at, tax);
+    pub(crate) fn put_tax(&mut self, id: Uuid, at: DateTime<Utc>, key: String, tax: (String, Decimal)) {
+        self.0.entry(id).or_default().taxes.insert((at, key), tax);
     }
 
-    /// The tax at which service from a start on was billed first.
-    pub(crate) fn tax_at(&self, id: Uuid, at: DateTime<Utc>) -> Option<(String, Decimal)> {
-        self.0.get(&id)?.taxes.get(&at).cloned()
+    /// The tax at which a key was billed first from a start on; of a key that was not, that of the others from there on: of what
+    /// was served, which is billed later than what was billed ahead.
+    pub(crate) fn tax_at(&self, id: Uuid, at: DateTime<Utc>, key: &str) -> Option<(String, Decimal)> {
+        let taxes = &self.0.get(&id)?.taxes;
+        let of_start =
+            || taxes.range((at, String::new())..).take_while(|((start, _), _)| *start == at).map(|(_, tax)| tax);
+        taxes.get(&(at, key.to_owned())).or_else(|| of_start().last()).cloned()
     }
 
     /// The part of one subscription or customer.

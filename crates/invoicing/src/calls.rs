@@ -83,7 +83,7 @@ fn of_topic(billing: &Billing<'_>, month: &CallsMonth, topic: &str, sums: Sums, 
             let (category, percent) = tax::category(billing.customer.tax_treatment, billing.seller.tax_percent);
             (category.to_owned(), percent)
         }
-        false => billing.tax_of(billing.customer.id.uuid(), month.service.starts_at),
+        false => billing.tax_of(billing.customer.id.uuid(), month.service.starts_at, topic),
     };
     let (from, to) = (month.service.starts_at, month.service.ends_at);
     bill.lines.push(Line {

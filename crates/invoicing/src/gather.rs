@@ -72,8 +72,8 @@ impl Gathered {
             starts.extend(self.charges_of(claim).map(|at| (claim.billed_id, at)));
         }
         let starts: Vec<(Uuid, DateTime<Utc>)> = starts.into_iter().collect();
-        for (id, at, tax) in billed::taxes(tx, &starts).await? {
-            self.billed.put_tax(id, at, tax);
+        for (id, at, key, tax) in billed::taxes(tx, &starts).await? {
+            self.billed.put_tax(id, at, key, tax);
         }
         self.outcome(seller)
     }

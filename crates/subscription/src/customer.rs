@@ -221,7 +221,7 @@ pub async fn customer_count(tx: &TenantTx) -> Result<u64> {
     store::count(tx).await
 }
 
-/// The next customer number of the form `C-00042`. Two that ask at once get the same; the second to create is refused.
+/// The next customer number of the form `C-00042`. Who asks beside it waits until this transaction ends.
 pub async fn next_customer_no(tx: &TenantTx) -> Result<String> {
     Ok(format!("C-{:05}", store::highest_no(tx).await? + 1))
 }

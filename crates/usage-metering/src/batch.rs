@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use db::{BatchId, CustomerId, SubscriptionId, TenantTx};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, HashSet};
+use subscription::{Component, History};
 
 /// What a batch from the book below adds to an hour here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub async fn take_batch(tx: &TenantTx, key: &str, rows: &[SumRow], now: DateTime
     let customers: HashSet<CustomerId> =
         subscription::customers_by_id(tx, &ids).await?.into_iter().map(|customer| customer.id).collect();
     let meters: HashSet<String> = meter::meters(tx).await?.into_iter().map(|meter| meter.code).collect();
+    let subscriptions = subscription::subscriptions_of_many(tx, &ids).await?;
+    let histories = subscription::histories(tx, &subscriptions).await?;
     let mut sums = Vec::with_capacity(rows.len());
     for row in rows {
         if !customers.contains(&row.customer_id) {
@@ -42,11 +45,24 @@ pub async fn take_batch(tx: &TenantTx, key: &str, rows: &[SumRow], now: DateTime
         } else if !meters.contains(&row.meter) {
             keep(tx, key, row, SuspenseCause::UnknownMeter, now).await?;
         } else {
-            sums.push(sum_of(row));
+            sums.push(NewSum {
+                subscription_id: row.subscription_id.or_else(|| counted_by(&histories, row)),
+                ..sum_of(row)
+            });
         }
     }
     store::sum::insert(tx, batch_id, &sums).await?;
     Ok(true)
+}
+
+/// The subscription that a sum counts for where it names none, as what comes from the book below never does: of those that count
+/// it in its hour, the one that began first.
+fn counted_by(histories: &[History], row: &SumRow) -> Option<SubscriptionId> {
+    let counts =
+        |component: &&Component| component.meter() == Some(row.meter.as_str()) && component.matches(&row.dimensions);
+    let of_customer = histories.iter().filter(|history| history.subscription.customer_id == row.customer_id);
+    let counting = of_customer.filter(|history| history.components_at(row.hour).any(|component| counts(&component)));
+    counting.map(|history| (history.subscription.started_at, history.subscription.id)).min().map(|(_, id)| id)
 }
 
 fn sum_of(row: &SumRow) -> NewSum {

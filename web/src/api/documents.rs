@@ -3,7 +3,7 @@
 
 use super::body;
 use super::problem::{ApiResult, Problem};
-use super::route::{Input, Raw, Takes};
+use super::route::{Input, Raw, Schemas, Takes};
 use pricing::{DocumentError, Estimate, Forecast, Operation, Return};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -16,6 +16,20 @@ pub trait Sampled {
     const NAME: &'static str;
     const SAYS: &'static str;
     fn sample() -> Value;
+
+    /// Its schema first, then those that it needs; of a document that has no more forms than its sample, its shape.
+    fn schemas(is_read: bool) -> Schemas {
+        let mut shape = shape_of(&Self::sample());
+        shape["description"] = Self::SAYS.into();
+        if is_read {
+            shape["examples"] = json!([Self::sample()]);
+            // Which fields may be left out is not in a sample.
+            if let Some(shape) = shape.as_object_mut() {
+                shape.remove("required");
+            }
+        }
+        vec![(Self::NAME.to_owned(), schema(&shape))]
+    }
 }
 
 /// A document that is read strictly.
@@ -34,15 +48,8 @@ impl<T: Read> Input for Document<T> {
     }
 
     fn takes() -> Takes {
-        let mut shape = shape_of(&T::sample());
-        shape["description"] = T::SAYS.into();
-        shape["examples"] = json!([T::sample()]);
-        // Which fields may be left out is not in a sample.
-        if let Some(shape) = shape.as_object_mut() {
-            shape.remove("required");
-        }
         let reference = utoipa::openapi::Ref::from_schema_name(T::NAME).into();
-        Takes { body: Some(reference), schemas: vec![(T::NAME.to_owned(), schema(&shape))], ..Takes::default() }
+        Takes { body: Some(reference), schemas: T::schemas(true), ..Takes::default() }
     }
 }
 
@@ -63,9 +70,7 @@ impl<T: Sampled> ToSchema for Shape<T> {
 
 impl<T: Sampled> PartialSchema for Shape<T> {
     fn schema() -> RefOr<Schema> {
-        let mut shape = shape_of(&T::sample());
-        shape["description"] = T::SAYS.into();
-        schema(&shape)
+        T::schemas(false).swap_remove(0).1
     }
 }
 

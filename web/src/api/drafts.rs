@@ -4,7 +4,7 @@ use super::documents::Document;
 use super::plans::{self, PlanVersion};
 use super::problem::{ApiResult, FieldProblem, Problem};
 use super::route::{Ask, Created, Nothing, One, Route, Shown, delete, get, post, put};
-use super::terms::{Terms, own_meters, problems};
+use super::terms::{Confirmed, Terms, must_be_seen, own_meters, problems};
 use chrono::{DateTime, Utc};
 use db::PlanId;
 use serde::Serialize;
@@ -75,11 +75,12 @@ async fn discard(ask: &Ask, _: Nothing) -> ApiResult<One<PlanDraft>> {
     Ok(One(gone))
 }
 
-async fn publish(ask: &Ask, _: Nothing) -> ApiResult<Created<PlanVersion>> {
+async fn publish(ask: &Ask, asked: Confirmed<Nothing>) -> ApiResult<Created<PlanVersion>> {
     let id = ask.id("plan_id")?;
     let draft = find(ask, id).await?;
     // Everything that is wrong, and not only the first.
-    super::terms::checked(ask, &draft.terms).await?;
+    let terms = super::terms::checked(ask, &draft.terms).await?;
+    must_be_seen(ask, id, &terms, asked.is_confirmed).await?;
     let version = subscription::publish_draft(&ask.tx, id, &own_meters(ask).await?, ask.now).await?;
     Ok(Created(plans::version(ask, version).await?))
 }

@@ -105,6 +105,9 @@ pub struct Line {
     gross: Option<Amount>,
     tax_category: String,
     tax_percent: Number,
+    /// The plan, its version and the component that priced it; null for calls, each of which names its own tariff.
+    #[schema(example = "Business, version 2, Calls")]
+    price: Option<String>,
     /// How the amount came about.
     explanation: Vec<Term>,
 }
@@ -219,6 +222,7 @@ pub fn line(of: invoicing::Line) -> Line {
         gross: amount(of.gross),
         tax_category: of.tax_category,
         tax_percent: Number(of.tax_percent),
+        price: of.explanation.price.as_ref().map(pricing::PriceVersion::text),
         explanation: terms(&of.explanation),
     }
 }

@@ -38,6 +38,7 @@ pub fn document(brand: &str) -> Value {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.as_str().to_lowercase()] = operation;
     }
+    schemas.extend(super::terms::forms());
     json!({
         "openapi": "3.1.0",
         "info": {

@@ -5,7 +5,7 @@ use super::list::List;
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Created, Given, Nothing, One, Route, Shown, get, patch, post};
 use super::shapes;
-use super::terms::{Terms, checked, own_meters, written};
+use super::terms::{Confirmed, Terms, checked, must_be_seen, own_meters, written};
 use chrono::{DateTime, Utc};
 use db::{PlanId, PlanVersionId};
 use serde::{Deserialize, Serialize};
@@ -156,10 +156,11 @@ async fn create(ask: &Ask, given: Creation, is_add_on: bool) -> ApiResult<Create
     Ok(Created(find(ask, id).await?))
 }
 
-async fn publish(ask: &Ask, Document(terms): Document<Terms>) -> ApiResult<Created<PlanVersion>> {
+async fn publish(ask: &Ask, asked: Confirmed<Document<Terms>>) -> ApiResult<Created<PlanVersion>> {
     let id = ask.id("plan_id")?;
     find(ask, id).await?;
-    let new = checked(ask, &terms).await?;
+    let new = checked(ask, &asked.given.0).await?;
+    must_be_seen(ask, id, &new, asked.is_confirmed).await?;
     let published =
         subscription::publish_version_measuring(&ask.tx, id, &new, &own_meters(ask).await?, ask.now).await?;
     Ok(Created(version(ask, published).await?))

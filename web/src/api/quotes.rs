@@ -3,7 +3,7 @@
 use super::estimates::Newest;
 use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, post};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Pdf, Route, Shown, get, post};
 use super::shapes;
 use super::terms::{Terms, checked, own_meters};
 use chrono::{DateTime, Utc};
@@ -22,6 +22,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/quotes", group, "List quotes, newest first", quotes),
         post("/v1/quotes", group, "Write a quote and make the link by which it is accepted", create),
         get("/v1/quotes/{quote_id}", group, "Read a quote", quote),
+        get("/v1/quotes/{quote_id}/pdf", group, "Read a quote as PDF", pdf),
         post("/v1/quotes/{quote_id}/withdrawal", group, "Take an open quote back", withdraw),
         post("/v1/quote-acceptances", group, "Accept a quote by the token of its link", accept),
     ]
@@ -228,6 +229,12 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Q
     let meters = own_meters(ask).await?;
     let (id, token) = subscription::create_quote(&ask.tx, &new, &meters, &ask.actor(), ask.now).await?;
     Ok(Created(Quote { token: Some(token), ..find(ask, id).await? }))
+}
+
+async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {
+    let quote = subscription::quote(&ask.tx, ask.id("quote_id")?).await?.ok_or_else(Problem::not_found)?;
+    let bytes = invoicing::quote_pdf(&ask.tx, &quote, None).await?;
+    Ok(Pdf { name: quote.number, bytes })
 }
 
 async fn withdraw(ask: &Ask, _: Nothing) -> ApiResult<One<Quote>> {

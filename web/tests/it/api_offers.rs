@@ -5,6 +5,7 @@ use crate::browser::pages;
 use crate::world::World;
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceResponse};
+use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
 /// 49.00 a month, and this for each call beyond 100.
@@ -127,6 +128,21 @@ async fn past_usage_is_tried_in_every_plan_and_other_terms_on_everybody_who_has_
     let row = &tried["rows"][0];
     assert_eq!((&row["before"]["amount"], &row["after"]["amount"]), (&json!("49.00"), &json!("98.00")), "{tried}");
     assert_eq!((&row["difference"]["amount"], &row["needs_confirmation"]), (&json!("49.00"), &json!(true)));
+    // What moves a bill by more than 30% is published once that was seen, by the address and by the draft alike.
+    let versions = format!("{path}/versions");
+    let refused = nord.post(&versions, "v-2", &dearer).await;
+    assert_eq!(refused.refusal(), (409, "confirmation_needed".into()), "{}", refused.text());
+    assert_eq!(nord.get(&versions).await.json()["data"].as_array().map(Vec::len), Some(1));
+    let draft = TestRequest::put().uri(&format!("{path}/draft")).insert_header(("content-type", "application/json"));
+    let drafted = nord.send(draft.set_payload(dearer.to_string())).await;
+    assert_eq!(drafted.status, 200, "{}", drafted.text());
+    let publication = format!("{path}/publication");
+    assert_eq!(nord.post(&publication, "pub", &json!({})).await.refusal(), (409, "confirmation_needed".into()));
+    let wrong = nord.post(&format!("{publication}?confirmed=perhaps"), "pub", &json!({})).await;
+    assert_eq!((wrong.status, wrong.field().1.as_str()), (422, "/confirmed"));
+    // Sent again with the same key: nothing was done before.
+    let published = nord.post(&format!("{publication}?confirmed=true"), "pub", &json!({})).await;
+    assert_eq!(published.status, 201, "{}", published.text());
     let nonsense =
         nord.post(&format!("{path}/dry-runs"), "", &json!({"terms": {"currency": "EUR", "term_months": 0}})).await;
     assert_eq!(nonsense.field(), (422, "/terms/term_months".into(), "must_lie_between".into()));

@@ -239,18 +239,19 @@ pub(crate) async fn insert(tx: &TenantTx, claims: &[(Option<DocumentId>, &Claim)
 struct TaxRow {
     billed_id: Uuid,
     service_starts_at: DateTime<Utc>,
+    component_key: String,
     tax_category: String,
     tax_percent: Decimal,
 }
 
-/// What was billed, from when on, and the category and rate of the tax on it.
-type TaxAt = (Uuid, DateTime<Utc>, (String, Decimal));
+/// What was billed, from when on, its key, and the category and rate of the tax on it.
+type TaxAt = (Uuid, DateTime<Utc>, String, (String, Decimal));
 
 /// The tax at which service was billed first, by what was billed and the start of the service.
 pub(crate) async fn taxes(tx: &TenantTx, starts: &[(Uuid, DateTime<Utc>)]) -> Result<Vec<TaxAt>> {
     let rows: Vec<TaxRow> = tx
         .rows(
-            "SELECT DISTINCT ON (b.billed_id, b.service_starts_at) b.billed_id, b.service_starts_at, l.tax_category, l.tax_percent
+            "SELECT DISTINCT ON (b.billed_id, b.service_starts_at, b.component_key) b.billed_id, b.service_starts_at, b.component_key, l.tax_category, l.tax_percent
              FROM unnest($2::uuid[], $3::timestamptz[]) AS k (billed_id, service_starts_at)
              JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.service_starts_at = k.service_starts_at
                AND b.kind IN ('charge', 'ahead')
@@ -260,7 +261,7 @@ pub(crate) async fn taxes(tx: &TenantTx, starts: &[(Uuid, DateTime<Utc>)]) -> Re
                ORDER BY (subscription_id = b.billed_id AND component_key = b.component_key AND service_starts_at = b.service_starts_at)
                  IS NOT TRUE, gross_micros IS NULL, position
                LIMIT 1) l
-             ORDER BY b.billed_id, b.service_starts_at",
+             ORDER BY b.billed_id, b.service_starts_at, b.component_key, b.kind",
             [
                 tx.tenant_id().into(),
                 starts.iter().map(|(id, _)| *id).collect::<Vec<_>>().into(),
@@ -268,6 +269,9 @@ pub(crate) async fn taxes(tx: &TenantTx, starts: &[(Uuid, DateTime<Utc>)]) -> Re
             ],
         )
         .await?;
-    let tax = |row: TaxRow| (row.billed_id, row.service_starts_at, (row.tax_category, row.tax_percent.normalize()));
+    let tax = |row: TaxRow| {
+        let tax = (row.tax_category, row.tax_percent.normalize());
+        (row.billed_id, row.service_starts_at, row.component_key, tax)
+    };
     Ok(rows.into_iter().map(tax).collect())
 }

@@ -257,6 +257,24 @@ async fn an_add_on_that_loyalty_gives_is_billed_until_then_and_free_from_then_on
 }
 
 #[tokio::test]
+async fn each_key_keeps_the_tax_at_which_it_was_billed_first() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let id = world.subscribe(customer, "2026-04-01", vec![ahead(fee("30")), calls("10")]).await;
+    world.used(customer, "calls", "1", &[], "2026-04-10T09:00:00Z").await;
+    world.billed("2026-04-02").await; // the fee of April, at 19%
+    world.database.as_owner("UPDATE organisation SET tax_percent = 21").await;
+    world.billed("2026-05-01").await; // April's calls, at 21%
+    // A call of April that is told late has the rate of April's calls; what is left of May's fee, which was billed at 21%, too.
+    world.used(customer, "calls", "1", &[], "2026-04-11T09:00:00Z").await;
+    world.changed(id, Change::Cancel { credit: true }, "2026-05-15T22:00:00Z").await;
+    world.billed("2026-05-17").await;
+    let said = world.taxed(customer).await;
+    assert!(said.iter().any(|line| line == "calls | 10.00 | 21%"), "{said:?}");
+    assert!(said.iter().all(|line| line.ends_with("21%")), "{said:?}");
+}
+
+#[tokio::test]
 async fn the_day_of_another_plan_is_the_new_one_s_whatever_its_keys_are() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;

@@ -2,7 +2,7 @@
 
 use crate::world::{POSTPAID, World, at, component, each, eur, lines};
 use db::{CustomerId, SubscriptionId};
-use subscription::{Component, ComponentKind};
+use subscription::{Change, Component, ComponentKind, When};
 use usage_metering::{Outcome, SumRow, UsageEvent, take_batch};
 
 const CALL_AT: &str = "2026-04-10T09:00:00Z";
@@ -85,4 +85,20 @@ async fn components_whose_filters_exclude_each_other_bill_what_is_theirs() {
     // 60 x 0.10, 20 x 0.30
     assert_eq!(lines(&world.invoice(customer).await), ["core | 60 | 6.00", "overflow | 20 | 6.00"]);
     assert_eq!(world.invoice(customer).await.document.totals.net, eur("12"));
+}
+
+#[tokio::test]
+async fn usage_from_below_goes_on_with_the_younger_when_the_older_one_ends() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let older = world.subscribe(customer, "2026-03-01", vec![usage("minutes", "minutes", "0.10")]).await;
+    world.subscribe(customer, "2026-04-01", vec![usage("minutes", "minutes", "0.30")]).await;
+    let tx = world.tx().await;
+    let now = at("2026-04-05T08:00:00Z");
+    subscription::change(&tx, older, &Change::Cancel { credit: false }, When::Now, "test", now).await.unwrap();
+    tx.commit().await.unwrap();
+    // On the 10th only the younger one runs.
+    world.came_up(customer, "minutes", &[], "60").await;
+    world.billed("2026-05-01").await;
+    assert_eq!(lines(&world.invoice(customer).await), ["minutes | 60 | 18.00"]); // 60 x 0.30
 }

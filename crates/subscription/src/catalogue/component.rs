@@ -80,6 +80,17 @@ impl Component {
         }
     }
 
+    /// The meter whose usage is counted; `None` where nothing is.
+    pub fn meter(&self) -> Option<&str> {
+        match (self.kind, self.measure.as_deref()) {
+            (ComponentKind::Usage | ComponentKind::Hours, measure) => measure,
+            (ComponentKind::Channels, _) => Some("channel_peak"),
+            (ComponentKind::Seat, Some("active" | "daily")) => Some("seat_days"),
+            (ComponentKind::Seat, Some("peak")) => Some("seat_peak"),
+            _ => None,
+        }
+    }
+
     /// Do both count the same, and could some usage pass both filters?
     pub fn counts_with(&self, other: &Component) -> bool {
         let sums = |component: &Component| matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours);

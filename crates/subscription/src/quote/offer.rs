@@ -169,6 +169,7 @@ pub async fn create_quote(
     new.terms.check(own_meters)?;
     check_quantities(new)?;
     must(new.valid_until > now, "valid_until", Rule::MustLieAhead, new.valid_until)?;
+    rules::within_ten_years("valid_until", new.valid_until.date_naive(), now.date_naive())?;
     must(!new.with_trial || new.terms.trial_days > 0, "with_trial", Rule::TrialNeedsDays, &new.plan_name)?;
     seats_fit(new.terms.seat_limit, new.terms.sells_extra_seats, new.seats)?;
     match &new.customer {
@@ -198,7 +199,10 @@ fn check_quantities(new: &NewQuote) -> Result<()> {
         let field = format!("quantities/{key}");
         let is_counted = new.terms.components.iter().any(|part| part.key == *key && part.is_counted());
         must(is_counted, field.clone(), Rule::MustBeCountedComponent, key)?;
-        must(*quantity >= Decimal::ZERO, field, Rule::MustNotBeNegative, quantity)?;
+        must(*quantity >= Decimal::ZERO, field.clone(), Rule::MustNotBeNegative, quantity)?;
+        // As much as a meter takes: more cannot be priced.
+        let most = i64::MAX / 100_000_000;
+        must(*quantity <= Decimal::from(most), field, Rule::MustLieBetween(0, most), quantity)?;
     }
     Ok(())
 }

@@ -128,7 +128,10 @@ pub(crate) async fn count(tx: &TenantTx) -> Result<u64> {
     Ok(of_book(tx).filter(customer::Column::ClosedAt.is_null()).count(tx).await?)
 }
 
+/// The highest number, with the next one promised to this transaction until it ends.
 pub(crate) async fn highest_no(tx: &TenantTx) -> Result<i64> {
+    let own = format!("customer {}", tx.tenant_id());
+    tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [own.into()]).await?;
     let highest = tx
         .value::<i64, _>(
             "SELECT coalesce(max(substring(customer_no FROM 3)::bigint), 0) AS v FROM customer

@@ -97,6 +97,8 @@ pub async fn finalize(member: Member, path: web::Path<String>) -> PageResult<See
         return Ok(see_other(member.audience.run(id)).warning("This run is done already."));
     }
     let after = invoicing::finalise_some(&tx, id, FIRST_BLOCK, member.now).await?;
+    // Who paid ahead has paid what is new; a run that ends with this block has no other.
+    payments::allocate_all_credit(&tx).await?;
     let payload = serde_json::json!({ "drafted": run.counts.drafted });
     tenant::record_audit(&tx, &member.actor(), "run.finalize", &id.to_string(), payload, member.now).await?;
     tx.commit().await?;

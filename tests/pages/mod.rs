@@ -41,7 +41,7 @@ const TENANT_PATHS: [&str; 31] = [
     "/admin/suspense",
     "/admin/account",
 ];
-const OPERATOR_PATHS: [&str; 10] = [
+const OPERATOR_PATHS: [&str; 16] = [
     "/ops",
     "/ops/customers",
     "/ops/customers/*",
@@ -52,6 +52,12 @@ const OPERATOR_PATHS: [&str; 10] = [
     "/ops/runs",
     "/ops/runs/*",
     "/ops/ledger",
+    "/ops/decks",
+    "/ops/decks/*",
+    "/ops/decks/new",
+    "/ops/carriers",
+    "/ops/carriers/new",
+    "/ops/outgoing",
 ];
 const RESELLER_PATHS: [&str; 7] = [
     "/reseller",

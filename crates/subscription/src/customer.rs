@@ -102,7 +102,7 @@ impl NewCustomer {
 
     pub(crate) fn check(&self) -> Result<()> {
         rules::not_empty("customer_no", &self.customer_no)?;
-        rules::not_empty("name", &self.name)?;
+        rules::name("name", &self.name)?;
         if let Some(email) = &self.email {
             rules::email("email", email)?;
         }

@@ -156,6 +156,8 @@ pub enum Rule {
     MustNotLieInThePast,
     #[error("must not lie ahead: what is used before it would be on no bill")]
     MustNotLieAhead,
+    #[error("must have at most {0} characters")]
+    MustBeShort(u32),
     #[error("must lie within ten years")]
     MustLieWithinTenYears,
     #[error("must belong to a customer that is not closed")]
@@ -249,6 +251,7 @@ impl Rule {
             Rule::MustNotPrecedeStart => "must_not_precede_start",
             Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
             Rule::MustNotLieAhead => "must_not_lie_ahead",
+            Rule::MustBeShort(_) => "must_be_short",
             Rule::MustLieWithinTenYears => "must_lie_within_ten_years",
             Rule::CustomerMustBeOpen => "customer_must_be_open",
             Rule::MustNotBeCancelled => "must_not_be_cancelled",

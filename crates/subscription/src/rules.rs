@@ -15,6 +15,13 @@ pub(crate) fn not_empty(field: &str, value: &str) -> Result<()> {
     must(!value.trim().is_empty(), field, Rule::MustNotBeEmpty, value)
 }
 
+/// What people read in a table and on paper.
+pub(crate) fn name(field: &str, value: &str) -> Result<()> {
+    const CHARS_MAX: u32 = 200;
+    not_empty(field, value)?;
+    must(value.chars().count() <= CHARS_MAX as usize, field, Rule::MustBeShort(CHARS_MAX), value)
+}
+
 /// `+`, a digit that is not 0, then 3 to 14 more.
 pub(crate) fn e164(field: &str, value: &str) -> Result<()> {
     let digits = value.strip_prefix('+').unwrap_or_default();

@@ -281,3 +281,23 @@ async fn a_reverse_charge_customer_pays_no_tax() {
     assert_eq!(totals(&invoice), "11.00 + 0.00 = 11.00, due 11.00");
     assert_eq!(invoice.taxes[0].category, "AE");
 }
+
+#[tokio::test]
+async fn calls_are_sold_by_language_and_channel_where_their_sender_tells_them() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let by_language = pricing::Price::from_json(&serde_json::json!({
+        "model": "by", "dimension": "language",
+        "cases": { "fr": { "model": "per_unit", "unit": "2" } }, "default": { "model": "per_unit", "unit": "1" },
+    }))
+    .unwrap();
+    let mut phone = component("phone", ComponentKind::Usage, Some("calls"), by_language);
+    phone.filter.insert("channel".to_owned(), "phone".to_owned());
+    world.subscribe(customer, "2026-03-01", vec![phone]).await;
+    for (hour, language, channel) in [("09", "de", "phone"), ("10", "fr", "phone"), ("11", "fr", "chat")] {
+        let dimensions = [("language", language), ("channel", channel)];
+        world.used(customer, "calls", "1", &dimensions, &format!("2026-03-10T{hour}:00:00Z")).await;
+    }
+    world.billed("2026-04-01").await;
+    assert_eq!(lines(&world.invoice(customer).await), ["phone | 2 | 3.00"]); // 1 x 1 + 1 x 2; the chat is not sold by this
+}

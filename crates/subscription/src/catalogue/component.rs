@@ -128,7 +128,9 @@ impl Measure {
 
 /// The meters that every book has, with their dimensions.
 pub fn standard_measures() -> Vec<Measure> {
-    const CALL: &[&str] = &["number", "topic", "charged_by", "direction", "handled_by"];
+    // The last three are told by whoever sends usage: language and region of the caller, channel of the contact.
+    const CALL: &[&str] =
+        &["number", "topic", "charged_by", "direction", "handled_by", "language", "region", "channel"];
     vec![
         Measure::new("calls", CALL),
         Measure::new("minutes", CALL),
@@ -151,7 +153,7 @@ fn check_component(index: usize, components: &[Component], measures: &[Measure])
     let (component, earlier) = (&components[index], &components[..index]);
     let place = place(index, component);
     rules::key(&format!("{place}/key"), &component.key)?;
-    rules::not_empty(&format!("{place}/name"), &component.name)?;
+    rules::name(&format!("{place}/name"), &component.name)?;
     let is_new = earlier.iter().all(|other| other.key != component.key);
     must(is_new, format!("{place}/key"), Rule::MustBeUnique, &component.key)?;
     check_measure(&place, component, components, measures)?;

@@ -69,7 +69,7 @@ pub struct NewCoupon {
 impl NewCoupon {
     fn check(&self, now: DateTime<Utc>) -> Result<()> {
         rules::coupon("code", &self.code)?;
-        rules::not_empty("name", &self.name)?;
+        rules::name("name", &self.name)?;
         match self.off {
             CouponOff::Percent(percent) => {
                 must(percent > Percent::ZERO, "percent_off", Rule::MustBeAboveZero, percent)?;

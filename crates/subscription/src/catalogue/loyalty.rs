@@ -38,7 +38,13 @@ pub(crate) fn check(loyalty: &[LoyaltyRule]) -> Result<()> {
             LoyaltyReward::Feature(feature) => rules::feature(&format!("{field}/feature"), feature)?,
             LoyaltyReward::FreeAddOn(_) => {}
         }
-        let repeated = loyalty[..index].iter().any(|earlier| earlier == rule);
+        // Which of two percentages would hold? Two gifts, or two features, may come together.
+        let is_percent = |rule: &LoyaltyRule| matches!(rule.reward, LoyaltyReward::PercentOff(_));
+        let repeats = |earlier: &&LoyaltyRule| {
+            let is_same_kind = *earlier == rule || is_percent(earlier) && is_percent(rule);
+            earlier.after_months == rule.after_months && is_same_kind
+        };
+        let repeated = loyalty[..index].iter().any(|earlier| repeats(&earlier));
         must(!repeated, field, Rule::MustBeUnique, rule.after_months)?;
     }
     Ok(())

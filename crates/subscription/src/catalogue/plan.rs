@@ -41,13 +41,13 @@ impl Plan {
 /// Puts a plan or an add-on into the catalogue; it is sold from its first version on.
 pub async fn create_plan(tx: &TenantTx, code: &str, name: &str, description: &str, is_add_on: bool) -> Result<PlanId> {
     rules::slug("code", code)?;
-    rules::not_empty("name", name)?;
+    rules::name("name", name)?;
     store::insert_plan(tx, code, name, description, is_add_on).await
 }
 
 /// Another name and description; what was published keeps its terms.
 pub async fn rename_plan(tx: &TenantTx, id: PlanId, name: &str, description: &str) -> Result<()> {
-    rules::not_empty("name", name)?;
+    rules::name("name", name)?;
     if store::rename_plan(tx, id, name, description).await? {
         return Ok(());
     }

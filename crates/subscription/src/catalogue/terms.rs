@@ -148,8 +148,9 @@ impl NewPlanVersion {
 
     /// Every rule that it breaks: at most one of each part.
     pub fn refusals(&self, own_meters: &[Measure]) -> Vec<Refusal> {
-        let mut measures = standard_measures();
-        measures.extend(own_meters.iter().cloned());
+        let mut measures = own_meters.to_vec();
+        let is_own = |standard: &Measure| own_meters.iter().any(|own| own.code == standard.code);
+        measures.extend(standard_measures().into_iter().filter(|standard| !is_own(standard)));
         let parts = [
             self.check_term(),
             self.check_amounts(),

@@ -84,14 +84,18 @@ async fn a_version_is_refused_whole_with_field_rule_and_value() {
     let world = World::new().await;
     let seat =
         |measure: &str| Component { kind: ComponentKind::Seat, measure: Some(measure.into()), ..flat("seats", "29") };
-    let by_language = Price::from_json(&serde_json::json!(
-        {"model": "by", "dimension": "language", "cases": {"en": {"model": "per_unit", "unit": "0.40"}}}
+    let by_weather = Price::from_json(&serde_json::json!(
+        {"model": "by", "dimension": "weather", "cases": {"en": {"model": "per_unit", "unit": "0.40"}}}
     ));
     type Case<'a> = (Vec<Component>, (&'a str, &'a str, &'a str));
     let cases: Vec<Case> = vec![
         (vec![flat("", "1")], ("components/0/key", "must_be_key", "")),
         (vec![flat("a", "1"), flat("a", "2")], ("components/a/key", "must_be_unique", "a")),
         (vec![Component { name: "".into(), ..flat("a", "1") }], ("components/a/name", "must_not_be_empty", "")),
+        (
+            vec![Component { name: "x".repeat(201), ..flat("a", "1") }],
+            ("components/a/name", "must_be_short", &*"x".repeat(201).leak()),
+        ),
         (vec![usage("a", "minuts", &[])], ("components/a/measure", "must_be_known_measure", "minuts")),
         (
             vec![Component { measure: None, ..usage("a", "", &[]) }],
@@ -116,8 +120,8 @@ async fn a_version_is_refused_whole_with_field_rule_and_value() {
             ("components/a/filter", "must_be_absent", "topic=x"),
         ),
         (
-            vec![Component { price: by_language.unwrap(), ..usage("a", "calls", &[]) }],
-            ("components/a/price/dimension", "must_be_known_dimension", "language"),
+            vec![Component { price: by_weather.unwrap(), ..usage("a", "calls", &[]) }],
+            ("components/a/price/dimension", "must_be_known_dimension", "weather"),
         ),
         (
             vec![Component { included: Decimal::NEGATIVE_ONE, ..usage("a", "calls", &[]) }],

@@ -117,6 +117,15 @@ fn every_refusal_names_the_field_the_rule_and_the_value() {
             "must_be_written",
             "{\"after_months\":12}",
         ),
+        (
+            with(
+                "loyalty",
+                json!([{"after_months": 12, "percent_off": "5"}, {"after_months": 12, "percent_off": "7"}]),
+            ),
+            "loyalty/1".into(),
+            "must_be_unique",
+            "12",
+        ),
         (with("sells_extra_seats", json!(true)), "sells_extra_seats".into(), "extra_seats_need_seat_component", "true"),
         (with("termmonths", json!(3)), "termmonths".into(), "must_be_known_field", "termmonths"),
         (with("currency", json!("EURO")), "currency".into(), "must_be_written", "EURO"),

@@ -52,8 +52,7 @@ impl Shop<'_> {
     async fn publishes(&self, code: &str, is_add_on: bool, terms: NewPlanVersion) -> PlanVersionId {
         let tx = self.tx().await;
         let plan = subscription::create_plan(&tx, code, code, "", is_add_on).await.unwrap();
-        let own: Vec<_> = usage_metering::meters(&tx).await.unwrap();
-        let own: Vec<_> = own.iter().map(|meter| subscription::Measure::new(&meter.code, &[])).collect();
+        let own = usage_metering::own_measures(&tx).await.unwrap();
         let version = subscription::publish_version_measuring(&tx, plan, &terms, &own, self.story.now()).await.unwrap();
         tx.commit().await.unwrap();
         version

@@ -24,7 +24,6 @@ pub mod import_command;
 pub mod life;
 mod limit;
 pub mod mail;
-mod meters;
 pub mod pages;
 pub mod read;
 pub mod refusal;

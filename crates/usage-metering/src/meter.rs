@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use db::TenantTx;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
+use subscription::Measure;
 
 /// How events of an hour become its quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +145,13 @@ pub async fn define_meter(tx: &TenantTx, meter: &Meter) -> Result<(), UsageError
 /// The meters of this book, by code.
 pub async fn meters(tx: &TenantTx) -> Result<Vec<Meter>, UsageError> {
     store::meter::all(tx).await
+}
+
+/// The meters that this book has beside those of every book, as the catalogue asks for them.
+pub async fn own_measures(tx: &TenantTx) -> Result<Vec<Measure>, UsageError> {
+    let standard = subscription::standard_measures();
+    let own = meters(tx).await?.into_iter().filter(|meter| standard.iter().all(|known| known.code != meter.code));
+    Ok(own.map(|meter| Measure { code: meter.code, dimensions: meter.dimensions.into_iter().collect() }).collect())
 }
 
 /// The meters that every book has; defining them again changes nothing.

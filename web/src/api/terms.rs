@@ -133,7 +133,7 @@ impl<T: Input> Input for Confirmed<T> {
 
 /// The book's meters, by which components may charge.
 pub async fn own_meters(ask: &Ask) -> ApiResult<Vec<Measure>> {
-    Ok(crate::meters::own_meters(&ask.tx).await?)
+    Ok(usage_metering::own_measures(&ask.tx).await?)
 }
 
 /// Everything that is wrong with a document, as fields of it.

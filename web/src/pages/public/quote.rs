@@ -7,7 +7,6 @@ use crate::error::{PageError, PageResult};
 use crate::extract;
 use crate::format;
 use crate::host::Site;
-use crate::meters::own_meters;
 use crate::pages::book::words::{civil_day, day};
 use crate::pages::door;
 use crate::pages::form::{self, Faults, Given};
@@ -266,7 +265,7 @@ pub async fn accept(
     let Some(acceptance) = read(&reader.quote, &given, &mut faults) else {
         return reader.page(&request, &given, &faults).await;
     };
-    let meters = own_meters(&reader.tx).await?;
+    let meters = usage_metering::own_measures(&reader.tx).await?;
     match subscription::accept_quote(&reader.tx, &token, &acceptance, &meters, reader.now).await {
         Ok(accepted) => {
             let payload = serde_json::json!({ "number": reader.quote.number, "by": acceptance.name });

@@ -8,7 +8,6 @@ use super::shell;
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
-use crate::meters::own_meters;
 use crate::pages::form::{self, Faults, Given, Outcome, again};
 use crate::read;
 use crate::rules;
@@ -68,7 +67,7 @@ pub async fn create(
     let Some(new) = read_quote(&member, &source, &given, &mut faults)? else {
         return Ok(again(page(&member, &tx, &source, &given, &faults).await?));
     };
-    let meters = own_meters(&tx).await?;
+    let meters = usage_metering::own_measures(&tx).await?;
     let id = match subscription::create_quote(&tx, &new, &meters, &member.actor(), member.now).await {
         Ok((id, _)) => id,
         Err(error) => {

@@ -3,7 +3,6 @@
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
-use crate::meters::own_meters;
 use crate::pages::book::quotes;
 use crate::pages::book::shell;
 use crate::pages::book::subscription::prices_in_short;
@@ -95,7 +94,7 @@ async fn of_estimate(member: &Member, tx: &TenantTx, path: &str, model: &str) ->
     // Staffing a week takes some milliseconds of one core.
     let estimate = actix_web::web::block(move || pricing::estimate(&asked)).await.map_err(PageError::failed)?;
     let estimate = estimate.map_err(|error| PageError::failed(error.to_string()))?;
-    let meters = own_meters(tx).await?;
+    let meters = usage_metering::own_measures(tx).await?;
     let chosen: Option<ModelKind> = serde_json::from_value(model.into()).ok();
     let Some(chosen) = chosen else {
         let mut rows = Vec::new();

@@ -101,7 +101,9 @@ fn stored(sheet: &Sheet) -> serde_json::Value {
 struct Desk {
     plan: Plan,
     in_use: Option<InUse>,
+    /// Every meter of the book, and those among them that only this book has.
     meters: Vec<Meter>,
+    own_meters: Vec<Measure>,
     add_ons: Vec<(String, String)>,
     draft: Option<Draft>,
 }
@@ -117,23 +119,16 @@ impl Desk {
             .filter_map(|other| other.newest.as_ref().map(|newest| (newest.id.to_string(), other.name.clone())))
             .collect();
         let in_use = plan.newest.as_ref().map(|newest| InUse { number: newest.version, terms: newest.terms() });
-        let (meters, draft) = (usage_metering::meters(tx).await?, subscription::draft(tx, id).await?);
-        Ok(Desk { plan, in_use, meters, add_ons, draft })
-    }
-
-    /// Meters that only this book has.
-    fn own_meters(&self) -> Vec<Measure> {
-        let standard = subscription::standard_measures();
-        let own = self.meters.iter().filter(|meter| !standard.iter().any(|known| known.code == meter.code));
-        own.map(|meter| Measure { code: meter.code.clone(), dimensions: meter.dimensions.iter().cloned().collect() })
-            .collect()
+        let (meters, own_meters) = (usage_metering::meters(tx).await?, usage_metering::own_measures(tx).await?);
+        let draft = subscription::draft(tx, id).await?;
+        Ok(Desk { plan, in_use, meters, own_meters, add_ons, draft })
     }
 
     /// The terms on the sheet, by the rules that a version keeps.
     fn checked(&self, sheet: &Sheet) -> Result<NewPlanVersion, Faults> {
         let version = read::version(sheet)?;
         let mut faults = Faults::default();
-        for refusal in version.refusals(&self.own_meters()) {
+        for refusal in version.refusals(&self.own_meters) {
             faults.say(&read::field_of(sheet, &refusal), rules::of_subscription(&refusal.rule));
         }
         if faults.none() { Ok(version) } else { Err(faults) }
@@ -154,7 +149,7 @@ impl Desk {
 
     /// The terms of a draft that breaks no rule.
     fn version_of(&self, draft: &Draft) -> Option<NewPlanVersion> {
-        NewPlanVersion::from_document(&draft.document, &self.own_meters()).ok()
+        NewPlanVersion::from_document(&draft.document, &self.own_meters).ok()
     }
 
     async fn page(

@@ -80,7 +80,7 @@ pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<G
                 .warning("Not published: some bills move by more than 30%. Tick that you have seen it."));
         }
     }
-    let version = subscription::publish_draft(&tx, desk.plan.id, &desk.own_meters(), member.now).await?;
+    let version = subscription::publish_draft(&tx, desk.plan.id, &desk.own_meters, member.now).await?;
     let number = desk.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
     let payload = serde_json::json!({ "version": number, "id": version.to_string() });
     tenant::record_audit(&tx, &member.actor(), "plan.publish", &desk.plan.id.to_string(), payload, member.now).await?;

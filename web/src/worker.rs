@@ -113,6 +113,8 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
+    subscription::deliver_collections(db, tenant_id, now).await?;
+    invoicing::deliver_settlements(db, tenant_id, now).await?;
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_leases(&tx, now).await?;
     tenant::close_missed_seats(&tx, now - SEAT_HEARTBEAT_MISSED, now).await?;
@@ -130,8 +132,11 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
 async fn bill(app: &App, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let db = &app.db;
     let tx = db.tenant(organisation.id).await?;
-    let scheduled = invoicing::schedule_run(&tx, month_ended(now, &organisation.time_zone)?, now).await?;
+    let until_on = month_ended(now, &organisation.time_zone)?;
+    let scheduled = invoicing::schedule_run(&tx, until_on, now).await?;
     tx.commit().await?;
+    // A person looks at a statement before it is issued, as at the drafts of a run.
+    invoicing::draft_settlements(db, organisation.id, until_on, now).await?;
     let advanced = advance_run(db, organisation.id, now).await?;
     let written = mail::deliver(app, organisation.id, now).await?;
     Ok(scheduled.is_some() || advanced || written)

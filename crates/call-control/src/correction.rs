@@ -6,7 +6,9 @@ use crate::explanation::TaxInside;
 use crate::grant;
 use crate::price::started_seconds;
 use crate::settlement::{self, Ending};
-use crate::store::many;
+use crate::store::many::{self, NewCorrection};
+use crate::store::upward::Correction;
+use crate::upward;
 use chrono::TimeDelta;
 use db::{CallId, TenantTx};
 use ledger::Settle;
@@ -38,19 +40,34 @@ pub(crate) async fn correct(tx: &TenantTx, call: &mut Model, ending: &Ending) ->
         return Ok(());
     }
     let call_id = CallId::from_uuid(call.id);
+    let (net, _) = TaxInside::of(difference, grant::tax_percent(&customer, &book))?;
     let charge = Settle { kind: KIND, ..settlement::charge_of(call, &customer, difference) };
-    let transaction_id = if customer.billing == Billing::Prepaid {
-        ledger::settle(tx, &charge, ending.at).await?.posted.transaction_id
+    let transaction_id = if call.collected_by == "seller" {
+        None
+    } else if customer.billing == Billing::Prepaid {
+        Some(ledger::settle(tx, &charge, ending.at).await?.posted.transaction_id)
     } else {
-        let (net, _) = TaxInside::of(difference, grant::tax_percent(&customer, &book))?;
         let key = format!("{KIND}:{}", charge.key());
-        ledger::accrue(tx, customer.id, net, &key, &charge.memo, charge.effective_at, ending.at).await?.transaction_id
+        let at = (charge.effective_at, ending.at);
+        Some(ledger::accrue(tx, customer.id, net, &key, &charge.memo, at.0, at.1).await?.transaction_id)
     };
     let more = TimeDelta::milliseconds(i64::try_from(metered_ms - settled_ms).unwrap_or(i64::MAX));
     let reason = format!("the edge came back: the call lasted {} s longer than was known", more.num_seconds());
-    many::insert_correction(tx, call_id, customer.id, difference, &reason, transaction_id, ending.at).await?;
-    let mut events =
-        settlement::extra_usage(call, difference, started_seconds(metered_ms) - started_seconds(settled_ms));
+    let seconds = started_seconds(metered_ms) - started_seconds(settled_ms);
+    let new = NewCorrection {
+        call_id,
+        customer_id: customer.id,
+        kind: Correction::Estimate,
+        amount: difference,
+        net,
+        seconds: i32::try_from(seconds).unwrap_or(i32::MAX),
+        reason: &reason,
+        transaction_id,
+    };
+    if many::insert_correction(tx, &new, ending.at).await? {
+        upward::tell(tx, call_id, Correction::Estimate, ending.at).await?;
+    }
+    let mut events = settlement::extra_usage(call, difference, seconds, Correction::Estimate);
     events.retain(|event| !event.quantity.is_zero());
     usage_metering::ingest_in(tx, &events, ending.at).await?;
     Ok(())

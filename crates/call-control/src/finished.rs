@@ -234,6 +234,10 @@ impl Book {
         }
     }
 
+    fn is_collected_above(&self, called: &str) -> bool {
+        self.numbers.get(called).is_some_and(|number| number.network_customer.is_some())
+    }
+
     fn topic(&self, call: &FinishedCall) -> Result<&Topic> {
         let number = self.numbers.get(&call.called);
         let topic = number.and_then(|number| self.topics.get(&(number.id, call.digit)));
@@ -279,6 +283,7 @@ fn row(tx: &TenantTx, book: &Book, call: &FinishedCall) -> Result<Model> {
         transaction_id: None,
         explanation: None,
         last_seen_at: call.ended_at,
+        collected_by: if book.is_collected_above(&call.called) { "seller" } else { "tenant" }.to_owned(),
     })
 }
 
@@ -336,6 +341,10 @@ async fn post(tx: &TenantTx, book: &Book, rows: &mut [(Model, Option<Rated>)], n
     let mut accruals: Vec<Posting> = Vec::new();
     for (index, (row, rated)) in rows.iter().enumerate() {
         let Some(charge) = rated.as_ref().and_then(|rated| rated.charge) else { continue };
+        // The network takes it from the caller: this book's share of it comes from its seller.
+        if row.collected_by == "seller" {
+            continue;
+        }
         let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
         let settle = settlement::charge_of(row, customer, charge);
         if customer.billing == Billing::Prepaid {

@@ -13,6 +13,7 @@ mod beyond;
 mod control;
 mod correction;
 mod covering;
+mod debit;
 mod detail;
 mod entity;
 mod error;
@@ -20,6 +21,7 @@ mod explanation;
 mod finished;
 mod grant;
 mod included;
+mod owing;
 mod peaks;
 mod price;
 mod reading;
@@ -27,9 +29,13 @@ mod record;
 mod recount;
 mod renewal;
 mod retry;
+mod reversal;
 mod seats;
 mod settlement;
+mod split;
+mod statement;
 mod store;
+mod sums;
 mod topic;
 mod upward;
 
@@ -45,5 +51,7 @@ pub use reading::{
     calls_of_line, calls_without_totals, costs_between, live_calls, revenue_between, totals_between,
 };
 pub use recount::recount;
+pub use reversal::reverse_call;
 pub use seats::{deliver_seats_between, deliver_seats_upward};
+pub use statement::{SharedCall, shared_calls};
 pub use upward::deliver_upward;

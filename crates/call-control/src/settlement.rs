@@ -10,6 +10,7 @@ use crate::included::{self, Subscriber};
 use crate::price::{CallPrice, started_seconds};
 use crate::record;
 use crate::store::legs::{self, NewLeg};
+use crate::store::upward::Correction;
 use crate::upward;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, TenantTx};
@@ -149,6 +150,10 @@ async fn post(
     net: Money,
     now: DateTime<Utc>,
 ) -> Result<Option<Money>> {
+    // The network takes it from the caller: this book's share of it comes from its seller.
+    if call.collected_by == "seller" {
+        return Ok(None);
+    }
     let settle = charge_of(call, customer, charge);
     if customer.billing == Billing::Prepaid {
         let settled = ledger::settle(tx, &settle, now).await?;
@@ -257,17 +262,22 @@ pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> 
         currency: read_currency(call.currency.as_deref().unwrap_or_default())?.code().to_owned(),
         quantity_seconds: i32::try_from(rated.billed_seconds).unwrap_or(i32::MAX),
         amount: rated.charge.or(rated.net),
+        cost: None,
         share_percent: None,
         detail,
+        collected: None,
     })
 }
 
 pub(crate) fn dimensions(call: &Model) -> BTreeMap<String, String> {
     let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
+    // What the network bills is on no document of this book, though a tariff says what it costs.
+    let is_collected_above = call.collected_by == "seller";
+    let charged_by = if is_collected_above { Some("network".to_owned()) } else { call.charged_by.clone() };
     let known = [
         ("number", Some(call.called.clone())),
         ("topic", topic),
-        ("charged_by", call.charged_by.clone()),
+        ("charged_by", charged_by),
         ("direction", Some("inbound".to_owned())),
         ("handled_by", call.handled_by.clone()),
     ];
@@ -299,11 +309,12 @@ pub(crate) fn usage(call: &Model, rated: &Rated) -> Vec<UsageEvent> {
 }
 
 /// What a correction adds to the meters.
-pub(crate) fn extra_usage(call: &Model, charge: Money, seconds: u32) -> Vec<UsageEvent> {
+pub(crate) fn extra_usage(call: &Model, charge: Money, seconds: u32, correction: Correction) -> Vec<UsageEvent> {
     let Some(customer_id) = call.customer_id else { return Vec::new() };
+    let of = if correction == Correction::Reversal { "reversal" } else { "correction" };
     let event = |meter: &str, quantity: Decimal| UsageEvent {
         source: "call-control".to_owned(),
-        id: format!("{}:{meter}:correction", CallId::from_uuid(call.id)),
+        id: format!("{}:{meter}:{of}", CallId::from_uuid(call.id)),
         meter: meter.to_owned(),
         customer_id: customer_id.into(),
         subscription_id: None,

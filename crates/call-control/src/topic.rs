@@ -158,7 +158,8 @@ async fn price(
         tax_percent: grant::tax_percent(customer, &book),
         lease_until: grant::lease(reach.seconds, 0, at),
     };
-    Ok(Some((reach, Some(below))))
+    // Where a level above collects, none of them takes anything from the one below.
+    Ok(Some((reach, Some(below).filter(|_| call.collected_by == "tenant"))))
 }
 
 fn whole(seconds: u32) -> i32 {

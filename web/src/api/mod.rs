@@ -18,6 +18,7 @@ mod estimates;
 mod events;
 pub mod events_body;
 mod invoices;
+mod ledger;
 pub mod limit;
 mod list;
 pub(crate) mod meters;
@@ -27,6 +28,7 @@ mod previews;
 mod problem;
 mod quotes;
 mod route;
+mod settlements;
 mod shapes;
 mod subscriptions;
 mod terms;
@@ -71,6 +73,8 @@ pub fn table() -> Vec<Route> {
         entitlements::routes(),
         estimates::routes(),
         quotes::routes(),
+        settlements::routes(),
+        ledger::routes(),
     ]
     .into_iter()
     .flatten()

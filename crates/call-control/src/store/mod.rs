@@ -4,4 +4,5 @@ pub mod calls;
 pub mod legs;
 pub mod many;
 pub mod reading;
+pub mod shared;
 pub mod upward;

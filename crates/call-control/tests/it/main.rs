@@ -5,6 +5,7 @@ mod admission;
 mod edge;
 mod finished;
 mod included;
+mod partners;
 mod plans;
 mod racing;
 mod recording;

@@ -94,7 +94,7 @@ async fn workers_that_deliver_at_once_deliver_once() {
 }
 
 /// Puts the centre into the reseller's book as a prepaid customer with this much.
-async fn prepay(world: &World, amount: &str) -> CustomerId {
+pub async fn prepay(world: &World, amount: &str) -> CustomerId {
     let tx = world.book(world.reseller).await;
     let day = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
     let new = NewCustomer::prepaid("T-9", "Centre, prepaid", Currency::EUR, "Europe/Berlin", "DE", day);

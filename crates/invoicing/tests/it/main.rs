@@ -9,4 +9,5 @@ mod refusals;
 mod replays;
 mod runs;
 mod schedule;
+mod settlements;
 mod world;

@@ -2,6 +2,7 @@
 //! Each handler reads what its page says in one transaction, and hands it to a function that knows no database.
 
 mod account;
+mod account_settlements;
 mod advice;
 mod agents;
 mod beneath;
@@ -20,6 +21,7 @@ pub mod invoice;
 mod invoices;
 mod keys;
 mod ledger;
+mod ledger_entries;
 mod lines;
 mod live;
 mod meters;
@@ -39,7 +41,9 @@ pub(super) mod prices;
 mod quotes;
 mod run;
 mod runs;
+mod settlements;
 mod span;
+mod splits;
 pub(super) mod subscription;
 mod suspense;
 pub(super) mod why;
@@ -155,6 +159,8 @@ fn running() -> Vec<Entry> {
         book_post(all, "suspense/{cause}/decisions", suspense::decide),
         book_post(all, "runs/{run_id}/abandonment", run::abandon),
         book_get(all, "ledger", ledger::ledger),
+        book_get(all, "ledger/entries", ledger_entries::entries),
+        book_get(all, "ledger/entries/csv", ledger_entries::file),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),
         book_post(all, "settings/api-keys", keys::create),
@@ -170,6 +176,19 @@ fn running() -> Vec<Entry> {
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/lines/{line_id}", account::line),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
+        book_get(has_seller, "account/settlements", account_settlements::settlements),
+        book_get(has_seller, "account/settlements/{settlement_id}", account_settlements::settlement),
+        book_get(has_seller, "account/settlements/{settlement_id}/pdf", account_settlements::pdf),
+        book_get(has_seller, "account/settlements/{settlement_id}/csv", account_settlements::calls),
+        book_get(settlements::SELLERS, "settlements", settlements::settlements),
+        book_get(settlements::SELLERS, "settlements/{settlement_id}", settlements::settlement),
+        book_get(settlements::SELLERS, "settlements/{settlement_id}/pdf", settlements::pdf),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/issue", settlements::issue),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/payout", settlements::pay),
+        book_get(settlements::SELLERS, "numbers/{number_id}/split", splits::of_number),
+        book_post(settlements::SELLERS, "numbers/{number_id}/split", splits::agree_number),
+        book_get(settlements::SELLERS, "customers/{customer_id}/split", splits::of_customer),
+        book_post(settlements::SELLERS, "customers/{customer_id}/split", splits::agree_customer),
     ]
     .into_iter()
     .flatten()

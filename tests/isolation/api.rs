@@ -182,7 +182,9 @@ async fn its_own_key_reads_every_address_of_a_book() {
             let there = filled(&format!("{path}{}", query(method, path)), ids);
             // The token is a quote's.
             if there.contains("_id}")
-                || ["/changes/", "/coupons/", "/draft", "/shared-estimates/", "/settlements/", "/ledger/accounts/"].iter().any(|part| there.contains(part))
+                || ["/changes/", "/coupons/", "/draft", "/shared-estimates/", "/settlements/", "/ledger/accounts/"]
+                    .iter()
+                    .any(|part| there.contains(part))
             {
                 continue;
             }

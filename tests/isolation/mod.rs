@@ -220,8 +220,10 @@ async fn its_own_people_open_every_page_of_theirs() {
             let none = Ids::new();
             let ids = world.books.iter().find(|(keeper, _)| keeper == name).map_or(&none, |(_, ids)| ids);
             // A plan without a draft has nothing to review.
-            let is_elsewhere =
-                path.ends_with("/draft/review") || path.contains("{draft_id}") || path.contains("/account/") || path.contains("{settlement_id}");
+            let is_elsewhere = path.ends_with("/draft/review")
+                || path.contains("{draft_id}")
+                || path.contains("/account/")
+                || path.contains("{settlement_id}");
             let Some(own_path) = filled(&path, ids).filter(|_| !is_elsewhere) else { continue };
             let answer = guest.get(&own_path).await;
             if answer.status != 200 {

@@ -41,6 +41,9 @@ fn query(method: &str, path: &str) -> &'static str {
         "/v1/invoices" | "/v1/settlements" | "/v1/ledger/entries" => "?customer={customer_id}",
         "/v1/ledger/accounts/{account}/balance" => "?customer={customer_id}",
         "/v1/usage" => "?meter=calls&from=2020-01-01T00:00:00Z&to=2040-01-01T00:00:00Z&customer={customer_id}",
+        "/v1/decks/{deck_id}/changes" => "?version=1",
+        "/v1/decks/{deck_id}/losses" => "?against={deck_id}",
+        "/v1/spend-alerts" => "?customer={customer_id}",
         "/v1/usage/hours" => "?meter=calls&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z",
         _ => "",
     }
@@ -55,6 +58,24 @@ fn body(method: &str, path: &str) -> Option<Value> {
     match (method, path) {
         ("GET" | "DELETE", _) => None,
         ("POST", "/v1/quotes") => Some(quote),
+        ("POST", "/v1/decks") => Some(json!({"name": "A stranger's", "kind": "sell", "currency": "EUR"})),
+        ("POST", "/v1/decks/{deck_id}/versions") => Some(json!("prefix,rate\n49,0.5")),
+        ("POST", "/v1/decks/{deck_id}/publications") => Some(json!({"version": 1})),
+        ("POST", "/v1/carriers") => Some(json!({"code": "stranger", "name": "A stranger's", "cost_deck": "{deck_id}"})),
+        ("PATCH", "/v1/carriers/{carrier_id}") => Some(json!({"name": "A stranger's"})),
+        ("PUT", "/v1/outgoing-policy") => Some(json!({
+            "sell_deck": "{deck_id}", "loss_guard": "refuse", "minimum_margin_percent": "0", "minimum_answer_percent": "0"
+        })),
+        ("PUT", path) if path.ends_with("outgoing-limits") => Some(json!({"is_open": true})),
+        ("PUT", "/v1/customers/{customer_id}/destinations/{code}") => Some(json!({"is_open": true})),
+        ("PUT", "/v1/destination-classes/{code}") => {
+            Some(json!({"name": "A stranger's", "prefixes": ["49"], "is_open": true}))
+        }
+        ("POST", "/v1/route-trials") => Some(json!({"customer": "{customer_id}", "called": "+4930123456"})),
+        ("POST", "/v1/outgoing-calls") => Some(json!({
+            "call_id": "01a3f0e2-8f6e-7cc4-98b1-3a1f2f7a2a10", "customer": "{customer_id}", "from": "+4930123456",
+            "called": "+4930123457", "started_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T00:01:00Z"
+        })),
         ("POST", "/v1/quote-acceptances") => Some(json!({"token": "{token}", "accepted_by": "A stranger"})),
         ("POST", "/v1/subscriptions/{subscription_id}/change-previews") => Some(json!({"kind": "seats", "seats": 7})),
         ("POST", "/v1/plans" | "/v1/add-ons") => Some(json!({"code": "a-stranger", "name": "A stranger"})),
@@ -101,6 +122,17 @@ async fn ids_of(machine: &Machine) -> Ids {
             }
         }
     }
+    let made =
+        machine.send("POST", "/v1/decks", Some(&json!({"name": "Isolated", "kind": "cost", "currency": "EUR"}))).await;
+    let deck = made.1["id"].as_str().expect("a deck has an id").to_owned();
+    let imported =
+        machine.send("POST", &format!("/v1/decks/{deck}/versions"), Some(&json!("prefix,rate\n49,0.02"))).await;
+    assert_eq!(imported.0, 201, "{}", imported.1);
+    let carrier = json!({"code": "isolated", "name": "Isolated", "cost_deck": deck});
+    let carrier = machine.send("POST", "/v1/carriers", Some(&carrier)).await.1;
+    ids.insert("carrier_id", carrier["id"].as_str().expect("a carrier has an id").to_owned());
+    ids.insert("deck_id", deck);
+    ids.insert("code", "satellite".to_owned());
     // Nothing was changed in the demo world: an id of nobody's, of the right kind.
     ids.insert("change_id", db::ChangeId::new().to_string());
     ids.insert("coupon_id", db::CouponId::new().to_string());
@@ -123,7 +155,7 @@ async fn world() -> World {
         books.push((slug, machine, ids));
     }
     let kinds: BTreeSet<_> = books.iter().flat_map(|(_, _, ids)| ids.keys()).collect();
-    assert_eq!(kinds.len(), 9, "the demo world has rows of every kind: {kinds:?}");
+    assert_eq!(kinds.len(), 12, "the demo world has rows of every kind: {kinds:?}");
     World { program, books }
 }
 

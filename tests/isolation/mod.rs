@@ -221,6 +221,7 @@ async fn its_own_people_open_every_page_of_theirs() {
             let ids = world.books.iter().find(|(keeper, _)| keeper == name).map_or(&none, |(_, ids)| ids);
             // A plan without a draft has nothing to review.
             let is_elsewhere = path.ends_with("/draft/review")
+                || path.ends_with("/reversal")
                 || path.contains("{draft_id}")
                 || path.contains("/account/")
                 || path.contains("{settlement_id}");

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 27] = [
+const TENANT_PATHS: [&str; 30] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
@@ -35,6 +35,9 @@ const TENANT_PATHS: [&str; 27] = [
     "/admin/runs",
     "/admin/runs/*",
     "/admin/ledger",
+    "/admin/imports",
+    "/admin/imports/new",
+    "/admin/suspense",
     "/admin/account",
 ];
 const OPERATOR_PATHS: [&str; 10] = [

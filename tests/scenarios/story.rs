@@ -87,7 +87,7 @@ impl Story {
         let (from, to) = (at("2026-02-28T23:00:00Z"), at("2026-03-31T22:00:00Z"));
         let query = UsageQuery {
             customer_id,
-            subscription_id: None,
+            of: usage_metering::UsageOf::Customer,
             meter: meter.into(),
             filter: Default::default(),
             from,

@@ -31,7 +31,7 @@ impl Machine {
         Self { key, ..Self::at(program, host) }
     }
 
-    /// Status and body. What changes something carries an `Idempotency-Key` of its own.
+    /// Status and body; a body that is a bare text goes as a table. What changes something carries an `Idempotency-Key` of its own.
     pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let method = method.parse().expect("a method of HTTP");
         let mut request = self.client.request(method, format!("{}{path}", self.origin));
@@ -39,7 +39,11 @@ impl Machine {
             request = request.bearer_auth(&self.key);
         }
         if let Some(body) = body {
-            request = request.json(body).header("idempotency-key", uuid::Uuid::now_v7().to_string());
+            request = match body {
+                Value::String(table) => request.body(table.clone()).header("content-type", "text/csv"),
+                body => request.json(body),
+            };
+            request = request.header("idempotency-key", uuid::Uuid::now_v7().to_string());
         }
         let response = request.send().await.expect("the program answers");
         let status = response.status().as_u16();

@@ -13,6 +13,7 @@ use sip_media::{Edge, EdgeConfig, EdgeError};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use usage_metering::Intake;
 
@@ -25,6 +26,9 @@ const ESTIMATE_MICROS: i64 = 500_000;
 /// Estimates that one source may save at once, and then one in so many microseconds.
 const SAVED_AT_ONCE: i64 = 10;
 const SAVED_MICROS: i64 = 60_000_000;
+
+/// Files of up to 64 MiB that may be arriving at once.
+const UPLOADS_AT_ONCE: usize = 2;
 
 /// By the address that somebody asks from.
 pub type SourceLimits = crate::limit::Limits<IpAddr>;
@@ -55,6 +59,8 @@ pub struct App {
     pub intake: Intake,
     /// Bodies with events that are arriving.
     pub arrivals: Arc<Arrivals>,
+    /// Files that are arriving: each is held whole for a moment, so few may be.
+    pub uploads: Arc<Semaphore>,
     /// Where phones register, as an agent types it.
     pub sip_address: String,
     /// Who may use a name of its own, as far as it was asked lately.
@@ -80,6 +86,7 @@ impl App {
         Ok(Self {
             intake: Intake::new(db.clone()),
             arrivals: Arc::default(),
+            uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
             event_limits: Arc::new(event_limits()),
             db,
             clock,

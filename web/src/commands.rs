@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::config::{self, Config, DatabaseSettings};
-use crate::{audit, demo, server, worker};
+use crate::{audit, demo, mail, server, worker};
 use anyhow::Context;
 use db::{Db, PlatformReason};
 use std::io::{BufReader, IsTerminal, Write};
@@ -91,6 +91,8 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     app.start_edge(&config).await?;
     let stop = CancellationToken::new();
     let worker = tokio::spawn(worker::work(app.clone(), stop.clone()));
+    let letters = tokio::spawn(mail::work(app.clone(), stop.clone()));
+    let importer = tokio::spawn(worker::work_imports(app.clone(), stop.clone()));
     let web = server::run(app.clone(), listener)?;
     let handle = web.handle();
     let serving = tokio::spawn(web);
@@ -107,6 +109,8 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
     handle.stop(true).await;
     stop.cancel();
     worker.await?;
+    letters.await?;
+    importer.await?;
     serving.await??;
     Ok(ExitCode::SUCCESS)
 }

@@ -148,9 +148,23 @@ impl From<subscription::SubscriptionError> for PageError {
 
 impl From<usage_metering::UsageError> for PageError {
     fn from(error: usage_metering::UsageError) -> Self {
+        use usage_metering::UsageError as E;
         match error {
-            usage_metering::UsageError::Db(error) => error.into(),
-            usage_metering::UsageError::Subscription(error) => error.into(),
+            E::Db(error) => error.into(),
+            E::Subscription(error) => error.into(),
+            E::ImportMustExist => Self::NotFound,
+            E::ImportMustBeAsked { .. } | E::FilesMustBeFew(_) => Self::Conflict(sentence(error)),
+            E::FileMustHaveASize { .. }
+            | E::FileMustUnpack
+            | E::FileNameMustBePlain(_)
+            | E::MappingNameMustBePlain(_)
+            | E::MappingsMustBeFew(_)
+            | E::ImportSettings(_) => Self::Refused(sentence(error)),
+            E::DeckMustExist | E::DeckVersionMustExist(_) => Self::NotFound,
+            E::DeckMustNotHaveBegun => Self::Conflict(sentence(error)),
+            E::DeckMustBeginLater(_) | E::DeckNameMustBeShort(_) | E::DeckNameMustBeFree(_) => {
+                Self::Refused(sentence(error))
+            }
             fault => Self::failed(fault),
         }
     }
@@ -160,9 +174,9 @@ impl From<call_control::CallError> for PageError {
     fn from(error: call_control::CallError) -> Self {
         use call_control::CallError as E;
         match error {
-            E::UnknownCall(_) => Self::NotFound,
+            E::UnknownCall(_) | E::UnknownCarrier(_) => Self::NotFound,
             E::CallIsReversed | E::CallMustBeCharged => Self::Conflict(sentence(error)),
-            E::ReasonMustBeGiven(_) => Self::Refused(sentence(error)),
+            E::RuleBroken { .. } | E::NotPriced { .. } | E::ReasonMustBeGiven(_) => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),
             E::Subscription(error) => error.into(),

@@ -35,6 +35,7 @@ pub mod server;
 pub mod sheet;
 pub mod shell;
 pub mod sse;
+pub mod upload;
 pub mod urls;
 pub mod views;
 pub mod worker;

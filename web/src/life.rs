@@ -43,18 +43,21 @@ pub(crate) async fn who_can_pay(tx: &TenantTx, customers: &[CustomerId]) -> anyh
     Ok(can_pay)
 }
 
-/// Says whose invoices are overdue, and since when: the day after the earliest due date, in the organisation's zone.
+/// Says whose invoices are overdue, and since when: the day after the earliest due date, in the organisation's zone. Each
+/// overdue invoice is told of once, whether its customer has a subscription or not.
 pub async fn fall_due(tx: &TenantTx, now: DateTime<Utc>) -> anyhow::Result<()> {
     let zone = tenant::organisation(tx).await?.time_zone;
     let mut since: BTreeMap<CustomerId, DateTime<Utc>> = BTreeMap::new();
-    let late = |item: &OpenItem| item.status == PaymentStatus::Overdue;
-    for item in payments::all_open_items(tx, now).await?.into_iter().filter(late) {
+    let late: Vec<OpenItem> = payments::all_open_items(tx, now)
+        .await?
+        .into_iter()
+        .filter(|item| item.status == PaymentStatus::Overdue)
+        .collect();
+    for item in &late {
         let Some(after) = item.due_on.checked_add_days(Days::new(1)) else { continue };
         let at = pricing::start_of_day(after, &zone)?;
         since.entry(item.customer_id).and_modify(|earliest| *earliest = at.min(*earliest)).or_insert(at);
     }
-    for (customer_id, since) in subscription::set_past_due(tx, &since.into_iter().collect::<Vec<_>>(), now).await? {
-        mail::past_due(tx, customer_id, since, now).await?;
-    }
-    Ok(())
+    subscription::set_past_due(tx, &since.into_iter().collect::<Vec<_>>(), now).await?;
+    mail::overdue(tx, &late, now).await
 }

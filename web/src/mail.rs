@@ -8,17 +8,19 @@ mod told;
 
 pub use letter::Letter;
 pub use quote::post_quote;
-pub(crate) use told::past_due;
+pub(crate) use told::overdue;
 pub use told::{Told, told};
 
 use crate::app::App;
 use crate::config::MailSettings;
+use crate::worker;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{OutboxMessage, TenantId};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// The outbox's topic.
 pub const TOPIC: &str = "mail";
@@ -72,9 +74,49 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Hands over what is due of a tenant's letters; true when there may be more.
-pub async fn deliver(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow::Result<bool> {
+/// Sends letters until told to stop. A task of its own: a mail server may think, or say nothing at all, and nothing else waits.
+pub async fn work(app: App, stop: CancellationToken) {
+    while app.mail.is_some() && !stop.is_cancelled() {
+        let busy = match round(&app, &stop).await {
+            Ok(busy) => busy,
+            Err(error) => {
+                tracing::error!(%error, "A round of letters failed and will be repeated");
+                false
+            }
+        };
+        if !busy {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+}
+
+/// One round over all tenants; true when there may be more. Told to stop, it leaves what it has taken to a later round, but for
+/// the letter in hand: cut off, that one might be sent twice.
+pub async fn round(app: &App, stop: &CancellationToken) -> anyhow::Result<bool> {
     let Some(mailer) = &app.mail else { return Ok(false) };
+    let now = app.clock.now();
+    let mut busy = false;
+    for organisation in worker::organisations(&app.db).await? {
+        match deliver(app, mailer, organisation.id, stop, now).await {
+            Ok(more) => busy |= more,
+            // One tenant's trouble must not stop the others.
+            Err(error) => tracing::error!(tenant.id = %organisation.id, %error, "A tenant's letters failed"),
+        }
+    }
+    Ok(busy)
+}
+
+/// Hands over what is due of a tenant's letters; true when there may be more.
+async fn deliver(
+    app: &App,
+    mailer: &Mailer,
+    tenant_id: TenantId,
+    stop: &CancellationToken,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
     let tx = app.db.tenant(tenant_id).await?;
     let claimed = db::claim_outbox(&tx, TOPIC, TAKEN, now).await?;
     if claimed.is_empty() {
@@ -84,7 +126,7 @@ pub async fn deliver(app: &App, tenant_id: TenantId, now: DateTime<Utc>) -> anyh
     let patience = TimeDelta::from_std(PATIENCE * u32::try_from(TAKEN)?)? + TimeDelta::minutes(1);
     db::lease_outbox(&tx, &ids, now + patience).await?;
     tx.commit().await?;
-    for message in &claimed {
+    for message in claimed.iter().take_while(|_| !stop.is_cancelled()) {
         let sent = hand_over(app, mailer, tenant_id, message, now).await;
         let tx = app.db.tenant(tenant_id).await?;
         match sent {

@@ -10,6 +10,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 /// Scripts and styles are files of our own, so neither a nonce nor an exception is needed.
@@ -28,6 +29,9 @@ const HEADERS: [(&str, &str); 7] = [
 
 /// Machines carry a key instead of a cookie; nothing of theirs can be forged by a page.
 const WITHOUT_COOKIES: [&str; 2] = ["/v1/", "/webhooks/"];
+
+/// The token of a form with files stands within so many bytes of its beginning.
+const TOKEN_WITHIN: usize = 4 * 1024;
 
 /// Largest form that is taken, bytes.
 const FORM_MAX: usize = 256 * 1024;
@@ -85,6 +89,9 @@ async fn token_of(request: &mut ServiceRequest) -> Result<Option<String>, Error>
     if let Some(header) = request.headers().get("x-csrf-token") {
         return Ok(header.to_str().ok().map(str::to_owned));
     }
+    if request.content_type().starts_with("multipart/form-data") {
+        return token_before_files(request).await;
+    }
     let is_form = request.content_type().starts_with("application/x-www-form-urlencoded");
     if !is_form {
         return Ok(None);
@@ -97,6 +104,28 @@ async fn token_of(request: &mut ServiceRequest) -> Result<Option<String>, Error>
     // The handler reads the form again.
     request.set_payload(Payload::from(body));
     Ok(fields.into_iter().find(|(name, _)| name == "csrf").map(|(_, token)| token))
+}
+
+/// A form with files sends its token first; no more than it is read before it is known who asks.
+async fn token_before_files(request: &mut ServiceRequest) -> Result<Option<String>, Error> {
+    let (mut head, mut rest) = (Vec::new(), request.take_payload());
+    let mut token = None;
+    while token.is_none() && head.len() < TOKEN_WITHIN {
+        let Some(chunk) = rest.next().await else { break };
+        head.extend_from_slice(&chunk?);
+        token = token_in(&head);
+    }
+    let head = futures_util::stream::iter([Ok(web::Bytes::from(head))]);
+    request.set_payload(Payload::Stream { payload: Box::pin(head.chain(rest)) });
+    Ok(token)
+}
+
+/// The value of the part `csrf`, once it is there whole.
+fn token_in(parts: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&parts[..parts.len().min(TOKEN_WITHIN)]).into_owned();
+    let (_, part) = text.split_once("name=\"csrf\"")?;
+    let (_, value) = part.split_once("\r\n\r\n")?;
+    value.split_once("\r\n").map(|(token, _)| token.to_owned())
 }
 
 /// Refuses characters that no field takes: PostgreSQL keeps no NUL, and the other controls show as nothing on a page.

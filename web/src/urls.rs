@@ -1,6 +1,8 @@
 //! Every address of the pages, written once. Three audiences share the pages of a book; the first part of the path says which.
 
 mod outside;
+mod partners;
+mod routes;
 
 pub use outside::*;
 
@@ -113,6 +115,20 @@ impl Audience {
         self.at("meters/new")
     }
     /// What matches nothing, by cause.
+    pub fn imports(self) -> String {
+        self.at("imports")
+    }
+    /// The form of a file; POST goes to the list.
+    pub fn import_new(self) -> String {
+        self.at("imports/new")
+    }
+    pub fn import(self, id: impl Display) -> String {
+        self.at(format_args!("imports/{id}"))
+    }
+    /// What is below one: `settings`, `trial`, `start`, `stop`, `removal`, `report`, `events`.
+    pub fn import_part(self, id: impl Display, part: &str) -> String {
+        self.at(format_args!("imports/{id}/{part}"))
+    }
     pub fn suspense(self) -> String {
         self.at("suspense")
     }
@@ -266,53 +282,6 @@ impl Audience {
     pub fn run_retry(self, id: impl Display) -> String {
         self.at(format_args!("runs/{id}/retry"))
     }
-    /// What partners are owed, month by month.
-    pub fn settlements(self) -> String {
-        self.at("settlements")
-    }
-    pub fn settlement(self, id: impl Display) -> String {
-        self.at(format_args!("settlements/{id}"))
-    }
-    pub fn settlement_pdf(self, id: impl Display) -> String {
-        self.at(format_args!("settlements/{id}/pdf"))
-    }
-    /// Issuing a statement is a resource of its own: POST creates it.
-    pub fn settlement_issue(self, id: impl Display) -> String {
-        self.at(format_args!("settlements/{id}/issue"))
-    }
-    /// POST records that it was paid.
-    pub fn settlement_payout(self, id: impl Display) -> String {
-        self.at(format_args!("settlements/{id}/payout"))
-    }
-    /// What this organisation's seller owes it.
-    pub fn account_settlements(self) -> String {
-        self.at("account/settlements")
-    }
-    pub fn account_settlement(self, id: impl Display) -> String {
-        self.at(format_args!("account/settlements/{id}"))
-    }
-    pub fn account_settlement_pdf(self, id: impl Display) -> String {
-        self.at(format_args!("account/settlements/{id}/pdf"))
-    }
-    /// The calls behind it.
-    pub fn account_settlement_csv(self, id: impl Display) -> String {
-        self.at(format_args!("account/settlements/{id}/csv"))
-    }
-    /// How a number's revenue is split; POST agrees it.
-    pub fn number_split(self, id: impl Display) -> String {
-        self.at(format_args!("numbers/{id}/split"))
-    }
-    /// How revenue is split with a customer, for its numbers without terms of their own; POST agrees it.
-    pub fn customer_split(self, id: impl Display) -> String {
-        self.at(format_args!("customers/{id}/split"))
-    }
-    /// Every account of the book, entry by entry.
-    pub fn ledger_entries(self) -> String {
-        self.at("ledger/entries")
-    }
-    pub fn ledger_entries_csv(self) -> String {
-        self.at("ledger/entries/csv")
-    }
     pub fn ledger(self) -> String {
         self.at("ledger")
     }
@@ -366,7 +335,7 @@ impl Audience {
         self.at(format_args!("account/invoices/{id}/pdf"))
     }
 
-    fn at(self, rest: impl Display) -> String {
+    pub(super) fn at(self, rest: impl Display) -> String {
         format!("{}/{rest}", self.prefix())
     }
 }

@@ -2,7 +2,7 @@
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
-use crate::{life, mail};
+use crate::life;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
@@ -16,6 +16,8 @@ pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
 const RUN_BLOCK: u64 = 50;
 /// A month is drafted by itself this long after it has ended: its last calls end, and their usage moves up the tree.
 pub const MONTH_SETTLES: TimeDelta = TimeDelta::hours(2);
+/// How long one tenant's file is worked at before the next one's turn.
+const IMPORT_TURN: Duration = Duration::from_secs(10);
 /// How often late invoices are looked for.
 const PAST_DUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Usage partitions kept ready, this month's included.
@@ -60,6 +62,48 @@ pub async fn work(app: App, stop: CancellationToken) {
     }
 }
 
+/// Works through files of call records until told to stop, beside everything else: they may be long.
+pub async fn work_imports(app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let busy = match import_round(&app, &|| !stop.is_cancelled()).await {
+            Ok(busy) => busy,
+            Err(error) => {
+                tracing::error!(%error, "Files of call records could not be looked for and will be again");
+                false
+            }
+        };
+        if !busy {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+}
+
+/// One turn for each tenant's oldest file that waits; true when there may be more. A turn is short, so that a large file does
+/// not keep the others' waiting.
+pub async fn import_round(app: &App, goes_on: &(dyn Fn() -> bool + Sync)) -> anyhow::Result<bool> {
+    let mut busy = false;
+    for organisation in organisations(&app.db).await? {
+        let now = app.clock.now();
+        let tx = app.db.tenant(organisation.id).await?;
+        let due = usage_metering::due_import(&tx, now).await?;
+        tx.commit().await?;
+        let Some(id) = due else { continue };
+        let began = tokio::time::Instant::now();
+        let in_turn = || began.elapsed() < IMPORT_TURN && goes_on();
+        let clock = || app.clock.now();
+        match call_control::work_import(&app.db, organisation.id, id, &clock, &in_turn).await {
+            Ok(_) => busy = true,
+            Err(error) => {
+                tracing::error!(tenant.id = %organisation.id, import.id = %id, %error, "A file of call records was left and will be gone on with");
+            }
+        }
+    }
+    Ok(busy)
+}
+
 /// One round over all tenants with work due; true when there may be more.
 pub async fn round(app: &App) -> anyhow::Result<bool> {
     let now = app.clock.now();
@@ -75,7 +119,7 @@ pub async fn round(app: &App) -> anyhow::Result<bool> {
     }
     // Only then: what is drafted has moved up to its seller before.
     for organisation in &organisations {
-        take(organisation.id, bill(app, organisation, now).await);
+        take(organisation.id, bill(&app.db, organisation, now).await);
     }
     Ok(busy)
 }
@@ -98,7 +142,7 @@ async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
+pub(crate) async fn organisations(db: &Db) -> anyhow::Result<Vec<Organisation>> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
     let organisations = tenant::organisations(&tx).await?;
     tx.commit().await?;
@@ -112,6 +156,7 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     ledger::decide_recharges(&tx, now).await?;
     tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
+    let moved = moved + call_control::deliver_outgoing(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
     subscription::deliver_collections(db, tenant_id, now).await?;
     invoicing::deliver_settlements(db, tenant_id, now).await?;
@@ -128,9 +173,8 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     Ok(moved > 0 || folded > 0 || lived)
 }
 
-/// Starts the run of a month that has ended, takes an open run further, and sends the letters that wait.
-async fn bill(app: &App, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
-    let db = &app.db;
+/// Starts the run of a month that has ended, and takes an open run further.
+async fn bill(db: &Db, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let tx = db.tenant(organisation.id).await?;
     let until_on = month_ended(now, &organisation.time_zone)?;
     let scheduled = invoicing::schedule_run(&tx, until_on, now).await?;
@@ -138,8 +182,7 @@ async fn bill(app: &App, organisation: &Organisation, now: DateTime<Utc>) -> any
     // A person looks at a statement before it is issued, as at the drafts of a run.
     invoicing::draft_settlements(db, organisation.id, until_on, now).await?;
     let advanced = advance_run(db, organisation.id, now).await?;
-    let written = mail::deliver(app, organisation.id, now).await?;
-    Ok(scheduled.is_some() || advanced || written)
+    Ok(scheduled.is_some() || advanced)
 }
 
 /// The first day after the newest month that has ended and settled in a zone.

@@ -3,6 +3,7 @@
 use crate::error::{CallError, Result};
 use crate::explanation::{self, CallExplanation, read_currency};
 use crate::grant;
+use crate::outgoing_settle;
 use crate::price::started_seconds;
 use crate::reading::Call;
 use crate::store;
@@ -56,6 +57,8 @@ pub struct CallCost {
 /// A difference to a settled call.
 #[derive(Clone, Debug)]
 pub struct CallCorrection {
+    /// The charge was taken back.
+    pub is_reversal: bool,
     pub at: DateTime<Utc>,
     pub amount: Money,
     pub reason: String,
@@ -84,11 +87,15 @@ pub async fn call(tx: &TenantTx, id: CallId) -> Result<CallDetail> {
     for row in store::many::corrections(tx, id).await? {
         let Some(currency) = currency else { continue };
         let amount = Money::from_micros(row.amount_micros, currency);
-        corrections.push(CallCorrection { at: row.at, amount, reason: row.reason });
+        let is_reversal = row.kind == store::upward::Correction::Reversal.as_str();
+        corrections.push(CallCorrection { is_reversal, at: row.at, amount, reason: row.reason });
     }
     Ok(CallDetail {
         explanation: row.explanation.as_ref().map(explanation::read).transpose()?,
-        recount: recount(tx, &call, row.metered_ms).await?,
+        recount: match row.deck_id {
+            Some(_) => outgoing_settle::recount(tx, &row, &tenant::organisation(tx).await?).await?,
+            None => recount(tx, &call, row.metered_ms).await?,
+        },
         legs: legs(tx, id).await?,
         margin: margin(&call, &costs)?,
         costs,

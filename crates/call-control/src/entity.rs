@@ -43,6 +43,9 @@ pub mod call {
         pub explanation: Option<Json>,
         pub last_seen_at: DateTimeUtc,
         pub collected_by: String,
+        pub direction: String,
+        pub deck_id: Option<Uuid>,
+        pub deck_version: Option<i32>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

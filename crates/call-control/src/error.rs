@@ -1,4 +1,4 @@
-use db::{CallId, DbError, TariffId};
+use db::{CallId, CarrierId, DbError, TariffId};
 use money::{Currency, MoneyError};
 
 /// Every way in which this crate says no.
@@ -28,6 +28,15 @@ pub enum CallError {
     /// A person has to be able to see why.
     #[error("say why the call is taken back, in {0} letters at most")]
     ReasonMustBeGiven(usize),
+    /// No such carrier in this book.
+    #[error("there is no {0} in this book")]
+    UnknownCarrier(CarrierId),
+    /// A value breaks a rule of carriers, limits or routes.
+    #[error("{field} {rule}, not {value:?}")]
+    RuleBroken { field: &'static str, rule: &'static str, value: String },
+    /// A call that went out has no price.
+    #[error("a call to {called} has no price: {detail}")]
+    NotPriced { called: String, detail: String },
     /// A stored word or document does not read: the database is newer than this program.
     #[error("the stored {what} does not read: {reason}")]
     StoredMustRead { what: &'static str, reason: String },

@@ -2,7 +2,7 @@
 
 use crate::error::{CallError, Result};
 use chrono::{DateTime, Utc};
-use db::{SubscriptionId, TariffId};
+use db::{DeckId, SubscriptionId, TariffId};
 use money::{Currency, Decimal, Money};
 use pricing::Explanation;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct CallExplanation {
 pub enum PricedBy {
     /// Number, digit and topic lead to a tariff.
     Tariff { number: String, digit: i32, topic: String, tariff_id: TariffId, tariff: String, version: u32 },
+    /// The called number's longest prefix in a rate deck: of a call that went out.
+    Deck { called: String, deck_id: DeckId, deck: String, version: u32, prefix: String, destination: String },
     /// A component of the customer's subscription covers the call: the tariff does not apply.
     Component {
         number: String,

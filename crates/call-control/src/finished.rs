@@ -1,24 +1,29 @@
 //! Calls that are over when they are first heard of: imports, history, load tests. The same rules as for one call at its end,
 //! in a handful of set-based statements.
 
-use crate::covering::{Covering, by_component, covering};
+mod covered;
+
+use crate::covering::{Covering, covering};
 use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::TaxInside;
 use crate::grant;
-use crate::included::{self, Included, Subscriber};
+use crate::included::Subscriber;
 use crate::price::{CallPrice, started_seconds};
+use crate::reading::ChargedBy;
 use crate::settlement::{self, Rated};
 use crate::store::legs;
 use crate::store::many;
+use crate::store::numbers::{self, Called};
 use crate::{topic, upward};
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{AgentId, CallId, CustomerId, PlanId, SubscriptionId, TariffId, TenantTx};
-use ledger::{AllowanceKey, AllowanceUse, Posting};
+use db::{AgentId, CallId, CustomerId, NumberId, PlanId, SubscriptionId, TariffId, TenantTx};
+use ledger::Posting;
+use money::Money;
 use sip_media::EndCause;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use subscription::{Billing, Coverage, Customer, Number, StoredTariff, Topic};
+use subscription::{Billing, Coverage, Customer, StoredTariff, Topic};
 use tenant::Organisation;
 use usage_metering::{SuspenseCause, UsageEvent};
 
@@ -73,8 +78,11 @@ pub struct FinishedCall {
 /// What the calls of a batch look up again and again.
 struct Book {
     organisation: Organisation,
-    numbers: HashMap<String, Number>,
-    topics: HashMap<(db::NumberId, u8), Topic>,
+    /// Whose a number is depends on when it was called.
+    numbers: HashMap<Called, NumberId>,
+    topics: HashMap<(NumberId, u8), Topic>,
+    /// Numbers whose calls the level above collects.
+    collected: HashSet<NumberId>,
     tariffs: HashMap<TariffId, (StoredTariff, CallPrice)>,
     customers: HashMap<CustomerId, Customer>,
     /// Customers with any subscription: only they can be covered.
@@ -89,20 +97,34 @@ enum Outcome {
     /// It was never metered.
     Nothing,
     Rated(Box<Rated>),
-    /// A plan covers it: what it includes is settled after the wallets, as everybody locks them.
+    /// A plan covers it: what it includes is settled first, as for a live call; wallets pay the rest.
     Covered(Box<Covering>),
+}
+
+/// What a call came to when it was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub call_id: CallId,
+    /// Tax included; `None` where it was not metered, or a plan's price decides at the period's end.
+    pub charge: Option<Money>,
+    pub charged_by: Option<ChargedBy>,
 }
 
 /// Settles whole calls at once: rows, legs, ledger, usage, and the batch that goes upward. Calls that the book has already are
 /// left out; how many were new. A wallet that cannot pay is charged down to its floor and the rest is bad debt: the call is over.
 pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<u64> {
+    Ok(settle_each(tx, calls, now).await?.len() as u64)
+}
+
+/// The same, and what each of the new ones came to.
+pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<Vec<Settled>> {
     let ids: Vec<CallId> = calls.iter().map(|call| call.call_id).collect();
     let mut seen = many::known(tx, &ids).await?;
     let fresh: Vec<&FinishedCall> = calls.iter().filter(|call| seen.insert(call.call_id)).collect();
     if fresh.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let mut book = Book::read(tx, &fresh, now).await?;
+    let mut book = Book::read(tx, &fresh).await?;
     let mut rows: Vec<(Model, Option<Rated>)> = Vec::with_capacity(fresh.len());
     let mut covered = Vec::new();
     for call in fresh {
@@ -117,8 +139,8 @@ pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTim
         };
         rows.push((row, rated));
     }
+    covered::include(tx, &book, &mut rows, covered, now).await?;
     post(tx, &book, &mut rows, now).await?;
-    include(tx, &book, &mut rows, &covered, now).await?;
     let mut usage: Vec<UsageEvent> = Vec::with_capacity(rows.len() * 3);
     let mut caller_legs = Vec::with_capacity(rows.len());
     let mut upward_ids = Vec::with_capacity(rows.len());
@@ -130,7 +152,7 @@ pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTim
         usage.extend(settlement::usage(row, rated));
         upward_ids.push(CallId::from_uuid(row.id));
     }
-    let count = rows.len() as u64;
+    let settled = rows.iter().map(|(row, rated)| settled(row, rated.as_ref())).collect();
     many::insert(tx, rows.into_iter().map(|(row, _)| row).collect()).await?;
     legs::insert(tx, &caller_legs, now).await?;
     for events in usage.chunks(EVENTS_MAX) {
@@ -139,17 +161,23 @@ pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTim
     for calls in upward_ids.chunks(upward::BATCH_MAX) {
         db::enqueue(tx, upward::BATCH, &calls[0].to_string(), upward::payload(calls), now).await?;
     }
-    Ok(count)
+    Ok(settled)
+}
+
+fn settled(row: &Model, rated: Option<&Rated>) -> Settled {
+    Settled {
+        call_id: row.id.into(),
+        charge: rated.and_then(|rated| rated.charge),
+        charged_by: row.charged_by.as_deref().and_then(ChargedBy::from_word),
+    }
 }
 
 impl Book {
-    async fn read(tx: &TenantTx, calls: &[&FinishedCall], now: DateTime<Utc>) -> Result<Book> {
+    async fn read(tx: &TenantTx, calls: &[&FinishedCall]) -> Result<Book> {
         let organisation = tenant::organisation(tx).await?;
-        let mut numbers = HashMap::new();
-        for number in subscription::numbers(tx, now).await? {
-            numbers.insert(number.e164.clone(), number);
-        }
-        let mut topics: HashMap<(db::NumberId, u8), Topic> = HashMap::new();
+        let called: Vec<Called> = calls.iter().map(|call| (call.called.clone(), call.started_at)).collect();
+        let numbers = numbers::held(tx, &called).await?;
+        let mut topics: HashMap<(NumberId, u8), Topic> = HashMap::new();
         for topic in subscription::topics_ever(tx).await? {
             let place = (topic.number_id, topic.digit);
             if topic.removed_at.is_none() || !topics.contains_key(&place) {
@@ -165,7 +193,9 @@ impl Book {
         let ids: Vec<CustomerId> = ids.into_iter().collect();
         let customers = subscription::customers_by_id(tx, &ids).await?;
         let subscriptions = subscription::subscriptions_of_many(tx, &ids).await?;
+        let collected = subscription::collected_numbers(tx).await?.into_iter().collect();
         Ok(Book {
+            collected,
             organisation,
             numbers,
             topics,
@@ -234,13 +264,9 @@ impl Book {
         }
     }
 
-    fn is_collected_above(&self, called: &str) -> bool {
-        self.numbers.get(called).is_some_and(|number| number.network_customer.is_some())
-    }
-
     fn topic(&self, call: &FinishedCall) -> Result<&Topic> {
-        let number = self.numbers.get(&call.called);
-        let topic = number.and_then(|number| self.topics.get(&(number.id, call.digit)));
+        let number_id = self.numbers.get(&(call.called.clone(), call.started_at));
+        let topic = number_id.and_then(|number_id| self.topics.get(&(*number_id, call.digit)));
         topic.ok_or_else(|| CallError::UnknownTopic { called: call.called.clone(), digit: call.digit })
     }
 }
@@ -283,7 +309,10 @@ fn row(tx: &TenantTx, book: &Book, call: &FinishedCall) -> Result<Model> {
         transaction_id: None,
         explanation: None,
         last_seen_at: call.ended_at,
-        collected_by: if book.is_collected_above(&call.called) { "seller" } else { "tenant" }.to_owned(),
+        collected_by: if book.collected.contains(&topic.number_id) { "seller" } else { "tenant" }.to_owned(),
+        direction: "inbound".to_owned(),
+        deck_id: None,
+        deck_version: None,
     })
 }
 
@@ -296,41 +325,6 @@ fn dimensions(row: &Model) -> BTreeMap<String, String> {
         ("handled_by", row.handled_by.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-/// Settles what plans include, call by call in their order, and rates what they cover.
-async fn include(
-    tx: &TenantTx,
-    book: &Book,
-    rows: &mut [(Model, Option<Rated>)],
-    covered: &[(usize, Covering)],
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let mut allowances: BTreeMap<&AllowanceKey, (&Subscriber, &Included)> = BTreeMap::new();
-    let mut uses = Vec::new();
-    for (index, covering) in covered {
-        let row = &rows[*index].0;
-        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
-        for included in &covering.allowances {
-            allowances.insert(&included.terms.key, (&book.subscribers[&covering.subscription_id], included));
-            let (key, quantity) = (included.terms.key.clone(), included.quantity(seconds)?);
-            uses.push(AllowanceUse { key, call_id: row.id.into(), quantity });
-        }
-    }
-    for (subscriber, included) in allowances.into_values() {
-        included::open(tx, subscriber, included, now).await?;
-    }
-    let mut used = ledger::use_allowances(tx, &uses, now).await?.into_iter();
-    for (index, covering) in covered {
-        let (row, rated) = &mut rows[*index];
-        let seconds = started_seconds(row.metered_ms.unwrap_or(0).unsigned_abs());
-        let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
-        let plan = book.plans.get(&covering.plan_id).map_or("", String::as_str);
-        let used: Vec<_> = used.by_ref().take(covering.allowances.len()).collect();
-        let tax_percent = grant::tax_percent(customer, &book.organisation);
-        *rated = Some(by_component(row, covering, plan, &used, (customer, tax_percent), seconds)?);
-    }
-    Ok(())
 }
 
 /// Wallets pay in one batch, accounts accrue in another.

@@ -16,6 +16,9 @@ use tenant::{Organisation, RoundCallsTo};
 
 /// A reservation outlives the time that it pays for by this much; three missed renewals.
 const LEASE_SECONDS: i64 = 180;
+/// What a book above holds for a call is kept by no sign of life, and a call that costs no more is not renewed: its end closes the
+/// hold, within minutes where the edge is silent. Should that be lost, no call lasts longer than this.
+const LEASE_ABOVE_HOURS: i64 = 24;
 /// A grant is renewed when a fifth of it is left, between these.
 const RENEW_BEFORE_SECONDS: (u32, u32) = (5, 12);
 /// Other calls may take what was just seen to be free; then it is seen again.
@@ -131,7 +134,6 @@ pub(crate) struct Below {
     /// What the call may cost the caller so far, tax included.
     pub gross: Money,
     pub tax_percent: Decimal,
-    pub lease_until: DateTime<Utc>,
 }
 
 /// Holds each prepaid book's share on the way up, one short transaction each, seller first. Asked again with more, it holds the
@@ -140,6 +142,7 @@ pub(crate) async fn hold_above(db: &Db, below: &Below, at: DateTime<Utc>) -> Res
     let ptx = db.platform(PlatformReason::WalkTheTree).await?;
     let chain = tenant::chain_at(&ptx, below.tenant_id, below.started_at).await?;
     ptx.commit().await?;
+    let lease_until = at + TimeDelta::hours(LEASE_ABOVE_HOURS);
     let (net, _) = TaxInside::of(below.gross, below.tax_percent)?;
     let mut received = Some(net);
     let mut holding = Vec::new();
@@ -162,16 +165,16 @@ pub(crate) async fn hold_above(db: &Db, below: &Below, at: DateTime<Utc>) -> Res
                 seq: held.last_seq + 1,
                 customer_id: step.customer_id,
                 amount: missing,
-                lease_until: below.lease_until,
+                lease_until,
             };
             if let Reserved::Denied { .. } = ledger::reserve(&tx, &wish, at).await? {
                 tx.commit().await?;
                 release_above(db, &holding, below.call_id, at).await?;
                 return Ok(Above::Refused);
             }
-            ledger::extend_lease(&tx, below.call_id, Leg::Seller, below.lease_until, at).await?;
-            tx.commit().await?;
         }
+        ledger::extend_lease(&tx, below.call_id, Leg::Seller, lease_until, at).await?;
+        tx.commit().await?;
         holding.push(step.book);
     }
     Ok(if holding.is_empty() { Above::NothingToHold } else { Above::Held })

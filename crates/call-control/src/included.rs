@@ -17,7 +17,7 @@ use money::Decimal;
 use pricing::{Exact, Segment};
 use std::collections::BTreeMap;
 use subscription::{Component, ComponentKind, Customer, History, Stretch, SubscriptionError};
-use usage_metering::{Aggregate, UsageQuery};
+use usage_metering::{Aggregate, UsageOf, UsageQuery};
 
 /// A running call holds included minutes this far ahead.
 const AHEAD_SECONDS: u32 = 60;
@@ -56,30 +56,35 @@ impl Subscriber {
 
     /// The allowances of components that a call uses which began at an instant, in the order in which they are locked.
     pub(crate) fn allowances(&self, components: &[Component], at: DateTime<Utc>) -> Result<Vec<Included>> {
-        let history = self.history()?;
-        let (subscription_id, customer_id) = (history.subscription.id, history.subscription.customer_id);
         let mut found = Vec::new();
         for component in components.iter().filter(|component| component.included > Decimal::ZERO) {
-            let Some((starts_at, ends_at, included, _)) = stretch(history, component, at)? else { continue };
-            let key = AllowanceKey { subscription_id, component_key: component.key.clone(), starts_at };
-            let meter = component.measure.clone().unwrap_or_default();
-            let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
+            let Some((terms, _)) = self.terms(component, at)? else { continue };
             found.push(Included { component: component.clone(), terms });
         }
         found.sort_by(|a, b| a.terms.key.cmp(&b.terms.key));
         Ok(found)
     }
 
-    /// Usage that names no subscription belongs to the only one that measures it; with several, only what names them counts.
-    fn is_ambiguous(&self, component: &Component) -> bool {
-        let others = self.histories.iter().filter(|history| history.subscription.id != self.covering);
-        let components = others.flat_map(|other| &other.attached).flat_map(|attached| &attached.version.components);
-        components.filter(|other| is_measured(other)).any(|other| other.measure == component.measure)
+    /// What a component includes in the stretch of time around an instant, and the days of the period that this is.
+    pub(crate) fn terms(&self, component: &Component, at: DateTime<Utc>) -> Result<Option<(AllowanceTerms, Segment)>> {
+        let history = self.history()?;
+        let (subscription_id, customer_id) = (history.subscription.id, history.subscription.customer_id);
+        let Some((starts_at, ends_at, included, segment)) = stretch(history, component, at)? else { return Ok(None) };
+        let key = AllowanceKey { subscription_id, component_key: component.key.clone(), starts_at };
+        let meter = component.measure.clone().unwrap_or_default();
+        let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
+        Ok(Some((terms, segment)))
     }
-}
 
-fn is_measured(component: &Component) -> bool {
-    matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours)
+    /// Whose usage a document would count for an allowance.
+    fn usage_of(&self, component: &Component, terms: &AllowanceTerms) -> UsageOf {
+        let own = self.histories.iter().find(|history| history.subscription.id == terms.key.subscription_id);
+        let within = (terms.key.starts_at, terms.ends_at);
+        match own.is_some_and(|own| own.takes_unnamed(component, within, &self.histories)) {
+            true => UsageOf::NamedOrNone(terms.key.subscription_id),
+            false => UsageOf::Named(terms.key.subscription_id),
+        }
+    }
 }
 
 /// An allowance that a call uses, and the component that it is of.
@@ -117,6 +122,33 @@ fn stretch(history: &History, component: &Component, at: DateTime<Utc>) -> Resul
     Ok(Some((found.from, found.to, included, Segment { days: share.days, of_days: share.of_days })))
 }
 
+/// What a component's meter counted in a stretch of time, and what of it is included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub used: Decimal,
+    included: Decimal,
+    segment: Segment,
+}
+
+impl Standing {
+    /// Reads what the meter knows in the stretch of these terms.
+    pub(crate) async fn read(
+        tx: &TenantTx,
+        subscriber: &Subscriber,
+        component: &Component,
+        (terms, segment): (AllowanceTerms, Segment),
+    ) -> Result<Standing> {
+        let included = terms.included.as_decimal();
+        let used = used_so_far(tx, subscriber, &Included { component: component.clone(), terms }).await?.as_decimal();
+        Ok(Standing { used, included, segment })
+    }
+
+    /// Where the next call stands in the component's tiers.
+    pub(crate) fn before(&self) -> Before {
+        Before { units: (self.used - self.included).max(Decimal::ZERO), segment: self.segment }
+    }
+}
+
 /// Where the next call stands in a component's tiers: what its meter counted in the stretch, less what was included.
 pub(crate) async fn before(
     tx: &TenantTx,
@@ -124,17 +156,10 @@ pub(crate) async fn before(
     component: &Component,
     at: DateTime<Utc>,
 ) -> Result<Before> {
-    let history = subscriber.history()?;
-    let Some((starts_at, ends_at, included, segment)) = stretch(history, component, at)? else {
-        return Ok(Before { units: Decimal::ZERO, segment: Segment::WHOLE });
-    };
-    let key =
-        AllowanceKey { subscription_id: history.subscription.id, component_key: component.key.clone(), starts_at };
-    let meter = component.measure.clone().unwrap_or_default();
-    let customer_id = history.subscription.customer_id;
-    let terms = AllowanceTerms { key, customer_id, meter, ends_at, included: Units::of(included)? };
-    let used = used_so_far(tx, subscriber, &Included { component: component.clone(), terms }).await?;
-    Ok(Before { units: (used.as_decimal() - included).max(Decimal::ZERO), segment })
+    match subscriber.terms(component, at)? {
+        Some(terms) => Ok(Standing::read(tx, subscriber, component, terms).await?.before()),
+        None => Ok(Before { units: Decimal::ZERO, segment: Segment::WHOLE }),
+    }
 }
 
 /// Opens the allowances of a covered call, tells them what was used of them already, and holds what the call needs first. Its
@@ -218,7 +243,7 @@ async fn used_so_far(tx: &TenantTx, subscriber: &Subscriber, included: &Included
     let Included { component, terms } = included;
     let all = UsageQuery {
         customer_id: terms.customer_id,
-        subscription_id: subscriber.is_ambiguous(component).then_some(terms.key.subscription_id),
+        of: subscriber.usage_of(component, terms),
         meter: terms.meter.clone(),
         filter: component.filter.clone(),
         from: usage_metering::local_hour(terms.key.starts_at, &subscriber.time_zone)?,

@@ -4,25 +4,38 @@
 //! component that covers it or else by its topic's tariff; an event told twice is one event; settlement is one transaction of the
 //! tenant's book, and what the books above are owed leaves it by the outbox, in effect once.
 //! Start at `control.rs`; money is in `price.rs` and `settlement.rs`, what a plan covers in `covering.rs` and `included.rs`, the way
-//! up the tree in `upward.rs`.
+//! up the tree in `upward.rs`; calls that go out begin at `outgoing.rs`, and what each book decides about them in `outgoing_plan.rs`.
 
 mod abandoned;
 mod admission;
 pub mod audit;
 mod beyond;
+mod carrier;
 mod control;
 mod correction;
 mod covering;
 mod debit;
+mod destination;
 mod detail;
 mod entity;
 mod error;
 mod explanation;
 mod finished;
 mod grant;
+mod guard;
+mod imports;
 mod included;
+mod outgoing;
+mod outgoing_hold;
+mod outgoing_live;
+mod outgoing_plan;
+mod outgoing_reading;
+mod outgoing_settle;
+mod outgoing_trial;
+mod outgoing_upward;
 mod owing;
 mod peaks;
+mod policy;
 mod price;
 mod reading;
 mod record;
@@ -30,6 +43,7 @@ mod recount;
 mod renewal;
 mod retry;
 mod reversal;
+mod routing;
 mod seats;
 mod settlement;
 mod split;
@@ -40,18 +54,37 @@ mod topic;
 mod upward;
 
 pub use audit::check;
+pub use carrier::{
+    Carrier, CarrierQuality, NewCarrier, QUALITY_CALLS_MIN, QUALITY_MINUTES, carrier, carrier_quality, carriers,
+    change_carrier, create_carrier,
+};
 pub use control::Control;
+pub use destination::{
+    DestinationClass, customer_destinations, destination_classes, set_customer_destination, set_destination_class,
+};
 pub use detail::{CallCorrection, CallCost, CallDetail, CallEventLine, CallLegLine, call};
 pub use error::CallError;
 pub use explanation::{CallExplanation, IncludedUnits, PricedBy, TaxInside};
 pub use finished::{FinishedCall, HandledBy, settle_finished};
+pub use imports::{IMPORT_BLOCK_ROWS, RecordOutcome, RecordReplay, Taking, replay_records, take_records, work_import};
 pub use included::IncludedLeft;
+pub use outgoing::{OutgoingAdmission, OutgoingCall, TakenBy};
+pub use outgoing_live::{FinishedOutgoing, SettledOutgoing, settle_outgoing};
+pub use outgoing_plan::{Decision, OutgoingRefusal, SoldFor};
+pub use outgoing_reading::{CarrierAttempt, OutgoingFilter, OutgoingView, outgoing_calls, outgoing_of};
+pub use outgoing_trial::{RouteTrial, try_route};
+pub use outgoing_upward::deliver_outgoing;
+pub use policy::{
+    LimitOf, LossGuard, OutgoingPolicy, SpendAlert, SpendLimit, outgoing_policy, set_outgoing_policy, set_spend_limit,
+    spend_alerts, spend_limit, spend_limit_of, spent_since, usual_spend_limit,
+};
 pub use reading::{
     Call, CallFilter, CallPage, CallState, CallTotals, ChargedBy, Line, LiveCall, TopicTotals, by_topic, calls,
     calls_of_line, calls_without_totals, costs_between, live_calls, revenue_between, totals_between,
 };
 pub use recount::recount;
 pub use reversal::reverse_call;
+pub use routing::{RefusedRoute, RouteOffer, RouteRefusal, Routes};
 pub use seats::{deliver_seats_between, deliver_seats_upward};
 pub use statement::{SharedCall, shared_calls};
 pub use upward::deliver_upward;

@@ -74,6 +74,8 @@ pub struct Call {
     pub called: String,
     /// The caller's number as signalled; `None` when withheld.
     pub caller: Option<String>,
+    /// It went out, by one of the book's numbers.
+    pub is_outgoing: bool,
     pub customer_id: Option<CustomerId>,
     pub topic_id: Option<TopicId>,
     pub topic_name: Option<String>,
@@ -120,6 +122,7 @@ impl TryFrom<&Model> for Call {
             number_id: row.number_id.into(),
             called: row.called.clone(),
             caller: row.caller.clone(),
+            is_outgoing: row.direction == "outbound",
             customer_id: row.customer_id.map(Into::into),
             topic_id: row.topic_id.map(Into::into),
             topic_name: row.topic_name.clone(),

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::grant;
+use crate::outgoing_settle;
 use crate::price::{CallPrice, started_seconds};
 use crate::store::reading;
 use db::{CallId, TariffId, TenantTx};
@@ -20,7 +21,7 @@ pub async fn recount(tx: &TenantTx) -> Result<Vec<Violation>> {
     let mut after: Option<CallId> = None;
     loop {
         let calls = reading::charged_by_tariff(tx, after, PAGE).await?;
-        let Some(last) = calls.last() else { return Ok(violations) };
+        let Some(last) = calls.last() else { break };
         after = Some(last.id.into());
         for call in calls {
             let price = match prices.entry(call.tariff_id.into()) {
@@ -35,6 +36,27 @@ pub async fn recount(tx: &TenantTx) -> Result<Vec<Violation>> {
                     call.charge_micros,
                     again.micros()
                 );
+                violations.push(Violation { invariant: "I16", detail });
+            }
+        }
+    }
+    by_decks(tx, &book, &mut violations).await?;
+    Ok(violations)
+}
+
+/// The same for calls that went out: their deck's version never changes either.
+async fn by_decks(tx: &TenantTx, book: &tenant::Organisation, violations: &mut Vec<Violation>) -> Result<()> {
+    let mut after: Option<CallId> = None;
+    loop {
+        let calls = reading::charged_by_deck(tx, after, PAGE as u64).await?;
+        let Some(last) = calls.last() else { return Ok(()) };
+        after = Some(last.id.into());
+        for call in calls {
+            let again = outgoing_settle::recount(tx, &call, book).await?.map(|again| again.micros());
+            if again != call.charge_micros {
+                let id = CallId::from(call.id);
+                let detail =
+                    format!("call {id} is charged {:?} micros, and its deck says {again:?}", call.charge_micros);
                 violations.push(Violation { invariant: "I16", detail });
             }
         }

@@ -96,7 +96,6 @@ async fn renew_in_book(
         started_at: call.started_at,
         gross: reach.cost,
         tax_percent: grant::tax_percent(&customer, &book),
-        lease_until,
     });
     Ok(Some(Renewed { reach, metered, before, above }))
 }

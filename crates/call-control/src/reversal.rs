@@ -46,7 +46,7 @@ pub async fn reverse_call(tx: &TenantTx, call_id: CallId, reason: &str, now: Dat
         customer_id: customer_id.into(),
         kind: Correction::Reversal,
         amount: charge.checked_neg()?,
-        net: net.checked_neg()?,
+        net: Some(net.checked_neg()?),
         seconds: 0,
         reason,
         transaction_id,
@@ -54,9 +54,9 @@ pub async fn reverse_call(tx: &TenantTx, call_id: CallId, reason: &str, now: Dat
     if !many::insert_correction(tx, &new, now).await? {
         return Err(CallError::CallIsReversed);
     }
-    let mut events = settlement::extra_usage(&call, charge.checked_neg()?, 0, Correction::Reversal);
-    events.retain(|event| !event.quantity.is_zero());
-    usage_metering::ingest_in(tx, &events, now).await?;
+    let back = charge.checked_neg()?.as_decimal();
+    let less = settlement::more_usage(&call, Correction::Reversal, "charge", back);
+    usage_metering::ingest_in(tx, less.as_slice(), now).await?;
     upward::tell(tx, call_id, Correction::Reversal, now).await?;
     Ok(charge)
 }

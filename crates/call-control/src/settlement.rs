@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::explanation::{CallExplanation, PricedBy, TaxInside, read_currency};
 use crate::grant;
 use crate::included::{self, Subscriber};
+use crate::outgoing_settle;
 use crate::price::{CallPrice, started_seconds};
 use crate::record;
 use crate::store::legs::{self, NewLeg};
@@ -69,6 +70,9 @@ pub(crate) async fn end(tx: &TenantTx, call: &mut Model, ending: &Ending) -> Res
         settle(tx, call, start, started_seconds(metered_ms), ending.at).await?;
     }
     call.settled_at = Some(ending.at);
+    if call.direction == "outbound" {
+        return outgoing_settle::finish(tx, call, ending.at).await;
+    }
     if call.holds_upward || call.billed_seconds.is_some() {
         db::enqueue(tx, upward::ONE_CALL, &call_id.to_string(), upward::payload(&[call_id]), ending.at).await?;
     }
@@ -108,6 +112,10 @@ async fn settle(tx: &TenantTx, call: &mut Model, start: DateTime<Utc>, seconds: 
             let plan = subscription::plan(tx, covering.plan_id).await?.map_or_else(String::new, |plan| plan.name);
             let used = included::settle(tx, &subscriber, call.id.into(), &covering.allowances, seconds, now).await?;
             by_component(call, &covering, &plan, &used, (&customer, grant::tax_percent(&customer, &book)), seconds)?
+        }
+        (None, None) if call.deck_id.is_some() => {
+            let rated = outgoing_settle::rate(tx, call, &customer, &book, start, seconds).await?;
+            rated.unwrap_or_else(|| nothing(seconds, "its deck is gone"))
         }
         (None, None) => {
             let text = format!(
@@ -251,6 +259,7 @@ pub(crate) fn minutes(seconds: u32) -> Decimal {
 pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> {
     let detail = match &rated.explanation.priced_by {
         PricedBy::Tariff { tariff, version, .. } => format!("{tariff}, version {version}"),
+        PricedBy::Deck { deck, version, prefix, .. } => format!("{deck}, version {version}, prefix {prefix}"),
         PricedBy::Component { plan, component, .. } => format!("{plan}: {component}"),
         PricedBy::Nothing { reason } => reason.clone(),
     };
@@ -271,14 +280,16 @@ pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> 
 
 pub(crate) fn dimensions(call: &Model) -> BTreeMap<String, String> {
     let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
+    // The book's own number, whichever way the call went: what others are called is without end.
+    let own = if call.direction == "outbound" { call.caller.clone() } else { Some(call.called.clone()) };
     // What the network bills is on no document of this book, though a tariff says what it costs.
     let is_collected_above = call.collected_by == "seller";
     let charged_by = if is_collected_above { Some("network".to_owned()) } else { call.charged_by.clone() };
     let known = [
-        ("number", Some(call.called.clone())),
+        ("number", own),
         ("topic", topic),
         ("charged_by", charged_by),
-        ("direction", Some("inbound".to_owned())),
+        ("direction", Some(call.direction.clone())),
         ("handled_by", call.handled_by.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
@@ -308,21 +319,20 @@ pub(crate) fn usage(call: &Model, rated: &Rated) -> Vec<UsageEvent> {
     events
 }
 
-/// What a correction adds to the meters.
-pub(crate) fn extra_usage(call: &Model, charge: Money, seconds: u32, correction: Correction) -> Vec<UsageEvent> {
-    let Some(customer_id) = call.customer_id else { return Vec::new() };
+/// What a correction adds to a meter; nothing where it is nothing.
+pub(crate) fn more_usage(call: &Model, correction: Correction, meter: &str, quantity: Decimal) -> Option<UsageEvent> {
+    let customer_id = call.customer_id.filter(|_| !quantity.is_zero())?;
     let of = if correction == Correction::Reversal { "reversal" } else { "correction" };
-    let event = |meter: &str, quantity: Decimal| UsageEvent {
+    Some(UsageEvent {
         source: "call-control".to_owned(),
         id: format!("{}:{meter}:{of}", CallId::from_uuid(call.id)),
         meter: meter.to_owned(),
         customer_id: customer_id.into(),
-        subscription_id: None,
+        subscription_id: call.subscription_id.map(Into::into),
         quantity,
         dimensions: dimensions(call),
         occurred_at: call.started_at,
-    };
-    vec![event("minutes", minutes(seconds)), event("charge", charge.as_decimal())]
+    })
 }
 
 #[cfg(test)]

@@ -156,7 +156,6 @@ async fn price(
         started_at: call.started_at,
         gross: reach.cost,
         tax_percent: grant::tax_percent(customer, &book),
-        lease_until: grant::lease(reach.seconds, 0, at),
     };
     // Where a level above collects, none of them takes anything from the one below.
     Ok(Some((reach, Some(below).filter(|_| call.collected_by == "tenant"))))
@@ -167,7 +166,7 @@ fn whole(seconds: u32) -> i32 {
 }
 
 /// Holds what a covered call needs first: included units, and for a prepaid caller the money for what they do not cover.
-async fn hold_covered(
+pub(crate) async fn hold_covered(
     tx: &TenantTx,
     call: &Model,
     customer: &Customer,

@@ -141,6 +141,12 @@ ids! {
     SuspenseId = "sus";
     /// A batch of usage events.
     BatchId = "bat";
+    /// A file of call records.
+    ImportId = "imp";
+    /// A rate deck.
+    DeckId = "deck";
+    /// A carrier of outgoing calls.
+    CarrierId = "car";
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ pub use bulk::BulkTx;
 pub use ids::*;
 pub use migrate::{MigrateError, OwnerUrl, migrate};
 pub use outbox::{
-    OutboxMessage, claim_outbox, enqueue, finish_outbox, lease_outbox, postpone_outbox, tenants_with_outbox,
+    OutboxMessage, claim_outbox, enqueue, enqueue_all, finish_outbox, lease_outbox, postpone_outbox,
+    tenants_with_outbox,
 };
 pub use sea_orm::DbErr as DbError;
 pub use sql::{constraint_of, is_refusal, is_retryable, is_unique_violation, sql, sqlstate_of};

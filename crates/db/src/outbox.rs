@@ -36,6 +36,27 @@ pub async fn enqueue(
     Ok(())
 }
 
+/// Writes many messages of a topic, each by its key and payload; those that are known change nothing.
+pub async fn enqueue_all(
+    tx: &TenantTx,
+    topic: &str,
+    messages: &[(String, serde_json::Value)],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let ids: Vec<Uuid> = messages.iter().map(|_| Uuid::now_v7()).collect();
+    let keys: Vec<String> = messages.iter().map(|(key, _)| key.clone()).collect();
+    let payloads: Vec<String> = messages.iter().map(|(_, payload)| payload.to_string()).collect();
+    tx.run(
+        "INSERT INTO outbox (tenant_id, id, topic, key, payload, created_at, due_at)
+         SELECT $1, m.id, $2, m.key, m.payload::jsonb, $6, $6
+         FROM unnest($3::uuid[], $4::text[], $5::text[]) AS m (id, key, payload)
+         ON CONFLICT (tenant_id, topic, key) DO NOTHING",
+        [tx.tenant_id().into(), topic.into(), ids.into(), keys.into(), payloads.into(), now.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Tenants whose outbox holds due messages.
 pub async fn tenants_with_outbox(tx: &PlatformTx, now: DateTime<Utc>) -> Result<Vec<TenantId>, DbErr> {
     #[derive(FromQueryResult)]

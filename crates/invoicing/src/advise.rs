@@ -1,6 +1,6 @@
 //! Which plan would have been cheapest: real usage of the last full months through every plan that is sold.
 
-use crate::content::LineGroup;
+use crate::content::{Line, LineGroup};
 use crate::error::Result;
 use crate::gather::seller;
 use crate::preview::must_be;
@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, PlanId, TenantTx};
 use money::{Decimal, Money};
 use std::collections::BTreeMap;
-use subscription::{History, PlanVersion, histories, plans, subscriptions_of};
+use subscription::{Component, History, PlanVersion, histories, plans, quoted_plans, subscriptions_of};
 
 /// Months that are looked at.
 const MONTHS: u32 = 3;
@@ -28,6 +28,15 @@ pub enum Reason {
     CapReached(Money),
     /// Calls that this plan leaves to tariffs, and whose price is not known.
     CallsLeftToTariffs(Decimal),
+    /// What the customer used and this plan does not sell: the component that it has now, and how much.
+    NotSold { name: String, quantity: Decimal },
+}
+
+impl Reason {
+    /// Does the plan leave out something that has a price elsewhere, so that its total compares with none?
+    fn is_a_gap(&self) -> bool {
+        matches!(self, Reason::CallsLeftToTariffs(_) | Reason::NotSold { .. })
+    }
 }
 
 /// A plan as it would have been.
@@ -46,9 +55,11 @@ pub struct Advised {
     pub with_less: Money,
     pub with_more: Money,
     pub reasons: Vec<Reason>,
+    /// Sells everything that was used; only such a plan may be the cheapest.
+    pub is_whole: bool,
 }
 
-/// All plans, the cheapest first.
+/// All plans: first those that sell everything that was used, the cheapest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advice {
     pub from_on: NaiveDate,
@@ -70,9 +81,12 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
     let (seats, add_ons) = current.map(of_now).unwrap_or_default();
     let has = current.map(|history| history.plan_at(now).clone());
     let mut stages = Vec::new();
+    let of_others = quoted_plans(tx).await?;
     for plan in plans(tx).await?.into_iter().filter(|plan| !plan.is_add_on) {
         let is_current = has.as_ref().is_some_and(|has| has.plan_id == plan.id);
-        let version = if is_current { has.clone() } else { plan.newest.filter(|_| plan.archived_at.is_none()) };
+        // What was agreed with somebody by a quote is not for sale.
+        let is_sold = plan.archived_at.is_none() && !of_others.contains(&plan.id);
+        let version = if is_current { has.clone() } else { plan.newest.filter(|_| is_sold) };
         let Some(version) = version.filter(|version| version.currency == customer.currency) else { continue };
         let terms = Replay { version: version.clone(), add_ons: add_ons.clone(), seats };
         stages.push((plan.id, plan.name, version, is_current, Stage::of(&customer, &terms, from_on, to_on)?));
@@ -81,6 +95,7 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
     let mut answers = usage::answer(tx, &reads).await?.into_iter();
     let seller = seller(tx).await?;
     let mut advised = Vec::with_capacity(stages.len());
+    let mut lines_now = Vec::new();
     for (plan_id, plan, version, is_current, stage) in stages {
         let own: Vec<_> = answers.by_ref().take(stage.due.reads.len()).collect();
         let replayed = stage.play(&seller, &own, Decimal::ONE)?;
@@ -88,6 +103,9 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
         let with_more = stage.play(&seller, &own, Decimal::new(13, 1))?.total;
         let by_month: Vec<Money> = replayed.months.iter().map(|month| month.total).collect();
         let worst = by_month.iter().copied().max_by_key(Money::micros).unwrap_or(replayed.total);
+        if is_current {
+            lines_now = replayed.months.iter().flat_map(|month| month.lines.iter().cloned()).collect();
+        }
         let (reasons, total) = (reasons(&replayed)?, replayed.total);
         advised.push(Advised {
             plan_id,
@@ -101,18 +119,53 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
             with_less,
             with_more,
             reasons,
+            is_whole: true,
         });
     }
-    advised.sort_by_key(|advised| (advised.total.micros(), !advised.is_current));
-    if let Some(cheapest) = advised.first_mut() {
-        cheapest.is_cheapest = true;
+    if let Some(has) = &has {
+        tell_gaps(&mut advised, &used(has, &lines_now), &add_ons);
     }
+    rank(&mut advised);
     if let Some(paid) = advised.iter().find(|advised| advised.is_current).map(|advised| advised.total) {
         for other in advised.iter_mut().filter(|advised| !advised.is_current) {
             other.reasons.insert(0, Reason::AgainstCurrent(other.total.checked_sub(paid)?));
         }
     }
     Ok(Advice { from_on, to_on, plans: advised })
+}
+
+/// Says of each other plan what was used and is not sold by it, add-ons counted.
+fn tell_gaps(advised: &mut [Advised], used: &[(&Component, Decimal)], add_ons: &[PlanVersion]) {
+    for other in advised.iter_mut().filter(|advised| !advised.is_current) {
+        let sold = || other.version.components.iter().chain(add_ons.iter().flat_map(|add_on| &add_on.components));
+        let gaps = used.iter().filter(|(part, _)| !sold().any(|sold| sold.counts_with(part)));
+        let gaps: Vec<Reason> =
+            gaps.map(|(part, quantity)| Reason::NotSold { name: part.name.clone(), quantity: *quantity }).collect();
+        other.reasons.extend(gaps);
+    }
+}
+
+/// The cheapest first; what leaves something out comes last and is never the cheapest.
+fn rank(advised: &mut [Advised]) {
+    for plan in advised.iter_mut() {
+        plan.is_whole = !plan.reasons.iter().any(Reason::is_a_gap);
+    }
+    advised.sort_by_key(|advised| (!advised.is_whole, advised.total.micros(), !advised.is_current));
+    if let Some(cheapest) = advised.first_mut().filter(|first| first.is_whole) {
+        cheapest.is_cheapest = true;
+    }
+}
+
+/// What was used of the plan that the customer has, component by component. Calls are told apart: what charges their minutes
+/// may charge them by number elsewhere, and what charges neither leaves them to tariffs.
+fn used<'a>(has: &'a PlanVersion, lines: &[Line]) -> Vec<(&'a Component, Decimal)> {
+    let is_of_calls = |part: &Component| matches!(part.measure.as_deref(), Some("calls" | "minutes"));
+    let measured = has.components.iter().filter(|part| part.is_metered() && !is_of_calls(part));
+    let used = measured.map(|part| {
+        let own = lines.iter().filter(|line| line.component_key.as_deref() == Some(&part.key));
+        (part, own.map(|line| line.quantity).sum::<Decimal>())
+    });
+    used.filter(|(_, quantity)| !quantity.is_zero()).collect()
 }
 
 fn reasons(replayed: &Replayed) -> Result<Vec<Reason>> {

@@ -234,13 +234,11 @@ impl Pass<'_> {
 
     fn charge_line(&self, index: usize, rated: Rated) -> Result<Target> {
         let entry = &self.entries[index];
-        let amount = rated.amount;
         let mut line = self.line(entry, rated, Claimed::Ahead);
         if !entry.is_once {
             let said = self.months_said(&self.charged[&index].parts);
             line.detail = said;
         }
-        line.amount = amount;
         Ok(line)
     }
 

@@ -3,6 +3,7 @@
 use crate::bill::{Bill, Billing};
 use crate::content::{Claim, DraftContent, Ledgered, Line, LineGroup, LineSource, Service, StandsOn, TaxRow, Totals};
 use crate::document::DocumentKind;
+use crate::due::WALLET;
 use crate::error::{InvoicingError, Result};
 use crate::tax::{Taxed, tax};
 use chrono::{DateTime, Utc};
@@ -27,6 +28,8 @@ pub(crate) fn assemble(billing: &Billing<'_>, bill: Bill, until: DateTime<Utc>) 
     let taxed = tax(currency, &mut lines)?;
     let is_nothing = |line: &Line| line.amount.is_zero() && line.gross.is_none_or(|gross| gross.is_zero());
     let Some(period) = period_of(&lines, until).filter(|_| !lines.iter().all(is_nothing)) else {
+        // What a wallet has paid waits for a document that posts it.
+        let claims = claims.into_iter().filter(|claim| claim.component_key != WALLET).collect();
         return Ok(Outcome::NothingDue { claims, stands_on });
     };
     let paid = paid.unwrap_or_else(|| Money::zero(currency));

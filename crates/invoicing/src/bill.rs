@@ -142,7 +142,8 @@ impl Billing<'_> {
         let id = self.subscribed[month.of].id();
         let in_all = self.quantities[place].iter().map(|(_, paid)| *paid).sum();
         let before = self.billed.of(id, WALLET, month.period.starts_at, Claimed::Arrears);
-        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0 };
+        let ends_at = month.period.ends_at;
+        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0, ends_at };
         let known = before.copied().unwrap_or(nothing);
         let paid = Money::from_decimal(in_all, self.currency())?.checked_sub(known.amount)?;
         bill.paid = Some(bill.paid.unwrap_or_else(|| self.nothing()).checked_add(paid)?);
@@ -185,7 +186,8 @@ impl Billing<'_> {
         if before.is_none() && self.was_billed_otherwise(own, &target)? {
             return Ok(());
         }
-        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0 };
+        let ends_at = target.service.ends_at;
+        let nothing = BilledSum { amount: self.nothing(), quantity: Decimal::ZERO, times: 0, ends_at };
         let known = before.copied().unwrap_or(nothing);
         let difference = target.amount.checked_sub(known.amount)?;
         let is_news = before.is_none() && !is_late;

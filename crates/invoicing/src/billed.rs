@@ -19,6 +19,8 @@ pub(crate) struct BilledSum {
     pub quantity: Decimal,
     /// Documents that billed it: one, and one for each difference.
     pub times: i64,
+    /// Where its service ends: bounds of a period are what they were when it was billed.
+    pub ends_at: DateTime<Utc>,
 }
 
 /// The claims of one subscription, or of a customer for its tariff calls.
@@ -46,7 +48,8 @@ impl BilledBefore {
         for claim in claims {
             let (id, key, at) = (claim.billed_id, claim.component_key.clone(), claim.service_starts_at);
             let claimed = Claimed::of_kind(&claim.kind);
-            let mut sum = BilledSum { amount: claim.amount, quantity: claim.quantity, times: 1 };
+            let ends_at = claim.service_ends_at;
+            let mut sum = BilledSum { amount: claim.amount, quantity: claim.quantity, times: 1, ends_at };
             if let Some(before) = self.of(id, &key, at, claimed) {
                 sum.amount = sum.amount.checked_add(before.amount)?;
                 sum.quantity += before.quantity;
@@ -75,10 +78,10 @@ impl BilledBefore {
         within.map(|((at, key, claimed), sum)| (key.as_str(), *at, *claimed, sum))
     }
 
-    /// The starts under which a key was billed, in order.
-    pub(crate) fn starts_of(&self, id: Uuid, key: &str) -> BTreeSet<DateTime<Utc>> {
+    /// From when to when a key was billed, in order.
+    pub(crate) fn spans_of(&self, id: Uuid, key: &str) -> BTreeSet<(DateTime<Utc>, DateTime<Utc>)> {
         let sums = self.0.get(&id).into_iter().flat_map(|of| &of.sums);
-        sums.filter(|((_, known, _), _)| known == key).map(|((at, _, _), _)| *at).collect()
+        sums.filter(|((_, known, _), _)| known == key).map(|((at, _, _), sum)| (*at, sum.ends_at)).collect()
     }
 
     /// Is this start older than what was read? Then it was billed, or nothing was due.

@@ -118,7 +118,8 @@ impl Walk<'_> {
             let state = self.state_at(at)?;
             if let Some(open) = self.open.take_if(|open| !state.is_some_and(|state| self.of.stays(&open.state, &state)))
             {
-                let is_followed = state.is_some() || self.is_followed_in_arrears(at)?;
+                let is_followed =
+                    state.is_some() || self.gives_way_to_a_plan(&open.state, at) || self.is_followed_in_arrears(at)?;
                 self.credit(open, at, is_followed)?;
             }
             if let (None, Some(state)) = (&self.open, state) {
@@ -148,6 +149,13 @@ impl Walk<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Does another plan begin where that of an open charge ends? Then the day is the new plan's, whatever its keys are.
+    fn gives_way_to_a_plan(&self, open: &State, at: DateTime<Utc>) -> bool {
+        let history = &self.of.history;
+        let begins = |attached: &subscription::Attached| !attached.is_add_on && attached.from == at;
+        !self.of.attached(open.attached).is_add_on && history.is_served_at(at) && history.attached.iter().any(begins)
     }
 
     /// Is the key served in arrears later on the day of an instant? Then that day is charged there.

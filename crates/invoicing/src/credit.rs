@@ -6,7 +6,7 @@ use crate::content::{Claim, DraftContent, Ledgered, Line, LineGroup, Service, Ta
 use crate::document::{Document, DocumentKind, DocumentView};
 use crate::error::{InvoicingError, Result};
 use crate::finalise::{credit_series, issue};
-use crate::store::billed;
+use crate::store::billed::{self, ClaimOf};
 use crate::store::corrections::{self, Corrected};
 use crate::store::finals::NewDocument;
 use crate::store::{documents, drafts};
@@ -21,7 +21,7 @@ pub async fn credit(tx: &TenantTx, invoice: DocumentId, reason: &str, now: DateT
     let origin = Origin::lock(tx, invoice).await?;
     let mut all = Vec::new();
     for line in origin.lines() {
-        let left = line.amount.checked_sub(origin.corrected.of(line.id, line.amount))?;
+        let left = origin.left_of(line)?;
         if !left.is_zero() || origin.corrected.is_none() {
             all.push((line.id, left));
         }
@@ -45,6 +45,7 @@ pub async fn credit_lines(
 struct Origin {
     view: DocumentView,
     corrected: Corrected,
+    claims: Vec<ClaimOf>,
 }
 
 impl Origin {
@@ -55,11 +56,27 @@ impl Origin {
             return Err(InvoicingError::MustBeUncreditedInvoice);
         }
         let corrected = corrections::of(tx, &view.document).await?;
-        Ok(Origin { view, corrected })
+        let claims = billed::claims_of(tx, &view.document).await?;
+        Ok(Origin { view, corrected, claims })
     }
 
     fn lines(&self) -> impl Iterator<Item = &Line> {
         self.view.groups.iter().flat_map(|grouped| &grouped.lines)
+    }
+
+    /// What of a line neither a credit note nor a change has given back.
+    fn left_of(&self, line: &Line) -> Result<Money> {
+        let left = line.amount.checked_sub(self.corrected.of(line.id, line.amount))?;
+        let (Some(id), Some(key)) = (line.subscription_id, line.component_key.as_ref()) else { return Ok(left) };
+        let of_line = |claim: &&ClaimOf| {
+            claim.billed_id == id.uuid()
+                && claim.component_key == *key
+                && claim.service_starts_at <= line.service.starts_at
+                && !claim.is_credit
+        };
+        let claim = self.claims.iter().filter(of_line).max_by_key(|claim| claim.service_starts_at);
+        let credited = claim.map_or(0, |claim| claim.credited_micros);
+        Ok(left.checked_sub(Money::from_micros(credited, left.currency()))?)
     }
 
     async fn credit(
@@ -75,7 +92,7 @@ impl Origin {
         let mut frozen = original.frozen.clone();
         frozen.reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         let mut content = self.content(amounts)?;
-        content.claims = returned(&content.lines, billed::claims_of(tx, &original).await?)?;
+        content.claims = returned(&content.lines, &self.claims)?;
         content.must_sum()?;
         let draft_id = DraftId::new();
         drafts::insert(tx, None, &[(draft_id, original.customer_id, Box::new(content.clone()))], now).await?;
@@ -139,7 +156,7 @@ impl Origin {
         for (id, amount) in amounts {
             let line = self.lines().find(|line| line.id == *id).ok_or(InvoicingError::UnknownLine(*id))?;
             let is_twice = amounts.iter().filter(|(other, _)| other == id).count() > 1;
-            let left = line.amount.checked_sub(self.corrected.of(*id, line.amount))?;
+            let left = self.left_of(line)?;
             let same_sign = amount.is_negative() == left.is_negative();
             if is_twice || !same_sign && !amount.is_zero() || !left.checked_abs()?.at_least(amount.checked_abs()?)? {
                 return Err(InvoicingError::CreditMustNotExceedLine { text: line.text.clone(), left, found: *amount });
@@ -222,11 +239,11 @@ fn period(document: &Document) -> Result<Service> {
 }
 
 /// That the claims of credited lines were given back, so that nothing credits them again.
-fn returned(lines: &[Line], claims: Vec<billed::ClaimOf>) -> Result<Vec<Claim>> {
+fn returned(lines: &[Line], claims: &[ClaimOf]) -> Result<Vec<Claim>> {
     let mut all: Vec<Claim> = Vec::new();
     for line in lines.iter().filter(|line| !line.amount.is_zero()) {
         let (Some(id), Some(key)) = (line.subscription_id, line.component_key.as_ref()) else { continue };
-        let of_line = |claim: &&billed::ClaimOf| {
+        let of_line = |claim: &&ClaimOf| {
             claim.billed_id == id.uuid()
                 && claim.component_key == *key
                 && claim.service_starts_at <= line.service.starts_at

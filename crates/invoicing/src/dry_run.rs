@@ -11,6 +11,7 @@ use db::{CustomerId, PlanId, SubscriptionId, TenantTx};
 use money::{Decimal, Money};
 use std::collections::HashMap;
 use subscription::{Attached, Customer, History, NewPlanVersion, Subscription, all_active, customers_by_id, histories};
+use usage_metering::UsageOf;
 
 /// Subscriptions that are read at once.
 const BLOCK: usize = 200;
@@ -91,7 +92,8 @@ pub async fn dry_run(tx: &TenantTx, plan_id: PlanId, new: &NewPlanVersion, now: 
                     continue;
                 }
             };
-            let named = (of_customer[&customer.id] > 1).then_some(history.subscription.id);
+            let is_one_of_several = of_customer[&customer.id] > 1;
+            let of = if is_one_of_several { UsageOf::Named(history.subscription.id) } else { UsageOf::Customer };
             let mut before = monthly(&history);
             let mut after = monthly(&history);
             let with_new = in_arrears(&assumed);
@@ -101,8 +103,8 @@ pub async fn dry_run(tx: &TenantTx, plan_id: PlanId, new: &NewPlanVersion, now: 
             // Neither side has a trial: it is the terms that are compared.
             (before.subscription.trial_ends_at, after.subscription.trial_ends_at) = (None, None);
             let covered = covering(after.attached.iter().map(|attached| &attached.version));
-            let staged_before = Stage::new(customer, own(before), &[last], None, named)?;
-            let staged_after = Stage::new(customer, own(after), &[last], Some(covered), named)?;
+            let staged_before = Stage::new(customer, own(before), &[last], None, of)?;
+            let staged_after = Stage::new(customer, own(after), &[last], Some(covered), of)?;
             staged.push((customer, history.subscription.id, last, staged_before, staged_after));
         }
         let reads = staged.iter().flat_map(|(_, _, _, before, after)| before.due.reads.iter().chain(&after.due.reads));

@@ -8,9 +8,10 @@ use crate::error::Result;
 use crate::parts::{Billable, Splitter};
 use crate::subscribed::Subscribed;
 use crate::usage::{Counted, Read};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use subscription::{Billing, Customer, ServicePeriod, billing_period_of_customer};
+use usage_metering::UsageOf;
 
 /// Key of the claim that closes a customer's monthly period of tariff calls.
 pub(crate) const CALLS: &str = "*calls";
@@ -111,17 +112,16 @@ impl Subscribed {
 fn calls(customer: &Customer, billed: &BilledBefore, until: DateTime<Utc>, due: &mut Due) -> Result<()> {
     let id = customer.id.uuid();
     let mut at = pricing::start_of_day(customer.anchor_on, &customer.time_zone)?;
-    let starts = billed.starts_of(id, CALLS);
-    if let Some(newest) = starts.last() {
-        let late: Vec<DateTime<Utc>> = starts.iter().rev().take(LATE_PERIODS).copied().collect();
-        for starts_at in late.into_iter().rev() {
-            let period = billing_period_of_customer(customer, starts_at)?;
-            push_calls(customer, &period, false, due);
+    let spans = billed.spans_of(id, CALLS);
+    if let Some((_, ends_at)) = spans.last() {
+        let late: Vec<_> = spans.iter().rev().take(LATE_PERIODS).copied().collect();
+        for (starts_at, ends_at) in late.into_iter().rev() {
+            push_calls(customer, &ServicePeriod { ends_at, ..calls_from(customer, starts_at)? }, false, due);
         }
-        at = billing_period_of_customer(customer, *newest)?.ends_at;
+        at = *ends_at;
     }
     loop {
-        let period = billing_period_of_customer(customer, at)?;
+        let period = calls_from(customer, at)?;
         if period.ends_at > until {
             return Ok(());
         }
@@ -130,11 +130,18 @@ fn calls(customer: &Customer, billed: &BilledBefore, until: DateTime<Utc>, due: 
     }
 }
 
+/// The month of calls that begins at an instant. Where the customer's zone was changed since the last one ended, that instant is
+/// some hours before or after a day of the new zone: two weeks on it is surely in the month.
+fn calls_from(customer: &Customer, starts_at: DateTime<Utc>) -> Result<ServicePeriod> {
+    let period = billing_period_of_customer(customer, starts_at + TimeDelta::days(14))?;
+    Ok(ServicePeriod { starts_at, ..period })
+}
+
 /// Calls that a component charged and that a wallet paid at their end, tax included.
 fn push_paid(customer: &Customer, own: &Subscribed, period: &ServicePeriod, due: &mut Due) -> usize {
     due.reads.push(Read {
         customer_id: customer.id,
-        subscription_id: Some(own.history.subscription.id),
+        of: UsageOf::Named(own.history.subscription.id),
         meter: "charge".to_owned(),
         filter: BTreeMap::from([("charged_by".to_owned(), "component".to_owned())]),
         dimensions: Vec::new(),
@@ -150,7 +157,7 @@ fn push_calls(customer: &Customer, period: &ServicePeriod, is_new: bool, due: &m
     let mut read = |meter: &str| {
         due.reads.push(Read {
             customer_id: customer.id,
-            subscription_id: None,
+            of: UsageOf::Customer,
             meter: meter.to_owned(),
             filter: BTreeMap::from([("charged_by".to_owned(), "tariff".to_owned())]),
             dimensions: vec!["topic".to_owned()],

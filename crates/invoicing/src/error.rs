@@ -9,6 +9,9 @@ pub enum InvoicingError {
     /// A book has one open run at a time, so that nothing is drafted twice.
     #[error("a run is open already; finish it, or void its drafts")]
     RunMustBeTheOnlyOne,
+    /// An older run is closed: whom it failed is due in a newer one.
+    #[error("a newer run has begun; whom this one failed is due there")]
+    RunMustBeNewest,
     #[error("{0} is not a run of this book")]
     UnknownRun(RunId),
     #[error("{0} is not a draft of this book")]

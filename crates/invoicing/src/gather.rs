@@ -114,7 +114,8 @@ pub(crate) async fn gather(
     let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
     let mut untils = HashMap::new();
     for customer in &customers {
-        untils.insert(customer.id, start_of_day(until_on, &customer.time_zone)?);
+        // West of the book's own zone its day may still be going on: what is not over is not billed.
+        untils.insert(customer.id, start_of_day(until_on, &customer.time_zone)?.min(now));
     }
     let mut subscribed = subscribed(tx, &ids, &untils, now).await?;
     let billed = customers.into_iter().map(|customer| Billed {

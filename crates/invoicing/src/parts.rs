@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use money::Decimal;
 use std::collections::BTreeMap;
 use subscription::{Billed, Component, ComponentKind, Customer, ServicePeriod, Stretch, TrialUsage};
+use usage_metering::UsageOf;
 
 /// How much of a component there was.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,15 +41,6 @@ pub(crate) struct Billable {
 pub(crate) fn lasts(component: &Component) -> bool {
     let is_daily = component.kind == ComponentKind::Seat && component.measure.as_deref() == Some("daily");
     component.is_recurring() && !is_daily
-}
-
-/// Counted from usage, so that what arrives late changes it.
-pub(crate) fn is_metered(component: &Component) -> bool {
-    match component.kind {
-        ComponentKind::Usage | ComponentKind::Hours | ComponentKind::Channels => true,
-        ComponentKind::Seat => component.measure.as_deref() != Some("assigned"),
-        ComponentKind::Flat | ComponentKind::Percent | ComponentKind::OneOff => false,
-    }
 }
 
 /// Makes parts of stretches, and collects what must be read.
@@ -167,7 +159,7 @@ impl Splitter<'_> {
         if component.is_recurring() || self.is_trial_free(stretch) {
             cuts.extend(history.subscription.trial_ends_at);
         }
-        if component.kind == ComponentKind::Seat && !is_metered(component) {
+        if component.kind == ComponentKind::Seat && !component.is_metered() {
             cuts.extend(history.seats.iter().map(|count| count.from));
         }
         Ok(stretch.cut(&cuts, &history.subscription.time_zone)?)
@@ -184,10 +176,13 @@ impl Splitter<'_> {
             _ => return Ok(None),
         };
         let (from, to) = self.hours(component, piece, stretches)?;
-        let is_ambiguous = self.is_ambiguous(component, piece);
+        let own = &self.all[self.of].history;
+        let id = own.subscription.id;
+        let histories = self.all.iter().map(|subscribed| &subscribed.history);
+        let takes_unnamed = own.takes_unnamed(component, (piece.from, piece.to), histories);
         Ok(Some(Read {
             customer_id: self.customer.id,
-            subscription_id: is_ambiguous.then_some(self.all[self.of].history.subscription.id),
+            of: if takes_unnamed { UsageOf::NamedOrNone(id) } else { UsageOf::Named(id) },
             meter: meter.to_owned(),
             filter: component.filter.clone(),
             dimensions: dimensions_of(&component.price),
@@ -218,29 +213,10 @@ impl Splitter<'_> {
         for later in stretches.iter().filter(|later| later.from >= piece.to) {
             let in_this_hour = usage_metering::local_hour(later.from, zone)? == edge;
             let parts = &own.attached(later.attached).version.components;
-            followed |= in_this_hour && parts.iter().any(|part| counts_the_same(component, part));
+            followed |= in_this_hour && parts.iter().any(|part| component.counts_with(part));
         }
         Ok((from, if followed { edge.max(from) } else { piece.to }))
     }
-
-    /// Usage that names no subscription belongs to the only one that measures it at that time; with several, only what names
-    /// them counts.
-    fn is_ambiguous(&self, component: &Component, piece: &Stretch) -> bool {
-        let others = self.all.iter().enumerate().filter(|(index, _)| *index != self.of);
-        let measuring = others.flat_map(|(_, other)| other.components()).filter(|(attached, other)| {
-            is_metered(other)
-                && other.measure == component.measure
-                && attached.from < piece.to
-                && attached.until.is_none_or(|until| until > piece.from)
-        });
-        measuring.into_iter().next().is_some()
-    }
-}
-
-/// Do two components measure the same meter, and could some usage pass both filters?
-fn counts_the_same(one: &Component, other: &Component) -> bool {
-    let apart = || one.filter.iter().any(|(dimension, value)| other.filter.get(dimension).is_some_and(|v| v != value));
-    is_metered(other) && one.kind == other.kind && one.measure == other.measure && !apart()
 }
 
 /// The dimensions that a price asks for.

@@ -8,7 +8,7 @@ use crate::pdf;
 use crate::print::{self, Online, Paper, PaperKind};
 use crate::sample::{SampleLine, SampleMonth, sample_month};
 use crate::{tax, words};
-use chrono::Days;
+use chrono::TimeDelta;
 use db::TenantTx;
 use money::{Currency, Decimal, Money, Percent};
 use pricing::{Model, TaxLine, tax_groups};
@@ -121,15 +121,17 @@ fn paper(
     let currency = quote.terms.currency;
     let printing = Printing { quote, language: &frozen.language, tax: &quoted.tax };
     let issued = pricing::civil_date(quote.created_at, &organisation.time_zone)?;
-    let ends = pricing::civil_date(quote.valid_until, &organisation.time_zone)?;
-    // It ends with the first instant of a day, so the day before is the last one.
-    let last = ends.checked_sub_days(Days::new(1)).unwrap_or(ends);
+    // Mostly it ends with the first instant of a day: then the day before is the last one.
+    let last = pricing::civil_date(quote.valid_until - TimeDelta::seconds(1), &organisation.time_zone)?;
+    let ends = last.succ_opt().unwrap_or(last);
+    // What a program has written has nobody to ask; the seller's own contact stands at the head.
+    let contact = Some(&quote.created_by).filter(|by| !by.starts_with("API key ")).cloned();
     let us = frozen.country == "US";
     let text = [&quote.plan_description, &quote.note].into_iter().filter(|text| !text.is_empty());
     let kind = PaperKind::Quote(print::QuoteTerms {
         valid_until: last.max(issued),
         term: Some(words::months(&frozen.language, quote.terms.term_months)),
-        contact: vec![quote.created_by.clone()],
+        contact: contact.into_iter().collect(),
         text: text.flat_map(|text| text.lines()).map(str::to_owned).collect(),
         once: quoted.once.as_ref().map(|once| print::Once {
             lines: quoted.month.once.iter().map(|line| printing.line(line)).collect(),
@@ -283,8 +285,10 @@ impl Printing<'_> {
 
     /// Each tier with its price, below the line that is priced by them.
     fn tiers(&self, component: &Component) -> Vec<print::Subline> {
+        let is_volume = matches!(component.price.model, Model::Volume { .. });
+        let text = if is_volume { words::volume_tier } else { words::tier };
         let tier = |up_to: Option<Decimal>, price: Decimal| print::Subline {
-            text: words::tier(self.language, up_to),
+            text: text(self.language, up_to),
             qty: None,
             unit: None,
             price: Some(price.normalize()),

@@ -15,6 +15,7 @@ use db::{CustomerId, SubscriptionId, TenantTx};
 use money::{Decimal, Money};
 use pricing::start_of_day;
 use subscription::{Attached, Billed, Component, Customer, History, PlanVersion, ServicePeriod, Subscription};
+use usage_metering::UsageOf;
 
 /// Terms to replay usage through.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +69,7 @@ pub(crate) struct Stage {
     tariffs: Vec<(usize, usize)>,
     covered: Vec<Component>,
     is_assumed: bool,
-    named: Option<SubscriptionId>,
+    of: UsageOf,
 }
 
 impl Stage {
@@ -103,17 +104,17 @@ impl Stage {
         let own = Subscribed::with_periods(history, Vec::new(), to)?;
         let periods: Vec<ServicePeriod> = own.periods.iter().filter(|period| period.ends_at <= to).copied().collect();
         let versions = std::iter::once(&terms.version).chain(&terms.add_ons);
-        Stage::new(customer, own, &periods, Some(covering(versions)), None)
+        Stage::new(customer, own, &periods, Some(covering(versions)), UsageOf::Customer)
     }
 
     /// Periods of a subscription. `covered` are the components that would charge calls, whoever charged them really; without
-    /// them calls stay what they were. `named`: only usage that names this subscription.
+    /// them calls stay what they were. `of`: whose part of the customer's usage.
     pub(crate) fn new(
         customer: &Customer,
         own: Subscribed,
         periods: &[ServicePeriod],
         covered: Option<Vec<Component>>,
-        named: Option<SubscriptionId>,
+        of: UsageOf,
     ) -> Result<Stage> {
         let mut stage = Stage {
             customer: customer.clone(),
@@ -122,7 +123,7 @@ impl Stage {
             tariffs: Vec::new(),
             is_assumed: covered.is_some(),
             covered: covered.unwrap_or_default(),
-            named,
+            of,
         };
         for period in periods {
             stage.month(*period)?;
@@ -141,12 +142,12 @@ impl Stage {
         };
         let stretches = splitter.split()?;
         for read in &mut self.due.reads[first..] {
-            (read.subscription_id, read.with_tariff_calls) = (self.named, self.is_assumed);
+            (read.of, read.with_tariff_calls) = (self.of, self.is_assumed);
         }
         self.due.months.push(Month { of: 0, period, is_new: true, stretches, paid: None });
         let read = |meter: &str, charged_by: &str| Read {
             customer_id: self.customer.id,
-            subscription_id: None,
+            of: UsageOf::Customer,
             meter: meter.to_owned(),
             filter: [("charged_by".to_owned(), charged_by.to_owned())].into(),
             dimensions: ["number", "topic", "direction", "handled_by"].map(str::to_owned).to_vec(),

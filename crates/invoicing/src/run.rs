@@ -10,7 +10,7 @@ use crate::store::{billed, drafts, runs};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DocumentId, DraftId, RunId, TenantTx};
 use money::Decimal;
-use subscription::{CUSTOMERS_PER_PAGE_MAX, Customer, CustomerFilter, customers, customers_by_id};
+use subscription::{CUSTOMERS_PER_PAGE_MAX, Customer, CustomerFilter, customer_zones, customers, customers_by_id};
 
 /// Stands where a person's name would, on a run that the clock has started.
 pub const BY_SCHEDULE: &str = "monthly schedule";
@@ -196,14 +196,21 @@ pub async fn plan_run(tx: &TenantTx, until_on: NaiveDate, by: &str, now: DateTim
 }
 
 /// Opens the run of a month that has ended, by itself and once. `None` where a run has gone as far already, where one is open
-/// still (this one waits for it), where there was nobody to bill before that day, or where another worker was faster.
+/// still (this one waits for it), where the month goes on in the zone of one of the customers, where there was nobody to bill
+/// before that day, or where another worker was faster.
 pub async fn schedule_run(tx: &TenantTx, until_on: NaiveDate, now: DateTime<Utc>) -> Result<Option<RunId>> {
     if runs::stands_in_the_way(tx, until_on).await? {
         return Ok(None);
     }
-    let oldest = customers(tx, &CustomerFilter { prefix: None, after: None, limit: 1 }).await?.pop();
-    let Some(oldest) = oldest else { return Ok(None) };
-    if oldest.created_at >= pricing::start_of_day(until_on, &oldest.time_zone)? {
+    let mut is_somebody = false;
+    for (time_zone, since) in customer_zones(tx).await? {
+        let until = pricing::start_of_day(until_on, &time_zone)?;
+        if now < until {
+            return Ok(None);
+        }
+        is_somebody |= since < until;
+    }
+    if !is_somebody {
         return Ok(None);
     }
     let id = RunId::new();
@@ -309,10 +316,15 @@ fn must_not_be_of_database(outcome: Result<Outcome>) -> Result<Result<Outcome>> 
     }
 }
 
-/// Puts the failed customers of a run back in the queue; their drafts are voided. Returns how many.
+/// Puts the failed customers of a run back in the queue; their drafts are voided. Returns how many. Waits for blocks that are
+/// being worked on: one that counts nothing left must not end the run over the head of those that came back. Only the newest run
+/// goes on: what an older one left is in it.
 pub async fn retry_failed(tx: &TenantTx, run_id: RunId, now: DateTime<Utc>) -> Result<u64> {
-    runs::share(tx, run_id).await?;
+    runs::take_alone(tx, run_id).await?;
     runs::by_id(tx, run_id).await?;
+    if runs::newest(tx, 1).await?.first().is_none_or(|newest| newest.id != run_id) {
+        return Err(InvoicingError::RunMustBeNewest);
+    }
     let retried = runs::retry_failed(tx, run_id, now).await?;
     if retried > 0 {
         runs::set_phase(tx, run_id, Phase::Drafting, None, now).await?;

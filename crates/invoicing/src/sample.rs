@@ -135,7 +135,7 @@ fn targets(version: &PlanVersion, named: &BTreeMap<String, Decimal>) -> Result<V
 fn nothing_to_read(customer: &Customer, from: DateTime<Utc>, to: DateTime<Utc>) -> Read {
     Read {
         customer_id: customer.id,
-        subscription_id: None,
+        of: usage_metering::UsageOf::Customer,
         meter: String::new(),
         filter: BTreeMap::new(),
         dimensions: Vec::new(),

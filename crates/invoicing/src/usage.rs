@@ -3,10 +3,10 @@
 use crate::error::Result;
 use crate::rate::Quantities;
 use chrono::{DateTime, Utc};
-use db::{CustomerId, SubscriptionId, TenantTx};
+use db::{CustomerId, TenantTx};
 use money::Decimal;
 use std::collections::BTreeMap;
-use usage_metering::{Aggregate, DimensionSum, UsageQuery, quantities, sums_by_dimension};
+use usage_metering::{Aggregate, DimensionSum, UsageOf, UsageQuery, quantities, sums_by_dimension};
 
 /// Dimension that says whether a tariff or a component charged a call.
 const CHARGED_BY: &str = "charged_by";
@@ -26,8 +26,7 @@ pub(crate) enum Counted {
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
     pub customer_id: CustomerId,
-    /// Only what names this subscription.
-    pub subscription_id: Option<SubscriptionId>,
+    pub of: UsageOf,
     pub meter: String,
     pub filter: BTreeMap<String, String>,
     /// Apart by these dimensions.
@@ -43,7 +42,7 @@ impl Read {
     fn query(&self) -> UsageQuery {
         UsageQuery {
             customer_id: self.customer_id,
-            subscription_id: self.subscription_id,
+            of: self.of,
             meter: self.meter.clone(),
             filter: self.filter.clone(),
             from: self.from,

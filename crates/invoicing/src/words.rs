@@ -217,6 +217,28 @@ pub(crate) fn tier(language: &str, up_to: Option<Decimal>) -> String {
     format!("{words} {}", grouped(language, up_to))
 }
 
+/// A tier whose price holds for all of the quantity.
+pub(crate) fn volume_tier(language: &str, up_to: Option<Decimal>) -> String {
+    let Some(up_to) = up_to else {
+        let words = [
+            "each, if more in all",
+            "je, wenn insgesamt mehr",
+            "chacun, si plus au total",
+            "cada uno, si son más en total",
+            "za każdy, jeśli łącznie więcej",
+        ];
+        return words[column(language)].to_owned();
+    };
+    let words = [
+        "each, if in all up to",
+        "je, wenn insgesamt bis",
+        "chacun, si au total jusqu’à",
+        "cada uno, si en total hasta",
+        "za każdy, jeśli łącznie do",
+    ];
+    format!("{} {}", words[column(language)], grouped(language, up_to))
+}
+
 /// A number with its thousands apart, as the language writes it.
 pub(crate) fn grouped(language: &str, number: Decimal) -> String {
     let (point, thousands) = [(".", ","), (",", "."), (",", "\u{202f}"), (",", "."), (",", "\u{a0}")][column(language)];

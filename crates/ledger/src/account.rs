@@ -25,6 +25,8 @@ pub enum AccountKind {
     /// The child's side of the same.
     DueFromSeller,
     CarrierCost,
+    /// What is owed to carriers for calls that they took.
+    CarrierPayable,
     /// Money on its way from a card processor or a bank.
     ProcessorClearing,
     /// Both sides of a conversion of currency.
@@ -35,7 +37,7 @@ pub enum AccountKind {
     BadDebt,
 }
 
-const CODES: [(AccountKind, &str); 15] = [
+const CODES: [(AccountKind, &str); 16] = [
     (AccountKind::Wallet, "wallet"),
     (AccountKind::PromotionalCredit, "promotional_credit"),
     (AccountKind::Receivable, "receivable"),
@@ -47,6 +49,7 @@ const CODES: [(AccountKind, &str); 15] = [
     (AccountKind::PartnerPayable, "partner_payable"),
     (AccountKind::DueFromSeller, "due_from_seller"),
     (AccountKind::CarrierCost, "carrier_cost"),
+    (AccountKind::CarrierPayable, "carrier_payable"),
     (AccountKind::ProcessorClearing, "processor_clearing"),
     (AccountKind::Exchange, "exchange"),
     (AccountKind::Rounding, "rounding"),

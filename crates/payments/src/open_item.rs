@@ -84,6 +84,11 @@ pub async fn open_items(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Ut
     Ok(OpenItems { items, open, overdue, credit })
 }
 
+/// What is left to pay of one document; `None` when nothing is.
+pub async fn open_item(tx: &TenantTx, id: DocumentId, now: DateTime<Utc>) -> Result<Option<OpenItem>, PaymentError> {
+    Ok(unpaid(tx, invoicing::open_documents_by_id(tx, &[id]).await?, now).await?.pop())
+}
+
 /// What the whole book is still owed, by due date.
 pub async fn all_open_items(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<OpenItem>, PaymentError> {
     unpaid(tx, invoicing::asking_documents(tx).await?, now).await

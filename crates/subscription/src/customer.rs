@@ -146,6 +146,9 @@ pub struct CustomerEvent {
 /// Takes a customer into the book. A prepaid one gets its wallet in the same transaction.
 pub async fn create_customer(tx: &TenantTx, new: &NewCustomer, now: DateTime<Utc>) -> Result<CustomerId> {
     new.check()?;
+    let today = pricing::civil_date(now, &new.time_zone)?;
+    must(new.anchor_on <= today, "anchor_on", Rule::MustNotLieAhead, new.anchor_on)?;
+    rules::within_ten_years("anchor_on", new.anchor_on, today)?;
     let id = CustomerId::new();
     store::insert(tx, id, new, now).await?;
     if new.billing == Billing::Prepaid {
@@ -170,6 +173,11 @@ pub async fn close_customer(tx: &TenantTx, id: CustomerId, now: DateTime<Utc>) -
     }
     store::close(tx, id, now).await?;
     add_customer_event(tx, id, "closed", &format!("{} was closed.", customer.name), now, now).await
+}
+
+/// The zones of the book's customers, each with when its first customer came.
+pub async fn customer_zones(tx: &TenantTx) -> Result<Vec<(String, DateTime<Utc>)>> {
+    Ok(store::zones(tx).await?)
 }
 
 /// One customer.

@@ -154,6 +154,10 @@ pub enum Rule {
     MustNotPrecedeStart,
     #[error("must not lie in the past")]
     MustNotLieInThePast,
+    #[error("must not lie ahead: what is used before it would be on no bill")]
+    MustNotLieAhead,
+    #[error("must lie within ten years")]
+    MustLieWithinTenYears,
     #[error("must belong to a customer that is not closed")]
     CustomerMustBeOpen,
     #[error("must not be cancelled")]
@@ -244,6 +248,8 @@ impl Rule {
             Rule::AnchorMustHoldStart => "anchor_must_hold_start",
             Rule::MustNotPrecedeStart => "must_not_precede_start",
             Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
+            Rule::MustNotLieAhead => "must_not_lie_ahead",
+            Rule::MustLieWithinTenYears => "must_lie_within_ten_years",
             Rule::CustomerMustBeOpen => "customer_must_be_open",
             Rule::MustNotBeCancelled => "must_not_be_cancelled",
             Rule::CapMustReachCommitment => "cap_must_reach_commitment",

@@ -41,8 +41,8 @@ pub use change::{
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
     add_customer_events, billing_period_of_customer, change_customer, close_customer, create_customer, customer,
-    customer_by_no, customer_count, customer_events, customer_of_organisation, customers, customers_by_id,
-    lock_customer, next_customer_no,
+    customer_by_no, customer_count, customer_events, customer_of_organisation, customer_zones, customers,
+    customers_by_id, lock_customer, next_customer_no,
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{
@@ -58,13 +58,13 @@ pub use number::{
     number_terms, numbers, set_number, set_terms, unassign_number,
 };
 pub use partner::{
-    NETWORK_CUSTOMER_NO, PartnerTerms, SHARE_BY_DEFAULT, Split, all_partner_terms, deliver_collections,
-    follow_customer, partner_terms, set_collected, set_partner_terms, set_split,
+    NETWORK_CUSTOMER_NO, PartnerTerms, SHARE_BY_DEFAULT, Split, all_partner_terms, collected_numbers,
+    deliver_collections, follow_customer, partner_terms, set_collected, set_partner_terms, set_split,
 };
 pub use quote::{
     Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Offered, Prospect, Quote, QuoteState, QuotedCustomer,
     accept_quote, create_quote, estimate, estimate_by_token, estimates, link_quote, offered, quote, quote_by_token,
-    quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
+    quoted_plans, quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
 };
 pub use topic::{
     NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,

@@ -135,6 +135,11 @@ pub async fn deliver_collections(db: &Db, seller: db::TenantId, now: DateTime<Ut
     Ok(ids.len() as u64)
 }
 
+/// Numbers of this book whose calls its seller collects.
+pub async fn collected_numbers(tx: &TenantTx) -> Result<Vec<NumberId>> {
+    store::collected(tx).await
+}
+
 /// In the child's book: who collects what a number of it earns, from now on.
 pub async fn set_collected(
     tx: &TenantTx,

@@ -1,6 +1,15 @@
 //! Rules of single values, shared by the nouns of this crate.
 
 use crate::error::{Result, Rule, must};
+use chrono::{Months, NaiveDate};
+
+/// A year that was mistyped would be billed month by month.
+pub(crate) fn within_ten_years(field: &str, day: NaiveDate, today: NaiveDate) -> Result<()> {
+    let reach = Months::new(120);
+    let from = today.checked_sub_months(reach).unwrap_or(NaiveDate::MIN);
+    let to = today.checked_add_months(reach).unwrap_or(NaiveDate::MAX);
+    must((from..=to).contains(&day), field, Rule::MustLieWithinTenYears, day)
+}
 
 pub(crate) fn not_empty(field: &str, value: &str) -> Result<()> {
     must(!value.trim().is_empty(), field, Rule::MustNotBeEmpty, value)

@@ -47,6 +47,7 @@ scopes! {
     Wallets = "wallets": "Wallets";
     Settlements = "settlements": "Settlements of partners";
     Ledger = "ledger": "Ledger";
+    Routes = "routes": "Rate decks, carriers and outgoing calls";
 }
 
 /// One thing that a key may do.

@@ -27,3 +27,16 @@ pub async fn claim_call_events(
     }
     Ok(store::call_key::claim(tx, call_id, events, now).await?)
 }
+
+/// Claims whole calls as another switch recorded them, many at once, by the call and the hash of its record. Answers come in
+/// the order of the records; of two of one call in a batch the first is the new one.
+pub async fn claim_records(
+    tx: &TenantTx,
+    records: &[(CallId, [u8; 32])],
+    now: DateTime<Utc>,
+) -> Result<Vec<Claim>, UsageError> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(store::call_key::claim_records(tx, records, now).await?)
+}

@@ -21,10 +21,42 @@ pub enum UsageError {
     SumMustFit,
     #[error("no such entry in suspense")]
     SuspenseMustExist,
+    #[error("no such import")]
+    ImportMustExist,
+    #[error("an import that is {state} cannot be {asked}")]
+    ImportMustBeAsked { state: &'static str, asked: &'static str },
+    #[error("a file has 1 byte to {max} bytes, also when it is unpacked, not {bytes}")]
+    FileMustHaveASize { bytes: u64, max: usize },
+    #[error("a file that begins as gzip must unpack as gzip")]
+    FileMustUnpack,
+    #[error("a file's name has 1 to 200 characters, none of them a control character")]
+    FileNameMustBePlain(String),
+    #[error("a mapping's name has 1 to 60 characters, none of them a control character")]
+    MappingNameMustBePlain(String),
+    #[error("a book keeps at most {0} files of call records at once: discard one, or let one be worked through")]
+    FilesMustBeFew(u64),
+    #[error("a book keeps at most {0} ways to read a file")]
+    MappingsMustBeFew(u64),
+    #[error(transparent)]
+    ImportSettings(#[from] crate::imports::SettingsFault),
     #[error("between 1 and 60 months of partitions, not {0}")]
     MonthsMustBeAFew(u32),
     #[error("stored {what} cannot be read: {found:?}")]
     StoredValueMustBeKnown { what: &'static str, found: String },
+    #[error("a rate deck's name has 1 to 80 characters, not {0:?}")]
+    DeckNameMustBeShort(String),
+    #[error("another rate deck is called {0:?}")]
+    DeckNameMustBeFree(String),
+    #[error("there is no such rate deck in this book")]
+    DeckMustExist,
+    #[error("the rate deck has no version {0}")]
+    DeckVersionMustExist(u32),
+    #[error("a rate deck begins now or later, not at {0}")]
+    DeckMustBeginLater(chrono::DateTime<chrono::Utc>),
+    #[error("nothing of this rate deck waits to take effect; publish the former version again to have it back")]
+    DeckMustNotHaveBegun,
+    #[error(transparent)]
+    Pricing(#[from] pricing::PricingError),
     #[error(transparent)]
     Subscription(#[from] subscription::SubscriptionError),
     #[error(transparent)]

@@ -60,6 +60,8 @@ pub enum Rejection {
     TextMustBePlain,
     #[error("a quantity is not negative")]
     QuantityMustNotBeNegative,
+    #[error("events of this type are counted one by one: send one for each")]
+    QuantityMustBeOne,
     #[error("a quantity is below 100,000,000,000")]
     QuantityMustFit,
     #[error("at most 20 dimensions of at most 200 characters")]

@@ -77,11 +77,29 @@ async fn try_ingest(
 
 /// Takes our own events inside the caller's transaction: they name their subscription, and corrections may be negative.
 pub async fn ingest_in(tx: &TenantTx, events: &[UsageEvent], now: DateTime<Utc>) -> Result<Vec<Outcome>, UsageError> {
+    take_in(tx, events, false, now).await
+}
+
+/// Takes events that another switch reported, inside the caller's transaction: judged as all that comes from outside.
+pub async fn ingest_reported(
+    tx: &TenantTx,
+    events: &[UsageEvent],
+    now: DateTime<Utc>,
+) -> Result<Vec<Outcome>, UsageError> {
+    take_in(tx, events, true, now).await
+}
+
+async fn take_in(
+    tx: &TenantTx,
+    events: &[UsageEvent],
+    is_from_outside: bool,
+    now: DateTime<Utc>,
+) -> Result<Vec<Outcome>, UsageError> {
     if events.is_empty() {
         return Ok(Vec::new());
     }
     check_size(events)?;
-    let book = Book::for_batch(tx, events, false).await?;
+    let book = Book::for_batch(tx, events, is_from_outside).await?;
     let prepared = book.prepare(events, now);
     let batch_id = BatchId::new();
     let keyed = store::event::put(tx, &prepared.rows, batch_id, now).await?;

@@ -130,7 +130,16 @@ impl Book {
     fn rejection(&self, event: &UsageEvent) -> Option<Rejection> {
         // Only our own corrections may take something back.
         let negative = self.is_from_outside && event.quantity.is_sign_negative() && !event.quantity.is_zero();
-        event.rejection().or(negative.then_some(Rejection::QuantityMustNotBeNegative))
+        let uncounted = self.is_from_outside && event.quantity != Decimal::ONE && self.counts_one_by_one(event);
+        let rejection = event.rejection().or(negative.then_some(Rejection::QuantityMustNotBeNegative));
+        rejection.or(uncounted.then_some(Rejection::QuantityMustBeOne))
+    }
+
+    /// Does no meter look at the quantity of such an event? 1,200 calls in one event would be one call.
+    fn counts_one_by_one(&self, event: &UsageEvent) -> bool {
+        let of_type = self.meters.get(&event.meter).into_iter().flatten();
+        let mut counting = of_type.filter(|meter| meter.counts(event)).peekable();
+        counting.peek().is_some() && counting.all(|meter| meter.aggregation == Aggregation::Count)
     }
 
     /// An event on each of its meters. What one of them cannot take waits as a whole: then there is one row, with its cause.
@@ -210,8 +219,17 @@ impl Book {
             (Some(_), Some(_)) => {
                 (None, Some((SuspenseCause::SeveralSubscriptions, "several components charge for it".to_owned())))
             }
+            (None, _) if self.is_out_of_service(event) => {
+                (None, Some((SuspenseCause::NoSubscription, "no subscription ran at that time".to_owned())))
+            }
             (only, _) => (only, None),
         }
+    }
+
+    /// Has the customer subscribed, and did nothing run when it happened? Who never did is charged by tariffs, or by nobody.
+    fn is_out_of_service(&self, event: &UsageEvent) -> bool {
+        let of_customer = self.charging.get(&event.customer_id);
+        of_customer.is_some_and(|all| !all.iter().any(|history| history.is_served_at(event.occurred_at)))
     }
 
     /// The same question as `subscription::coverage`, asked of what was read once for the whole batch.

@@ -11,14 +11,34 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageQuery {
     pub customer_id: CustomerId,
-    /// Usage of this subscription only; `None` for all of the customer's, also what names none.
-    pub subscription_id: Option<SubscriptionId>,
+    pub of: UsageOf,
     pub meter: String,
     /// Only usage with all of these dimensions.
     pub filter: BTreeMap<String, String>,
     /// Edges of local hours of the customer: midnights are.
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
+}
+
+/// Whose part of a customer's usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageOf {
+    /// All of it, whatever subscription it names.
+    Customer,
+    /// What names this subscription.
+    Named(SubscriptionId),
+    /// What names this subscription, and what names none.
+    NamedOrNone(SubscriptionId),
+}
+
+impl UsageOf {
+    /// The subscription, nil for all.
+    pub(crate) fn subscription(self) -> uuid::Uuid {
+        match self {
+            UsageOf::Customer => uuid::Uuid::nil(),
+            UsageOf::Named(id) | UsageOf::NamedOrNone(id) => id.uuid(),
+        }
+    }
 }
 
 /// How hours become one quantity.

@@ -17,6 +17,8 @@ pub enum SuspenseCause {
     UnknownSubscription,
     /// Several subscriptions of the customer charge for it, and it names none.
     SeveralSubscriptions,
+    /// The customer's subscriptions did not run at that time: not begun, paused or over.
+    NoSubscription,
     /// Its key is known with another payload.
     Conflict,
     /// More than 24 hours ahead, or older than 13 months.
@@ -33,11 +35,12 @@ pub enum SuspenseCause {
 
 impl SuspenseCause {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::UnknownCustomer,
         Self::UnknownMeter,
         Self::UnknownSubscription,
         Self::SeveralSubscriptions,
+        Self::NoSubscription,
         Self::Conflict,
         Self::AbsurdTime,
         Self::UnknownNumber,
@@ -53,6 +56,7 @@ impl SuspenseCause {
             Self::UnknownMeter => "unknown_meter",
             Self::UnknownSubscription => "unknown_subscription",
             Self::SeveralSubscriptions => "several_subscriptions",
+            Self::NoSubscription => "no_subscription",
             Self::Conflict => "conflict",
             Self::AbsurdTime => "absurd_time",
             Self::UnknownNumber => "unknown_number",
@@ -141,6 +145,21 @@ pub async fn retry_suspense(tx: &TenantTx, id: SuspenseId, now: DateTime<Utc>) -
         store::suspense::resolve(tx, id, "accepted on a second try", now).await?;
     }
     Ok(outcome)
+}
+
+/// The oldest entries of a cause, held until the transaction ends.
+pub async fn lock_suspense(tx: &TenantTx, cause: SuspenseCause, limit: u64) -> Result<Vec<Suspended>, UsageError> {
+    store::suspense::lock_some(tx, cause, limit).await
+}
+
+/// Takes entries out of suspense for one reason, which is kept beside each; how many were there.
+pub async fn resolve_all_suspense(
+    tx: &TenantTx,
+    ids: &[SuspenseId],
+    resolution: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, UsageError> {
+    Ok(store::suspense::resolve_many(tx, ids, resolution, now).await?)
 }
 
 /// An entry to be written.

@@ -1,6 +1,7 @@
 //! Which plan would have been the cheapest, and who would pay more or less by other terms: past usage through the code that bills.
 //! Nothing is stored.
 
+use super::body::Number;
 use super::customers;
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Given, Nothing, One, Route, Shown, get, reckon};
@@ -69,7 +70,8 @@ struct Plan {
 #[derive(Serialize, ToSchema)]
 #[schema(as = AdviceReason)]
 struct Why {
-    /// `against_current`, `mostly_for`, `commitment_not_reached`, `cap_reached` or `calls_left_to_tariffs`.
+    /// `against_current`, `mostly_for`, `commitment_not_reached`, `cap_reached`, `calls_left_to_tariffs` or `not_sold`. A plan
+    /// with one of the last two leaves out what has a price elsewhere: it is never the cheapest.
     code: &'static str,
     /// Of the line that most of it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,11 +81,20 @@ struct Why {
     /// How many.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<String>,
+    /// Of what is not sold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<Number>,
 }
 
 impl From<Reason> for Why {
     fn from(reason: Reason) -> Self {
-        let of = |code, amount: money::Money| Why { code, name: None, amount: Some(amount.into()), calls: None };
+        let of = |code, amount: money::Money| Why {
+            code,
+            name: None,
+            amount: Some(amount.into()),
+            calls: None,
+            quantity: None,
+        };
         match reason {
             Reason::AgainstCurrent(amount) => of("against_current", amount),
             Reason::MostlyFor { name, amount } => Why { name: Some(name), ..of("mostly_for", amount) },
@@ -94,7 +105,11 @@ impl From<Reason> for Why {
                 name: None,
                 amount: None,
                 calls: Some(calls.normalize().to_string()),
+                quantity: None,
             },
+            Reason::NotSold { name, quantity } => {
+                Why { code: "not_sold", name: Some(name), amount: None, calls: None, quantity: Some(Number(quantity)) }
+            }
         }
     }
 }

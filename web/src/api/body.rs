@@ -90,11 +90,44 @@ fn refused(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     } else if let Some(name) = named("duplicate field `") {
         Problem::invalid(at(&name), "must_be_unique", "this field is given twice")
     } else if rule.starts_with("invalid type") || rule.starts_with("invalid value") {
-        Problem::invalid(pointer, "wrong_type", rule)
+        let expected = rule.rsplit_once(", expected ").map_or(rule, |(_, expected)| expected);
+        Problem::invalid(pointer, "wrong_type", format!("must be {}", in_words(expected)))
+    } else if TIME_FAULTS.contains(&rule) {
+        Problem::invalid(
+            pointer,
+            "malformed",
+            "must be an instant, as in 2026-03-02T10:00:00Z, or a day, as in 2026-03-02",
+        )
     } else if rule.starts_with("unknown variant") {
         Problem::invalid(pointer, "unknown_word", rule)
     } else {
         Problem::invalid(pointer, "malformed", rule)
+    }
+}
+
+/// What is said of a text that is no instant and no day.
+const TIME_FAULTS: [&str; 5] = [
+    "input contains invalid characters",
+    "premature end of input",
+    "input is out of range",
+    "trailing input",
+    "no possible date and time matching input",
+];
+
+/// What a reader of types expects, for people who send JSON.
+fn in_words(expected: &str) -> Cow<'_, str> {
+    match expected {
+        "u8" => "a whole number from 0 to 255".into(),
+        "u16" => "a whole number from 0 to 65535".into(),
+        "u32" => "a whole number from 0 to 4294967295".into(),
+        "u64" | "usize" => "a whole number, not negative".into(),
+        "i32" | "i64" => "a whole number".into(),
+        "a string" | "a borrowed string" => "a text".into(),
+        "a boolean" => "true or false".into(),
+        "a sequence" => "a list".into(),
+        "a map" => "an object".into(),
+        of if of.starts_with("struct ") => "an object".into(),
+        other => other.into(),
     }
 }
 

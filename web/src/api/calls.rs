@@ -41,6 +41,8 @@ struct Call {
     end_cause: Option<String>,
     /// E.164
     called: String,
+    /// `inbound`, or `outbound`: then `called` is anybody's number and `caller` the book's own.
+    direction: &'static str,
     /// E.164; null when withheld.
     caller: Option<String>,
     number: String,
@@ -81,6 +83,7 @@ impl From<call_control::Call> for Call {
             state: of.state.as_str(),
             end_cause: of.end_cause,
             called: of.called,
+            direction: if of.is_outgoing { "outbound" } else { "inbound" },
             caller: of.caller,
             number: of.number_id.to_string(),
             customer: of.customer_id.map(|id| id.to_string()),
@@ -295,6 +298,7 @@ fn opened(detail: CallDetail) -> OpenedCall {
 fn derivation(of: &CallExplanation) -> Derivation {
     let (priced_by, price, version) = match &of.priced_by {
         PricedBy::Tariff { tariff, version, .. } => (ChargedBy::Tariff, tariff.clone(), Some(*version)),
+        PricedBy::Deck { deck, version, .. } => (ChargedBy::Tariff, deck.clone(), Some(*version)),
         PricedBy::Component { component, plan, plan_version, .. } => {
             (ChargedBy::Component, format!("{component} of {plan}"), Some(*plan_version))
         }

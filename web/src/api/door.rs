@@ -69,7 +69,7 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
     let raw = Raw {
         query: request.query_string().to_owned(),
         content_type: text(request.headers(), header::CONTENT_TYPE).unwrap_or_default().to_owned(),
-        body: read(request.headers(), payload).await?,
+        body: read(request.headers(), payload, route.body_max).await?,
     };
     let once = once.map(|key| (key, RequestHash::of(route.method.as_str(), request.path(), &raw.body)));
     let tx = app.db.tenant(client.tenant_id).await?;
@@ -84,7 +84,7 @@ async fn serve(route: &Route, request: &HttpRequest, payload: web::Payload, id: 
         // Given up at once, and not some time after the answer: whoever mends the request and tries again finds the key free.
         Err(problem) => {
             ask.tx.rollback().await?;
-            Err(problem)
+            Err(problem.with_values_of(&raw.body))
         }
     }
 }
@@ -217,20 +217,20 @@ fn in_flight() -> Problem {
 }
 
 /// The whole body, unless it is too large, too slow or packed.
-async fn read(headers: &HeaderMap, payload: web::Payload) -> ApiResult<web::Bytes> {
+async fn read(headers: &HeaderMap, payload: web::Payload, bytes_max: usize) -> ApiResult<web::Bytes> {
     if text(headers, header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         let detail = "Send the body as it is, without a `Content-Encoding`.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding_unknown", detail));
     }
     let too_large = || {
-        let detail = format!("A body has at most {BODY_MAX} bytes.");
+        let detail = format!("A body has at most {bytes_max} bytes.");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     };
     let announced = text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_MAX) {
+    if announced.is_some_and(|length| length > bytes_max) {
         return Err(too_large());
     }
-    whole(payload, BODY_MAX, too_large).await
+    whole(payload, bytes_max, too_large).await
 }
 
 /// All of a body, unless it is too slow or longer than this.

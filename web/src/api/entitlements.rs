@@ -8,7 +8,7 @@ use db::CustomerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tenant::ScopeGroup;
-use usage_metering::{Aggregate, UsageQuery};
+use usage_metering::{Aggregate, UsageOf, UsageQuery};
 use utoipa::{IntoParams, ToSchema};
 
 pub fn routes() -> Vec<Route> {
@@ -68,7 +68,7 @@ async fn entitlements(ask: &Ask, Asked(asked): Asked<Whose>) -> ApiResult<One<En
     let (names, metered): (Vec<_>, Vec<_>) = metered.unzip();
     let query = |of: &subscription::Metered| UsageQuery {
         customer_id: customer.id,
-        subscription_id: Some(of.subscription_id),
+        of: UsageOf::NamedOrNone(of.subscription_id),
         meter: of.meter.clone(),
         filter: BTreeMap::new(),
         from: of.from,

@@ -46,6 +46,7 @@ fn gives() -> Gives {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "attributes that are taken and not looked at")]
+#[schema(as = UsageEvent)]
 struct Event {
     #[schema(example = "1.0")]
     specversion: String,
@@ -189,7 +190,7 @@ pub async fn take(
     drop(items);
     drop(body);
     drop(room);
-    let names: Vec<(String, usize)> = events.iter().map(|event| (event.id.clone(), event.source.len())).collect();
+    let names: Vec<Named> = events.iter().map(Named::of).collect();
     let outcomes = match events.is_empty() {
         true => Vec::new(),
         false => app.intake.take(tenant_id, events, now).await.map_err(not_taken)?,
@@ -197,7 +198,7 @@ pub async fn take(
     let mut answered = names.into_iter().zip(outcomes);
     let answer = |(index, result): (usize, Option<EventResult>)| match result {
         Some(result) => Some(result),
-        None => answered.next().map(|((id, source), outcome)| result_of(id, source, outcome, &place(index))),
+        None => answered.next().map(|(named, outcome)| result_of(named, outcome, &place(index))),
     };
     written(form, results.into_iter().enumerate().filter_map(answer).collect())
 }
@@ -236,11 +237,11 @@ fn read(item: &str) -> ApiResult<UsageEvent> {
 /// An item that is no event; its id is told if it can be found.
 fn unreadable(item: &str, problem: Problem, place: &str) -> EventResult {
     #[derive(Deserialize)]
-    struct Named {
+    struct WithId {
         id: String,
     }
-    let id = serde_json::from_str::<Named>(item).ok().map(|named| named.id.chars().take(200).collect());
-    let mut errors = problem.below(place).fields;
+    let id = serde_json::from_str::<WithId>(item).ok().map(|named| named.id.chars().take(200).collect());
+    let mut errors = problem.with_values_of(item.as_bytes()).below(place).fields;
     if errors.is_empty() {
         let code = "json_malformed".to_owned();
         errors.push(FieldProblem { pointer: place.to_owned(), code, detail: "this is not JSON".into(), value: None });
@@ -248,19 +249,34 @@ fn unreadable(item: &str, problem: Problem, place: &str) -> EventResult {
     EventResult { id, status: "rejected", cause: None, errors }
 }
 
-fn result_of(id: String, source_bytes: usize, outcome: Outcome, place: &str) -> EventResult {
+/// What of an event an answer may have to name.
+struct Named {
+    id: String,
+    source_bytes: usize,
+    quantity: money::Decimal,
+}
+
+impl Named {
+    fn of(event: &UsageEvent) -> Named {
+        Named { id: event.id.clone(), source_bytes: event.source.len(), quantity: event.quantity }
+    }
+}
+
+fn result_of(named: Named, outcome: Outcome, place: &str) -> EventResult {
     let cause = match outcome {
         Outcome::Suspended(cause) => Some(cause.as_str()),
         _ => None,
     };
     let errors = match outcome {
-        Outcome::Rejected(rejection) => vec![field_of(rejection, &id, source_bytes, place)],
+        Outcome::Rejected(rejection) => vec![field_of(rejection, &named, place)],
         _ => Vec::new(),
     };
-    EventResult { id: Some(id), status: outcome.as_str(), cause, errors }
+    EventResult { id: Some(named.id), status: outcome.as_str(), cause, errors }
 }
 
-fn field_of(rejection: Rejection, id: &str, source_bytes: usize, place: &str) -> FieldProblem {
+fn field_of(rejection: Rejection, named: &Named, place: &str) -> FieldProblem {
+    let Named { id, source_bytes, quantity } = named;
+    let source_bytes = *source_bytes;
     let is_id = id.is_empty() || id.chars().count() > 200 || id.chars().any(char::is_control) || source_bytes == 0;
     let (field, code) = match rejection {
         Rejection::KeyMustHaveALength if is_id && source_bytes > 0 => ("/id", "must_have_a_length"),
@@ -269,10 +285,16 @@ fn field_of(rejection: Rejection, id: &str, source_bytes: usize, place: &str) ->
         Rejection::TextMustBePlain => ("", "must_be_plain"),
         Rejection::QuantityMustNotBeNegative => ("/data/quantity", "must_not_be_negative"),
         Rejection::QuantityMustFit => ("/data/quantity", "must_lie_between"),
+        Rejection::QuantityMustBeOne => ("/data/quantity", "must_be_one"),
         Rejection::DimensionsMustBeFew => ("/data/dimensions", "must_be_few"),
     };
     let pointer = format!("{place}{field}");
-    FieldProblem { pointer, code: code.into(), detail: rejection.to_string(), value: None }
+    let value = match field {
+        "/id" => Some(id.chars().take(200).collect()),
+        "/data/quantity" => Some(quantity.to_string()),
+        _ => None,
+    };
+    FieldProblem { pointer, code: code.into(), detail: rejection.to_string(), value }
 }
 
 /// 200 says that each was answered, not that each was taken. An event that came alone is answered by the status, too.

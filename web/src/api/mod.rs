@@ -8,8 +8,10 @@ mod advice;
 mod body;
 mod calculators;
 mod calls;
+mod carriers;
 mod coupons;
 mod customers;
+mod decks;
 mod documents;
 mod door;
 mod drafts;
@@ -23,6 +25,7 @@ pub mod limit;
 mod list;
 pub(crate) mod meters;
 mod openapi;
+mod outgoing;
 mod plans;
 mod previews;
 mod problem;
@@ -64,6 +67,9 @@ pub fn table() -> Vec<Route> {
         usage::routes(),
         events::routes(),
         meters::routes(),
+        decks::routes(),
+        carriers::routes(),
+        outgoing::routes(),
         invoices::routes(),
         calls::routes(),
         wallets::routes(),

@@ -146,6 +146,22 @@ mod tests {
     }
 
     #[test]
+    fn no_two_schemas_share_a_name() {
+        let mut known: Map<String, Value> = Map::new();
+        for route in super::super::table() {
+            for (name, schema) in (route.takes)().schemas.into_iter().chain((route.gives)().schemas) {
+                // A document that is read may leave out what the same one, shown, always has.
+                let mut schema = json!(schema);
+                if let Some(schema) = schema.as_object_mut() {
+                    schema.retain(|word, _| word != "required" && word != "examples");
+                }
+                let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert_eq!(*first, schema, "{name}, of {} {}", route.method, route.path);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_sent_may_have_no_other_fields() {
         let document = document("Sample");
         let schemas = document["components"]["schemas"].as_object().unwrap();

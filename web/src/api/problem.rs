@@ -8,6 +8,9 @@ use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
+/// Characters of a refused value that are shown.
+const VALUE_SHOWN: usize = 200;
+
 /// What handlers return.
 pub type ApiResult<T> = Result<T, Problem>;
 
@@ -110,9 +113,22 @@ impl Problem {
 
     /// The same, with the value as it was given.
     pub fn with_value(mut self, value: impl AsRef<str>) -> Self {
-        const SHOWN: usize = 200;
         if let Some(field) = self.fields.last_mut() {
-            field.value = Some(value.as_ref().chars().take(SHOWN).collect());
+            field.value = Some(value.as_ref().chars().take(VALUE_SHOWN).collect());
+        }
+        self
+    }
+
+    /// The same, where a field has no value yet, with what stands in the body at its place.
+    pub fn with_values_of(mut self, body: &[u8]) -> Self {
+        if self.fields.iter().all(|field| field.value.is_some()) {
+            return self;
+        }
+        let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return self };
+        for field in self.fields.iter_mut().filter(|field| field.value.is_none()) {
+            let given = body.pointer(&field.pointer);
+            let shown = given.map(|given| given.as_str().map_or_else(|| given.to_string(), str::to_owned));
+            field.value = shown.map(|text| text.chars().take(VALUE_SHOWN).collect());
         }
         self
     }

@@ -137,6 +137,25 @@ impl<T: DeserializeOwned + ToSchema> Input for Given<T> {
     }
 }
 
+/// A table as text: prefixes of a rate deck.
+pub struct Csv(pub String);
+
+impl Input for Csv {
+    fn read(raw: &Raw) -> ApiResult<Self> {
+        body::must_have_no_query(&raw.query)?;
+        if !raw.content_type.starts_with("text/csv") {
+            let detail = "Send the table as `text/csv`.";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "csv_required", detail));
+        }
+        let text = String::from_utf8(raw.body.to_vec());
+        text.map(Csv).map_err(|_| Problem::bad("csv_malformed", "The table is not text in UTF-8."))
+    }
+    fn takes() -> Takes {
+        let schema = utoipa::openapi::schema::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String);
+        Takes { body: Some(schema.build().into()), media: &["text/csv"], ..Takes::default() }
+    }
+}
+
 /// A reference to the type's schema, and every schema that it needs.
 pub fn schema_of<T: ToSchema>() -> (RefOr<Schema>, Schemas) {
     let mut schemas = vec![(T::name().into_owned(), T::schema())];
@@ -272,9 +291,17 @@ pub struct Route {
     pub takes: fn() -> Takes,
     pub gives: fn() -> Gives,
     pub(super) work: Work,
+    /// Largest body, bytes.
+    pub(super) body_max: usize,
 }
 
 impl Route {
+    /// Takes a file as its body.
+    pub fn large(mut self) -> Route {
+        self.body_max = 32 * 1024 * 1024;
+        self
+    }
+
     /// Does it change something?
     pub fn changes(&self) -> bool {
         self.scope.writes
@@ -293,7 +320,8 @@ impl Route {
         takes: fn() -> Takes,
         gives: fn() -> Gives,
     ) -> Route {
-        Route { method: Method::POST, path, scope: Scope::write(group), summary, takes, gives, work: Work::Intake }
+        let (method, scope, body_max) = (Method::POST, Scope::write(group), super::door::BODY_MAX);
+        Route { method, path, scope, summary, takes, gives, work: Work::Intake, body_max }
     }
 
     /// Names in the path.
@@ -314,7 +342,8 @@ where
             handler(ask, input).await?.write()
         })
     });
-    Route { method, path, scope, summary, takes: I::takes, gives: O::gives, work: Work::Within(run) }
+    let (work, body_max) = (Work::Within(run), super::door::BODY_MAX);
+    Route { method, path, scope, summary, takes: I::takes, gives: O::gives, work, body_max }
 }
 
 macro_rules! verbs {

@@ -8,6 +8,7 @@ mod catalogue;
 mod centres;
 mod history;
 mod offers;
+mod outward;
 mod people;
 mod random;
 
@@ -64,6 +65,8 @@ pub async fn found(db: &Db, began: DateTime<Utc>, say: &impl Fn(&str)) -> anyhow
     say("plans, tariffs, numbers and topics");
     catalogue::create(db, &world, began).await?;
     offers::create(db, &world, began).await?;
+    say("rate decks, carriers and limits");
+    outward::create(db, &world, began).await?;
     say("customers");
     let cast = callers::create(db, &world, began).await?;
     Ok((world, cast))

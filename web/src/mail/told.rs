@@ -9,9 +9,8 @@ use crate::life::who_can_pay;
 use crate::pages::book::words;
 use crate::urls;
 use chrono::{DateTime, Utc};
-use db::{CustomerId, TenantId, TenantTx};
-use money::Money;
-use payments::PaymentStatus;
+use db::{CustomerId, DocumentId, TenantId, TenantTx};
+use payments::{OpenItem, PaymentStatus};
 use serde::{Deserialize, Serialize};
 use subscription::{Customer, Notice, NoticeKind, TrialEnd};
 
@@ -26,8 +25,16 @@ pub enum Told {
         at: DateTime<Utc>,
     },
     /// An invoice is overdue.
-    PastDue {
+    Overdue {
         customer_id: CustomerId,
+        document_id: DocumentId,
+    },
+    /// A call out was stopped by a limit, or by a closed destination.
+    SpendAlert {
+        customer_id: CustomerId,
+        guard: String,
+        detail: String,
+        at: DateTime<Utc>,
     },
     /// An offer to anybody with an address.
     Quote(QuoteTold),
@@ -50,15 +57,14 @@ pub async fn told(tx: &TenantTx, notice: &Notice, now: DateTime<Utc>) -> anyhow:
     Ok(db::enqueue(tx, TOPIC, &key, serde_json::to_value(told)?, now).await?)
 }
 
-/// The same for a customer with an overdue invoice.
-pub(crate) async fn past_due(
-    tx: &TenantTx,
-    customer_id: CustomerId,
-    since: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let key = format!("past_due {customer_id} {}", since.to_rfc3339());
-    Ok(db::enqueue(tx, TOPIC, &key, serde_json::to_value(Told::PastDue { customer_id })?, now).await?)
+/// The same for invoices that are overdue, each by itself.
+pub(crate) async fn overdue(tx: &TenantTx, late: &[OpenItem], now: DateTime<Utc>) -> anyhow::Result<()> {
+    let mut messages = Vec::with_capacity(late.len());
+    for OpenItem { customer_id, document_id, .. } in late {
+        let told = Told::Overdue { customer_id: *customer_id, document_id: *document_id };
+        messages.push((format!("overdue {document_id}"), serde_json::to_value(told)?));
+    }
+    Ok(db::enqueue_all(tx, TOPIC, &messages, now).await?)
 }
 
 /// The letter; `None` when there is nobody to write to, or nothing left to say.
@@ -72,7 +78,9 @@ pub(super) async fn letter(
     let tx = app.db.tenant(tenant_id).await?;
     let from = From::read(&tx, &site, tenant_id).await?;
     let customer_id = match told {
-        Told::Subscription { customer_id, .. } | Told::PastDue { customer_id } => *customer_id,
+        Told::Subscription { customer_id, .. }
+        | Told::Overdue { customer_id, .. }
+        | Told::SpendAlert { customer_id, .. } => *customer_id,
         Told::Quote(told) => {
             let letter = quote::letter(&tx, told, from, now).await?;
             // The letter's link is stored with the quote, as a hash.
@@ -88,7 +96,8 @@ pub(super) async fn letter(
             let can_pay = !who_can_pay(&tx, &[customer.id]).await?.is_empty();
             of_subscription(&customer, plan, kind, *at, can_pay, now)?
         }
-        Told::PastDue { .. } => of_overdue(&tx, &customer, now).await?,
+        Told::Overdue { document_id, .. } => of_overdue(&tx, &customer, *document_id, now).await?,
+        Told::SpendAlert { detail, at, .. } => Some(of_spending(&customer, detail, *at)?),
     };
     let Some(said) = said else { return Ok(None) };
     let origin = site.origin(app);
@@ -193,18 +202,36 @@ fn of_subscription(
     Ok(Some(Said { subject, paragraphs, action, path }))
 }
 
-async fn of_overdue(tx: &TenantTx, customer: &Customer, now: DateTime<Utc>) -> anyhow::Result<Option<Said>> {
+fn of_spending(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
+    let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
+    let why =
+        "If it was not you who called, somebody may be using your telephones: tell us, and change their passwords.";
+    Ok(Said {
+        subject: "A call out was stopped".to_owned(),
+        paragraphs: vec![format!("On {on} a call out was stopped: {detail}."), why.to_owned()],
+        action: "Look at your calls",
+        path: urls::PORTAL_CALLS,
+    })
+}
+
+async fn of_overdue(
+    tx: &TenantTx,
+    customer: &Customer,
+    document_id: DocumentId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Said>> {
     let open = payments::open_items(tx, customer.id, now).await?;
-    let late: Vec<_> = open.items.iter().filter(|item| item.status == PaymentStatus::Overdue).collect();
+    let is_late = |item: &&OpenItem| item.status == PaymentStatus::Overdue;
     // Paid while the letter waited.
-    let Some(first) = late.first() else { return Ok(None) };
-    let subject = match late.len() {
-        1 => format!("Invoice {} is overdue", first.number),
-        several => format!("{several} invoices are overdue"),
+    let Some(item) = open.items.iter().filter(is_late).find(|item| item.document_id == document_id) else {
+        return Ok(None);
     };
-    let line =
-        |number: &str, open: Money, due_on| format!("{number}: {} was due on {}.", open.human(), words::day(due_on));
-    let mut paragraphs: Vec<String> = late.iter().map(|item| line(&item.number, item.open, item.due_on)).collect();
+    let subject = format!("Invoice {} is overdue", item.number);
+    let mut paragraphs =
+        vec![format!("{}: {} was due on {}.", item.number, item.open.human(), words::day(item.due_on))];
+    if open.overdue != item.open {
+        paragraphs.push(format!("With your other overdue invoices it is {} in all.", open.overdue.human()));
+    }
     paragraphs.push("If you have paid it in the last days, there is nothing to do.".into());
     Ok(Some(Said { subject, paragraphs, action: "Look at what is open", path: urls::PORTAL_INVOICES }))
 }

@@ -158,6 +158,8 @@ pub struct Call {
     pub why_tone: Tone,
     pub why: Why,
     pub legs: Table,
+    /// Of a call that went out: the ways that were looked at.
+    pub routes: Option<Table>,
     pub shares: Vec<Share>,
     /// "Of 13.91 net: margin 9.64, …"
     pub shares_text: String,

@@ -15,6 +15,8 @@ pub enum Control {
     Email,
     /// Several lines.
     Area,
+    /// A file of the reader's; the value says which kinds: ".csv".
+    File,
     /// One of these: value and word.
     Choice(Vec<(String, String)>),
     /// Ticked or not.

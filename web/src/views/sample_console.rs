@@ -326,6 +326,7 @@ pub fn call() -> Call {
         why_tone: Tone::Plain,
         why: why(),
         legs: legs(),
+        routes: None,
         shares: vec![
             Share { name: "Margin".into(), amount: "9.64".into(), series: 1, start: 0, width: 690 },
             Share { name: "Ringtill’s share".into(), amount: "4.17".into(), series: 2, start: 694, width: 296 },

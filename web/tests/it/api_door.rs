@@ -22,6 +22,9 @@ fn filled(route: &Route) -> String {
             "change_id" => db::ChangeId::from_uuid(id).to_string(),
             "coupon_id" => db::CouponId::from_uuid(id).to_string(),
             "customer_id" => db::CustomerId::from_uuid(id).to_string(),
+            "deck_id" => db::DeckId::from_uuid(id).to_string(),
+            "carrier_id" => db::CarrierId::from_uuid(id).to_string(),
+            "code" => "satellite".to_owned(),
             "document_id" => db::DocumentId::from_uuid(id).to_string(),
             "estimate_id" => db::EstimateId::from_uuid(id).to_string(),
             "quote_id" => db::QuoteId::from_uuid(id).to_string(),
@@ -287,7 +290,9 @@ async fn a_problem_says_what_where_and_under_which_request() {
             "code": "invalid",
             "detail": "/balance: this field is unknown here.",
             "instance": "/v1/customers",
-            "errors": [{"pointer": "/balance", "code": "unknown_field", "detail": "this field is unknown here"}],
+            "errors": [{
+                "pointer": "/balance", "code": "unknown_field", "detail": "this field is unknown here", "value": "9",
+            }],
             "request_id": id,
         })
     );

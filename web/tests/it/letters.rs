@@ -6,12 +6,14 @@ use chrono::TimeDelta;
 use db::{CustomerId, TenantId};
 use money::Currency;
 use ringtill::config::MailSettings;
-use ringtill::mail::Mailer;
+use ringtill::mail::{self, Mailer};
 use ringtill::worker;
+use std::time::Duration;
 use subscription::{NewCustomer, NewPlanVersion, NewSubscription, TrialEnd};
 use tenant::{Brand, BrandColours};
+use tokio_util::sync::CancellationToken;
 
-async fn with_post() -> (World, Postbox) {
+pub async fn with_post() -> (World, Postbox) {
     let mut world = World::new().await;
     let (postbox, url) = Postbox::open();
     let settings = MailSettings { url: url.into(), from: "no-reply@ringtill.example".into() };
@@ -45,9 +47,14 @@ async fn on_trial(world: &World, seller: TenantId, no: &str, email: &str, end: T
 async fn work_until(world: &World, days: i64) {
     world.app.clock.travel_to(start() + TimeDelta::days(days));
     while worker::round(&world.app).await.unwrap() {}
+    send(world).await;
 }
 
-fn subjects(postbox: &Postbox) -> Vec<String> {
+pub async fn send(world: &World) {
+    while mail::round(&world.app, &CancellationToken::new()).await.unwrap() {}
+}
+
+pub fn subjects(postbox: &Postbox) -> Vec<String> {
     let subject = |letter: &String| {
         let line = letter.lines().find_map(|line| line.strip_prefix("Subject: "));
         line.unwrap_or_default().to_owned()
@@ -98,7 +105,7 @@ async fn a_server_that_is_away_is_asked_again_and_the_letter_keeps_its_name() {
     // 5 s after the first failure, 10 s after the second
     for seconds in [6, 17] {
         world.app.clock.travel_to(start() + TimeDelta::days(12) + TimeDelta::seconds(seconds));
-        while worker::round(&world.app).await.unwrap() {}
+        send(&world).await;
     }
     assert_eq!(subjects(&postbox), ["Your trial of Advice ends on 16 Mar 2026"]);
     assert!(postbox.letters()[0].contains("It goes on by itself then."), "{:?}", postbox.letters());
@@ -143,4 +150,62 @@ async fn a_brand_writes_by_its_own_name_and_leads_to_its_own_host() {
     let bright = to("otto@post.example");
     assert!(bright.contains("From: BRIGHT") && bright.contains(VOSS) && !bright.contains("Reply-To"), "{bright}");
     assert!(letters.iter().all(|letter| !letter.contains("Ringtill")), "the operator's name is on none of them");
+}
+
+#[actix_web::test]
+async fn a_mail_server_that_says_nothing_stands_in_nobody_s_way() {
+    let (mut world, postbox) = with_post().await;
+    let good = world.app.mail.take();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let settings = MailSettings { url: url.into(), from: "no-reply@ringtill.example".into() };
+    world.app.mail = Some(Mailer::new(&settings).unwrap());
+    on_trial(&world, world.nord, "N-3", "nina@post.example", TrialEnd::Convert).await;
+    world.app.clock.travel_to(start() + TimeDelta::days(12));
+    let stop = CancellationToken::new();
+    let letters = tokio::spawn(mail::work(world.app.clone(), stop.clone()));
+    // Leases, upward legs and runs of all tenants wait for no letter: its server may take 20 s to be given up.
+    let rounds = async {
+        while worker::round(&world.app).await.unwrap() {}
+        tokio::task::spawn_blocking(move || silent.accept().unwrap()).await.unwrap();
+        while worker::round(&world.app).await.unwrap() {}
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(10), rounds).await.is_ok(),
+        "the worker waited for the mail server"
+    );
+    stop.cancel();
+    letters.abort();
+    // Whoever died over a letter leaves it: 20 letters x 20 s and a minute later it is taken again.
+    world.app.mail = good;
+    send(&world).await;
+    assert_eq!(postbox.letters().len(), 0, "another has it in hand");
+    world.app.clock.advance(TimeDelta::seconds(20 * 20 + 61));
+    send(&world).await;
+    assert_eq!(subjects(&postbox), ["Your trial of Advice ends on 16 Mar 2026"]);
+}
+
+#[actix_web::test]
+async fn two_who_send_letters_at_once_send_each_once_and_stop_when_told() {
+    let (world, postbox) = with_post().await;
+    for no in ["N-3", "N-4", "N-5"] {
+        on_trial(&world, world.nord, no, "nina@post.example", TrialEnd::Convert).await;
+    }
+    world.app.clock.travel_to(start() + TimeDelta::days(12));
+    while worker::round(&world.app).await.unwrap() {}
+    assert_eq!(postbox.letters().len(), 0, "the worker itself sends none");
+    let stop = CancellationToken::new();
+    let work = || tokio::spawn(mail::work(world.app.clone(), stop.clone()));
+    let (one, two) = (work(), work());
+    for _ in 0..100 {
+        if postbox.letters().len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    stop.cancel();
+    one.await.unwrap();
+    two.await.unwrap();
+    send(&world).await;
+    assert_eq!(postbox.letters().len(), 3);
 }

@@ -313,7 +313,7 @@ async fn a_quote_is_sent_by_mail_under_the_sellers_name_with_a_link_that_is_stor
     assert_eq!(sent.to(), quote, "{}", sent.body);
     assert!(with_mail.get(&quote).await.body.contains("Sent to kim@nordwind.example"));
     let letter = tokio::spawn(letter_to(listener));
-    ringtill::worker::round(&world.app).await.unwrap();
+    ringtill::mail::round(&world.app, &Default::default()).await.unwrap();
     // quoted-printable: a soft line end is "=" at the end of a line, an equals sign "=3D"
     let letter = letter.await.unwrap().replace("=\n", "");
     for words in ["RCPT TO:<kim@nordwind.example>", "NORD", "Quote Q-00001", "149.00 before tax", "31 March 2026"] {
@@ -332,5 +332,5 @@ async fn a_quote_is_sent_by_mail_under_the_sellers_name_with_a_link_that_is_stor
     assert_eq!(stored, Some(0));
     // it was taken: another round sends nothing, and would find no server
     world.app.clock.advance(TimeDelta::hours(2));
-    ringtill::worker::round(&world.app).await.unwrap();
+    ringtill::mail::round(&world.app, &Default::default()).await.unwrap();
 }

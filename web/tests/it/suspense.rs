@@ -24,7 +24,7 @@ async fn used(world: &World) -> String {
     let day = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
     let query = UsageQuery {
         customer_id: world.jonas,
-        subscription_id: None,
+        of: usage_metering::UsageOf::Customer,
         meter: "minutes".into(),
         filter: BTreeMap::new(),
         from: day("2026-03-02T00:00:00Z"),

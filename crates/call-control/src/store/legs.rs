@@ -204,6 +204,53 @@ pub async fn carrier_costs(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<(Cal
     Ok(rows.into_iter().map(|row| ((row.call_id.into(), row.currency), row.micros)).collect())
 }
 
+/// What a carrier asks for a call.
+pub struct CarrierLeg<'a> {
+    pub origin: TenantId,
+    pub call_id: CallId,
+    pub amount: Money,
+    pub quantity_seconds: i32,
+    pub detail: &'a str,
+}
+
+/// Writes a carrier's leg into the book that has the carrier.
+pub async fn insert_carrier(tx: &TenantTx, leg: &CarrierLeg<'_>, now: DateTime<Utc>) -> Result<()> {
+    tx.run(
+        "INSERT INTO call_leg (tenant_id, call_id, book_id, kind, currency, quantity_seconds, amount_micros, detail, settled_at)
+         VALUES ($2, $3, $1, 'carrier', $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        [
+            tx.tenant_id().into(),
+            leg.origin.into(),
+            leg.call_id.into(),
+            leg.amount.currency().code().into(),
+            leg.quantity_seconds.into(),
+            leg.amount.micros().into(),
+            leg.detail.into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The same as what the call costs this book: it is where the call happened.
+pub async fn insert_carrier_cost(tx: &TenantTx, leg: &CarrierLeg<'_>, now: DateTime<Utc>) -> Result<()> {
+    tx.run(
+        "INSERT INTO call_cost (tenant_id, call_id, kind, amount_micros, currency, detail, settled_at)
+         VALUES ($1, $2, 'carrier', $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        [
+            tx.tenant_id().into(),
+            leg.call_id.into(),
+            leg.amount.micros().into(),
+            leg.amount.currency().code().into(),
+            leg.detail.into(),
+            now.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// A leg as its own book reads it.
 #[derive(FromQueryResult)]
 pub struct LegRow {

@@ -10,7 +10,7 @@ use sea_orm::{EntityTrait, FromQueryResult, IntoActiveModel};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Rows of one INSERT: 36 columns each, under the protocol's 65,535 values.
+/// Rows of one INSERT: 39 columns each, under the protocol's 65,535 values.
 const ROWS_MAX: usize = 1000;
 
 /// Which of these calls are in the book already.
@@ -45,12 +45,13 @@ pub struct NewCorrection<'a> {
     pub call_id: CallId,
     pub customer_id: CustomerId,
     pub kind: Correction,
-    /// Tax included.
+    /// Tax included; net where it is the document's to charge.
     pub amount: Money,
-    pub net: Money,
+    /// `None` where nothing is shared of it.
+    pub net: Option<Money>,
     pub seconds: i32,
     pub reason: &'a str,
-    /// `None` where the charge is collected above.
+    /// `None` where the charge is collected above, or the document's.
     pub transaction_id: Option<TransactionId>,
 }
 
@@ -73,7 +74,7 @@ pub async fn insert_correction(tx: &TenantTx, new: &NewCorrection<'_>, at: DateT
                 new.reason.into(),
                 new.transaction_id.map(TransactionId::uuid).into(),
                 new.kind.as_str().into(),
-                new.net.micros().into(),
+                new.net.map(|net| net.micros()).into(),
                 new.seconds.into(),
             ],
         )

@@ -1,8 +1,12 @@
 //! Every statement of this crate. A call's row is taken before anything else of the call.
 
 pub mod calls;
+pub mod carriers;
 pub mod legs;
 pub mod many;
+pub mod numbers;
+pub mod outgoing;
+pub mod policy;
 pub mod reading;
 pub mod shared;
 pub mod upward;

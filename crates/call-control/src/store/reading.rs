@@ -1,12 +1,12 @@
 //! Calls as pages and documents read them.
 
-use crate::entity::call::Model;
+use crate::entity::call::{Column, Entity, Model};
 use crate::error::Result;
 use crate::reading::CallFilter;
 use chrono::{DateTime, Utc};
 use db::{CallId, TenantTx};
 use rust_decimal::Decimal;
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Value};
 use uuid::Uuid;
 
 /// A condition in SQL with its values, for statements whose first value is the tenant.
@@ -178,6 +178,18 @@ pub async fn charged_by_tariff(tx: &TenantTx, after: Option<CallId>, limit: i64)
             [tx.tenant_id().into(), after.map(CallId::uuid).into(), limit.into()],
         )
         .await?)
+}
+
+/// Calls that a rate deck charged, by id.
+pub async fn charged_by_deck(tx: &TenantTx, after: Option<CallId>, limit: u64) -> Result<Vec<Model>> {
+    let mut query = Entity::find()
+        .filter(Column::TenantId.eq(tx.tenant_id().uuid()))
+        .filter(Column::DeckId.is_not_null())
+        .filter(Column::ChargeMicros.is_not_null());
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after.uuid()));
+    }
+    Ok(query.order_by_asc(Column::Id).limit(limit).all(tx).await?)
 }
 
 /// Each check of [`crate::audit`]: (invariant, query of what breaks it with $1 tenant and $2 instant).

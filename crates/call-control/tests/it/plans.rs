@@ -21,7 +21,6 @@ pub async fn sell_minutes(
     included: &str,
     calls: Option<(&str, &str)>,
 ) -> SubscriptionId {
-    let tx = world.tx().await;
     let minutes = minutes(included);
     let calls = calls.map(|(included, price)| Component {
         key: "calls".into(),
@@ -31,9 +30,20 @@ pub async fn sell_minutes(
         price: Price::per_unit(dec(price)),
         ..minutes.clone()
     });
+    sell_components(world, code, customer_id, std::iter::once(minutes).chain(calls).collect()).await
+}
+
+/// A plan of these components, sold to a customer.
+pub async fn sell_components(
+    world: &World,
+    code: &str,
+    customer_id: CustomerId,
+    components: Vec<Component>,
+) -> SubscriptionId {
+    let tx = world.tx().await;
     let new = NewSubscription {
         customer_id,
-        plan_version_id: publish_components(&tx, code, std::iter::once(minutes).chain(calls).collect()).await,
+        plan_version_id: publish_components(&tx, code, components).await,
         seats: 0,
         anchor_on: NaiveDate::from_ymd_opt(2026, 3, 1).unwrap(),
         starts_at: at(-35 * 3600), // 1 March, 00:00 in Berlin
@@ -44,7 +54,8 @@ pub async fn sell_minutes(
     id
 }
 
-fn minutes(included: &str) -> Component {
+/// 0.10 a minute beyond the included ones.
+pub fn minutes(included: &str) -> Component {
     Component {
         key: "minutes".into(),
         kind: ComponentKind::Usage,

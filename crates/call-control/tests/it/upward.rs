@@ -112,7 +112,7 @@ pub async fn prepay(world: &World, amount: &str) -> CustomerId {
     customer_id
 }
 
-async fn purse(world: &World, customer_id: CustomerId) -> (Money, Money) {
+pub async fn purse(world: &World, customer_id: CustomerId) -> (Money, Money) {
     let wallet = ledger::wallet_of(&world.book(world.reseller).await, customer_id).await.unwrap().unwrap();
     (wallet.balance, wallet.reserved)
 }

@@ -175,7 +175,7 @@ impl World {
     pub async fn used(&self, book: TenantId, customer_id: CustomerId, meter: &str) -> Decimal {
         let query = usage_metering::UsageQuery {
             customer_id,
-            subscription_id: None,
+            of: usage_metering::UsageOf::Customer,
             meter: meter.into(),
             filter: Default::default(),
             from: "2026-02-28T23:00:00Z".parse().unwrap(),

@@ -18,6 +18,7 @@ struct SumRow {
     amount_micros: i64,
     quantity: Decimal,
     times: i64,
+    ends_at: DateTime<Utc>,
 }
 
 /// What was billed lately of these subscriptions and customers: one range of an index for each, however long the history.
@@ -25,13 +26,13 @@ pub(crate) async fn before(tx: &TenantTx, currencies: &HashMap<Uuid, Currency>) 
     let ids: Vec<Uuid> = currencies.keys().copied().collect();
     let rows: Vec<SumRow> = tx
         .rows(
-            "SELECT k.billed_id, s.component_key, s.service_starts_at, s.word, s.amount_micros, s.quantity, s.times
+            "SELECT k.billed_id, s.component_key, s.service_starts_at, s.word, s.amount_micros, s.quantity, s.times, s.ends_at
              FROM unnest($2::uuid[]) AS k (billed_id)
              CROSS JOIN LATERAL (
                SELECT max(service_starts_at) AS at FROM billed_service WHERE tenant_id = $1 AND billed_id = k.billed_id) newest
              CROSS JOIN LATERAL (
                SELECT b.component_key, b.service_starts_at, split_part(b.kind, '-', 1) AS word,
-                 sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times
+                 sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times, max(b.service_ends_at) AS ends_at
                FROM billed_service b
                WHERE b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.service_starts_at >= newest.at - $3 * interval '1 hour'
                GROUP BY 1, 2, 3
@@ -47,6 +48,7 @@ pub(crate) async fn before(tx: &TenantTx, currencies: &HashMap<Uuid, Currency>) 
             amount: Money::from_micros(row.amount_micros, *currency),
             quantity: row.quantity,
             times: row.times,
+            ends_at: row.ends_at,
         };
         // A charge and its differences are one sum.
         if let Some(known) = before.of(row.billed_id, &row.component_key, row.service_starts_at, claimed) {
@@ -73,6 +75,7 @@ struct ReturnedRow {
     amount_micros: i64,
     quantity: Decimal,
     times: i64,
+    ends_at: DateTime<Utc>,
 }
 
 /// What credit notes have given back of charges, by their place in the list.
@@ -83,7 +86,7 @@ pub(crate) async fn returned(
 ) -> Result<Vec<(usize, BilledSum)>> {
     let rows: Vec<ReturnedRow> = tx
         .rows(
-            "SELECT c.n, sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times
+            "SELECT c.n, sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times, max(b.service_ends_at) AS ends_at
              FROM unnest($2::uuid[], $3::text[], $4::timestamptz[]) WITH ORDINALITY AS c (billed_id, component_key, service_starts_at, n)
              JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = c.billed_id AND b.component_key = c.component_key
                AND b.service_starts_at = c.service_starts_at AND b.kind LIKE 'returned-%'
@@ -100,7 +103,7 @@ pub(crate) async fn returned(
         let index = row.n as usize - 1;
         let currency = currencies.get(&charges[index].id)?;
         let amount = Money::from_micros(row.amount_micros, *currency);
-        Some((index, BilledSum { amount, quantity: row.quantity, times: row.times }))
+        Some((index, BilledSum { amount, quantity: row.quantity, times: row.times, ends_at: row.ends_at }))
     };
     Ok(rows.into_iter().filter_map(sum).collect())
 }
@@ -115,6 +118,8 @@ pub(crate) struct ClaimOf {
     pub is_credit: bool,
     /// How often credit notes have given something of it back.
     pub returned: i64,
+    /// What changes have credited of it since, because it was billed ahead and is not used; in micros, with the sign of the claim.
+    pub credited_micros: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -125,6 +130,7 @@ struct ClaimRow {
     service_ends_at: DateTime<Utc>,
     kind: String,
     returned: i64,
+    credited_micros: i64,
 }
 
 /// What a document claims: found by its customer's subscriptions, since claims are kept by what they bill.
@@ -133,7 +139,11 @@ pub(crate) async fn claims_of(tx: &TenantTx, document: &Document) -> Result<Vec<
         .rows(
             "SELECT b.billed_id, b.component_key, b.service_starts_at, b.service_ends_at, b.kind,
                (SELECT count(*) FROM billed_service r WHERE r.tenant_id = b.tenant_id AND r.billed_id = b.billed_id AND r.component_key = b.component_key
-                  AND r.service_starts_at = b.service_starts_at AND r.kind LIKE 'returned-%') AS returned
+                  AND r.service_starts_at = b.service_starts_at AND r.kind LIKE 'returned-%') AS returned,
+               -- A credit at its very start is of what was billed before it: a change credits the old and charges the new at once.
+               (SELECT coalesce(-sum(c.amount_micros), 0)::bigint FROM billed_service c WHERE c.tenant_id = b.tenant_id AND c.billed_id = b.billed_id
+                  AND c.component_key = b.component_key AND b.kind LIKE 'ahead%' AND c.kind LIKE 'credit%'
+                  AND c.service_starts_at > b.service_starts_at AND c.service_starts_at < b.service_ends_at) AS credited_micros
              FROM (SELECT DISTINCT subscription_id FROM document_line
                    WHERE tenant_id = $1 AND document_id = $2 AND subscription_id IS NOT NULL) l
              JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = l.subscription_id AND b.document_id = $2",
@@ -147,6 +157,7 @@ pub(crate) async fn claims_of(tx: &TenantTx, document: &Document) -> Result<Vec<
         service_starts_at: row.service_starts_at,
         service_ends_at: row.service_ends_at,
         returned: row.returned,
+        credited_micros: row.credited_micros,
     };
     Ok(rows.into_iter().map(claim).collect())
 }

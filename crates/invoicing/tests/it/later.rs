@@ -1,15 +1,16 @@
 //! What happens to documents later: changes that are undone, tax that rises, coupons and gifts that reach over two of them.
 
-use crate::world::{POSTPAID, World, at, component, each, eur, lines};
+use crate::world::{POSTPAID, PREPAID, World, at, component, each, eur, lines};
 use db::{ChangeId, CustomerId, SubscriptionId};
 use invoicing::InvoicingError;
 use money::Currency;
 use std::collections::HashSet;
 use std::sync::Arc;
 use subscription::{
-    Billed, Change, Component, ComponentKind, CouponOff, LoyaltyReward, LoyaltyRule, NewCoupon, NewPlanVersion,
-    SubscriptionError, When,
+    Billed, Change, Component, ComponentKind, CouponOff, LateUsage, LoyaltyReward, LoyaltyRule, NewCoupon,
+    NewPlanVersion, SubscriptionError, When,
 };
+use usage_metering::UsageEvent;
 
 fn ahead(component: Component) -> Component {
     Component { billed: Billed::InAdvance, ..component }
@@ -253,4 +254,70 @@ async fn an_add_on_that_loyalty_gives_is_billed_until_then_and_free_from_then_on
     let history = subscription::history(&tx, id).await.unwrap().unwrap();
     let gift = history.attached_at(at("2026-05-02T00:00:00Z")).find(|attached| attached.is_add_on).unwrap();
     assert!(gift.is_free);
+}
+
+#[tokio::test]
+async fn the_day_of_another_plan_is_the_new_one_s_whatever_its_keys_are() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let id = world.subscribe_to(customer, "2026-11-01", 0, false, monthly(vec![ahead(fee("30"))])).await;
+    world.billed("2026-11-02").await;
+    let other = world.version(false, monthly(vec![ahead(seats("49"))])).await;
+    world.changed(id, Change::Plan { version: other, seats: Some(2) }, "2026-11-25T09:00:00Z").await;
+    world.billed("2026-11-26").await;
+    // Six days are left, the 25th with them: 2 x 49 x 6 / 30, and 30 x 6 / 30 back.
+    assert_eq!(lines(&world.invoice(customer).await), ["platform | 1 | -6.00", "seats | 2 | 19.60"]);
+}
+
+#[tokio::test]
+async fn a_person_credits_no_more_than_what_a_change_has_left_of_a_line() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let plan = NewPlanVersion { term_discount_percent: "10".parse().unwrap(), ..monthly(vec![ahead(seats("30"))]) };
+    let id = world.subscribe_to(customer, "2026-04-01", 4, false, plan).await;
+    world.billed("2026-04-02").await;
+    let first = world.invoice(customer).await;
+    assert_eq!(first.document.totals.net, eur("108")); // 4 x 30 = 120, less 10%
+    // Half of the month four seats become none: 120 x 15 / 30 = 60 back, less their 10%.
+    world.changed(id, Change::Cancel { credit: true }, "2026-04-15T22:00:00Z").await;
+    world.billed("2026-04-17").await;
+    assert_eq!(world.invoice(customer).await.document.totals.net, eur("54"));
+    let line = first.groups[0].lines[0].clone();
+    let tx = world.tx().await;
+    let all = [(line.id, line.amount)];
+    let refused = invoicing::credit_lines(&tx, first.document.id, &all, "goodwill", at("2026-04-18T08:00:00Z")).await;
+    let Err(InvoicingError::CreditMustNotExceedLine { left, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(left, eur("60"));
+    let note = invoicing::credit(&tx, first.document.id, "goodwill", at("2026-04-18T08:00:00Z")).await.unwrap();
+    // What is left: 60, less 6.
+    assert_eq!(invoicing::document(&tx, note).await.unwrap().document.totals.net, eur("54"));
+}
+
+#[tokio::test]
+async fn what_a_wallet_has_paid_waits_for_a_document_that_posts_it() {
+    let world = World::new().await;
+    let customer = world.customer(PREPAID).await;
+    let plan = NewPlanVersion { late_usage: LateUsage::Absorb, ..monthly(vec![calls("1")]) };
+    let id = world.subscribe_to(customer, "2026-03-01", 0, false, plan).await;
+    world.billed("2026-04-01").await;
+    // A call of March is told in April: its caller has paid 1.19 at its end, and the plan absorbs what is late.
+    let event = UsageEvent {
+        source: "switch".to_owned(),
+        id: "late".to_owned(),
+        meter: "charge".to_owned(),
+        customer_id: customer,
+        subscription_id: Some(id),
+        quantity: "1.19".parse().unwrap(),
+        dimensions: [("charged_by".to_owned(), "component".to_owned())].into(),
+        occurred_at: at("2026-03-20T09:00:00Z"),
+    };
+    usage_metering::ingest(&world.database.db, world.tenant, &[event], at("2026-04-10T09:00:00Z")).await.unwrap();
+    assert_eq!(world.billed("2026-05-01").await.counts.nothing_due, 1);
+    for hour in ["09", "10"] {
+        world.used(customer, "calls", "1", &[], &format!("2026-05-20T{hour}:00:00Z")).await;
+    }
+    world.billed("2026-06-01").await;
+    let totals = world.invoice(customer).await.document.totals;
+    // 2 x 1.00 + 19% = 2.38, of which the wallet has paid 1.19
+    assert_eq!((totals.gross, totals.settled, totals.due), (eur("2.38"), eur("1.19"), eur("1.19")));
 }

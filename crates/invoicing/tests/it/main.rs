@@ -10,4 +10,6 @@ mod replays;
 mod runs;
 mod schedule;
 mod settlements;
+mod several;
 mod world;
+mod zones;

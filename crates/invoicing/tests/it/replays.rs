@@ -104,3 +104,28 @@ async fn a_dry_run_tells_who_would_pay_more_and_by_how_much() {
     let run = invoicing::dry_run(&tx, plan, &calls("1.30"), at("2026-03-10T08:00:00Z")).await.unwrap();
     assert_eq!((run.rows.len(), run.without_period), (0, 1));
 }
+
+#[tokio::test]
+async fn a_plan_that_does_not_sell_what_was_used_is_not_the_cheapest() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let hours = |amount| component("team", ComponentKind::Hours, Some("hours"), each(amount));
+    world.subscribe_to(customer, "2026-01-01", 0, false, monthly(vec![hours("28")])).await;
+    let fee = component("fee", ComponentKind::Flat, None, each("60"));
+    plan(&world, "only-a-fee", &monthly(vec![fee])).await;
+    plan(&world, "dearer", &monthly(vec![hours("30")])).await;
+    for month in ["01", "02", "03"] {
+        world.used(customer, "hours", "100", &[], &format!("2026-{month}-10T09:00:00Z")).await;
+    }
+    let tx = world.tx().await;
+    let advice = invoicing::advise(&tx, customer, at("2026-04-10T08:00:00Z")).await.unwrap();
+    let told: Vec<String> = advice
+        .plans
+        .iter()
+        .map(|plan| format!("{} {} {}", plan.plan, plan.total.format_plain(), plan.is_cheapest))
+        .collect();
+    // 300 x 28, 300 x 30; 3 x 60 for nothing that was used
+    assert_eq!(told, ["Business 8400.00 true", "dearer 9000.00 false", "only-a-fee 180.00 false"]);
+    let gap = Reason::NotSold { name: "team".to_owned(), quantity: 300.into() };
+    assert!(advice.plans[2].reasons.contains(&gap), "{:?}", advice.plans[2].reasons);
+}

@@ -137,3 +137,49 @@ async fn a_draft_that_is_thrown_away_leaves_its_customer_out_and_is_due_again() 
     assert_eq!((run.counts.voided, run.counts.finalised), (1, 0));
     assert_eq!(world.billed("2026-04-01").await.counts.finalised, 1);
 }
+
+#[tokio::test]
+async fn a_customer_that_came_after_the_month_does_not_hold_up_the_run_of_the_others() {
+    let world = with_one_to_bill().await;
+    let tx = world.tx().await;
+    let late = subscription::NewCustomer::postpaid(
+        "C-9",
+        "Aaron",
+        money::Currency::EUR,
+        "Europe/Berlin",
+        "DE",
+        on("2026-04-01"),
+    );
+    subscription::create_customer(&tx, &late, at("2026-04-02T08:00:00Z")).await.unwrap();
+    let run = invoicing::schedule_run(&tx, on("2026-04-01"), at("2026-04-03T08:00:00Z")).await.unwrap();
+    assert!(run.is_some());
+}
+
+#[tokio::test]
+async fn an_older_run_is_not_opened_again() {
+    let world = with_one_to_bill().await;
+    let march = world.billed("2026-04-01").await;
+    let april = world.billed("2026-05-01").await;
+    let tx = world.tx().await;
+    let refused = invoicing::retry_failed(&tx, march.id, at(NOW)).await;
+    assert!(matches!(refused, Err(InvoicingError::RunMustBeNewest)), "{refused:?}");
+    assert_eq!(invoicing::retry_failed(&tx, april.id, at(NOW)).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_waits_for_the_block_that_is_being_issued() {
+    let world = std::sync::Arc::new(with_one_to_bill().await);
+    let run = world.drafted("2026-04-01", NOW).await;
+    let issuing = world.tx().await;
+    invoicing::finalise_some(&issuing, run.id, 10, at(NOW)).await.unwrap();
+    let coming_back = tokio::spawn({
+        let world = world.clone();
+        async move {
+            let tx = world.tx().await;
+            invoicing::retry_failed(&tx, run.id, at(NOW)).await.unwrap()
+        }
+    });
+    world.database.until_somebody_waits().await;
+    issuing.commit().await.unwrap();
+    assert_eq!(coming_back.await.unwrap(), 0);
+}

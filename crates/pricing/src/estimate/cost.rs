@@ -20,6 +20,8 @@ pub(super) struct Month {
     pub(super) minutes: Exact,
     /// Hours of agents at their seats, exact.
     pub(super) agent_hours: Exact,
+    /// What a paid hour costs on average over the teams, before overhead, exact.
+    pub(super) cost_per_paid_hour: Exact,
 }
 
 pub(super) fn month(forecast: &Forecast, staffed: &Staffed) -> Result<Month, PricingError> {
@@ -32,6 +34,8 @@ pub(super) fn month(forecast: &Forecast, staffed: &Staffed) -> Result<Month, Pri
         wages = wages.plus(&hours(team_paid).times(&Exact::from(team.cost_per_agent_hour)));
     }
     let (agent_hours, paid_hours) = (hours(seated), hours(paid));
+    let cost_per_paid_hour =
+        if paid == 0 { Exact::from(forecast.cost_per_agent_hour) } else { wages.over(&paid_hours)? };
     let carriage = carriage(forecast, staffed);
     let lines = Exact::integer(i64::from(staffed.channels.channels)).times(&Exact::from(forecast.cost_per_channel));
     let overhead = wages.times(&Exact::from(forecast.overhead_percent).hundredths());
@@ -56,7 +60,7 @@ pub(super) fn month(forecast: &Forecast, staffed: &Staffed) -> Result<Month, Pri
         sum.plus(&weekly.times(&weeks).times(&Exact::from(channel.talk_seconds)).times(&Exact::ratio(1, 0, 60)))
     });
     let seats = peak_scheduled.max(by_contract);
-    Ok(Month { cost, by_channel, peak_scheduled, seats, events, minutes, agent_hours })
+    Ok(Month { cost, by_channel, peak_scheduled, seats, events, minutes, agent_hours, cost_per_paid_hour })
 }
 
 /// Minutes in a week of a team's agents at their seats, and of those to be paid.

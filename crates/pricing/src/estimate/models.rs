@@ -61,11 +61,11 @@ fn minimum_events(
     u64::try_from(events).map_err(|_| PricingError::TooLarge)
 }
 
-/// Training of everybody, and what is fixed, with the margin.
+/// Training of everybody at what an hour costs on average over the teams, and what is fixed, with the margin.
 fn implementation_fee(forecast: &Forecast, month: &Month) -> Result<Money, PricingError> {
     let hours = Exact::from(forecast.implementation.hours_per_agent).times(&Exact::integer(i64::from(month.seats)));
     let loaded = Exact::integer(1).plus(&Exact::from(forecast.overhead_percent).hundredths());
-    let training = hours.times(&Exact::from(forecast.cost_per_agent_hour)).times(&loaded);
+    let training = hours.times(&month.cost_per_paid_hour).times(&loaded);
     let cost = training.plus(&Exact::from(forecast.implementation.fixed));
     upwards(forecast, &asked(forecast, cost.to_money(forecast.currency, RoundTo::Minor)?, false), 0)
 }

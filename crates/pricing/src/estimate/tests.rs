@@ -94,6 +94,16 @@ fn beginning_costs_training_for_every_seat_and_what_is_fixed() {
     let document = with(worked_example(), "implementation", json!({"hours_per_agent": "40", "fixed": "2000"}));
     // (20 x 40 h x 18 x 1.25 + 2,000) / 0.6 = 20,000 / 0.6
     assert_eq!(plain(of(&document).implementation_fee), "33333.34");
+    // Two teams of one size at 18 and 36 an hour: those who are trained cost 27 on average.
+    let languages = json!([
+        {"name": "de", "share": "0.5", "cost_per_agent_hour": "18"},
+        {"name": "en", "share": "0.5", "cost_per_agent_hour": "36"},
+    ]);
+    let estimate = of(&with(document, "languages", languages));
+    let hours = Decimal::from(estimate.seats) * Decimal::from(40);
+    let cost = hours * Decimal::from(27) * Decimal::new(125, 2) + Decimal::from(2000);
+    let fee = (cost / Decimal::new(6, 1)).round_dp_with_strategy(2, rust_decimal::RoundingStrategy::AwayFromZero);
+    assert_eq!(estimate.implementation_fee.as_decimal(), fee);
 }
 
 #[test]

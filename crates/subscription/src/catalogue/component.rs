@@ -71,15 +71,29 @@ impl Component {
         self.filter.iter().all(|(dimension, wanted)| dimensions.get(dimension) == Some(wanted))
     }
 
-    /// Do both charge by the same meter, and could some usage pass both filters? Such usage would be charged twice.
-    pub(crate) fn overlaps(&self, other: &Component) -> bool {
-        let measured = |component: &Component| matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours);
-        let apart = || {
-            self.filter
-                .iter()
-                .any(|(dimension, wanted)| other.filter.get(dimension).is_some_and(|found| found != wanted))
+    /// Counted from usage, so that what arrives late changes it.
+    pub fn is_metered(&self) -> bool {
+        match self.kind {
+            ComponentKind::Usage | ComponentKind::Hours | ComponentKind::Channels => true,
+            ComponentKind::Seat => self.measure.as_deref() != Some("assigned"),
+            ComponentKind::Flat | ComponentKind::Percent | ComponentKind::OneOff => false,
+        }
+    }
+
+    /// Do both count the same, and could some usage pass both filters?
+    pub fn counts_with(&self, other: &Component) -> bool {
+        let sums = |component: &Component| matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours);
+        let is_alike = self.kind == other.kind || sums(self) && sums(other);
+        let is_apart = || {
+            let mut filter = self.filter.iter();
+            filter.any(|(dimension, wanted)| other.filter.get(dimension).is_some_and(|found| found != wanted))
         };
-        measured(self) && measured(other) && self.measure == other.measure && !apart()
+        self.is_metered() && other.is_metered() && is_alike && self.measure == other.measure && !is_apart()
+    }
+
+    /// Would usage that passes both filters be charged twice by its amount?
+    pub(crate) fn overlaps(&self, other: &Component) -> bool {
+        matches!(self.kind, ComponentKind::Usage | ComponentKind::Hours) && self.counts_with(other)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Result, Rule, SubscriptionError, must};
 use crate::life::{Dated, Ended, History, history, must_lock};
 use crate::store::{catalogue, changes, subscriptions};
 use crate::words::EndedBy;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use db::{ChangeId, SubscriptionId, TenantTx};
 
 /// Asks for a change: it is checked, dated and shown in the customer's timeline. Nothing is billed here.
@@ -30,7 +30,9 @@ pub async fn change(
         changes::insert(tx, &locked, &Change::Cancel { credit: false }, expired_at, by, now).await?;
     }
     let change_id = changes::insert(tx, &locked, change, *at, by, now).await?;
-    subscriptions::save(tx, after, after.next_look_after(now)?).await?;
+    // What becomes of a trial that ends now is the clock's to do, as it is of one that runs out.
+    let seen = if matches!(change, Change::EndTrial) { now - TimeDelta::microseconds(1) } else { now };
+    subscriptions::save(tx, after, after.next_look_after(seen)?).await?;
     let on = pricing::civil_date(*at, &locked.time_zone)?;
     let said = said(change, before, asked.named.as_ref(), *at);
     let text = if *at <= now { format!("{said}.") } else { format!("{said} on {on}.") };

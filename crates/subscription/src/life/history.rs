@@ -205,6 +205,23 @@ impl History {
         self.attached_at(instant).flat_map(|attached| &attached.version.components)
     }
 
+    /// Does usage that names no subscription count for a component in `[from, to)`? It counts once: for the one of the customer's
+    /// subscriptions that began first, of those that count the same in that time.
+    pub fn takes_unnamed<'a>(
+        &self,
+        component: &Component,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        of_customer: impl IntoIterator<Item = &'a History>,
+    ) -> bool {
+        let rank = |history: &History| (history.subscription.started_at, history.subscription.id);
+        let earlier = of_customer.into_iter().filter(|other| rank(other) < rank(self));
+        let alive = earlier.filter(|other| other.ended.is_none_or(|ended| ended.at > from));
+        let attached = alive.flat_map(|other| &other.attached);
+        let mut holding =
+            attached.filter(|attached| attached.from < to && attached.until.is_none_or(|until| until > from));
+        !holding.any(|attached| attached.version.components.iter().any(|other| component.counts_with(other)))
+    }
+
     /// Assigned seats at an instant; before the start those that it begins with.
     pub fn seats_at(&self, instant: DateTime<Utc>) -> u32 {
         let last = self.seats.iter().rev().find(|count| count.from <= instant);

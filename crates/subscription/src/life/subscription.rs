@@ -6,6 +6,7 @@ use super::transition;
 use crate::catalogue::{PlanVersion, plan_version};
 use crate::customer::{add_customer_event, lock_customer, must_exist as must_be_customer};
 use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
+use crate::rules;
 use crate::store::{catalogue, subscriptions as store};
 use crate::words::{EndedBy, TrialEnd};
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -74,6 +75,9 @@ pub async fn subscribe(tx: &TenantTx, new: &NewSubscription, now: DateTime<Utc>)
     must(!plan.is_add_on, "plan_version_id", Rule::MustBePlan, &plan.code)?;
     same_currency("plan_version_id", customer.currency, version.currency)?;
     transition::seats_fit(version.seat_limit, version.sells_extra_seats, new.seats)?;
+    let (starts_on, today) =
+        (pricing::civil_date(new.starts_at, &customer.time_zone)?, pricing::civil_date(now, &customer.time_zone)?);
+    rules::within_ten_years("starts_at", starts_on, today)?;
     let first = period::containing(new.anchor_on, &customer.time_zone, new.starts_at);
     let holds_start = first.is_ok_and(|period| period.position == 0);
     must(holds_start, "anchor_on", Rule::AnchorMustHoldStart, new.anchor_on)?;

@@ -11,6 +11,6 @@ pub use estimate::{Estimate, NewEstimate, estimate, estimate_by_token, estimates
 pub use from_estimate::{Offered, offered};
 pub use link::tenant_of_token;
 pub use offer::{
-    NewQuote, Prospect, Quote, QuoteState, QuotedCustomer, create_quote, link_quote, quote, quote_by_token, quotes,
-    send_quote, withdraw_quote,
+    NewQuote, Prospect, Quote, QuoteState, QuotedCustomer, create_quote, link_quote, quote, quote_by_token,
+    quoted_plans, quotes, send_quote, withdraw_quote,
 };

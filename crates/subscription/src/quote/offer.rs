@@ -10,7 +10,7 @@ use crate::rules;
 use crate::store::quotes as store;
 use crate::words::{Billing, TaxTreatment};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, EstimateId, PlanVersionId, QuoteId, SubscriptionId, TenantTx};
+use db::{CustomerId, EstimateId, PlanId, PlanVersionId, QuoteId, SubscriptionId, TenantTx};
 use money::{Currency, Money};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -206,6 +206,11 @@ fn check_quantities(new: &NewQuote) -> Result<()> {
 /// One quote.
 pub async fn quote(tx: &TenantTx, id: QuoteId) -> Result<Option<Quote>> {
     store::by_id(tx, id).await
+}
+
+/// Plans that accepted quotes have become: each was agreed with one customer.
+pub async fn quoted_plans(tx: &TenantTx) -> Result<Vec<PlanId>> {
+    store::plans(tx).await
 }
 
 /// Quotes, newest first, from the one after this place on.

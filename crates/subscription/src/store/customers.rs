@@ -4,7 +4,9 @@ use crate::error::{Result, taken};
 use crate::words::{Billing, TaxTreatment};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, TenantId, TenantTx};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
 pub(crate) async fn insert(tx: &TenantTx, id: CustomerId, new: &NewCustomer, now: DateTime<Utc>) -> Result<()> {
@@ -54,6 +56,22 @@ pub(crate) async fn update_details(tx: &TenantTx, id: CustomerId, details: &NewC
         .exec(tx)
         .await?;
     Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct ZoneRow {
+    time_zone: String,
+    since: DateTime<Utc>,
+}
+
+pub(crate) async fn zones(tx: &TenantTx) -> Result<Vec<(String, DateTime<Utc>)>, db::DbError> {
+    let rows: Vec<ZoneRow> = tx
+        .rows(
+            "SELECT time_zone, min(created_at) AS since FROM customer WHERE tenant_id = $1 GROUP BY time_zone",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.time_zone, row.since)).collect())
 }
 
 pub(crate) async fn close(tx: &TenantTx, id: CustomerId, now: DateTime<Utc>) -> Result<()> {

@@ -4,7 +4,7 @@ use crate::catalogue::NewPlanVersion;
 use crate::error::Result;
 use crate::quote::{Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Quote, QuotedCustomer};
 use chrono::{DateTime, Utc};
-use db::{CustomerId, EstimateId, QuoteId, TenantTx};
+use db::{CustomerId, EstimateId, PlanId, QuoteId, TenantTx};
 use sea_orm::FromQueryResult;
 use serde_json::Value;
 use uuid::Uuid;
@@ -255,6 +255,22 @@ pub(crate) async fn sent(tx: &TenantTx, id: QuoteId, to: &str, now: DateTime<Utc
     )
     .await?;
     Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct PlanRow {
+    plan_id: Uuid,
+}
+
+pub(crate) async fn plans(tx: &TenantTx) -> Result<Vec<PlanId>> {
+    let rows: Vec<PlanRow> = tx
+        .rows(
+            "SELECT v.plan_id FROM quote q JOIN plan_version v ON v.tenant_id = $1 AND v.id = q.plan_version_id
+             WHERE q.tenant_id = $1",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.plan_id.into()).collect())
 }
 
 pub(crate) async fn newest(tx: &TenantTx, after: Option<(DateTime<Utc>, QuoteId)>, limit: u64) -> Result<Vec<Quote>> {

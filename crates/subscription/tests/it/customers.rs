@@ -11,7 +11,7 @@ fn anna() -> NewCustomer {
 async fn a_prepaid_customer_gets_its_wallet_and_a_postpaid_one_none() {
     let world = World::new().await;
     let tx = world.tx().await;
-    let now = at("2026-01-01T08:00:00Z");
+    let now = at("2026-01-31T08:00:00Z");
     let floor = Money::parse("-10", Currency::EUR).unwrap();
     let prepaid = create_customer(&tx, &NewCustomer { floor, ..anna() }, now).await.unwrap();
     let wallet = ledger::wallet_of(&tx, prepaid).await.unwrap().unwrap();
@@ -30,7 +30,7 @@ async fn a_prepaid_customer_gets_its_wallet_and_a_postpaid_one_none() {
 #[tokio::test]
 async fn a_customer_that_breaks_a_rule_is_refused_with_field_rule_and_value() {
     let world = World::new().await;
-    let now = at("2026-01-01T08:00:00Z");
+    let now = at("2026-01-31T08:00:00Z");
     let floor = |text: &str| Money::parse(text, Currency::EUR).unwrap();
     let cases = [
         (NewCustomer { name: " ".into(), ..anna() }, is("name", "must_not_be_empty", " ")),
@@ -44,6 +44,12 @@ async fn a_customer_that_breaks_a_rule_is_refused_with_field_rule_and_value() {
         (
             NewCustomer { billing: Billing::Postpaid, floor: floor("-1"), ..anna() },
             is("floor", "postpaid_has_no_floor", "-1.00 EUR"),
+        ),
+        // Calls before the anchor would be on no bill; a year that was mistyped would be billed month by month.
+        (NewCustomer { anchor_on: on("2026-02-01"), ..anna() }, is("anchor_on", "must_not_lie_ahead", "2026-02-01")),
+        (
+            NewCustomer { anchor_on: on("2016-01-30"), ..anna() },
+            is("anchor_on", "must_lie_within_ten_years", "2016-01-30"),
         ),
     ];
     for (new, expected) in cases {
@@ -60,7 +66,7 @@ async fn a_customer_that_breaks_a_rule_is_refused_with_field_rule_and_value() {
 async fn customers_are_found_by_the_beginning_of_their_name_page_by_page() {
     let world = World::new().await;
     let tx = world.tx().await;
-    let now = at("2026-01-01T08:00:00Z");
+    let now = at("2026-01-31T08:00:00Z");
     for (no, name) in ["Mara", "marabel", "MARA", "Mark", "Zoë", "Mär"].iter().enumerate() {
         let new = NewCustomer { customer_no: format!("C-{no}"), name: name.to_string(), ..anna() };
         create_customer(&tx, &new, now).await.unwrap();

@@ -164,8 +164,7 @@ async fn a_customer_has_one_trial_of_a_plan_and_may_end_it_early() {
     let world = World::new().await;
     let (customer, id, version) = tries(&world, monthly()).await;
     let other = world.version_with("other", false, monthly()).await;
-    let tx = world.tx().await;
-    let now = at("2026-03-05T12:00:00Z");
+    let (tx, now) = (world.tx().await, at("2026-03-05T12:00:00Z"));
     change(&tx, id, &Change::EndTrial, When::Now, "Ann", now).await.unwrap();
     assert_eq!(read(&tx, id).await.subscription.trial_ends_at, Some(now));
     assert_eq!(read(&tx, id).await.status_at(now), Active);
@@ -173,6 +172,17 @@ async fn a_customer_has_one_trial_of_a_plan_and_may_end_it_early() {
     let again = |version| NewSubscription { trial: true, ..begins(customer, version, "2026-04-01T12:00:00Z") };
     assert_eq!(refused(subscribe(&tx, &again(version), now).await), is("trial", "one_trial_per_plan", "basic"));
     subscribe(&tx, &again(other), now).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trial_that_is_ended_early_ends_as_its_plan_says_where_nobody_can_pay() {
+    let world = World::new().await;
+    let strict = NewPlanVersion { trial_days: 7, trial_end: TrialEnd::Cancel, ..monthly() };
+    let (_, id, _) = tries(&world, strict).await;
+    let (tx, now) = (world.tx().await, at("2026-03-05T12:00:00Z"));
+    change(&tx, id, &Change::EndTrial, When::Now, "Ann", now).await.unwrap();
+    clock(&tx, &NOBODY, now).await;
+    assert_eq!(read(&tx, id).await.ended.map(|ended| ended.at), Some(now));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use chrono::{DateTime, Utc};
 use db::{CallId, DbError, TenantTx};
 use sea_orm::FromQueryResult;
 use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
 
 pub async fn claim(
     tx: &TenantTx,
@@ -56,4 +57,56 @@ pub async fn claim(
         }
     };
     Ok(events.iter().map(&mut claim).collect())
+}
+
+/// The kind under which a whole call is kept.
+const RECORD: &str = "call_record";
+
+pub async fn claim_records(
+    tx: &TenantTx,
+    records: &[(CallId, [u8; 32])],
+    now: DateTime<Utc>,
+) -> Result<Vec<Claim>, DbError> {
+    #[derive(FromQueryResult)]
+    struct New {
+        call_id: Uuid,
+    }
+    #[derive(FromQueryResult)]
+    struct Known {
+        call_id: Uuid,
+        payload_hash: Vec<u8>,
+    }
+    // The first of each call: two rows of one key in one statement have no order.
+    let mut first: HashMap<Uuid, [u8; 32]> = HashMap::with_capacity(records.len());
+    for (id, hash) in records {
+        first.entry(id.uuid()).or_insert(*hash);
+    }
+    let ids: Vec<Uuid> = first.keys().copied().collect();
+    let hashes: Vec<String> = first.values().map(hex::encode).collect();
+    let new: Vec<New> = tx
+        .rows(
+            "INSERT INTO call_event_key (tenant_id, call_id, kind, seq, payload_hash, received_at)
+             SELECT $1, u.id, $2, 0, decode(u.hash, 'hex'), $5 FROM unnest($3::uuid[], $4::text[]) AS u(id, hash)
+             ORDER BY u.id ON CONFLICT (tenant_id, call_id, kind, seq) DO NOTHING RETURNING call_id",
+            [tx.tenant_id().into(), RECORD.into(), ids.clone().into(), hashes.into(), now.into()],
+        )
+        .await?;
+    let mut new: HashSet<Uuid> = new.into_iter().map(|row| row.call_id).collect();
+    let known: Vec<Known> = tx
+        .rows(
+            "SELECT call_id, payload_hash FROM call_event_key
+             WHERE tenant_id = $1 AND kind = $2 AND seq = 0 AND call_id = ANY ($3)",
+            [tx.tenant_id().into(), RECORD.into(), ids.into()],
+        )
+        .await?;
+    let known: HashMap<Uuid, Vec<u8>> = known.into_iter().map(|row| (row.call_id, row.payload_hash)).collect();
+    let mut claim = |(id, hash): &(CallId, [u8; 32])| {
+        let is_same = known.get(&id.uuid()).is_some_and(|stored| stored[..] == hash[..]);
+        match (is_same && new.remove(&id.uuid()), is_same) {
+            (true, _) => Claim::New,
+            (false, true) => Claim::Known,
+            (false, false) => Claim::Conflict,
+        }
+    };
+    Ok(records.iter().map(&mut claim).collect())
 }

@@ -1,9 +1,9 @@
 use crate::error::UsageError;
-use crate::reading::{Aggregate, DimensionSum, HourSum, UsageQuery};
+use crate::reading::{Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, DbError, TenantTx};
 use rust_decimal::Decimal;
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -24,8 +24,8 @@ pub async fn quantities(tx: &TenantTx, queries: &[(UsageQuery, Aggregate)]) -> R
     let rows: Vec<Row> = tx
         .rows(
             "SELECT CASE q.kind WHEN 'sum' THEN coalesce(f.total, 0) WHEN 'max' THEN coalesce(f.largest, 0) ELSE f.different::numeric END AS quantity
-             FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[])
-                  WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, kind, dimension, place)
+             FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::bool[])
+                  WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, kind, dimension, or_none, place)
              CROSS JOIN LATERAL (
                SELECT sum(u.quantity) AS total, max(u.hourly) AS largest,
                       count(DISTINCT u.dimensions ->> q.dimension) FILTER (WHERE u.quantity > 0) AS different
@@ -41,22 +41,29 @@ pub async fn quantities(tx: &TenantTx, queries: &[(UsageQuery, Aggregate)]) -> R
                    WHERE s.tenant_id = $1 AND s.customer_id = q.customer_id AND s.meter = q.meter AND s.hour >= q.from_at AND s.hour < q.to_at) b
                  LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = q.meter
                  WHERE b.dimensions @> q.filter::jsonb
-                   AND (q.subscription_id = '00000000-0000-0000-0000-000000000000' OR b.subscription_id = q.subscription_id)) u) f
+                   AND (q.subscription_id = '00000000-0000-0000-0000-000000000000' OR b.subscription_id = q.subscription_id
+                        OR q.or_none AND b.subscription_id IS NULL)) u) f
              ORDER BY q.place",
             [
                 tx.tenant_id().into(),
                 queries.iter().map(|(query, _)| query.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
-                queries.iter().map(|(query, _)| query.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect::<Vec<Uuid>>().into(),
+                queries.iter().map(|(query, _)| query.of.subscription()).collect::<Vec<Uuid>>().into(),
                 queries.iter().map(|(query, _)| query.meter.clone()).collect::<Vec<String>>().into(),
                 queries.iter().map(|(query, _)| crate::prepare::json_of(&query.filter)).collect::<Vec<String>>().into(),
                 queries.iter().map(|(query, _)| query.from).collect::<Vec<DateTime<Utc>>>().into(),
                 queries.iter().map(|(query, _)| query.to).collect::<Vec<DateTime<Utc>>>().into(),
                 kinds.into(),
                 dimensions.into(),
+                or_none(queries.iter().map(|(query, _)| query)),
             ],
         )
         .await?;
     Ok(rows.into_iter().map(|row| row.quantity.normalize()).collect())
+}
+
+/// Which of them also count what names no subscription.
+fn or_none<'a>(queries: impl Iterator<Item = &'a UsageQuery>) -> Value {
+    queries.map(|query| matches!(query.of, UsageOf::NamedOrNone(_))).collect::<Vec<bool>>().into()
 }
 
 pub async fn by_hour(
@@ -149,8 +156,8 @@ pub async fn sums_by_dimension(
     let rows: Vec<Row> = tx
         .rows(
             "SELECT q.place, f.dimensions, f.quantity, f.events
-             FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[])
-                  WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, names, place)
+             FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::bool[])
+                  WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, names, or_none, place)
              CROSS JOIN LATERAL (
                SELECT g.dimensions, CASE WHEN min(m.aggregation) = 'max' THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity,
                       sum(g.events)::int8 AS events
@@ -166,19 +173,21 @@ pub async fn sums_by_dimension(
                    SELECT quantity, events, dimensions, subscription_id FROM usage_sum s
                    WHERE s.tenant_id = $1 AND s.customer_id = q.customer_id AND s.meter = q.meter AND s.hour >= q.from_at AND s.hour < q.to_at) b
                  WHERE b.dimensions @> q.filter::jsonb
-                   AND (q.subscription_id = '00000000-0000-0000-0000-000000000000' OR b.subscription_id = q.subscription_id)) g
+                   AND (q.subscription_id = '00000000-0000-0000-0000-000000000000' OR b.subscription_id = q.subscription_id
+                        OR q.or_none AND b.subscription_id IS NULL)) g
                LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = q.meter
                GROUP BY g.dimensions) f
              ORDER BY q.place, f.quantity DESC, f.dimensions",
             [
                 tx.tenant_id().into(),
                 queries.iter().map(|(query, _)| query.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
-                queries.iter().map(|(query, _)| query.subscription_id.map_or(Uuid::nil(), |id| id.uuid())).collect::<Vec<Uuid>>().into(),
+                queries.iter().map(|(query, _)| query.of.subscription()).collect::<Vec<Uuid>>().into(),
                 queries.iter().map(|(query, _)| query.meter.clone()).collect::<Vec<String>>().into(),
                 queries.iter().map(|(query, _)| crate::prepare::json_of(&query.filter)).collect::<Vec<String>>().into(),
                 queries.iter().map(|(query, _)| query.from).collect::<Vec<DateTime<Utc>>>().into(),
                 queries.iter().map(|(query, _)| query.to).collect::<Vec<DateTime<Utc>>>().into(),
                 names.into(),
+                or_none(queries.iter().map(|(query, _)| query)),
             ],
         )
         .await?;

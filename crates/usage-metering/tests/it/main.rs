@@ -1,6 +1,8 @@
 //! Usage, on a real database: once in, once summed, never lost.
 
 mod bulk_speed;
+mod decks;
+mod imports;
 mod ingest;
 mod meters;
 mod sums;

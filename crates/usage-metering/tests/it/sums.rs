@@ -93,7 +93,7 @@ async fn a_period_that_begins_at_midnight_in_a_half_hour_zone_is_exact() {
     world.ingest(&events).await;
     let query = usage_metering::UsageQuery {
         customer_id: customer,
-        subscription_id: None,
+        of: usage_metering::UsageOf::Customer,
         meter: "minutes".to_owned(),
         filter: dimensions(&[]),
         from: midnight,
@@ -121,8 +121,8 @@ async fn quantities_add_up_peak_and_tell_apart_by_dimension() {
         on("1", "minutes", nine, &[("topic", "law"), ("direction", "inbound"), ("caller", "x")], "5"),
         on("2", "minutes", nine, &[("topic", "tax")], "4"),
         on("3", "minutes", ten, &[("topic", "law")], "7"),
-        on("4", "calls", nine, &[("topic", "law")], "999"), // a count counts events
-        on("5", "calls", ten, &[("topic", "law")], "0"),
+        on("4", "calls", nine, &[("topic", "law")], "1"), // a count counts events
+        on("5", "calls", ten, &[("topic", "law")], "1"),
         on("6", "seat_peak", nine, &[], "3"),
         on("7", "seat_peak", nine, &[], "8"),
         on("8", "seat_peak", ten, &[], "6"),

@@ -121,7 +121,7 @@ impl World {
     ) -> String {
         let query = UsageQuery {
             customer_id,
-            subscription_id,
+            of: subscription_id.map_or(usage_metering::UsageOf::Customer, usage_metering::UsageOf::Named),
             meter: meter.to_owned(),
             filter: dimensions(filter),
             from: at("2026-03-01T00:00:00Z"),

@@ -5,6 +5,7 @@ use super::beneath::{Reader, beneath};
 use super::customer::{self, Record};
 use super::invoice::{self, Asked};
 use super::lines::Of;
+use super::owed::Owed;
 use super::pdf_answer;
 use super::subscription::{Leads, Subscribed, bill, card, quantity_of};
 use crate::error::{PageError, PageResult};
@@ -108,12 +109,11 @@ pub async fn invoice(member: Member, path: web::Path<String>, asked: web::Query<
     let own = member.tx().await?;
     let tx = seller_book(&member).await?;
     let view = invoicing::document(&tx, id).await?;
-    let status = payments::status_of(&tx, &[id], member.now).await?.remove(&id);
-    let paid = invoice::paid_on(&tx, &view).await?;
+    let owed = Owed::read(&tx, &view, member.now).await?;
     let shell = member.shell(&view.document.number, Section::Account, 0);
     let opened = invoice::opened(&tx, receiver(&member, &own), tx.customer_id(), &view.groups, &asked.open).await?;
     let of = Of::Account(member.audience, id);
-    let mut page = invoice::page(shell, &view, status, &paid, of, opened, &member.zone)?;
+    let mut page = invoice::page(shell, &view, &owed, of, opened, &member.zone)?;
     page.heading =
         page.heading.path(PagePath::under("Plan and bills", member.audience.account(), &view.document.number));
     page.pdf_href = Some(member.audience.account_invoice_pdf(id));

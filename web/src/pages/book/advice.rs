@@ -73,6 +73,7 @@ fn answer(who: &str, advice: &Advice) -> PageResult<String> {
     let current = advice.plans.iter().find(|plan| plan.is_current);
     Ok(match (advice.plans.first(), current) {
         (None, _) => "No plan is sold in this currency".to_owned(),
+        (Some(best), _) if !best.is_cheapest => "No plan sells all that was used".to_owned(),
         (Some(best), Some(current)) if best.plan_id == current.plan_id || best.total == current.total => {
             format!("{who} already {} the cheapest plan, {}", if who == "You" { "have" } else { "has" }, current.plan)
         }
@@ -86,7 +87,7 @@ fn answer(who: &str, advice: &Advice) -> PageResult<String> {
 
 fn facts(advice: &Advice) -> Facts {
     let mut facts = Vec::new();
-    if let Some(best) = advice.plans.first() {
+    if let Some(best) = advice.plans.first().filter(|best| best.is_cheapest) {
         facts.push(Fact::new("Cheapest", &best.plan).quiet(best.total.human()));
         facts.push(Fact::new("Its worst month", best.worst.human()));
     }
@@ -165,6 +166,9 @@ fn told(reason: &Reason) -> String {
         Reason::MostlyFor { name, amount } => format!("{} of it for {name}", amount.human()),
         Reason::CommitmentNotReached(amount) => format!("{} for a promise that was not reached", amount.human()),
         Reason::CapReached(amount) => format!("{} left out by the cap", amount.human()),
+        Reason::NotSold { name, quantity } => {
+            format!("does not sell {name} ({} used)", format::quantity(quantity.round_dp(1)))
+        }
         Reason::CallsLeftToTariffs(calls) => {
             format!("without {} calls that it leaves to tariffs", format::quantity(calls.round_dp(0)))
         }
@@ -179,7 +183,11 @@ fn value(amount: Money) -> Option<(String, String)> {
 fn chart(advice: &Advice, currency: Currency) -> Chart {
     let caption =
         "Total of the three months for the cheapest plans, with 30% less usage, as it was, and with 30% more.";
-    let drawn: Vec<&Advised> = advice.plans.iter().take(DRAWN).collect();
+    // Plans that leave something out compare with none; the one that the customer has is always among them.
+    let whole = advice.plans.iter().filter(|plan| plan.is_whole && !plan.is_current);
+    let mut drawn: Vec<&Advised> =
+        advice.plans.iter().filter(|plan| plan.is_current).chain(whole).take(DRAWN).collect();
+    drawn.sort_by_key(|plan| plan.total.micros());
     let mut chart = Chart::lines("advice", "If usage changes", caption, "Usage")
         .note("Total of the three months, the cheapest plans")
         .mark("100", "As it was");
@@ -212,13 +220,14 @@ fn sensitivity(advice: &Advice, currency: Currency) -> Table {
     let empty = Empty::new("scale", "Nothing to compare", "Plans that are sold in this currency show here.");
     let mut table = Table::new("If usage changes", columns, empty).dense();
     let columns: [fn(&Advised) -> Money; 3] = [|plan| plan.with_less, |plan| plan.total, |plan| plan.with_more];
-    let least = columns.map(|amount| advice.plans.iter().map(|plan| amount(plan).micros()).min());
+    let least =
+        columns.map(|amount| advice.plans.iter().filter(|plan| plan.is_whole).map(|plan| amount(plan).micros()).min());
     for plan in &advice.plans {
         let mut cells = vec![Cell::name(&plan.plan)];
         for (amount, least) in columns.iter().zip(least) {
             let amount = amount(plan);
             let cell = Cell::figure(amount.human_bare());
-            let is_least = Some(amount.micros()) == least;
+            let is_least = plan.is_whole && Some(amount.micros()) == least;
             cells.push(if is_least { cell.with(Badge::new("cheapest", Tone::Good)) } else { cell });
         }
         table.row(cells);

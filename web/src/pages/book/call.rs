@@ -15,9 +15,10 @@ use crate::views::ui::Tone;
 use actix_web::web;
 use call_control::{Call, CallDetail, CallEventLine, ChargedBy, PricedBy};
 use chrono::{DateTime, Utc};
-use db::CallId;
+use db::{CallId, TenantTx};
 use jiff::tz::TimeZone;
 use money::Money;
+use tenant::Role;
 
 /// `GET /admin/calls/{call_id}`
 pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallView> {
@@ -42,6 +43,10 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
         .facts(format!("{}, {number}", customer.as_deref().unwrap_or("Unknown caller")))
         .at(format::full(call.started_at, &member.zone));
     heading.badge = Some(call_state(call));
+    let is_reversed = detail.corrections.iter().any(|correction| correction.is_reversal);
+    if call.charge.is_some() && call.charged_by == Some(ChargedBy::Tariff) && !is_reversed && may_bill(&member) {
+        heading = heading.action("Take back", member.audience.call_reversal(id));
+    }
     let links = Links { plans: Some(member.audience.plans()) };
     let ran = Ran { from: call.meter_started_at, until: call.ended_at };
     let why =
@@ -56,6 +61,7 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
         why_tone,
         why: why.unwrap_or_else(|| Why(Vec::new())),
         legs: legs(&detail)?,
+        routes: ways_out(&member, &tx, call).await?,
         shares,
         shares_text,
         timeline: Timeline { wide: false, steps: timeline(&detail, &member.zone) },
@@ -63,9 +69,20 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
     })
 }
 
+fn may_bill(member: &Member) -> bool {
+    member.must(Role::Billing).is_ok()
+}
+
+async fn ways_out(member: &Member, tx: &TenantTx, call: &Call) -> PageResult<Option<Table>> {
+    let Some((out, attempts)) = call_control::outgoing_of(tx, call.id).await? else { return Ok(None) };
+    let names = super::route_trial::carrier_names(tx).await?;
+    Ok(Some(super::route_words::routes(&out.decision, &names, &attempts, &member.zone)))
+}
+
 /// The heading says what the call came to, exactly, and how long was talked.
 pub fn answer(call: &Call, priced_by: Option<&PricedBy>) -> String {
-    let topic = call.topic_name.as_deref().map_or_else(String::new, |topic| format!(" on {topic}"));
+    let by = if call.is_outgoing { "to" } else { "on" };
+    let topic = call.topic_name.as_deref().map_or_else(String::new, |topic| format!(" {by} {topic}"));
     let talked = format::duration_words(call.metered_seconds.into());
     if call.ended_at.is_none() {
         return format!("A call{topic} that still runs");
@@ -101,7 +118,8 @@ fn recomputed(detail: &CallDetail) -> (String, Tone) {
 
 fn facts(detail: &CallDetail, customer: Option<String>, agent: Option<String>, balance: Option<Money>) -> Facts {
     let call = &detail.call;
-    let mut facts = vec![Fact::new("Number", format::phone(&call.called))];
+    let word = if call.is_outgoing { "Called" } else { "Number" };
+    let mut facts = vec![Fact::new(word, format::phone(&call.called))];
     if let (Some(id), Some(name)) = (call.customer_id, customer) {
         facts.push(Fact::new("Customer", name).to(Audience::Tenant.customer(id)));
     }
@@ -149,18 +167,28 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
         Empty::new("route", "No legs yet", "They are written when the call ends."),
     );
     let later = || Cell::text("at the period's end").class("quiet");
-    for leg in &detail.legs {
+    // What a carrier asks stands with the costs.
+    for leg in detail.legs.iter().filter(|leg| leg.kind != "carrier") {
         let sold = if leg.kind == "caller" { call.net.or(leg.amount) } else { leg.amount };
         table.row(vec![
-            Cell::text(if leg.kind == "caller" { "Caller to your number".to_owned() } else { spoken(&leg.kind) })
-                .sub(&leg.detail),
+            Cell::text(match leg.kind.as_str() {
+                "caller" if call.is_outgoing => "Your customer to the world".to_owned(),
+                "caller" => "Caller to your number".to_owned(),
+                kind => spoken(kind),
+            })
+            .sub(&leg.detail),
             Cell::figure(format::duration_words(leg.quantity_seconds.into())),
             sold.map_or_else(later, |sold| Cell::figure(sold.human_bare())),
             Cell::none(),
         ]);
     }
     for cost in &detail.costs {
-        let name = if cost.kind == "seller" { "Your seller" } else { "Carrier" };
+        let name = match cost.kind.as_str() {
+            "seller" => "Your seller",
+            "seller_correction" => "Your seller, corrected",
+            "seller_reversal" => "Your seller, taken back",
+            _ => "Carrier",
+        };
         let share = cost
             .share_percent
             .map_or_else(String::new, |share| format!("{}% of the net price. ", format::quantity(share)));
@@ -221,8 +249,9 @@ fn timeline(detail: &CallDetail, zone: &TimeZone) -> Vec<Happening> {
     let call = &detail.call;
     let mut steps: Vec<Happening> =
         detail.events.iter().filter(|event| event.kind != "heartbeat").map(|event| happening(event, zone)).collect();
-    if steps.is_empty() {
-        steps = known(call, zone);
+    // A call that came whole has no event of an edge, and one that was imported only the event of its record.
+    if detail.events.iter().all(|event| event.kind == "call_recorded") {
+        steps = known(call, zone).into_iter().chain(steps).collect();
     }
     // What comes on a later day says its day.
     let day = |at: DateTime<Utc>| format::zoned(at, zone).date();
@@ -244,7 +273,11 @@ fn timeline(detail: &CallDetail, zone: &TimeZone) -> Vec<Happening> {
 fn known(call: &Call, zone: &TimeZone) -> Vec<Happening> {
     let ended = call.end_cause.as_deref().map(spoken).unwrap_or_default();
     [
-        (Some(call.started_at), "Call in", format!("to {}", format::phone(&call.called))),
+        (
+            Some(call.started_at),
+            if call.is_outgoing { "Call out" } else { "Call in" },
+            format!("to {}", format::phone(&call.called)),
+        ),
         (call.answered_at, "Answered", String::new()),
         (call.meter_started_at, "The meter starts", String::new()),
         (call.ended_at, "Call ends", ended),
@@ -279,6 +312,9 @@ fn happening(event: &CallEventLine, zone: &TimeZone) -> Happening {
         }
         "low_balance_announced" => {
             ("Warned: the balance runs low", format!("{} s left", said("seconds_left")), Tone::Soon)
+        }
+        "call_recorded" => {
+            ("Record taken", format!("from {}, its id {}; {}", said("source"), said("id"), said("cause")), Tone::Plain)
         }
         "call_ended" => ("Call ends", spoken(&said("cause")).replace('"', ""), Tone::Plain),
         other => return Happening::new(format::second(event.at, zone), spoken(other), Tone::Plain),

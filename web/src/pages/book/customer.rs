@@ -112,6 +112,7 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     let audience = member.audience;
     let may_change = member.must(Role::Billing).is_ok();
     let subscribe_href = audience.customer_subscription_new(id);
+    heading = heading.action("Calls out", audience.customer_outgoing(id));
     if !record.subscriptions.all.is_empty() {
         heading = heading.action("Advisor", audience.customer_advice(id));
     }

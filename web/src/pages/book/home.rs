@@ -21,7 +21,7 @@ use money::{Currency, Decimal, Money};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use subscription::{Customer, CustomerFilter};
-use usage_metering::{Aggregate, UsageQuery};
+use usage_metering::{Aggregate, UsageOf, UsageQuery};
 
 /// Which days, as the address says; without it today, or yesterday while today is empty.
 #[derive(Debug, Default, Deserialize)]
@@ -195,7 +195,7 @@ async fn of_sales(member: &Member, tx: &TenantTx, span: &Span) -> PageResult<(St
             .collect();
     let query = |customer: &Customer, meter: &str| UsageQuery {
         customer_id: customer.id,
-        subscription_id: None,
+        of: UsageOf::Customer,
         meter: meter.to_owned(),
         filter: BTreeMap::new(),
         from: span.from,

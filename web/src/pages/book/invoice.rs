@@ -2,7 +2,8 @@
 
 use super::beneath::{Reader, beneath, opens};
 use super::lines::{Of, groups, tax};
-use super::words::{self, day, payment_status, period};
+use super::owed::Owed;
+use super::words::{day, payment_status, period};
 use super::{pdf_answer, shell};
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
@@ -11,15 +12,13 @@ use crate::format;
 use crate::shell::{Section, Shell};
 use crate::urls::{self, Audience, with_query};
 use crate::views::invoices::{Invoice as InvoiceView, LineCalls};
-use crate::views::parts::{Happening, Heading, Item, Items, PagePath, SumRow, Sums, Timeline};
+use crate::views::parts::{Happening, Heading, Items, PagePath, SumRow, Sums, Timeline};
 use crate::views::runs::ThrowAway;
 use crate::views::ui::{Badge, Tone};
 use actix_web::{HttpResponse, web};
 use db::{DocumentId, DraftId, LineId, TenantTx};
 use invoicing::{DocumentKind, DocumentView, Draft, DraftState, Grouped, Line, TaxRow, Totals};
 use jiff::tz::TimeZone;
-use money::Money;
-use payments::{Payment, PaymentStatus};
 use serde::Deserialize;
 use tenant::Role;
 
@@ -30,52 +29,26 @@ pub struct Asked {
     pub open: String,
 }
 
-/// Money that came for a document.
-pub struct Paid {
-    pub payment: Payment,
-    pub amount: Money,
-}
-
-/// What was paid on a document, by which payments.
-pub async fn paid_on(tx: &TenantTx, view: &DocumentView) -> PageResult<Vec<Paid>> {
-    let customer_id = view.document.customer_id;
-    let payments = payments::payments_of(tx, customer_id).await?;
-    let mut paid = Vec::new();
-    for share in payments::shares_of(tx, customer_id).await? {
-        if share.document_id != view.document.id {
-            continue;
-        }
-        if let Some(payment) = payments.iter().find(|payment| payment.id == share.payment_id) {
-            paid.push(Paid { payment: payment.clone(), amount: share.amount });
-        }
-    }
-    Ok(paid)
-}
-
 /// `GET /admin/invoices/{document_id}`
 pub async fn invoice(member: Member, path: web::Path<String>, asked: web::Query<Asked>) -> PageResult<InvoiceView> {
     let id: DocumentId = path.parse()?;
     let tx = member.tx().await?;
     let view = invoicing::document(&tx, id).await?;
-    let status = payments::status_of(&tx, &[id], member.now).await?.remove(&id);
-    let paid = paid_on(&tx, &view).await?;
+    let owed = Owed::read(&tx, &view, member.now).await?;
     let opened = opened(&tx, seller(&member, &tx), view.document.customer_id, &view.groups, &asked.open).await?;
     let shell = shell(&member, &tx, &view.document.number, Section::Invoices).await?;
     let audience = member.audience;
-    let mut page = page(shell, &view, status, &paid, Of::Document(audience, id), opened, &member.zone)?;
+    let mut page = page(shell, &view, &owed, Of::Document(audience, id), opened, &member.zone)?;
     page.heading = page.heading.path(PagePath::under("Invoices", audience.invoices(), &view.document.number));
     page.pdf_href = Some(audience.invoice_pdf(id));
-    let left = left_to_pay(&view, &paid)?;
-    if left.is_positive()
-        && matches!(status, Some(PaymentStatus::Open | PaymentStatus::PartPaid | PaymentStatus::Overdue))
-    {
+    if owed.open.is_positive() {
         let form = audience.customer_payments(view.document.customer_id);
-        let amount = left.format_plain();
+        let amount = owed.open.format_plain();
         page.payment_href = Some(with_query(
             &form,
             &[("amount", &amount), ("reference", &view.document.number), ("kind", "bank_transfer")],
         ));
-        page.payment_amount = left.human();
+        page.payment_amount = owed.open.human();
     }
     Ok(page)
 }
@@ -183,17 +156,11 @@ pub async fn opened(
     }
 }
 
-fn left_to_pay(view: &DocumentView, paid: &[Paid]) -> PageResult<Money> {
-    let due = view.document.totals.due;
-    Ok(due.checked_sub(Money::sum(due.currency(), paid.iter().map(|paid| paid.amount))?)?)
-}
-
 /// A document as a page, without the links that only its seller has.
 pub fn page(
     shell: Shell,
     view: &DocumentView,
-    status: Option<PaymentStatus>,
-    paid: &[Paid],
+    owed: &Owed,
     of: Of,
     opened: Option<(LineId, LineCalls)>,
     zone: &TimeZone,
@@ -214,11 +181,16 @@ pub fn page(
                 format::stamp(document.issued_at, zone).text
             ),
         );
-    heading.badge = match (document.kind, view.credited_by, status) {
-        (DocumentKind::CreditNote, ..) => Some(Badge::new("Credit note", Tone::Plain)),
-        (_, Some(_), _) => Some(Badge::new("Credited", Tone::Plain)),
-        (_, None, status) => status.map(payment_status),
-    };
+    heading.badge = Some(match (document.kind, view.credited_by) {
+        (DocumentKind::CreditNote, _) => Badge::new("Credit note", Tone::Plain),
+        (_, Some(_)) => Badge::new("Credited", Tone::Plain),
+        (_, None) => payment_status(owed.status),
+    });
+    let mut to_pay = totals(&document.totals, &view.taxes)?;
+    to_pay.extend(owed.rows(document, "Still to pay", zone)?);
+    let issued = format!("Issued as {}", document.number);
+    let issued = Happening::new(format::short(document.issued_at, zone), issued, Tone::On);
+    let steps = std::iter::once(issued.amount(document.totals.gross.human())).chain(owed.story(zone)).collect();
     Ok(InvoiceView {
         shell,
         heading,
@@ -231,9 +203,9 @@ pub fn page(
             _ if document.totals.due.is_zero() => "nothing is due".into(),
             _ => format!("due {}", day(document.due_on)),
         },
-        to_pay: to_pay(&document.totals, &view.taxes, paid, zone)?,
-        payments: Items(from_wallet(&document.totals).chain(paid.iter().map(|paid| received(paid, zone))).collect()),
-        timeline: Timeline { wide: true, steps: story(view, paid, zone) },
+        to_pay: Sums(to_pay),
+        payments: owed.received(&document.totals, zone),
+        timeline: Timeline { wide: true, steps },
         pdf_href: None,
         payment_href: None,
         payment_amount: String::new(),
@@ -263,6 +235,8 @@ fn draft_page(
         )
         .badge(word, tone)
         .facts(format!("{}, {}", period(content.period.starts_on, content.period.ends_on), content.time_zone));
+    let mut to_pay = totals(&content.totals, &content.taxes)?;
+    to_pay.push(SumRow::sum("Still to pay", content.totals.due.human()));
     let written = Happening::new(format::short(draft.created_at, zone), "Drafted", Tone::Plain)
         .note("It has no number until it is issued.");
     Ok(InvoiceView {
@@ -273,7 +247,7 @@ fn draft_page(
         net: content.totals.net.human_bare(),
         tax: tax(&content.taxes, &content.totals),
         due: String::new(),
-        to_pay: to_pay(&content.totals, &content.taxes, &[], zone)?,
+        to_pay: Sums(to_pay),
         payments: Items::default(),
         timeline: Timeline { wide: true, steps: vec![written] },
         pdf_href: (draft.state == DraftState::Open).then(|| audience.draft_pdf(draft.id)),
@@ -283,7 +257,8 @@ fn draft_page(
     })
 }
 
-fn to_pay(totals: &Totals, taxes: &[TaxRow], paid: &[Paid], zone: &TimeZone) -> PageResult<Sums> {
+/// From the net to what is asked for.
+fn totals(totals: &Totals, taxes: &[TaxRow]) -> PageResult<Vec<SumRow>> {
     let mut rows = vec![SumRow::plain("Net", totals.net.human_bare())];
     for tax in taxes.iter().filter(|tax| !tax.percent.is_zero()) {
         rows.push(SumRow::plain(
@@ -295,40 +270,5 @@ fn to_pay(totals: &Totals, taxes: &[TaxRow], paid: &[Paid], zone: &TimeZone) -> 
     if !totals.settled.is_zero() {
         rows.push(SumRow::plain("Paid from the wallet, call by call", totals.settled.checked_neg()?.human_bare()));
     }
-    let mut left = totals.due;
-    for paid in paid {
-        let on = format::zoned(paid.payment.received_at, zone).strftime("%-d %b %Y").to_string();
-        left = left.checked_sub(paid.amount)?;
-        rows.push(SumRow::plain(
-            format!("{}, {on}", words::method(paid.payment.method)),
-            paid.amount.checked_neg()?.human_bare(),
-        ));
-    }
-    rows.push(SumRow::sum("Still to pay", left.human()));
-    Ok(Sums(rows))
-}
-
-/// What the wallet paid while the calls ran.
-pub fn from_wallet(totals: &Totals) -> impl Iterator<Item = Item> {
-    let settled = (!totals.settled.is_zero()).then(|| totals.settled.human());
-    settled.into_iter().map(|amount| Item::new("wallet", Tone::Plain, "Wallet").note("call by call").amount(amount))
-}
-
-/// One payment, with the part of it that went to the document.
-pub fn received(paid: &Paid, zone: &TimeZone) -> Item {
-    let note = format!("{}, {}", format::stamp(paid.payment.received_at, zone).text, paid.payment.reference);
-    Item::new("building-bank", Tone::Plain, words::method(paid.payment.method)).note(note).amount(paid.amount.human())
-}
-
-fn story(view: &DocumentView, paid: &[Paid], zone: &TimeZone) -> Vec<Happening> {
-    let document = &view.document;
-    let issued = format!("Issued as {}", document.number);
-    let mut steps = vec![
-        Happening::new(format::short(document.issued_at, zone), issued, Tone::On).amount(document.totals.gross.human()),
-    ];
-    for paid in paid {
-        let at = format::short(paid.payment.received_at, zone);
-        steps.push(Happening::new(at, "Payment", Tone::Good).note(&paid.payment.reference).amount(paid.amount.human()));
-    }
-    steps
+    Ok(rows)
 }

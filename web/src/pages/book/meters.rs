@@ -72,6 +72,7 @@ pub async fn meters(member: Member) -> PageResult<List> {
 /// What is sold, and beside its meters what they could not count.
 pub(super) fn tabs(member: &Member, here: &str) -> Vec<(String, String, bool)> {
     let mut tabs = super::quotes::tabs(member.audience, here);
+    tabs.push(("Imports".to_owned(), member.audience.imports(), here == "Imports"));
     tabs.push(("In suspense".to_owned(), member.audience.suspense(), here == "In suspense"));
     tabs
 }

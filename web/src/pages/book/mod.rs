@@ -8,15 +8,22 @@ mod agents;
 mod beneath;
 mod brand;
 pub(super) mod call;
+mod call_reversal;
 mod calls;
+mod carriers;
 mod coupons;
 mod customer;
+mod customer_outgoing;
 mod customers;
+mod deck;
+mod deck_version;
+mod decks;
 mod dry_run;
 mod estimates;
 mod find;
 pub(super) mod foot;
 mod home;
+mod imports;
 pub mod invoice;
 mod invoices;
 mod keys;
@@ -31,6 +38,8 @@ mod new_agent;
 mod new_customer;
 mod new_quote;
 mod numbers;
+mod outgoing;
+pub mod owed;
 mod payment;
 mod plan;
 mod plan_edit;
@@ -39,6 +48,8 @@ mod plan_new;
 mod plans;
 pub(super) mod prices;
 mod quotes;
+mod route_trial;
+mod route_words;
 mod run;
 mod runs;
 mod settlements;
@@ -63,7 +74,39 @@ use db::TenantTx;
 pub fn routes() -> Vec<Entry> {
     let mut routes = selling();
     routes.extend(running());
+    routes.extend(going_out());
     routes
+}
+
+/// Calls that go out: prices, carriers, limits.
+fn going_out() -> Vec<Entry> {
+    let all = &Audience::ALL;
+    [
+        book_get(all, "decks", decks::decks),
+        book_get(all, "decks/new", decks::form),
+        book_post(all, "decks", decks::create),
+        book_get(all, "decks/{deck_id}", deck::deck),
+        book_post(all, "decks/{deck_id}/versions", deck::import),
+        book_get(all, "decks/{deck_id}/versions/{version}", deck_version::version),
+        book_post(all, "decks/{deck_id}/publications", deck::publish),
+        book_post(all, "decks/{deck_id}/withdrawal", deck::withdraw),
+        book_get(all, "carriers", carriers::carriers),
+        book_get(all, "carriers/new", carriers::form),
+        book_post(all, "carriers", carriers::create),
+        book_get(all, "carriers/{carrier_id}", carriers::carrier),
+        book_post(all, "carriers/{carrier_id}", carriers::change),
+        book_get(all, "routes", route_trial::trial),
+        book_get(all, "outgoing", outgoing::outgoing),
+        book_post(all, "outgoing", outgoing::set_policy),
+        book_post(all, "outgoing/limits", outgoing::set_limits),
+        book_post(all, "outgoing/classes", outgoing::set_class),
+        book_get(all, "customers/{customer_id}/outgoing", customer_outgoing::outgoing),
+        book_post(all, "customers/{customer_id}/outgoing", customer_outgoing::set),
+        book_post(all, "customers/{customer_id}/destinations", customer_outgoing::set_destination),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Who buys, and what is sold.
@@ -134,6 +177,8 @@ fn running() -> Vec<Entry> {
         book_get(tenant, "calls", calls::calls),
         book_get(tenant, "calls/{call_id}", call::call),
         book_post(tenant, "calls/{call_id}/end", live::end),
+        book_get(tenant, "calls/{call_id}/reversal", call_reversal::form),
+        book_post(tenant, "calls/{call_id}/reversal", call_reversal::create),
         book_get(tenant, "agents", agents::agents),
         book_get(tenant, "agents/new", new_agent::form),
         book_post(tenant, "agents", new_agent::create),
@@ -154,6 +199,17 @@ fn running() -> Vec<Entry> {
         book_get(all, "meters", meters::meters),
         book_get(all, "meters/new", meters::form),
         book_post(all, "meters", meters::define),
+        book_get(all, "imports", imports::imports),
+        book_get(all, "imports/new", imports::form),
+        book_post(all, "imports", imports::upload),
+        book_get(all, "imports/{import_id}", imports::import),
+        book_get(all, "imports/{import_id}/events", imports::events),
+        book_get(all, "imports/{import_id}/report", imports::report),
+        book_post(all, "imports/{import_id}/settings", imports::set),
+        book_post(all, "imports/{import_id}/trial", imports::trial),
+        book_post(all, "imports/{import_id}/start", imports::start),
+        book_post(all, "imports/{import_id}/stop", imports::stop),
+        book_post(all, "imports/{import_id}/removal", imports::remove),
         book_get(all, "suspense", suspense::causes),
         book_get(all, "suspense/{cause}", suspense::cause),
         book_post(all, "suspense/{cause}/decisions", suspense::decide),

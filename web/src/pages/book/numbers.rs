@@ -31,7 +31,7 @@ pub async fn numbers(member: Member) -> PageResult<List> {
         heading: Heading::new("Numbers").facts(format::counted(count as i64, "number", "numbers")),
         stats: Stats::default(),
         search: None,
-        tabs: Vec::new(),
+        tabs: super::decks::tabs(member.audience, "Numbers"),
         cards,
         pager: None,
     })

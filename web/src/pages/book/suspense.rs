@@ -1,5 +1,7 @@
 //! What came in and matches nothing: by cause, with what to do; tried for nothing first, then counted or taken out for good.
 
+mod entries;
+
 use super::shell;
 use super::words::spoken;
 use crate::answer::{SeeOther, see_other};
@@ -17,10 +19,11 @@ use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Tone};
 use crate::views::usage::{DecisionForm, SuspensePage};
 use actix_web::web;
+use call_control::RecordReplay;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{SubscriptionId, TenantTx};
 use tenant::Role;
-use usage_metering::{Correction, REPLAY_MAX, Replay, Suspended, SuspenseCause, SuspenseSummary, UsageEvent};
+use usage_metering::{Correction, REPLAY_MAX, Replay, SuspenseCause, SuspenseSummary};
 
 /// What has waited longer wants a person today.
 const TOO_OLD: TimeDelta = TimeDelta::hours(24);
@@ -40,21 +43,44 @@ fn remedy(cause: SuspenseCause) -> &'static str {
         SuspenseCause::UnknownSubscription | SuspenseCause::SeveralSubscriptions => {
             "Say which subscription is charged."
         }
+        SuspenseCause::NoSubscription => {
+            "Begin or resume a subscription from that day, or say whose usage it is; then try again."
+        }
         SuspenseCause::Conflict => "The first stands. Ask who sent it why it changed; then take this one out.",
         SuspenseCause::AbsurdTime => "Mend the sender's clock; then take it out and have it sent anew.",
-        SuspenseCause::UnknownNumber => "Give the number to somebody from that day on; the call is settled then.",
+        SuspenseCause::UnknownNumber => "Give the number to this book from that day on, then try again.",
         SuspenseCause::MissingRate => "Enter the price or rate of that day; the call is settled then.",
-        SuspenseCause::BrokenSequence | SuspenseCause::NotChargeable => "Each has its own reason; look at the call.",
+        SuspenseCause::BrokenSequence | SuspenseCause::NotChargeable => {
+            "Each has its own reason; mend it, then try again."
+        }
     }
 }
 
-/// Are these usage events, which can be tried again here? Calls are tried again by their own worker.
-fn is_of_events(cause: SuspenseCause) -> bool {
-    use SuspenseCause as C;
-    matches!(
-        cause,
-        C::UnknownCustomer | C::UnknownMeter | C::UnknownSubscription | C::SeveralSubscriptions | C::AbsurdTime
-    )
+/// Does what waits go on by itself once the cause is gone?
+fn goes_on_by_itself(cause: SuspenseCause) -> bool {
+    matches!(cause, SuspenseCause::MissingRate | SuspenseCause::BrokenSequence)
+}
+
+/// A decision done, on events and on recorded calls alike; given up with its transaction it was a dry run.
+async fn again(
+    member: &Member,
+    tx: &TenantTx,
+    cause: SuspenseCause,
+    correction: &Correction,
+) -> PageResult<(Replay, RecordReplay)> {
+    let (by, now) = (member.actor(), member.now);
+    let records = call_control::replay_records(tx, cause, correction.customer_id, &by, now).await?;
+    let mut replay = usage_metering::replay_suspense(tx, cause, correction, &by, now).await?;
+    // What went on waiting as a record was looked at twice, and waits once.
+    let of_records: u64 = records.waiting.values().sum();
+    let of_cause = replay.waiting.entry(cause).or_default();
+    *of_cause = of_cause.saturating_sub(of_records);
+    replay.tried -= of_records.min(replay.tried);
+    for (still, count) in &records.waiting {
+        *replay.waiting.entry(*still).or_default() += count;
+    }
+    replay.waiting.retain(|_, count| *count > 0);
+    Ok((replay, records))
 }
 
 /// `GET /admin/suspense`
@@ -120,7 +146,7 @@ enum Decision {
 pub async fn cause(member: Member, path: web::Path<String>, given: web::Query<Given>) -> PageResult<SuspensePage> {
     let cause = cause_of(&path)?;
     let tx = member.tx().await?;
-    let may_decide = member.must(Role::Billing).is_ok() && (is_of_events(cause) || cause == SuspenseCause::Conflict);
+    let may_decide = member.must(Role::Billing).is_ok() && !goes_on_by_itself(cause);
     let mut faults = Faults::default();
     let decision = match may_decide && given.get("sent") == "yes" {
         true => read(&tx, cause, &given, &mut faults).await?,
@@ -145,7 +171,7 @@ pub async fn cause(member: Member, path: web::Path<String>, given: web::Query<Gi
         heading: Heading::new(title)
             .path(PagePath::under("In suspense", member.audience.suspense(), spoken(cause.as_str())))
             .facts(remedy(cause)),
-        note: (!may_decide && !is_of_events(cause) && cause != SuspenseCause::Conflict).then(|| {
+        note: goes_on_by_itself(cause).then(|| {
             Note::plain("What waits here are calls: they are tried again by themselves once the cause is gone.")
         }),
         form: may_decide.then(|| DecisionForm {
@@ -153,7 +179,7 @@ pub async fn cause(member: Member, path: web::Path<String>, given: web::Query<Gi
             part: form(cause, meters, &given, &faults),
         }),
         outcome,
-        entries: entries_table(&member, &entries),
+        entries: entries::table(&member, &entries),
         back_href: member.audience.suspense(),
     })
 }
@@ -196,7 +222,7 @@ fn form(cause: SuspenseCause, meters: Vec<String>, given: &Given, faults: &Fault
 async fn read(tx: &TenantTx, cause: SuspenseCause, given: &Given, faults: &mut Faults) -> PageResult<Option<Decision>> {
     match given.get("do") {
         "discard" => Ok(faults.keep("reason", form::text(given.get("reason"))).map(Decision::Discard)),
-        "again" if is_of_events(cause) => {
+        "again" if cause != SuspenseCause::Conflict => {
             let mut correction = Correction::default();
             if !given.get("customer_no").is_empty() {
                 let found = subscription::customer_by_no(tx, given.get("customer_no")).await?;
@@ -230,11 +256,16 @@ async fn outcome(
     let mut changes = Table::new("What would happen", columns, Empty::new("check", "Nothing waits", ""));
     let (confirm, remark, is_danger) = match decision {
         Decision::Again(correction) => {
-            let by = member.actor();
-            let replay = usage_metering::replay_suspense(tx, cause, correction, &by, member.now).await?;
-            tell(&mut changes, &replay);
+            let (replay, records) = again(member, tx, cause, correction).await?;
+            tell(&mut changes, &replay, &records);
             let accepted = format::counted(events(replay.accepted), "event", "events");
-            (format!("Count {accepted}"), limit_of(replay.tried), false)
+            let calls = format::counted(events(records.settled), "call", "calls");
+            let confirm = match (replay.accepted, records.settled) {
+                (_, 0) => format!("Count {accepted}"),
+                (0, _) => format!("Settle {calls}"),
+                _ => format!("Count {accepted}, settle {calls}"),
+            };
+            (confirm, limit_of(replay.tried + records.tried), false)
         }
         Decision::Discard(reason) => {
             let by = member.actor();
@@ -268,7 +299,18 @@ fn limit_of(tried: u64) -> String {
     }
 }
 
-fn tell(changes: &mut Table, replay: &Replay) {
+fn tell(changes: &mut Table, replay: &Replay, records: &RecordReplay) {
+    if records.settled > 0 {
+        let charged: Vec<String> = records.charged.iter().map(|charge| format!("{} charged", charge.human())).collect();
+        let covered =
+            (records.covered > 0).then(|| format!("{} covered by plans", format::count(events(records.covered))));
+        let what = charged.into_iter().chain(covered).collect::<Vec<_>>().join(", ");
+        changes.row(vec![
+            Cell::name("Calls settled").sub(what),
+            Cell::figure(format::count(events(records.settled))),
+            Cell::none(),
+        ]);
+    }
     for (meter, (quantity, count)) in &replay.counted {
         let what = format!("Counted as {meter}");
         changes.row(vec![
@@ -287,6 +329,9 @@ fn tell(changes: &mut Table, replay: &Replay) {
 pub async fn decide(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<SeeOther> {
     member.must(Role::Billing)?;
     let cause = cause_of(&path)?;
+    if goes_on_by_itself(cause) {
+        return Err(PageError::NotFound);
+    }
     let tx = member.tx().await?;
     let mut faults = Faults::default();
     let Some(decision) = read(&tx, cause, &given, &mut faults).await? else {
@@ -295,13 +340,22 @@ pub async fn decide(member: Member, path: web::Path<String>, given: web::Form<Gi
     let by = member.actor();
     let (done, payload) = match &decision {
         Decision::Again(correction) => {
-            let replay = usage_metering::replay_suspense(&tx, cause, correction, &by, member.now).await?;
-            let (accepted, waiting) = (replay.accepted, replay.tried - replay.accepted);
+            let (replay, records) = again(&member, &tx, cause, correction).await?;
+            let (accepted, settled) = (replay.accepted, records.settled);
+            let waiting: u64 = replay.waiting.values().sum();
             let left = if waiting > 0 { format!(" {} on.", counted(waiting, "go", "goes")) } else { String::new() };
-            let said = format!("{} counted.{left}", counted(accepted, "are", "is"));
+            let mut said = Vec::new();
+            if accepted > 0 || settled == 0 {
+                said.push(format!("{} counted", counted(accepted, "are", "is")));
+            }
+            if settled > 0 {
+                let calls = format::counted(events(settled), "call is", "calls are");
+                said.push(format!("{calls} settled"));
+            }
+            let said = format!("{}.{left}", said.join(", "));
             (
                 said,
-                serde_json::json!({ "accepted": accepted, "waiting": waiting, "correction": format!("{correction:?}") }),
+                serde_json::json!({ "accepted": accepted, "settled": settled, "waiting": waiting, "correction": format!("{correction:?}") }),
             )
         }
         Decision::Discard(reason) => {
@@ -313,31 +367,4 @@ pub async fn decide(member: Member, path: web::Path<String>, given: web::Form<Gi
     tenant::record_audit(&tx, &by, "suspense.decide", cause.as_str(), payload, member.now).await?;
     tx.commit().await?;
     Ok(see_other(member.audience.suspense()).notice(done))
-}
-
-fn entries_table(member: &Member, entries: &[Suspended]) -> Table {
-    let columns = vec![
-        Column::text("Event"),
-        Column::text("What is wrong").full(),
-        Column::text("Meter").hidden(),
-        Column::figures("Quantity").label("Quantity"),
-        Column::text("Came in"),
-    ];
-    let mut table =
-        Table::new("What waits", columns, Empty::new("check", "Nothing waits", "This cause has no events now."));
-    for entry in entries {
-        let event: Option<UsageEvent> = serde_json::from_value(entry.payload.clone()).ok();
-        let (id, source, meter, quantity) = match event {
-            Some(event) => (event.id, event.source, event.meter, format::quantity(event.quantity)),
-            None => ("No usage event".to_owned(), String::new(), String::new(), String::new()),
-        };
-        table.row(vec![
-            Cell::name(id).sub(source),
-            Cell::text(&entry.detail),
-            Cell::text(meter),
-            if quantity.is_empty() { Cell::none() } else { Cell::figure(quantity) },
-            Cell::text(format::stamp(entry.received_at, &member.zone).text),
-        ]);
-    }
-    table
 }

@@ -67,6 +67,18 @@ fn which_price(by: &PricedBy, links: &Links) -> WhyStep {
                 .open()
                 .path(path, "No plan of the customer covers the call, so the topic's tariff holds")
         }
+        PricedBy::Deck { called, deck, version, prefix, destination, .. } => {
+            let name = format!("{deck}, version {version}");
+            let path = vec![
+                place(&format::phone(called)),
+                place(&format!("prefix {prefix}")),
+                place(destination),
+                place(&name),
+            ];
+            WhyStep::new("Which price", name.clone(), "")
+                .open()
+                .path(path, "No plan of the customer covers the call, so the longest prefix of the deck holds")
+        }
         PricedBy::Component { number, digit, topic, plan, plan_version, component, .. } => {
             let name = format!("{component} of {plan}");
             let path = vec![

@@ -65,10 +65,14 @@ pub fn subscription_status(status: SubscriptionStatus) -> Badge {
 pub fn call_state(call: &Call) -> Badge {
     match call.state {
         CallState::Menu => Badge::new("Choosing", Tone::On),
+        CallState::Queued if call.is_outgoing => Badge::new("Rings", Tone::Soon),
         CallState::Queued => Badge::new("In the queue", Tone::Soon),
         CallState::Talking => Badge::new("Talking", Tone::On),
         CallState::Held => Badge::new("On hold", Tone::Soon),
         CallState::Ended if call.charged_by == Some(ChargedBy::Nothing) => Badge::new("No price", Tone::Wrong),
+        CallState::Ended if call.end_cause.as_deref().is_some_and(|cause| cause.starts_with("refused:")) => {
+            Badge::new("Refused", Tone::Plain)
+        }
         CallState::Ended if call.meter_started_at.is_none() => Badge::new("Not answered", Tone::Plain),
         CallState::Ended if call.settled_at.is_none() => Badge::new("Settling", Tone::Soon),
         CallState::Ended if call.is_estimated => Badge::new("Estimated", Tone::Soon),
@@ -139,6 +143,7 @@ pub fn account(kind: AccountKind) -> (&'static str, &'static str) {
         AccountKind::Revenue => ("Revenue", EARNED),
         AccountKind::Discount => ("Discounts", EARNED),
         AccountKind::CarrierCost => ("Carriers", EARNED),
+        AccountKind::CarrierPayable => ("Owed to carriers", OWED),
         AccountKind::BadDebt => ("Never to be paid", EARNED),
     }
 }

@@ -4,9 +4,9 @@ use super::{calls, customer_of};
 use crate::error::{PageError, PageResult};
 use crate::extract::PortalCustomer;
 use crate::pages::book::foot;
-use crate::pages::book::invoice::{from_wallet, paid_on, received};
+use crate::pages::book::owed::Owed;
 use crate::pages::book::pdf_answer;
-use crate::pages::book::words::{day, line_group, method, payment_status, period};
+use crate::pages::book::words::{day, line_group, payment_status, period};
 use crate::shell::Section;
 use crate::views::book::TableCard;
 use crate::views::desk::TopList;
@@ -257,9 +257,7 @@ async fn paid(
 ) -> PageResult<(Sums, Items, crate::views::ui::Badge)> {
     let document = &view.document;
     let totals = &document.totals;
-    let status = payments::status_of(tx, &[document.id], who.now).await?;
-    let badge = payment_status(status.get(&document.id).copied().unwrap_or(payments::PaymentStatus::Paid));
-    let paid = paid_on(tx, view).await?;
+    let owed = Owed::read(tx, view, who.now).await?;
     let mut rows = vec![
         SumRow::plain("Net", totals.net.human_bare()),
         SumRow::plain("Tax", totals.tax.human_bare()),
@@ -268,18 +266,8 @@ async fn paid(
     if !totals.settled.is_zero() {
         rows.push(SumRow::plain("Paid from your balance, call by call", totals.settled.checked_neg()?.human_bare()));
     }
-    let mut left = totals.due;
-    for paid in &paid {
-        let on = format::zoned(paid.payment.received_at, zone).strftime("%-d %b %Y").to_string();
-        rows.push(SumRow::plain(
-            format!("{}, {on}", method(paid.payment.method)),
-            paid.amount.checked_neg()?.human_bare(),
-        ));
-        left = left.checked_sub(paid.amount)?;
-    }
-    rows.push(SumRow::sum("To pay", left.human()));
-    let items = from_wallet(totals).chain(paid.iter().map(|paid| received(paid, zone))).collect();
-    Ok((Sums(rows), Items(items), badge))
+    rows.extend(owed.rows(document, "To pay", zone)?);
+    Ok((Sums(rows), owed.received(totals, zone), payment_status(owed.status)))
 }
 
 /// `GET /portal/invoices/{document_id}/pdf`

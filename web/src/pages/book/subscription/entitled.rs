@@ -10,7 +10,7 @@ use db::{CustomerId, TenantTx};
 use money::Decimal;
 use std::collections::BTreeMap;
 use subscription::{Entitled, Entitlements};
-use usage_metering::{Aggregate, UsageQuery};
+use usage_metering::{Aggregate, UsageOf, UsageQuery};
 
 /// The entitlements of a customer, with what its meters have counted; no row where it is entitled to nothing.
 pub async fn entitled(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> PageResult<Table> {
@@ -22,7 +22,7 @@ pub async fn entitled(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>
         queries.push((
             UsageQuery {
                 customer_id,
-                subscription_id: None,
+                of: UsageOf::NamedOrNone(metered.subscription_id),
                 meter: metered.meter.clone(),
                 filter: BTreeMap::new(),
                 from: metered.from,

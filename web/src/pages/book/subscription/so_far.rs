@@ -7,7 +7,7 @@ use db::TenantTx;
 use money::Decimal;
 use std::collections::BTreeMap;
 use subscription::{Component, ComponentKind, History};
-use usage_metering::{Aggregate, UsageQuery};
+use usage_metering::{Aggregate, UsageOf, UsageQuery};
 
 /// "1,254 minutes", "5 seats": one for each component that counts something.
 pub async fn so_far(
@@ -16,6 +16,7 @@ pub async fn so_far(
     from: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> PageResult<Vec<String>> {
+    let of = UsageOf::NamedOrNone(history.subscription.id);
     let components: Vec<&Component> = history.components_at(now).collect();
     let mut words: Vec<Option<String>> = Vec::new();
     let mut queries = Vec::new();
@@ -24,10 +25,8 @@ pub async fn so_far(
             Some((meter, aggregate, _)) => {
                 let filter = component.filter.clone();
                 let customer_id = history.subscription.customer_id;
-                queries.push((
-                    UsageQuery { customer_id, subscription_id: None, meter: meter.to_owned(), filter, from, to: now },
-                    aggregate,
-                ));
+                queries
+                    .push((UsageQuery { customer_id, of, meter: meter.to_owned(), filter, from, to: now }, aggregate));
                 words.push(None);
             }
             None if component.kind == ComponentKind::Seat => {
@@ -86,6 +85,6 @@ pub async fn quantity_of(
     to: DateTime<Utc>,
 ) -> PageResult<Decimal> {
     let query =
-        UsageQuery { customer_id, subscription_id: None, meter: meter.to_owned(), filter: BTreeMap::new(), from, to };
+        UsageQuery { customer_id, of: UsageOf::Customer, meter: meter.to_owned(), filter: BTreeMap::new(), from, to };
     Ok(usage_metering::quantity(tx, &query, Aggregate::Sum).await?)
 }

@@ -1,0 +1,244 @@
+//! What the book says of a record, before anything is written: whose call it is, and what was chosen.
+
+use crate::error::Result;
+use crate::finished::{FinishedCall, HandledBy};
+use crate::settlement::minutes;
+use crate::store::numbers::{self, Called};
+use chrono::{DateTime, Months, TimeDelta, Utc};
+use db::{AgentId, CallId, CustomerId, NumberId, TariffId, TenantId, TenantTx};
+use money::{Currency, Decimal};
+use sip_media::EndCause;
+use std::collections::{BTreeMap, HashMap};
+use subscription::{Customer, MeterStarts, Topic};
+use usage_metering::{CallRecord, Direction, SuspenseCause, UsageEvent};
+use uuid::Uuid;
+
+const AHEAD_HOURS_MAX: i64 = 24;
+const AGE_MONTHS_MAX: u32 = 13;
+
+/// What a record is here.
+pub(super) enum Judged {
+    /// A call to a number of the book.
+    Call(Box<FinishedCall>),
+    /// A call from a number of the book: usage of its customer.
+    Usage(Vec<UsageEvent>),
+    Waits(SuspenseCause, String),
+}
+
+/// What the records of a block look up again and again.
+pub(super) struct Book {
+    held: HashMap<Called, NumberId>,
+    topics: HashMap<NumberId, Vec<Topic>>,
+    currencies: HashMap<TariffId, Currency>,
+    by_account: HashMap<String, Option<Customer>>,
+    by_phone: HashMap<String, Option<Customer>>,
+    agents: HashMap<String, AgentId>,
+}
+
+/// The call that a source's id names, for good: whatever the record says else.
+pub(super) fn call_id(tenant_id: TenantId, source: &str, id: &str) -> CallId {
+    let name = [tenant_id.uuid().as_bytes().as_slice(), source.as_bytes(), &[0], id.as_bytes()].concat();
+    CallId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, &name))
+}
+
+impl Book {
+    pub async fn read(tx: &TenantTx, records: &[&CallRecord]) -> Result<Self> {
+        let mut asked: Vec<Called> = Vec::with_capacity(records.len() * 2);
+        let (mut by_account, mut by_phone) = (HashMap::new(), HashMap::new());
+        for record in records {
+            asked.push((record.called.clone(), record.started_at));
+            if let Some(caller) = &record.caller {
+                asked.push((caller.clone(), record.started_at));
+            }
+            if let Some(account) = &record.account
+                && !by_account.contains_key(account)
+            {
+                by_account.insert(account.clone(), subscription::customer_by_no(tx, account).await?);
+            }
+            if let Some(caller) = &record.caller
+                && !by_phone.contains_key(caller)
+            {
+                by_phone.insert(caller.clone(), subscription::customer_by_phone(tx, caller).await?);
+            }
+        }
+        let mut topics: HashMap<NumberId, Vec<Topic>> = HashMap::new();
+        for topic in subscription::topics_ever(tx).await? {
+            topics.entry(topic.number_id).or_default().push(topic);
+        }
+        let tariffs = subscription::tariffs(tx).await?.into_iter().map(|tariff| (tariff.id, tariff.currency));
+        let mut agents = HashMap::new();
+        for agent in tenant::agents(tx).await? {
+            agents.insert(agent.name, agent.id);
+            agents.insert(agent.sip_username, agent.id);
+        }
+        Ok(Self {
+            held: numbers::held(tx, &asked).await?,
+            topics,
+            currencies: tariffs.collect(),
+            by_account,
+            by_phone,
+            agents,
+        })
+    }
+
+    fn holds(&self, e164: &str, at: DateTime<Utc>) -> Option<NumberId> {
+        self.held.get(&(e164.to_owned(), at)).copied()
+    }
+
+    /// Whose number was called decides, else whose number called; what the record says of its direction comes first.
+    pub fn judge(
+        &self,
+        source: &str,
+        call_id: CallId,
+        record: &CallRecord,
+        digit: Option<u8>,
+        now: DateTime<Utc>,
+    ) -> Judged {
+        let earliest = now.checked_sub_months(Months::new(AGE_MONTHS_MAX)).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let latest = now + TimeDelta::hours(AHEAD_HOURS_MAX);
+        if record.started_at < earliest || record.started_at > latest || record.ended_at > latest {
+            return Judged::Waits(SuspenseCause::AbsurdTime, format!("it began at {}", record.started_at));
+        }
+        let called = self.holds(&record.called, record.started_at);
+        let calling = record.caller.as_deref().and_then(|caller| self.holds(caller, record.started_at));
+        let judged = match (record.direction, called, calling) {
+            (Some(Direction::Inbound) | None, Some(number_id), _) => {
+                self.inbound(call_id, record, number_id, digit.or(record.digit))
+            }
+            (Some(Direction::Outbound), ..) | (None, None, Some(_)) => self.outbound(source, record),
+            (Some(Direction::Inbound), None, _) | (None, None, None) => {
+                let detail = format!("{} was not a number of this book at {}", record.called, record.started_at);
+                Err((SuspenseCause::UnknownNumber, detail))
+            }
+        };
+        judged.unwrap_or_else(|(cause, detail)| Judged::Waits(cause, detail))
+    }
+
+    /// By the account that the switch knows, else by the line that called. A number that the book does not know as an account
+    /// is no reason to charge another.
+    fn customer(&self, record: &CallRecord) -> std::result::Result<&Customer, (SuspenseCause, String)> {
+        let (found, what) = match (&record.account, &record.caller) {
+            (Some(account), _) => (self.by_account.get(account), format!("no customer has the number {account}")),
+            (None, Some(caller)) => (self.by_phone.get(caller), format!("nobody calls from {caller}")),
+            (None, None) => (None, "the caller is withheld, and no account is named".to_owned()),
+        };
+        found.and_then(Option::as_ref).ok_or((SuspenseCause::UnknownCustomer, what))
+    }
+
+    fn inbound(
+        &self,
+        call_id: CallId,
+        record: &CallRecord,
+        number_id: NumberId,
+        digit: Option<u8>,
+    ) -> std::result::Result<Judged, (SuspenseCause, String)> {
+        let customer = self.customer(record)?;
+        let topic = self.topic(number_id, &record.called, digit)?;
+        let currency = self.currencies.get(&topic.tariff_id).copied().unwrap_or(customer.currency);
+        if currency != customer.currency {
+            let detail = format!("a tariff in {currency} cannot charge customer {}", customer.customer_no);
+            return Err((SuspenseCause::NotChargeable, detail));
+        }
+        let meter_started_at = meter_start(record, topic.meter_starts).filter(|at| *at < record.ended_at);
+        let metered_ms = match meter_started_at {
+            None => 0,
+            // The switch's own count of the talk; the rest is reckoned from the times.
+            Some(at) if Some(at) == record.answered_at => record.answered_ms,
+            Some(at) => (record.ended_at - at).num_milliseconds().unsigned_abs(),
+        };
+        let agent_id = record.agent.as_ref().and_then(|name| self.agents.get(name)).copied();
+        Ok(Judged::Call(Box::new(FinishedCall {
+            call_id,
+            called: record.called.clone(),
+            caller: record.caller.clone(),
+            customer_id: customer.id,
+            digit: topic.digit,
+            agent_id,
+            handled_by: handled_by(record, topic),
+            started_at: record.started_at,
+            answered_at: record.answered_at,
+            meter_started_at: meter_started_at.filter(|_| metered_ms > 0),
+            ended_at: record.ended_at,
+            metered_ms,
+            end_cause: if metered_ms > 0 { EndCause::CallerHungUp } else { EndCause::Cancelled },
+        })))
+    }
+
+    /// The digit that was pressed, else the only one that there is.
+    fn topic(
+        &self,
+        number_id: NumberId,
+        called: &str,
+        digit: Option<u8>,
+    ) -> std::result::Result<&Topic, (SuspenseCause, String)> {
+        let topics = self.topics.get(&number_id).map_or(&[][..], Vec::as_slice);
+        // One that is offered stands before one that was removed.
+        let of_digit = |digit: u8| {
+            let mut found = topics.iter().filter(|topic| topic.digit == digit);
+            let first = found.next();
+            topics.iter().find(|topic| topic.digit == digit && topic.removed_at.is_none()).or(first)
+        };
+        let refused = |why: String| (SuspenseCause::NotChargeable, why);
+        match digit {
+            Some(digit) => of_digit(digit).ok_or_else(|| refused(format!("{called} has no topic {digit}"))),
+            None => {
+                let mut offered = topics.iter().filter(|topic| topic.removed_at.is_none());
+                match (offered.next(), offered.next()) {
+                    (Some(only), None) => Ok(only),
+                    (None, _) => Err(refused(format!("{called} has no topic"))),
+                    (Some(_), Some(_)) => {
+                        Err(refused(format!("{called} has several topics, and the record names none of them")))
+                    }
+                }
+            }
+        }
+    }
+
+    fn outbound(&self, source: &str, record: &CallRecord) -> std::result::Result<Judged, (SuspenseCause, String)> {
+        if record.account.is_none() {
+            let detail = format!("a call to {} names no account", record.called);
+            return Err((SuspenseCause::UnknownCustomer, detail));
+        }
+        let customer = self.customer(record)?;
+        Ok(Judged::Usage(if record.answered_ms == 0 { Vec::new() } else { usage(source, record, customer.id) }))
+    }
+}
+
+/// When the meter of a topic started: with the agent, or with the answer where the recording is the service.
+fn meter_start(record: &CallRecord, starts: MeterStarts) -> Option<DateTime<Utc>> {
+    match starts {
+        MeterStarts::AgentJoined if record.tells_bridge => record.bridged_at,
+        MeterStarts::AgentJoined => record.bridged_at.or(record.answered_at),
+        MeterStarts::TopicChosen => record.answered_at,
+    }
+}
+
+fn handled_by(record: &CallRecord, topic: &Topic) -> HandledBy {
+    match record.dimensions.get("handled_by").map(String::as_str) {
+        Some("overflow") => HandledBy::Overflow,
+        Some("music") => HandledBy::Music,
+        _ if topic.meter_starts == MeterStarts::TopicChosen => HandledBy::Music,
+        _ => HandledBy::Core,
+    }
+}
+
+fn usage(source: &str, record: &CallRecord, customer_id: CustomerId) -> Vec<UsageEvent> {
+    let mut dimensions: BTreeMap<String, String> = record.dimensions.clone();
+    dimensions.insert("direction".to_owned(), Direction::Outbound.as_str().to_owned());
+    if let Some(caller) = &record.caller {
+        dimensions.insert("number".to_owned(), caller.clone());
+    }
+    let event = |meter: &str, quantity: Decimal| UsageEvent {
+        source: format!("records of {source}"),
+        // A hash, because the record's own id may be as long as an event's may be.
+        id: format!("{}:{meter}", Uuid::new_v5(&Uuid::NAMESPACE_OID, record.id.as_bytes())),
+        meter: meter.to_owned(),
+        customer_id,
+        subscription_id: None,
+        quantity,
+        dimensions: dimensions.clone(),
+        occurred_at: record.started_at,
+    };
+    let seconds = u32::try_from(record.answered_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+    vec![event("calls", Decimal::ONE), event("minutes", minutes(seconds))]
+}

@@ -1,0 +1,253 @@
+//! A call that wants to go out: may it, by whom, for how long? Asked by an edge, or by whoever drives one.
+//! Each book that it concerns decides and holds in its own transaction, the caller's first; a refusal gives back what the ones
+//! below have taken. What was refused stands with the call, too.
+
+use crate::admission;
+use crate::control::Control;
+use crate::error::Result;
+use crate::grant;
+use crate::guard::{self, Stop};
+use crate::outgoing_hold::{Above, Held, taken};
+use crate::outgoing_plan::{self as planning, Level, OutgoingRefusal, Plan, Way, Wish};
+use crate::outgoing_trial::digits_of;
+use crate::price::Reach;
+use crate::retry::retry;
+use crate::store::carriers::{self, Place};
+use crate::store::outgoing::{self as store, Taken};
+use crate::topic;
+use chrono::{DateTime, Utc};
+use db::{AgentId, CallId, CarrierId, CustomerId, NumberId, PlatformReason, TenantId};
+use ledger::Leg;
+use sip_media::Grant;
+use std::collections::BTreeMap;
+use subscription::Coverage;
+
+/// A call that wants to go out.
+#[derive(Clone, Debug)]
+pub struct OutgoingCall {
+    pub call_id: CallId,
+    /// In whose book the caller is.
+    pub tenant_id: TenantId,
+    pub customer_id: CustomerId,
+    /// One of the book's numbers: the one that is shown.
+    pub from: String,
+    /// However people write it, with its country's code.
+    pub called: String,
+    pub agent_id: Option<AgentId>,
+    pub at: DateTime<Utc>,
+}
+
+/// Who takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenBy {
+    /// In whose book the carrier is.
+    pub book: TenantId,
+    pub carrier_id: CarrierId,
+    pub code: String,
+}
+
+/// May it go out?
+#[derive(Clone, Debug)]
+pub enum OutgoingAdmission {
+    Out {
+        carrier: TakenBy,
+        /// The first increment, held in every book on the way.
+        grant: Grant,
+    },
+    Refused {
+        refusal: OutgoingRefusal,
+        /// In words, with its values.
+        detail: String,
+    },
+}
+
+pub(crate) fn refused(stop: Stop) -> OutgoingAdmission {
+    OutgoingAdmission::Refused { refusal: stop.refusal, detail: stop.detail }
+}
+
+/// What dimensions say of a call that goes out.
+pub(crate) fn dimensions(from: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("number".to_owned(), from.to_owned()), ("direction".to_owned(), "outbound".to_owned())])
+}
+
+/// What was found out about a call before anything is held.
+pub(crate) struct Asked {
+    pub number_id: NumberId,
+    pub from: String,
+    pub digits: String,
+    pub coverage: Coverage,
+}
+
+impl Control {
+    /// Decides about a call, holds its first increment, and gives it to the first carrier that takes it.
+    pub async fn admit_outgoing(&self, call: &OutgoingCall) -> Result<OutgoingAdmission> {
+        match self.ask(call).await? {
+            Err(stop) => Ok(refused(stop)),
+            Ok(asked) => self.let_out(call, &asked).await,
+        }
+    }
+
+    /// The carrier has failed: gives the call to the next one, or refuses it.
+    pub async fn next_route(&self, call: &OutgoingCall, failure: &str, at: DateTime<Utc>) -> Result<OutgoingAdmission> {
+        self.mark_attempt(call.tenant_id, call.call_id, call.at, false, Some(failure)).await?;
+        let call = OutgoingCall { at, ..call.clone() };
+        self.admit_outgoing(&call).await
+    }
+
+    async fn ask(&self, call: &OutgoingCall) -> Result<std::result::Result<Asked, Stop>> {
+        let stop = |refusal, detail: String| Ok(Err(Stop::new(refusal, detail)));
+        let from = admission::e164(&call.from);
+        let owner = admission::owner(self, &from, call.at).await?;
+        let Some((number_id, _)) = owner.filter(|(_, tenant_id)| *tenant_id == call.tenant_id) else {
+            return stop(OutgoingRefusal::UnknownNumber, format!("{from} is no number of this book"));
+        };
+        let Some(digits) = digits_of(&call.called) else {
+            let called: String = call.called.chars().take(40).collect();
+            return stop(OutgoingRefusal::NotANumber, format!("{called} is no number with its country's code"));
+        };
+        let ptx = self.db().platform(PlatformReason::RouteCall).await?;
+        let is_suspended = tenant::suspended_at_or_above(&ptx, call.tenant_id, call.at).await?;
+        ptx.commit().await?;
+        if is_suspended {
+            return stop(OutgoingRefusal::Suspended, "the organisation is suspended".into());
+        }
+        let tx = self.db().tenant(call.tenant_id).await?;
+        if subscription::customer(&tx, call.customer_id).await?.is_none() {
+            return stop(OutgoingRefusal::UnknownCustomer, format!("there is no customer {}", call.customer_id));
+        }
+        let coverage = topic::covered(&tx, call.customer_id, &dimensions(&from), call.at).await?;
+        Ok(Ok(Asked { number_id, from, digits, coverage }))
+    }
+
+    async fn let_out(&self, call: &OutgoingCall, asked: &Asked) -> Result<OutgoingAdmission> {
+        let place = Place { origin: call.tenant_id, call_id: call.call_id };
+        let is_covered = !matches!(asked.coverage, Coverage::Uncovered);
+        let wish = Wish { place, customer_id: call.customer_id, called: &asked.digits, at: call.at, is_covered };
+        let plan = planning::plan(self.db(), &wish).await?;
+        let own = &plan.levels[0];
+        let mut stop = own.decision.refusal.map(|refusal| Stop::new(refusal, own.decision.detail.clone()));
+        for way in &plan.ways {
+            match self.take(call, asked, &plan, way).await? {
+                Took::Out(carrier, reach) => {
+                    self.remember(call.call_id, call.tenant_id);
+                    return Ok(OutgoingAdmission::Out { carrier, grant: grant::told(&reach, 0) });
+                }
+                // Its last channel went to another call; there may be a next one.
+                Took::Full => stop = Some(Stop::new(OutgoingRefusal::NoRoute, "every carrier is full")),
+                Took::Stopped(by) => {
+                    stop = Some(by);
+                    break;
+                }
+            }
+        }
+        let stop = stop.unwrap_or_else(|| Stop::new(OutgoingRefusal::NoRoute, "there is no carrier"));
+        retry(|| self.keep_refusal(call, asked, &plan, &stop)).await?;
+        Ok(refused(stop))
+    }
+
+    /// Takes one way: every book on it holds, and the last one gives the call to its carrier.
+    async fn take(&self, call: &OutgoingCall, asked: &Asked, plan: &Plan, way: &Way) -> Result<Took> {
+        let mut reach = None;
+        for (depth, pick) in way.picks.iter().enumerate() {
+            let level = &plan.levels[depth];
+            let held = match reach {
+                None => retry(|| self.take_own(call, asked, level, pick.carrier_id, pick.is_below_margin)).await?,
+                Some(reach) => {
+                    let above = Above { call, asked, level, carrier_id: pick.carrier_id, loses: pick.is_below_margin };
+                    retry(|| self.take_above(&above, reach)).await?
+                }
+            };
+            match held {
+                Held::Reach(found) => reach = Some(found),
+                Held::Full => {
+                    self.give_back(call, plan, depth).await?;
+                    return Ok(Took::Full);
+                }
+                Held::Stopped(stop) => {
+                    self.give_back(call, plan, depth).await?;
+                    return Ok(Took::Stopped(stop));
+                }
+            }
+        }
+        let (book, pick) = (plan.levels[way.picks.len() - 1].book, way.picks.last());
+        match (reach, pick, way.carrier()) {
+            (Some(reach), Some(pick), Some(carrier_id)) => {
+                Ok(Took::Out(TakenBy { book, carrier_id, code: pick.code.clone() }, reach))
+            }
+            _ => Ok(Took::Stopped(Stop::new(OutgoingRefusal::NoRoute, "there is no carrier"))),
+        }
+    }
+
+    /// Gives back what the first books of a plan have taken: the way ended above them.
+    async fn give_back(&self, call: &OutgoingCall, plan: &Plan, books: usize) -> Result<()> {
+        let place = Place { origin: call.tenant_id, call_id: call.call_id };
+        for (depth, level) in plan.levels.iter().take(books).enumerate() {
+            let tx = self.db().tenant(level.book).await?;
+            let leg = if depth == 0 { Leg::Caller } else { Leg::Seller };
+            ledger::release(&tx, call.call_id, leg, call.at).await?;
+            store::hold(&tx, place, 0, call.at).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a call that did not go out, and tells whom it concerns.
+    async fn keep_refusal(&self, call: &OutgoingCall, asked: &Asked, plan: &Plan, stop: &Stop) -> Result<()> {
+        let tx = self.db().tenant(call.tenant_id).await?;
+        let (place, level) = (Place { origin: call.tenant_id, call_id: call.call_id }, &plan.levels[0]);
+        if let Some(mut row) = self.open(&tx, call, asked, level).await? {
+            row.state = "ended".to_owned();
+            row.end_cause = Some(format!("refused:{}", stop.refusal.as_str()));
+            row.ended_at = Some(call.at);
+            row.settled_at = Some(call.at);
+            row.metered_ms = Some(0);
+            row.charged_by = None;
+            row.subscription_id = None;
+            row.authorised_seconds = None;
+            crate::store::calls::save(&tx, &row).await?;
+            ledger::release(&tx, call.call_id, Leg::Caller, call.at).await?;
+        }
+        let mut decision = level.decision.clone();
+        decision.refusal = Some(stop.refusal);
+        decision.detail.clone_from(&stop.detail);
+        let taken = Taken { ended_at: Some(call.at), ..taken(place, level, asked, call, &decision)? };
+        store::put(&tx, &taken).await?;
+        if guard::is_alarming(stop.refusal) {
+            guard::alert(&tx, call.customer_id, call.call_id, stop, call.at).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Says in the carrier's book what became of the attempt that is open.
+    pub(crate) async fn mark_attempt(
+        &self,
+        origin: TenantId,
+        call_id: CallId,
+        started_at: DateTime<Utc>,
+        is_answered: bool,
+        failure: Option<&str>,
+    ) -> Result<()> {
+        let ptx = self.db().platform(PlatformReason::WalkTheTree).await?;
+        let chain = tenant::chain_at(&ptx, origin, started_at).await?;
+        ptx.commit().await?;
+        for book in std::iter::once(origin).chain(chain.into_iter().map(|step| step.book)) {
+            let tx = self.db().tenant(book).await?;
+            carriers::end_attempt(&tx, Place { origin, call_id }, is_answered, failure).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+/// What taking a way came to.
+enum Took {
+    Out(TakenBy, Reach),
+    Full,
+    Stopped(Stop),
+}
+
+/// What people read where the topic of a call would stand.
+pub(crate) fn destination(level: &Level) -> String {
+    let sold = level.decision.sold.as_ref().map(|sold| sold.destination.as_str()).filter(|name| !name.is_empty());
+    sold.unwrap_or("Call out").to_owned()
+}

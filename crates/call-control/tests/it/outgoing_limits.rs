@@ -1,0 +1,134 @@
+//! Calls out that are stopped: by closed destinations, by what an hour may cost, by how many may run at once. The prices are those
+//! of `outgoing_world.rs`.
+
+use crate::outgoing_world::*;
+use crate::world::{NUMBER, at, eur};
+use call_control::{FinishedOutgoing, LimitOf, OutgoingAdmission, OutgoingRefusal, SpendLimit, settle_outgoing};
+use db::CallId;
+use sip_media::EndCause;
+
+#[tokio::test]
+async fn satellite_phones_are_closed_until_every_book_has_opened_them() {
+    let (world, control) = open().await;
+    let first = call(&world, world.anna, IRIDIUM, 10);
+    let (refusal, detail) = carrier_of(control.admit_outgoing(&first).await.unwrap()).unwrap_err();
+    assert_eq!(refusal, OutgoingRefusal::DestinationClosed);
+    assert_eq!(detail, "Satellite phones and international networks are closed for Anna");
+    let kept = call_control::call(&world.tx().await, first.call_id).await.unwrap();
+    assert_eq!(kept.call.end_cause.as_deref(), Some("refused:destination_closed"));
+    // The alarm is raised once an hour: in the timeline, and as a letter.
+    assert_eq!(
+        admitted(&control, &call(&world, world.anna, IRIDIUM, 20)).await,
+        Err(OutgoingRefusal::DestinationClosed)
+    );
+    let tx = world.tx().await;
+    let alerts = call_control::spend_alerts(&tx, Some(world.anna), 10).await.unwrap();
+    assert_eq!((alerts.len(), alerts[0].guard.as_str(), alerts[0].call_id), (1, "destination_closed", first.call_id));
+    let events = subscription::customer_events(&tx, world.anna, 10).await.unwrap();
+    assert!(events.iter().any(|event| event.kind == "spend_alert"));
+    assert_eq!(db::claim_outbox(&tx, "mail", 10, at(60)).await.unwrap().len(), 1);
+    drop(tx);
+    for (book, customer) in
+        [(world.centre, world.anna), (world.reseller, world.centre_customer), (world.operator, world.reseller_customer)]
+    {
+        assert!(admitted(&control, &call(&world, world.anna, IRIDIUM, 30)).await.is_err(), "not yet everywhere");
+        let tx = world.book(book).await;
+        call_control::set_customer_destination(&tx, customer, "satellite", Some(true), "Ada", at(31)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(admitted(&control, &call(&world, world.anna, IRIDIUM, 40)).await, Ok("alpha".to_owned()));
+}
+
+#[tokio::test]
+async fn what_an_hour_and_a_day_may_cost_is_counted_with_what_runs_and_the_last_call_is_cut_there() {
+    let (world, control) = open().await;
+    // 0.50 an hour: 126 s of 0.238 a minute.
+    limit(&world, world.centre, LimitOf::One(world.firm), SpendLimit { hour_micros: Some(500_000), ..unlimited() })
+        .await;
+    let first = call(&world, world.firm, MOBILE, 0);
+    assert_eq!(admitted(&control, &first).await, Ok("beta".to_owned()));
+    control.outgoing_answered(&first, at(0)).await.unwrap();
+    control.end_outgoing(&first, EndCause::CallerHungUp, 60_000, at(60)).await.unwrap(); // 0.238
+    let second = call(&world, world.firm, MOBILE, 70);
+    let OutgoingAdmission::Out { grant, .. } = control.admit_outgoing(&second).await.unwrap() else {
+        panic!("0.262 is left")
+    };
+    assert_eq!(grant.authorised_seconds, Some(60));
+    control.outgoing_answered(&second, at(70)).await.unwrap();
+    let grant = control.renew_outgoing(&second, 50_000, at(120)).await.unwrap();
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(66), true)); // 66 x 0.238 / 60 = 0.2618 of 0.262
+    // While it runs nothing is left for a third.
+    let third = call(&world, world.firm, MOBILE, 121);
+    let (refusal, detail) = carrier_of(control.admit_outgoing(&third).await.unwrap()).unwrap_err();
+    assert_eq!(
+        (refusal, detail.as_str()),
+        (OutgoingRefusal::HourLimit, "Firm may spend 0.50 EUR in an hour, and has spent 0.4998 EUR")
+    );
+    control.end_outgoing(&second, EndCause::BalanceExhausted, 66_000, at(136)).await.unwrap();
+    assert_eq!(admitted(&control, &call(&world, world.firm, MOBILE, 140)).await, Err(OutgoingRefusal::HourLimit));
+    // An hour after the first call began its 0.238 count no more.
+    assert_eq!(admitted(&control, &call(&world, world.firm, MOBILE, 3601)).await, Ok("beta".to_owned()));
+    // A call that came in whole stops nobody, but somebody is told.
+    limit(&world, world.centre, LimitOf::One(world.firm), SpendLimit { call_micros: Some(200_000), ..unlimited() })
+        .await;
+    let finished = FinishedOutgoing {
+        call_id: CallId::new(),
+        customer_id: world.firm,
+        from: NUMBER.into(),
+        called: MOBILE.into(),
+        carrier: None,
+        agent_id: None,
+        started_at: at(8000),
+        answered_at: Some(at(8000)),
+        ended_at: at(8060),
+        metered_ms: 60_000,
+    };
+    let settled = settle_outgoing(&world.test.db, world.centre, &finished, at(8100)).await.unwrap();
+    assert_eq!(settled.over.map(|(refusal, _)| refusal), Some(OutgoingRefusal::CallLimit));
+}
+
+#[tokio::test]
+async fn of_ten_calls_at_once_three_go_out_where_three_may() {
+    let (world, control) = open().await;
+    let three = SpendLimit { calls_at_once_max: Some(3), ..unlimited() };
+    limit(&world, world.centre, LimitOf::One(world.firm), three).await;
+    let control = std::sync::Arc::new(control);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let (control, call) = (control.clone(), call(&world, world.firm, MOBILE, 10));
+        tasks.spawn(async move { admitted(&control, &call).await });
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3, "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| **answer == Err(OutgoingRefusal::CallsAtOnce)).count(), 7);
+}
+
+#[tokio::test]
+async fn of_ten_calls_at_once_a_carrier_with_two_channels_takes_two() {
+    let (world, control) = open().await;
+    carrier(&world, "cheap", "49,0.001", Some(2)).await;
+    let control = std::sync::Arc::new(control);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let (control, call) = (control.clone(), call(&world, world.firm, MOBILE, 10));
+        tasks.spawn(async move { admitted(&control, &call).await });
+    }
+    let answers = tasks.join_all().await;
+    let by = |code: &str| answers.iter().filter(|answer| answer.as_deref() == Ok(code)).count();
+    assert_eq!((by("cheap"), by("beta")), (2, 8), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_book_above_whose_limit_is_reached_refuses_and_what_was_held_below_is_given_back() {
+    let (world, control) = open().await;
+    // The reseller lets the centre spend 0.10 in one call: less than a minute of 0.119.
+    let tx = world.book(world.reseller).await;
+    let limits = SpendLimit { call_micros: Some(100_000), ..unlimited() };
+    call_control::set_spend_limit(&tx, LimitOf::One(world.centre_customer), Some(&limits), at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    let stopped = call(&world, world.anna, MOBILE, 10);
+    let (refusal, detail) = carrier_of(control.admit_outgoing(&stopped).await.unwrap()).unwrap_err();
+    assert_eq!(refusal, OutgoingRefusal::CallLimit, "{detail}");
+    assert_eq!(world.wallet().await, (eur("20.00"), eur("0")));
+    world.audit(at(20)).await;
+}

@@ -119,6 +119,8 @@ const EVERY_BOOK: &[(&str, &str)] = &[
     ("POST", "/suspense/{cause}/decisions"),
     ("POST", "/runs/{run_id}/abandonment"),
     ("GET", "/ledger"),
+    ("GET", "/ledger/entries"),
+    ("GET", "/ledger/entries/csv"),
     ("GET", "/ledger/{account}"),
     ("GET", "/settings/api-keys"),
     ("POST", "/settings/api-keys"),
@@ -138,6 +140,23 @@ const WITH_A_SELLER: &[(&str, &str)] = &[
     ("GET", "/account/invoices/{document_id}"),
     ("GET", "/account/invoices/{document_id}/lines/{line_id}"),
     ("GET", "/account/invoices/{document_id}/pdf"),
+    ("GET", "/account/settlements"),
+    ("GET", "/account/settlements/{settlement_id}"),
+    ("GET", "/account/settlements/{settlement_id}/pdf"),
+    ("GET", "/account/settlements/{settlement_id}/csv"),
+];
+
+/// What an organisation owes those below it.
+const WITH_PARTNERS: &[(&str, &str)] = &[
+    ("GET", "/settlements"),
+    ("GET", "/settlements/{settlement_id}"),
+    ("GET", "/settlements/{settlement_id}/pdf"),
+    ("POST", "/settlements/{settlement_id}/issue"),
+    ("POST", "/settlements/{settlement_id}/payout"),
+    ("GET", "/numbers/{number_id}/split"),
+    ("POST", "/numbers/{number_id}/split"),
+    ("GET", "/customers/{customer_id}/split"),
+    ("POST", "/customers/{customer_id}/split"),
 ];
 
 /// All others, in full.
@@ -170,6 +189,8 @@ const ALONE: &[(&str, &str, For)] = &[
     ("GET", "/admin/calls", For::Tenant),
     ("GET", "/admin/calls/{call_id}", For::Tenant),
     ("POST", "/admin/calls/{call_id}/end", For::Tenant),
+    ("GET", "/admin/calls/{call_id}/reversal", For::Tenant),
+    ("POST", "/admin/calls/{call_id}/reversal", For::Tenant),
     ("GET", "/admin/agents", For::Tenant),
     ("GET", "/admin/agents/new", For::Tenant),
     ("POST", "/admin/agents", For::Tenant),
@@ -291,6 +312,12 @@ pub const API: &[(&str, &str)] = &[
     ("POST", "/v1/quote-acceptances"),
     ("POST", "/v1/calculators/estimate"),
     ("POST", "/v1/calculators/return"),
+    ("GET", "/v1/settlements"),
+    ("GET", "/v1/settlements/{settlement_id}"),
+    ("GET", "/v1/settlements/{settlement_id}/pdf"),
+    ("GET", "/v1/ledger/entries"),
+    ("GET", "/v1/ledger/trial-balance"),
+    ("GET", "/v1/ledger/accounts/{account}/balance"),
     ("GET", "/v1/openapi.json"),
 ];
 
@@ -301,6 +328,9 @@ pub fn all() -> BTreeSet<(String, String, For)> {
         ALONE.iter().map(|(method, path, whom)| row(method, (*path).to_owned(), *whom)).collect();
     for (prefix, whom) in [("/ops", For::Operator), ("/reseller", For::Reseller), ("/admin", For::Tenant)] {
         all.extend(EVERY_BOOK.iter().map(|(method, rest)| row(method, format!("{prefix}{rest}"), whom)));
+        if whom != For::Tenant {
+            all.extend(WITH_PARTNERS.iter().map(|(method, rest)| row(method, format!("{prefix}{rest}"), whom)));
+        }
         if whom != For::Operator {
             all.extend(WITH_A_SELLER.iter().map(|(method, rest)| row(method, format!("{prefix}{rest}"), whom)));
         }

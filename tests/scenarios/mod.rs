@@ -5,6 +5,7 @@ mod call_centre_software;
 mod consultations_by_number;
 mod outsourced_support;
 mod pay_per_use_support;
+mod premium_rate;
 mod prepaid_beyond_its_minutes;
 mod shop;
 mod story;

@@ -175,7 +175,8 @@ impl From<call_control::CallError> for PageError {
         use call_control::CallError as E;
         match error {
             E::UnknownCall(_) | E::UnknownCarrier(_) => Self::NotFound,
-            E::RuleBroken { .. } | E::NotPriced { .. } => Self::Refused(sentence(error)),
+            E::CallIsReversed | E::CallMustBeCharged => Self::Conflict(sentence(error)),
+            E::RuleBroken { .. } | E::NotPriced { .. } | E::ReasonMustBeGiven(_) => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),
             E::Ledger(error) => error.into(),
             E::Subscription(error) => error.into(),
@@ -190,15 +191,23 @@ impl From<invoicing::InvoicingError> for PageError {
     fn from(error: invoicing::InvoicingError) -> Self {
         use invoicing::InvoicingError as E;
         match error {
-            E::UnknownRun(_) | E::UnknownDraft(_) | E::UnknownDocument(_) | E::UnknownLine(_) => Self::NotFound,
+            E::UnknownRun(_)
+            | E::UnknownDraft(_)
+            | E::UnknownDocument(_)
+            | E::UnknownLine(_)
+            | E::UnknownSettlement(_) => Self::NotFound,
             E::RunMustBeTheOnlyOne
             | E::DraftMustBeOpen(_)
             | E::RunMustBeDrafted { .. }
             | E::RunMustNotBeIssued(_)
             | E::AlreadyBilled { .. }
             | E::DraftMustStandOnChanges
+            | E::SettlementMustBeDraft(_)
+            | E::SettlementMustBeUnpaid(_)
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
             E::CurrencyMustMatchCustomer { .. }
+            | E::ReferenceMustBeGiven { .. }
+            | E::PayoutMustFollowIssue { .. }
             | E::CreditMustNotExceedLine { .. }
             | E::CreditMustNotExceedInvoice { .. } => Self::Refused(sentence(error)),
             E::Db(error) => error.into(),

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod colours;
 pub mod commands;
 pub mod config;
+mod csv;
 pub mod demo;
 pub mod demo_call;
 pub mod dns;

@@ -92,6 +92,7 @@ pub enum Section {
     Agents,
     Invoices,
     Runs,
+    Settlements,
     Ledger,
     Account,
     Prices,
@@ -295,11 +296,14 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
             (Section::Invoices, "receipt", "Invoices", &invoices),
         ],
     );
-    let money = group(
-        "Money",
-        section,
-        &[(Section::Runs, "player-play", "Invoice runs", &runs), (Section::Ledger, "scale", "Ledger", &ledger)],
-    );
+    let settlements = audience.settlements();
+    let money = [
+        (Section::Runs, "player-play", "Invoice runs", runs.as_str()),
+        (Section::Ledger, "scale", "Ledger", ledger.as_str()),
+        (Section::Settlements, "building-bank", "Settlements", settlements.as_str()),
+    ];
+    // Nobody below a call centre has numbers to be paid for.
+    let money = group("Money", section, if audience == Audience::Tenant { &money[..2] } else { &money });
     let people = group("Run", section, &[(Section::Agents, "headset", "Agents", &agents)]);
     let own = [
         (Section::Account, "file-invoice", "Plan and bills", account.as_str()),

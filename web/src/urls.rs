@@ -1,6 +1,7 @@
 //! Every address of the pages, written once. Three audiences share the pages of a book; the first part of the path says which.
 
 mod outside;
+mod partners;
 mod routes;
 
 pub use outside::*;

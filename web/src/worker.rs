@@ -187,6 +187,8 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     let moved = moved + call_control::deliver_outgoing(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
+    subscription::deliver_collections(db, tenant_id, now).await?;
+    invoicing::deliver_settlements(db, tenant_id, now).await?;
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_leases(&tx, now).await?;
     tenant::close_missed_seats(&tx, now - SEAT_HEARTBEAT_MISSED, now).await?;
@@ -203,8 +205,11 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
 /// Starts the run of a month that has ended, and takes an open run further.
 async fn bill(db: &Db, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let tx = db.tenant(organisation.id).await?;
-    let scheduled = invoicing::schedule_run(&tx, month_ended(now, &organisation.time_zone)?, now).await?;
+    let until_on = month_ended(now, &organisation.time_zone)?;
+    let scheduled = invoicing::schedule_run(&tx, until_on, now).await?;
     tx.commit().await?;
+    // A person looks at a statement before it is issued, as at the drafts of a run.
+    invoicing::draft_settlements(db, organisation.id, until_on, now).await?;
     let advanced = advance_run(db, organisation.id, now).await?;
     Ok(scheduled.is_some() || advanced)
 }

@@ -28,9 +28,10 @@ pub(crate) async fn admit(control: &Control, call: &IncomingCall) -> Result<Admi
     let Some(number) = subscription::number(&tx, number_id, call.received_at).await? else {
         return refuse(NOT_FOUND, RefusalReason::UnknownNumber);
     };
-    let customer = match &call.caller {
-        Some(caller) => subscription::customer_by_phone(&tx, &e164(caller)).await?,
-        None => None,
+    let customer = match (number.network_customer, &call.caller) {
+        (Some(network), _) => subscription::customer(&tx, network).await?,
+        (None, Some(caller)) => subscription::customer_by_phone(&tx, &e164(caller)).await?,
+        (None, None) => None,
     };
     let call_id = CallId::from_uuid(call.call_id);
     store::calls::open(
@@ -42,6 +43,7 @@ pub(crate) async fn admit(control: &Control, call: &IncomingCall) -> Result<Admi
             caller: call.caller.as_deref(),
             customer_id: customer.as_ref().filter(|_| !is_suspended).map(|customer| customer.id),
             started_at: call.received_at,
+            collected_by: if number.network_customer.is_some() { "seller" } else { "tenant" },
         },
     )
     .await?;

@@ -8,7 +8,9 @@ use crate::grant;
 use crate::included::{self, Subscriber};
 use crate::price::started_seconds;
 use crate::settlement::{self, Ending};
-use crate::store::many;
+use crate::store::many::{self, NewCorrection};
+use crate::store::upward::Correction;
+use crate::upward;
 use chrono::{DateTime, Utc};
 use db::{CallId, TariffId, TenantTx, TransactionId};
 use ledger::{AllowanceUsed, Settle};
@@ -99,37 +101,60 @@ impl Longer<'_> {
             Some(charge) => self.charge(tx, charge).await,
             None => {
                 let nothing = Money::zero(read_currency(call.currency.as_deref().unwrap_or_default())?);
-                self.keep(tx, rated.net.unwrap_or(nothing), None).await
+                self.keep(tx, rated.net.unwrap_or(nothing), rated.net, None).await
             }
         }
     }
 
     /// Counts more on a meter of the call.
     async fn count(&self, tx: &TenantTx, meter: &str, quantity: Decimal) -> Result<()> {
-        let Some(event) = settlement::more_usage(self.call, meter, quantity) else { return Ok(()) };
+        let Some(event) = settlement::more_usage(self.call, Correction::Estimate, meter, quantity) else {
+            return Ok(());
+        };
         usage_metering::ingest_in(tx, &[event], self.at).await?;
         Ok(())
     }
 
-    /// Takes a difference from the wallet, or accrues it, and says so.
+    /// Takes a difference from the wallet, or accrues it, and says so. What is collected above, the caller owes to nobody here.
     async fn charge(&self, tx: &TenantTx, difference: Money) -> Result<()> {
+        let (net, _) = TaxInside::of(difference, grant::tax_percent(self.customer, self.book))?;
         let charge = Settle { kind: KIND, ..settlement::charge_of(self.call, self.customer, difference) };
-        let transaction_id = if self.customer.billing == Billing::Prepaid {
-            ledger::settle(tx, &charge, self.at).await?.posted.transaction_id
+        let transaction_id = if self.call.collected_by == "seller" {
+            None
+        } else if self.customer.billing == Billing::Prepaid {
+            Some(ledger::settle(tx, &charge, self.at).await?.posted.transaction_id)
         } else {
-            let (net, _) = TaxInside::of(difference, grant::tax_percent(self.customer, self.book))?;
             let key = format!("{KIND}:{}", charge.key());
             let (memo, effective_at) = (&charge.memo, charge.effective_at);
-            ledger::accrue(tx, self.customer.id, net, &key, memo, effective_at, self.at).await?.transaction_id
+            Some(ledger::accrue(tx, self.customer.id, net, &key, memo, effective_at, self.at).await?.transaction_id)
         };
         self.count(tx, "charge", difference.as_decimal()).await?;
-        self.keep(tx, difference, Some(transaction_id)).await
+        self.keep(tx, difference, Some(net), transaction_id).await
     }
 
-    /// The call's row stands as it was settled; the difference stands beside it.
-    async fn keep(&self, tx: &TenantTx, amount: Money, transaction_id: Option<TransactionId>) -> Result<()> {
+    /// The call's row stands as it was settled; the difference stands beside it, and the books above hear of it.
+    async fn keep(
+        &self,
+        tx: &TenantTx,
+        amount: Money,
+        net: Option<Money>,
+        transaction_id: Option<TransactionId>,
+    ) -> Result<()> {
         let call_id = CallId::from_uuid(self.call.id);
         let reason = format!("the edge came back: the call lasted {} s longer than was known", self.seconds());
-        many::insert_correction(tx, call_id, self.customer.id, amount, &reason, transaction_id, self.at).await
+        let new = NewCorrection {
+            call_id,
+            customer_id: self.customer.id,
+            kind: Correction::Estimate,
+            amount,
+            net,
+            seconds: i32::try_from(self.seconds()).unwrap_or(i32::MAX),
+            reason: &reason,
+            transaction_id,
+        };
+        if many::insert_correction(tx, &new, self.at).await? {
+            upward::tell(tx, call_id, Correction::Estimate, self.at).await?;
+        }
+        Ok(())
     }
 }

@@ -57,6 +57,8 @@ pub struct CallCost {
 /// A difference to a settled call.
 #[derive(Clone, Debug)]
 pub struct CallCorrection {
+    /// The charge was taken back.
+    pub is_reversal: bool,
     pub at: DateTime<Utc>,
     pub amount: Money,
     pub reason: String,
@@ -85,7 +87,8 @@ pub async fn call(tx: &TenantTx, id: CallId) -> Result<CallDetail> {
     for row in store::many::corrections(tx, id).await? {
         let Some(currency) = currency else { continue };
         let amount = Money::from_micros(row.amount_micros, currency);
-        corrections.push(CallCorrection { at: row.at, amount, reason: row.reason });
+        let is_reversal = row.kind == store::upward::Correction::Reversal.as_str();
+        corrections.push(CallCorrection { is_reversal, at: row.at, amount, reason: row.reason });
     }
     Ok(CallDetail {
         explanation: row.explanation.as_ref().map(explanation::read).transpose()?,

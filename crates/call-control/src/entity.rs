@@ -42,6 +42,7 @@ pub mod call {
         pub transaction_id: Option<Uuid>,
         pub explanation: Option<Json>,
         pub last_seen_at: DateTimeUtc,
+        pub collected_by: String,
         pub direction: String,
         pub deck_id: Option<Uuid>,
         pub deck_version: Option<i32>,

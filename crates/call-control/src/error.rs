@@ -16,6 +16,18 @@ pub enum CallError {
     /// A tariff is in the book's currency, and so are the customers that it charges.
     #[error("a tariff in {found} cannot charge a customer in {expected}")]
     CurrencyMustMatchCustomer { expected: Currency, found: Currency },
+    /// What is taken back must have been written first; the message comes again.
+    #[error("{0} is taken back before its legs are there")]
+    LegsMustComeFirst(CallId),
+    /// Only a call that is over and was charged by a tariff can be taken back.
+    #[error("only a call that is over and was charged by a tariff can be taken back")]
+    CallMustBeCharged,
+    /// A call is taken back once.
+    #[error("the call was taken back already")]
+    CallIsReversed,
+    /// A person has to be able to see why.
+    #[error("say why the call is taken back, in {0} letters at most")]
+    ReasonMustBeGiven(usize),
     /// No such carrier in this book.
     #[error("there is no {0} in this book")]
     UnknownCarrier(CarrierId),

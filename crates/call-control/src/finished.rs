@@ -79,6 +79,8 @@ struct Book {
     /// Whose a number is depends on when it was called.
     numbers: HashMap<Called, NumberId>,
     topics: HashMap<(NumberId, u8), Topic>,
+    /// Numbers whose calls the level above collects.
+    collected: HashSet<NumberId>,
     tariffs: HashMap<TariffId, (StoredTariff, CallPrice)>,
     customers: HashMap<CustomerId, Customer>,
     /// Customers with any subscription: only they can be covered.
@@ -172,7 +174,9 @@ impl Book {
         let ids: Vec<CustomerId> = ids.into_iter().collect();
         let customers = subscription::customers_by_id(tx, &ids).await?;
         let subscriptions = subscription::subscriptions_of_many(tx, &ids).await?;
+        let collected = subscription::collected_numbers(tx).await?.into_iter().collect();
         Ok(Book {
+            collected,
             organisation,
             numbers,
             topics,
@@ -286,6 +290,7 @@ fn row(tx: &TenantTx, book: &Book, call: &FinishedCall) -> Result<Model> {
         transaction_id: None,
         explanation: None,
         last_seen_at: call.ended_at,
+        collected_by: if book.collected.contains(&topic.number_id) { "seller" } else { "tenant" }.to_owned(),
         direction: "inbound".to_owned(),
         deck_id: None,
         deck_version: None,
@@ -311,6 +316,10 @@ async fn post(tx: &TenantTx, book: &Book, rows: &mut [(Model, Option<Rated>)], n
     let mut accruals: Vec<Posting> = Vec::new();
     for (index, (row, rated)) in rows.iter().enumerate() {
         let Some(charge) = rated.as_ref().and_then(|rated| rated.charge) else { continue };
+        // The network takes it from the caller: this book's share of it comes from its seller.
+        if row.collected_by == "seller" {
+            continue;
+        }
         let customer = book.customer(row.customer_id.unwrap_or_default().into())?;
         let settle = settlement::charge_of(row, customer, charge);
         if customer.billing == Billing::Prepaid {

@@ -143,12 +143,14 @@ pub(crate) async fn hold_above(db: &Db, below: &Below, at: DateTime<Utc>) -> Res
     let chain = tenant::chain_at(&ptx, below.tenant_id, below.started_at).await?;
     ptx.commit().await?;
     let lease_until = at + TimeDelta::hours(LEASE_ABOVE_HOURS);
-    let (mut base, _) = TaxInside::of(below.gross, below.tax_percent)?;
+    let (net, _) = TaxInside::of(below.gross, below.tax_percent)?;
+    let mut received = Some(net);
     let mut holding = Vec::new();
     for step in chain {
         let tx = db.tenant(step.book).await?;
-        let Some(share) = upward::share(&tx, &step, below.number_id, base).await? else { break };
-        base = share.amount;
+        let share = upward::share(&tx, &step, below.number_id, net, received).await?;
+        received = share.map(|share| share.amount);
+        let Some(base) = received else { continue };
         let customer = subscription::customer(&tx, step.customer_id).await?;
         let is_prepaid = customer.is_some_and(|c| c.billing == Billing::Prepaid && c.currency == base.currency());
         if !is_prepaid {

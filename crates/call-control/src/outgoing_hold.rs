@@ -117,6 +117,7 @@ impl Control {
             caller: Some(&asked.from),
             customer_id: Some(call.customer_id),
             started_at: call.at,
+            collected_by: "tenant",
         };
         calls::open(tx, &arrival).await?;
         let row = calls::lock(tx, call.call_id).await?;

@@ -306,6 +306,7 @@ async fn write(
         caller: Some(from),
         customer_id: Some(call.customer_id),
         started_at: call.started_at,
+        collected_by: "tenant",
     };
     crate::store::calls::open(tx, &arrival).await?;
     let Some(mut row) = crate::store::calls::lock(tx, call.call_id).await?.filter(|row| row.ended_at.is_none()) else {

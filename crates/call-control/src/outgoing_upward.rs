@@ -200,8 +200,10 @@ async fn into_book(
         currency: child.currency.code().to_owned(),
         quantity_seconds: i32::try_from(charge.billed_seconds).unwrap_or(i32::MAX),
         amount: Some(net),
+        cost: Some(net),
         share_percent: None,
         detail: format!("{}, version {}, prefix {}", found.deck, found.version, found.prefix),
+        collected: None,
     };
     // The key makes all of it happen once.
     if usage_metering::take_batch(

@@ -76,13 +76,16 @@ async fn open(control: &Control, tx: &TenantTx, call_id: CallId, told: &[&CallEv
     for event in told {
         let CallEventKind::CallStarted { called, caller, .. } = &event.kind else { continue };
         let Some((number_id, _)) = admission::owner(control, called, event.at).await? else { continue };
+        let number = subscription::number(tx, number_id, event.at).await?;
+        let network_customer = number.and_then(|number| number.network_customer);
         let arrival = Arrival {
             call_id,
             number_id,
             called: &admission::e164(called),
             caller: caller.as_deref(),
-            customer_id: None,
+            customer_id: network_customer,
             started_at: event.at,
+            collected_by: if network_customer.is_some() { "seller" } else { "tenant" },
         };
         store::calls::open(tx, &arrival).await?;
     }

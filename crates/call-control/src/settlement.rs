@@ -12,6 +12,7 @@ use crate::price::{CallPrice, started_seconds};
 use crate::reading::ChargedBy;
 use crate::record;
 use crate::store::legs::{self, NewLeg};
+use crate::store::upward::Correction;
 use crate::upward;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, TenantTx};
@@ -177,6 +178,10 @@ async fn post(
     net: Money,
     now: DateTime<Utc>,
 ) -> Result<Option<Money>> {
+    // The network takes it from the caller: this book's share of it comes from its seller.
+    if call.collected_by == "seller" {
+        return Ok(None);
+    }
     let settle = charge_of(call, customer, charge);
     if customer.billing == Billing::Prepaid {
         let settled = ledger::settle(tx, &settle, now).await?;
@@ -286,8 +291,10 @@ pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> 
         currency: read_currency(call.currency.as_deref().unwrap_or_default())?.code().to_owned(),
         quantity_seconds: i32::try_from(rated.billed_seconds).unwrap_or(i32::MAX),
         amount: rated.charge.or(rated.net),
+        cost: None,
         share_percent: None,
         detail,
+        collected: None,
     })
 }
 
@@ -295,10 +302,13 @@ pub(crate) fn dimensions(call: &Model) -> BTreeMap<String, String> {
     let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
     // The book's own number, whichever way the call went: what others are called is without end.
     let own = if call.direction == "outbound" { call.caller.clone() } else { Some(call.called.clone()) };
+    // What the network bills is on no document of this book, though a tariff says what it costs.
+    let is_collected_above = call.collected_by == "seller";
+    let charged_by = if is_collected_above { Some("network".to_owned()) } else { call.charged_by.clone() };
     let known = [
         ("number", own),
         ("topic", topic),
-        ("charged_by", call.charged_by.clone()),
+        ("charged_by", charged_by),
         ("direction", Some(call.direction.clone())),
         ("handled_by", call.handled_by.clone()),
     ];
@@ -330,11 +340,12 @@ pub(crate) fn usage(call: &Model, rated: &Rated) -> Vec<UsageEvent> {
 }
 
 /// What a correction adds to a meter; nothing where it is nothing.
-pub(crate) fn more_usage(call: &Model, meter: &str, quantity: Decimal) -> Option<UsageEvent> {
+pub(crate) fn more_usage(call: &Model, correction: Correction, meter: &str, quantity: Decimal) -> Option<UsageEvent> {
     let customer_id = call.customer_id.filter(|_| !quantity.is_zero())?;
+    let of = if correction == Correction::Reversal { "reversal" } else { "correction" };
     Some(UsageEvent {
         source: "call-control".to_owned(),
-        id: format!("{}:{meter}:correction", CallId::from_uuid(call.id)),
+        id: format!("{}:{meter}:{of}", CallId::from_uuid(call.id)),
         meter: meter.to_owned(),
         customer_id: customer_id.into(),
         subscription_id: call.subscription_id.map(Into::into),

@@ -157,7 +157,8 @@ async fn price(
         gross: reach.cost,
         tax_percent: grant::tax_percent(customer, &book),
     };
-    Ok(Some((reach, Some(below))))
+    // Where a level above collects, none of them takes anything from the one below.
+    Ok(Some((reach, Some(below).filter(|_| call.collected_by == "tenant"))))
 }
 
 fn whole(seconds: u32) -> i32 {

@@ -2,23 +2,26 @@
 //! batches whose content never changes again, so that a batch that is delivered twice is one batch in every book.
 //! Each book is its own transaction. Nothing on the way up is refused: what a book cannot price waits in its suspense.
 
-use crate::abandoned;
 use crate::error::{CallError, Result};
 use crate::explanation::read_currency;
 use crate::retry::retry;
-use crate::settlement::minutes;
-use crate::store::legs::{self, NewLeg};
-use crate::store::upward::{FactRow, facts};
-use chrono::{DateTime, Utc};
+use crate::split::{self, Level, Part, Share};
+use crate::store::legs::{self, Collected, NewLeg, Standing};
+use crate::store::upward::{Correction, FactRow, correction_facts, facts as upward_facts};
+use crate::sums::Sums;
+use crate::{abandoned, debit, owing};
+use chrono::{DateTime, NaiveDate, Utc};
 use db::{CallId, Db, NumberId, OutboxMessage, PlatformReason, TenantId, TenantTx};
-use ledger::{AccountKind, AccountRef, Leg, Posting, Settle};
-use money::{Decimal, Money, Percent};
+use ledger::Owed;
+use money::Money;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use subscription::{Billing, Customer, NumberTerms};
 use tenant::Upward;
 use tracing::warn;
-use usage_metering::{SumRow, SuspenseCause};
+use usage_metering::SuspenseCause;
+use uuid::Uuid;
 
 /// Outbox topic: a call has ended.
 pub(crate) const ONE_CALL: &str = "leg_upward";
@@ -29,35 +32,45 @@ pub(crate) const BATCH_MAX: usize = 2000;
 /// Batches of one round of the worker.
 const BATCHES_PER_ROUND: u64 = 20;
 
+/// What a message of calls, and of corrections to calls, carries.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Told {
+    #[serde(default)]
+    pub calls: Vec<CallId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrections: Vec<(CallId, Correction)>,
+}
+
+impl Told {
+    fn of(payload: &Value) -> Result<Told> {
+        serde_json::from_value(payload.clone())
+            .map_err(|error| CallError::StoredMustRead { what: "message of calls", reason: error.to_string() })
+    }
+}
+
 pub(crate) fn payload(calls: &[CallId]) -> Value {
     json!({ "calls": calls })
 }
 
-fn calls_of(payload: &Value) -> Result<Vec<CallId>> {
-    serde_json::from_value(payload["calls"].clone())
-        .map_err(|error| CallError::StoredMustRead { what: "message of calls", reason: error.to_string() })
+/// Tells the books above of a correction, once.
+pub(crate) async fn tell(tx: &TenantTx, call_id: CallId, correction: Correction, now: DateTime<Utc>) -> Result<()> {
+    let key = format!("{call_id}:{}", correction.as_str());
+    db::enqueue(tx, ONE_CALL, &key, json!({ "corrections": [(call_id, correction)] }), now).await?;
+    Ok(())
 }
 
-/// A book's share of a call.
-pub(crate) struct Share {
-    pub percent: Percent,
-    pub amount: Money,
-}
-
-/// The share of `base` that the book of this transaction takes from its child for a number; `None` without terms.
-pub(crate) async fn share(tx: &TenantTx, step: &Upward, number_id: NumberId, base: Money) -> Result<Option<Share>> {
-    let terms = subscription::number_terms(tx, number_id).await?;
-    terms.as_ref().map_or(Ok(None), |terms| share_by(terms, step, base))
-}
-
-/// Splits the level below's net charge between the child and its seller, to the micro: the largest remainder, ties to the child.
-fn share_by(terms: &NumberTerms, step: &Upward, base: Money) -> Result<Option<Share>> {
-    if terms.customer_id != step.customer_id || terms.share == Percent::ZERO {
-        return Ok(None);
-    }
-    let kept = Percent::new(Decimal::ONE_HUNDRED - terms.share.as_decimal())?;
-    let parts = pricing::split(base, &[kept, terms.share])?;
-    Ok(Some(Share { percent: terms.share, amount: parts[1] }))
+/// What the book of this transaction takes from its child for a number that the child collects: of what the level below received,
+/// or of the net charge. `None` without terms.
+pub(crate) async fn share(
+    tx: &TenantTx,
+    step: &Upward,
+    number_id: NumberId,
+    net: Money,
+    received: Option<Money>,
+) -> Result<Option<Share>> {
+    let terms = subscription::number_terms(tx, number_id).await?.filter(|terms| terms.customer_id == step.customer_id);
+    let level = Level { terms, currency: net.currency() };
+    Ok(split::climb(&[level], net, received)?.first().and_then(|part| part.share().copied()))
 }
 
 /// Takes the ended calls of a tenant to the books above, after closing those whose edge never came back; how many messages were dealt with. Safe to repeat, and to run in several
@@ -79,11 +92,13 @@ async fn gather(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> Result<u64>
     let tx = db.tenant(tenant_id).await?;
     let messages = db::claim_outbox(&tx, ONE_CALL, BATCH_MAX as u64, now).await?;
     let Some(first) = messages.first() else { return Ok(0) };
-    let mut calls = Vec::with_capacity(messages.len());
+    let mut told = Told { calls: Vec::with_capacity(messages.len()), ..Told::default() };
     for message in &messages {
-        calls.extend(calls_of(&message.payload)?);
+        let of_message = Told::of(&message.payload)?;
+        told.calls.extend(of_message.calls);
+        told.corrections.extend(of_message.corrections);
     }
-    db::enqueue(&tx, BATCH, &first.key, payload(&calls), now).await?;
+    db::enqueue(&tx, BATCH, &first.key, json!(told), now).await?;
     let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
     db::finish_outbox(&tx, &ids, now).await?;
     tx.commit().await?;
@@ -113,33 +128,112 @@ async fn deliver_one(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> Result
     Ok(1)
 }
 
-/// A call on its way up, and what the level below got for it.
+/// A call on its way up, and each book's part of it, seller first.
 struct Climbing {
     fact: FactRow,
-    base: Option<Money>,
+    parts: Vec<Part>,
+}
+
+/// One step up, as it is read before anything is written.
+struct Book {
+    step: Upward,
+    child: Customer,
+    terms: HashMap<NumberId, NumberTerms>,
+    /// What calls that are taken back had come to here.
+    standing: HashMap<CallId, Standing>,
 }
 
 async fn carry(db: &Db, tx: &TenantTx, message: &OutboxMessage, now: DateTime<Utc>) -> Result<()> {
-    let facts = facts(tx, &calls_of(&message.payload)?).await?;
+    let told = Told::of(&message.payload)?;
+    let (reversals, corrections): (Vec<_>, Vec<_>) =
+        told.corrections.into_iter().partition(|(_, correction)| *correction == Correction::Reversal);
+    let mut facts = upward_facts(tx, &told.calls).await?;
+    facts.extend(correction_facts(tx, &corrections).await?);
+    facts.sort_by_key(|fact| (fact.started_at, fact.id));
+    carry_up(db, tx, facts, message, now).await?;
+    // What is taken back mirrors what was written: only after it.
+    let taken_back = correction_facts(tx, &reversals).await?;
+    carry_up(db, tx, taken_back, message, now).await
+}
+
+async fn carry_up(
+    db: &Db,
+    tx: &TenantTx,
+    facts: Vec<FactRow>,
+    message: &OutboxMessage,
+    now: DateTime<Utc>,
+) -> Result<()> {
     for (chain, group) in by_chain(db, tx.tenant_id(), facts).await? {
+        let mut books = Vec::with_capacity(chain.len());
+        for step in chain {
+            books.push(read_book(db, step, &group).await?);
+        }
         let mut calls = Vec::with_capacity(group.len());
         for fact in group {
-            let currency = fact.currency.as_deref().map(read_currency).transpose()?;
-            let base = fact.net_micros.zip(currency).map(|(micros, currency)| Money::from_micros(micros, currency));
-            calls.push(Climbing { fact, base });
+            let parts = parts_of(&books, &fact)?;
+            calls.push(Climbing { fact, parts });
         }
-        for step in chain {
-            let legs = into_book(db, tx.tenant_id(), &step, &mut calls, message, now).await?;
-            if step.child == tx.tenant_id() {
+        for (index, book) in books.iter().enumerate() {
+            let (legs, owed) = into_book(db, tx.tenant_id(), (book, index), &calls, message, now).await?;
+            if book.step.child == tx.tenant_id() {
                 legs::insert_costs(tx, &legs, now).await?;
+                ledger::earn(tx, &owed, now).await?;
             } else {
-                let child = db.tenant(step.child).await?;
+                let child = db.tenant(book.step.child).await?;
                 legs::insert_costs(&child, &legs, now).await?;
                 child.commit().await?;
             }
         }
     }
     Ok(())
+}
+
+async fn read_book(db: &Db, step: Upward, facts: &[FactRow]) -> Result<Book> {
+    let tx = db.tenant(step.book).await?;
+    let Some(child) = subscription::customer(&tx, step.customer_id).await? else {
+        return Err(
+            subscription::SubscriptionError::NotFound { kind: "customer", id: step.customer_id.to_string() }.into()
+        );
+    };
+    let terms = subscription::all_number_terms(&tx).await?.into_iter();
+    let terms = terms.filter(|terms| terms.customer_id == step.customer_id);
+    let reversed: Vec<CallId> = facts
+        .iter()
+        .filter(|fact| fact.correction() == Some(Correction::Reversal))
+        .map(|fact| CallId::from_uuid(fact.id))
+        .collect();
+    let standing = legs::standing(&tx, &reversed).await?;
+    Ok(Book { step, child, terms: terms.map(|terms| (terms.number_id, terms)).collect(), standing })
+}
+
+fn parts_of(books: &[Book], fact: &FactRow) -> Result<Vec<Part>> {
+    if fact.correction() == Some(Correction::Reversal) {
+        return books.iter().map(|book| mirrored(book, fact)).collect();
+    }
+    let currency = fact.currency.as_deref().map(read_currency).transpose()?;
+    let Some((micros, currency)) = fact.net_micros.zip(currency) else { return Ok(vec![Part::Nothing; books.len()]) };
+    let net = Money::from_micros(micros, currency);
+    let level =
+        |book: &Book| Level { terms: book.terms.get(&fact.number_id.into()).copied(), currency: book.child.currency };
+    let levels: Vec<Level> = books.iter().map(level).collect();
+    match fact.collected_by.as_str() {
+        "seller" => split::descend(&levels, net),
+        _ => split::climb(&levels, net, Some(net)),
+    }
+}
+
+/// A call that is taken back: what stands of it in the book, with the other sign.
+fn mirrored(book: &Book, fact: &FactRow) -> Result<Part> {
+    let call_id = CallId::from_uuid(fact.id);
+    let standing = book.standing.get(&call_id).ok_or(CallError::LegsMustComeFirst(call_id))?;
+    let Some(share) = &standing.share else { return Ok(Part::Nothing) };
+    let owed = share.owed.map(|(owed, from)| owed.checked_neg().map(|owed| (owed, from))).transpose()?;
+    Ok(Part::Share(Share {
+        percent: share.percent,
+        amount: share.amount.checked_neg()?,
+        base: share.base.checked_neg()?,
+        owed,
+    }))
 }
 
 /// Calls by the chain of books that stood above them when they started. Nearly always one chain: only a batch over a move has two.
@@ -161,158 +255,103 @@ async fn by_chain(db: &Db, tenant_id: TenantId, facts: Vec<FactRow>) -> Result<V
     Ok(groups)
 }
 
-/// Writes one book's legs, usage sums and, for a prepaid child, its debits: one transaction. The bases become what this book got.
+/// Writes one book's legs, usage sums, what it owes, and, for a prepaid child, its debits: one transaction.
 async fn into_book(
     db: &Db,
     origin: TenantId,
-    step: &Upward,
-    calls: &mut [Climbing],
+    (book, index): (&Book, usize),
+    calls: &[Climbing],
     message: &OutboxMessage,
     now: DateTime<Utc>,
-) -> Result<Vec<NewLeg>> {
-    let tx = db.tenant(step.book).await?;
-    let Some(child) = subscription::customer(&tx, step.customer_id).await? else {
-        return Err(
-            subscription::SubscriptionError::NotFound { kind: "customer", id: step.customer_id.to_string() }.into()
-        );
-    };
-    let terms = subscription::all_number_terms(&tx).await?;
-    let terms: HashMap<NumberId, NumberTerms> = terms.into_iter().map(|terms| (terms.number_id, terms)).collect();
+) -> Result<(Vec<NewLeg>, Vec<Owed>)> {
+    let (tx, child) = (db.tenant(book.step.book).await?, &book.child);
     let mut legs = Vec::with_capacity(calls.len());
-    let mut sums = Sums::new(&child);
-    for call in calls.iter_mut() {
-        let share = match (terms.get(&call.fact.number_id.into()), call.base) {
-            (Some(terms), Some(base)) if base.currency() == child.currency => share_by(terms, step, base)?,
-            (Some(_), Some(base)) => {
-                missing_rate(&tx, &call.fact, base, &child, now).await?;
-                None
-            }
-            _ => None,
-        };
-        if let Some(seconds) = call.fact.billed_seconds {
-            sums.add(&call.fact, seconds, share.as_ref())?;
-            legs.push(leg(origin, step, &call.fact, seconds, &child, share.as_ref()));
+    let mut sums = Sums::new(child);
+    let mut owing = owing::Owing::new(child, message.id);
+    let carriers = owing::carrier_costs(&tx, calls.iter().map(|call| &call.fact)).await?;
+    for Climbing { fact, parts } in calls {
+        missing(&tx, fact, parts[index], child, now).await?;
+        let share = parts[index].share();
+        if let Some(seconds) = fact.billed_seconds {
+            sums.add(fact, seconds, share)?;
+            let shared_on = owing.add(fact, seconds, share, &carriers)?;
+            legs.push(leg(origin, book, fact, seconds, share, (message.id, shared_on))?);
         }
-        call.base = share.map(|share| share.amount);
     }
-    usage_metering::take_batch(&tx, &format!("calls:{}", message.id), &sums.rows(), now).await?;
+    let is_reversal = calls.iter().any(|call| call.fact.correction() == Some(Correction::Reversal));
+    let batch = if is_reversal { "reversals" } else { "calls" };
+    usage_metering::take_batch(&tx, &format!("{batch}:{}", message.id), &sums.rows(), now).await?;
     legs::insert(&tx, &legs, now).await?;
+    let owed = owing.put(&tx, now).await?;
     if child.billing == Billing::Prepaid {
-        debit(&tx, &child, calls, now).await?;
+        let shares = calls.iter().map(|call| (&call.fact, call.parts[index].share()));
+        debit::debit(&tx, child, shares, now).await?;
     }
     tx.commit().await?;
-    Ok(legs)
+    Ok((legs, owed))
 }
 
 fn leg(
     origin: TenantId,
-    step: &Upward,
+    book: &Book,
     fact: &FactRow,
     seconds: i32,
-    child: &Customer,
     share: Option<&Share>,
-) -> NewLeg {
-    NewLeg {
+    (batch_id, shared_on): (Uuid, NaiveDate),
+) -> Result<NewLeg> {
+    let collected = share.and_then(|share| share.owed.map(|(owed, _)| (share.base, owed)));
+    // What a call costs the level below: of its own charge, all that it does not get.
+    let cost = match collected {
+        Some((base, owed)) if book.step.child == origin => {
+            let net = fact.net_micros.map_or(base, |micros| Money::from_micros(micros, base.currency()));
+            Some(net.checked_sub(owed)?)
+        }
+        _ => share.map(|share| share.amount),
+    };
+    Ok(NewLeg {
         origin,
         call_id: fact.id.into(),
-        kind: "seller",
-        customer_id: step.customer_id,
-        currency: child.currency.code().to_owned(),
+        kind: fact.leg_kind(),
+        customer_id: book.step.customer_id,
+        currency: book.child.currency.code().to_owned(),
         quantity_seconds: seconds,
         amount: share.map(|share| share.amount),
+        cost,
         share_percent: share.map(|share| share.percent.as_decimal()),
-        detail: match share {
-            Some(share) => format!("Share of {} in {}", share.percent, fact.called),
-            None => "Minutes, priced over the whole period".to_owned(),
+        detail: match (share, collected) {
+            (Some(share), None) => format!("Share of {} in {}", share.percent, fact.called),
+            (Some(share), Some(_)) => {
+                format!("Share of {} in {}, collected for the level below", share.percent, fact.called)
+            }
+            (None, _) => "Minutes, priced over the whole period".to_owned(),
         },
-    }
+        collected: collected.map(|(base, owed)| Collected {
+            base,
+            owed,
+            started_at: fact.started_at,
+            called: fact.called.clone(),
+            batch_id,
+            shared_on,
+        }),
+    })
 }
 
-/// An amount in another currency needs a dated rate; without one a person decides.
-async fn missing_rate(tx: &TenantTx, fact: &FactRow, base: Money, child: &Customer, now: DateTime<Utc>) -> Result<()> {
+/// An amount in another currency needs a dated rate, and a book that collects needs terms; without, a person decides.
+async fn missing(tx: &TenantTx, fact: &FactRow, part: Part, child: &Customer, now: DateTime<Utc>) -> Result<()> {
     let call_id = CallId::from_uuid(fact.id);
-    let detail = format!("the share of call {call_id} is of {base}, the book's customer pays in {}", child.currency);
-    let payload = json!({ "call_id": call_id, "base": base.format_plain(), "currency": base.currency().code() });
-    usage_metering::suspend(tx, SuspenseCause::MissingRate, &detail, &payload, now).await?;
-    Ok(())
-}
-
-/// A prepaid child pays its share of each call from its wallet, at once; that closes what was held for it.
-async fn debit(tx: &TenantTx, child: &Customer, calls: &[Climbing], now: DateTime<Utc>) -> Result<()> {
-    let mut charges = Vec::new();
-    let mut revenue = Vec::new();
-    for call in calls.iter().filter(|call| call.base.is_some() || call.fact.holds_upward) {
-        let share = call.base.unwrap_or(Money::zero(child.currency));
-        let call_id = CallId::from_uuid(call.fact.id);
-        let memo = format!("Share of a call to {}", call.fact.called);
-        charges.push(Settle {
-            call_id,
-            leg: Leg::Seller,
-            customer_id: child.id,
-            charge: share,
-            kind: "call",
-            memo: memo.clone(),
-            effective_at: call.fact.ended_at,
-        });
-        let entries = vec![
-            (AccountRef::Customer(AccountKind::Unbilled, child.id), share.checked_neg()?),
-            (AccountRef::Book(AccountKind::Revenue), share),
-        ];
-        revenue.push(Posting::new("share", format!("{call_id}:seller"), memo, call.fact.ended_at, entries)?);
-    }
-    ledger::settle_batch(tx, &charges, now).await?;
-    // It is paid, and on no document: nothing is left unbilled.
-    ledger::post_many(tx, &revenue, now).await?;
-    Ok(())
-}
-
-/// Sums by the child's local hour and dimensions: no row per call reaches a book above.
-struct Sums<'a> {
-    child: &'a Customer,
-    /// Quantity and calls.
-    rows: BTreeMap<SumKey, (Decimal, i64)>,
-}
-
-/// Meter, local hour, dimensions.
-type SumKey = (String, DateTime<Utc>, BTreeMap<String, String>);
-
-impl<'a> Sums<'a> {
-    fn new(child: &'a Customer) -> Self {
-        Self { child, rows: BTreeMap::new() }
-    }
-
-    fn add(&mut self, fact: &FactRow, seconds: i32, share: Option<&Share>) -> Result<()> {
-        let hour = usage_metering::local_hour(fact.started_at, &self.child.time_zone)?;
-        let number = BTreeMap::from([("number".to_owned(), fact.called.clone())]);
-        let mut kind = number.clone();
-        kind.insert("direction".to_owned(), "inbound".to_owned());
-        // How the level below charged its caller is not how this book charges: a tariff there must not pass for one here.
-        kind.extend(fact.handled_by.clone().map(|handled_by| ("handled_by".to_owned(), handled_by)));
-        self.put("calls", hour, kind.clone(), Decimal::ONE);
-        self.put("minutes", hour, kind, minutes(seconds.unsigned_abs()));
-        // A prepaid child pays its share call by call, from its wallet: it must not meet it again on a document.
-        if let Some(share) = share.filter(|_| self.child.billing == Billing::Postpaid) {
-            self.put("share", hour, number, share.amount.as_decimal());
+    let (cause, base, detail) = match part {
+        Part::Nothing | Part::Share(_) => return Ok(()),
+        Part::MissingRate(base) => {
+            let detail =
+                format!("the share of call {call_id} is of {base}, the book's customer pays in {}", child.currency);
+            (SuspenseCause::MissingRate, base, detail)
         }
-        Ok(())
-    }
-
-    fn put(&mut self, meter: &str, hour: DateTime<Utc>, dimensions: BTreeMap<String, String>, quantity: Decimal) {
-        let (sum, events) = self.rows.entry((meter.to_owned(), hour, dimensions)).or_default();
-        *sum += quantity;
-        *events += 1;
-    }
-
-    fn rows(self) -> Vec<SumRow> {
-        let row = |((meter, hour, dimensions), (quantity, events))| SumRow {
-            customer_id: self.child.id,
-            subscription_id: None,
-            meter,
-            hour,
-            dimensions,
-            quantity,
-            events,
-        };
-        self.rows.into_iter().map(row).collect()
-    }
+        Part::MissingTerms(base) => {
+            let detail = format!("call {call_id} to {} was collected here, and the number has no terms", fact.called);
+            (SuspenseCause::NotChargeable, base, detail)
+        }
+    };
+    let payload = json!({ "call_id": call_id, "base": base.format_plain(), "currency": base.currency().code() });
+    usage_metering::suspend(tx, cause, &detail, &payload, now).await?;
+    Ok(())
 }

@@ -125,6 +125,8 @@ ids! {
     DraftId = "dft";
     /// A final document: invoice, credit note, settlement.
     DocumentId = "doc";
+    /// A statement of what a payee is owed for a month.
+    SettlementId = "stl";
     /// A line of a document.
     LineId = "lin";
     /// A payment received.

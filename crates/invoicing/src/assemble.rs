@@ -156,7 +156,9 @@ impl DraftContent {
         let posted = sum([unbilled, revenue, rounding].into_iter().chain(wallet).collect())?;
         let owed = match self.kind {
             DocumentKind::CreditNote => due.checked_sub(tax)?.checked_neg()?,
-            DocumentKind::Invoice | DocumentKind::Settlement => due.checked_sub(tax)?,
+            DocumentKind::Invoice => due.checked_sub(tax)?,
+            // What is posted of a statement is worked out of its totals: only rounding is told beside them.
+            DocumentKind::Settlement => rounding,
         };
         agree(posted, owed, "the posting is not the document")
     }

@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use db::{DbError, DocumentId, DraftId, LineId, RunId};
+use db::{DbError, DocumentId, DraftId, LineId, RunId, SettlementId};
 use money::{Currency, Money, MoneyError};
 use pricing::PricingError;
 
@@ -47,6 +47,20 @@ pub enum InvoicingError {
     /// Its lines together come to less than the invoice has left, and to more than nothing.
     #[error("the invoice has {left} left to credit, tax included, not {found}")]
     CreditMustNotExceedInvoice { left: Money, found: Money },
+    #[error("{0} is not a settlement of this book")]
+    UnknownSettlement(SettlementId),
+    /// A settlement is issued once.
+    #[error("the settlement is {0} already")]
+    SettlementMustBeDraft(&'static str),
+    /// What is issued is paid once.
+    #[error("only a settlement that is issued and unpaid can be paid out, and this one is {0}")]
+    SettlementMustBeUnpaid(&'static str),
+    /// A payout is found again by its reference.
+    #[error("a payout needs a reference of {longest} letters at most")]
+    ReferenceMustBeGiven { longest: usize },
+    /// A payout is made after the statement, and has been made.
+    #[error("the payout's day must lie between {first} and {last}, not on {found}")]
+    PayoutMustFollowIssue { found: NaiveDate, first: NaiveDate, last: NaiveDate },
     /// The gross of a document and what its parts come to.
     #[error("the document's parts do not agree: {0}")]
     SumsMustAgree(&'static str),

@@ -9,7 +9,7 @@ use crate::error::{InvoicingError, Result};
 use crate::run::{Item, ItemState, Phase, Run};
 use crate::store::finals::NewDocument;
 use crate::store::{billed, drafts, finals, runs};
-use crate::words;
+use crate::{settle, words};
 use chrono::{DateTime, Days, Utc};
 use db::{CustomerId, DocumentId, DraftId, RunId, TenantTx};
 use ledger::{AccountKind, AccountRef, Posting, post_many};
@@ -254,15 +254,21 @@ fn document_of(
     })
 }
 
-/// An invoice: receivable -due, tax, what was unbilled, new revenue, and what rounding left; a credit note the other way round,
+/// A settlement has entries of its own. An invoice: receivable -due, tax, what was unbilled, new revenue, and what rounding left; a credit note the other way round,
 /// and what a wallet had paid goes back to it; Σ = 0.
 fn posting(document: &NewDocument, now: DateTime<Utc>) -> Result<Posting> {
+    if document.kind == DocumentKind::Settlement {
+        let entries = settle::entries(&document.content.totals, document.content.ledgered.rounding)?;
+        let memo = format!("Settlement {}", document.number);
+        return Ok(Posting::new("settlement", document.id.to_string(), memo, now, entries)?);
+    }
     let DraftContent { totals, ledgered: Ledgered { wallet, unbilled, revenue, rounding }, .. } = &document.content;
     let customer = |kind| AccountRef::Customer(kind, document.customer_id);
     let (kind, what, due, tax) = match document.kind {
         DocumentKind::CreditNote => ("credit_note", "Credit note", totals.due, totals.tax.checked_neg()?),
-        DocumentKind::Invoice => ("invoice", "Invoice", totals.due.checked_neg()?, totals.tax),
-        DocumentKind::Settlement => ("settlement", "Settlement", totals.due.checked_neg()?, totals.tax),
+        DocumentKind::Invoice | DocumentKind::Settlement => {
+            ("invoice", "Invoice", totals.due.checked_neg()?, totals.tax)
+        }
     };
     let mut entries = vec![
         (customer(AccountKind::Receivable), due),

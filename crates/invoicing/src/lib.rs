@@ -34,10 +34,13 @@ mod preview;
 pub mod print;
 mod quote;
 mod rate;
+mod received;
 mod replay;
 mod rerate;
 mod run;
 mod sample;
+mod settle;
+mod settlement;
 mod stack;
 mod store;
 mod subscribed;
@@ -64,9 +67,15 @@ pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};
 pub use preview::{Preview, preview, preview_until};
 pub use quote::{Quoted, QuotedOnce, quote_pdf, quoted};
+pub use received::deliver_settlements;
 pub use replay::{Replay, Replayed, ReplayedMonth, replay};
 pub use run::{
     BY_SCHEDULE, Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run,
     run_items, runs, schedule_run,
 };
 pub use sample::{SampleLine, SampleMonth, sample_month};
+pub use settle::{issue_settlement, record_payout};
+pub use settlement::{
+    Payee, Payout, Settlement, SettlementFilter, SettlementState, Statement, StatementRow, draft_settlements,
+    settlement, settlements,
+};

@@ -8,7 +8,7 @@ use crate::print::{
     self, Online, Original, Paper, PaperKind, Payment, PrintError, Printed, Qr, QrKind, Renderer, epc_payload,
     typst_renderer,
 };
-use crate::store::documents;
+use crate::store::{documents, settlements};
 use crate::words;
 use chrono::{DateTime, Days, Utc};
 use db::{DocumentId, DraftId, TenantTx};
@@ -106,9 +106,8 @@ async fn paper(tx: &TenantTx, view: DocumentView, seen_at: Option<&str>) -> Resu
             let original = original.map(|original| Original { number: original.number, issued: original.issued_on });
             PaperKind::CreditNote { original, reason: frozen.reason.clone(), refund }
         }
-        DocumentKind::Invoice | DocumentKind::Settlement => {
-            PaperKind::Invoice { due: document.due_on, po: None, local_tax: None }
-        }
+        DocumentKind::Invoice => PaperKind::Invoice { due: document.due_on, po: None, local_tax: None },
+        DocumentKind::Settlement => return statement_paper(tx, &document, &view.taxes, seen_at).await,
     };
     let heading = Heading {
         number: document.number.clone(),
@@ -124,6 +123,35 @@ async fn paper(tx: &TenantTx, view: DocumentView, seen_at: Option<&str>) -> Resu
     if document.kind == DocumentKind::Invoice && document.totals.due.is_positive() {
         paper.payment = Some(payment(&document, seen_at));
     }
+    Ok(paper)
+}
+
+/// A statement: a split in place of lines, and the words that make it the payee's own invoice.
+async fn statement_paper(
+    tx: &TenantTx,
+    document: &Document,
+    taxes: &[crate::content::TaxRow],
+    seen_at: Option<&str>,
+) -> Result<Paper> {
+    let unknown = InvoicingError::UnknownDocument(document.id);
+    let settlement = settlements::of_document(tx, document.id).await?.ok_or(unknown)?;
+    let (frozen, statement) = (&document.frozen, &settlement.statement);
+    let kind = PaperKind::Settlement {
+        split: print::settlement::split(document.currency(), statement, &frozen.language)?,
+        payout: print::settlement::payout(statement, &document.number, document.due_on),
+        contract: Some(statement.agreement.clone()).filter(|agreement| !agreement.is_empty()),
+    };
+    let heading = Heading {
+        number: document.number.clone(),
+        issued: document.issued_on,
+        period: print::Span { start: document.period_starts_on, end: document.period_ends_on },
+        kind,
+        draft: false,
+    };
+    let brand = brand(tx, frozen).await?;
+    let mut paper = assemble(heading, brand, frozen, Vec::new(), Sums { totals: document.totals, taxes })?;
+    paper.legal.insert(0, print::Legal { code: Some("self".to_owned()), text: None });
+    paper.online = seen_at.map(|url| Online { url: url.to_owned() });
     Ok(paper)
 }
 

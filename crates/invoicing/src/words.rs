@@ -1,5 +1,6 @@
 //! Sentences of a document that the templates do not know, in the languages that they speak.
 
+use ledger::ShareKind;
 use money::{Decimal, Money};
 
 /// Column of a language; one without words is written in English.
@@ -251,4 +252,22 @@ pub(crate) fn grouped(language: &str, number: Decimal) -> String {
         grouped.push(digit);
     }
     if fraction.is_empty() { grouped } else { format!("{grouped}{point}{fraction}") }
+}
+
+/// What an adjustment of a statement adjusts, and of which month: "Reversals, 11/2026".
+pub(crate) fn adjustment(language: &str, kind: ShareKind, year: i32, month: u32) -> String {
+    let words = match kind {
+        ShareKind::Call => {
+            ["Late calls", "Nachgemeldete Anrufe", "Appels tardifs", "Llamadas tardías", "Spóźnione połączenia"]
+        }
+        ShareKind::Correction => ["Corrections", "Korrekturen", "Corrections", "Correcciones", "Korekty"],
+        ShareKind::Reversal => ["Reversals", "Rückbuchungen", "Annulations", "Anulaciones", "Anulowania"],
+    };
+    format!("{}, {month:02}/{year}", words[column(language)])
+}
+
+/// What carriers had of what was collected.
+pub(crate) fn carrier_cost(language: &str, cost: Money) -> String {
+    let words = ["carrier cost", "Netzkosten", "coût opérateur", "coste del operador", "koszt operatora"];
+    format!("{} {}", words[column(language)], cost.format_plain())
 }

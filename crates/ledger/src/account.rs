@@ -57,6 +57,11 @@ const CODES: [(AccountKind, &str); 16] = [
 ];
 
 impl AccountKind {
+    /// The whole chart.
+    pub fn all() -> impl Iterator<Item = AccountKind> {
+        CODES.into_iter().map(|(kind, _)| kind)
+    }
+
     /// As stored and shown: `processor_clearing`.
     pub fn code(self) -> &'static str {
         CODES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, code)| code)

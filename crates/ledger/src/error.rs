@@ -22,6 +22,9 @@ pub enum LedgerError {
     /// A stored account has a kind that this version does not know.
     #[error("unknown account kind \"{0}\"")]
     UnknownAccountKind(String),
+    /// A stored share has a kind that this version does not know.
+    #[error("unknown kind of share \"{0}\"")]
+    UnknownShareKind(String),
     /// What is reserved or topped up is more than nothing.
     #[error("{0} is not above zero")]
     AmountMustBePositive(Money),

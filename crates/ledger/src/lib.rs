@@ -12,7 +12,9 @@ pub mod audit;
 mod batch;
 mod block;
 mod entity;
+mod entries;
 mod error;
+mod partner;
 mod posting;
 mod promotion;
 mod reading;
@@ -32,8 +34,12 @@ pub use allowance::{
 pub use audit::{Violation, check, check as check_ledger};
 pub use batch::{reserve_batch, settle_batch};
 pub use block::{Block, BlockAnswers, Extend, apply_block};
+pub use entries::{EntryFilter, EntryLine, EntryPlace, balance_before, entries};
 pub use error::LedgerError;
-pub use posting::{Posted, Posting, accrual, accrue, post, post_many, reverse};
+pub use partner::{
+    CollectedFrom, Owed, PartnerShare, ShareKind, claim_shares, earn, owe, payees, settled, shares_of, unsettled,
+};
+pub use posting::{Posted, Posting, accrual, accrue, post, post_many, reverse, reverse_keyed};
 pub use promotion::{Credit, Grant, Promotion, credit_of, expire_promotions, grant};
 pub use reading::{StatementLine, TrialBalanceLine, balance, statement, trial_balance};
 pub use recharge::{

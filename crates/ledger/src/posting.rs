@@ -169,6 +169,23 @@ pub async fn reverse(
     post(tx, &posting, now).await
 }
 
+/// [`reverse`] of what was posted under (kind, key); `None` when nothing was.
+pub async fn reverse_keyed(
+    tx: &TenantTx,
+    (kind, key): (&str, &str),
+    reversal_key: &str,
+    memo: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Posted>, LedgerError> {
+    let found = store::postings::ids_of_keys(tx, std::iter::once((kind, key))).await?.into_values().next();
+    let Some(transaction_id) = found else { return Ok(None) };
+    // A charge of nothing moved nothing.
+    if store::postings::entries_of(tx, transaction_id).await?.is_empty() {
+        return Ok(None);
+    }
+    reverse(tx, transaction_id, reversal_key, memo, now).await.map(Some)
+}
+
 /// Accrues a postpaid charge before it is on a document: unbilled -net, revenue +net, as kind `call`.
 pub async fn accrue(
     tx: &TenantTx,

@@ -59,15 +59,6 @@ entity! { customer_event = "customer_event" {
     pub text: String,
 }}
 
-entity! { number_terms = "number_terms" {
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub tenant_id: Uuid,
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub number_id: Uuid,
-    pub customer_id: Uuid,
-    pub share_percent: Decimal,
-}}
-
 entity! { tariff = "tariff" {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,

@@ -14,6 +14,7 @@ mod entity;
 mod error;
 mod life;
 mod number;
+mod partner;
 mod pin;
 mod quote;
 mod rules;
@@ -56,6 +57,10 @@ pub use number::{
     Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner,
     number_terms, numbers, set_number, set_terms, unassign_number,
 };
+pub use partner::{
+    NETWORK_CUSTOMER_NO, PartnerTerms, SHARE_BY_DEFAULT, Split, all_partner_terms, collected_numbers,
+    deliver_collections, follow_customer, partner_terms, set_collected, set_partner_terms, set_split,
+};
 pub use quote::{
     Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Offered, Prospect, Quote, QuoteState, QuotedCustomer,
     accept_quote, create_quote, estimate, estimate_by_token, estimates, link_quote, offered, quote, quote_by_token,
@@ -66,6 +71,6 @@ pub use topic::{
     topics, topics_ever,
 };
 pub use words::{
-    Billed, Billing, ChangeKind, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, PlanState,
-    SubscriptionStatus, TaxTreatment, TrialEnd, UnknownCallers,
+    Billed, Billing, ChangeKind, Collection, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, PlanState,
+    ShareOf, SubscriptionStatus, TaxTreatment, TrialEnd, UnknownCallers,
 };

@@ -5,7 +5,7 @@ use crate::error::{Result, Rule, SubscriptionError, must};
 use crate::rules;
 use crate::store::numbers as store;
 use crate::topic::Topic;
-use crate::words::{NumberKind, UnknownCallers};
+use crate::words::{Collection, NumberKind, ShareOf, UnknownCallers};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, NumberId, PlatformTx, TenantId, TenantTx};
 use money::Percent;
@@ -22,6 +22,9 @@ pub struct Number {
     pub unknown_callers: UnknownCallers,
     /// Its topics, by digit.
     pub topics: Vec<Topic>,
+    /// Where this book's seller collects what its callers pay: the customer that stands for all of them. Nobody is asked who
+    /// he is, for the network knows whom it bills.
+    pub network_customer: Option<CustomerId>,
 }
 
 /// How a number answers.
@@ -39,8 +42,12 @@ pub struct NumberSetting {
 pub struct NumberTerms {
     pub number_id: NumberId,
     pub customer_id: CustomerId,
-    /// The seller's share of the level below's net charge; 0 = rental only.
+    /// The seller's share, net of tax; 0 = rental only.
     pub share: Percent,
+    pub collection: Collection,
+    pub of: ShareOf,
+    /// These are the customer's terms, not terms of the number's own.
+    pub follows_customer: bool,
 }
 
 /// Makes a number known to the platform; the same number again is the same id.
@@ -104,11 +111,12 @@ pub async fn number(tx: &TenantTx, id: NumberId, now: DateTime<Utc>) -> Result<O
     Ok(numbers(tx, now).await?.into_iter().find(|number| number.id == id))
 }
 
-/// In the seller's book: this customer has the number, and this is the seller's share of what it earns.
+/// In the seller's book: this customer has the number, and this is the seller's share of what it earns. Who collects it stays as
+/// it is: see [`crate::set_split`].
 pub async fn set_terms(tx: &TenantTx, number_id: NumberId, customer_id: CustomerId, share: Percent) -> Result<()> {
     must(share <= Percent::WHOLE, "share_percent", Rule::MustNotExceedWhole, share)?;
     must_exist(tx, customer_id).await?;
-    store::set_terms(tx, NumberTerms { number_id, customer_id, share }).await
+    store::set_share(tx, number_id, customer_id, share).await
 }
 
 /// The terms of a number in this book.

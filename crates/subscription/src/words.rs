@@ -71,6 +71,20 @@ words! {
         TollFree = "toll_free",
         Mobile = "mobile",
     }
+    /// Who gets what callers of a number pay.
+    Collection {
+        /// The tenant, from its own customers; its seller takes a share as usage.
+        Tenant = "tenant",
+        /// The seller, from the callers' network; it owes the tenant its share.
+        Seller = "seller",
+    }
+    /// What a share is a share of, net of tax.
+    ShareOf {
+        /// Of what the level got itself.
+        Received = "received",
+        /// Of what the caller was charged, whatever stands between.
+        Gross = "gross",
+    }
     /// What happens to a caller whose number no customer has.
     UnknownCallers {
         /// Account number and PIN are asked for.

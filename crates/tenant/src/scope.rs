@@ -45,6 +45,8 @@ scopes! {
     Invoices = "invoices": "Invoices and credit notes";
     Calls = "calls": "Calls";
     Wallets = "wallets": "Wallets";
+    Settlements = "settlements": "Settlements of partners";
+    Ledger = "ledger": "Ledger";
     Routes = "routes": "Rate decks, carriers and outgoing calls";
 }
 

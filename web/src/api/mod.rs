@@ -22,6 +22,7 @@ mod events;
 pub mod events_body;
 mod imports;
 mod invoices;
+mod ledger;
 pub mod limit;
 mod list;
 pub(crate) mod meters;
@@ -32,6 +33,7 @@ mod previews;
 mod problem;
 mod quotes;
 mod route;
+mod settlements;
 mod shapes;
 mod subscriptions;
 mod terms;
@@ -81,6 +83,8 @@ pub fn table() -> Vec<Route> {
         entitlements::routes(),
         estimates::routes(),
         quotes::routes(),
+        settlements::routes(),
+        ledger::routes(),
     ]
     .into_iter()
     .flatten()

@@ -74,6 +74,8 @@ words! {
     call_state = ["menu", "queued", "talking", "held", "ended"];
     charged_by = ["tariff", "component", "nothing"];
     aggregation = ["sum", "count", "max"];
+    settlement_state = ["draft", "issued", "paid"];
+    account = ledger::AccountKind::all().map(ledger::AccountKind::code);
 }
 
 /// What a document may be.

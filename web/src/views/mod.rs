@@ -22,6 +22,7 @@ pub mod portal;
 pub mod public;
 pub mod quotes;
 pub mod runs;
+pub mod settlements;
 pub mod subscriptions;
 pub mod table;
 pub mod ui;

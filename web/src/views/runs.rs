@@ -4,6 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use askama_web::WebTemplate;
 
 use super::{
+    fields::Field,
     parts::{Heading, Items, Stats, Sums},
     table::Table,
     ui,
@@ -140,6 +141,10 @@ pub struct Ledger {
     pub heading: Heading,
     /// Code, address, chosen.
     pub currencies: Vec<(String, String, bool)>,
+    /// The day at whose end it stood so; empty for now. Sent to the same page.
+    pub on: Field,
+    pub on_action: String,
+    pub currency: String,
     pub stats: Stats,
     pub accounts: Table,
     pub checks: Items,

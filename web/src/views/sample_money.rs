@@ -318,6 +318,9 @@ pub fn ledger() -> Ledger {
             ("EUR".into(), "/admin/ledger?currency=EUR".into(), true),
             ("USD".into(), "/admin/ledger?currency=USD".into(), false),
         ],
+        on: super::fields::Field::text("on", "At the end of", "").control(super::fields::Control::Date),
+        on_action: "/admin/ledger".into(),
+        currency: "EUR".into(),
         stats: Stats(vec![
             Stat::new("Debits", "2,842,306.55").note("1 account", Tone::Plain),
             Stat::new("Credits", "2,842,306.55"),

@@ -1,11 +1,15 @@
 //! What a call is sold and bought for, level by level; written once.
 
 use crate::error::Result;
-use chrono::{DateTime, Utc};
+use crate::explanation::read_currency;
+use crate::split::Share;
+use chrono::{DateTime, NaiveDate, Utc};
 use db::{CallId, CustomerId, TenantId, TenantTx};
-use money::Money;
+use ledger::CollectedFrom;
+use money::{Money, Percent};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// One level's price of a call.
@@ -21,8 +25,28 @@ pub struct NewLeg {
     pub quantity_seconds: i32,
     /// `None`: a price over the whole period decides at its end.
     pub amount: Option<Money>,
+    /// What the same is to the level below; `None` likewise.
+    pub cost: Option<Money>,
     pub share_percent: Option<Decimal>,
     pub detail: String,
+    /// Where this book collects for the level below.
+    pub collected: Option<Collected>,
+}
+
+/// What a book collected for the level below.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    pub base: Money,
+    pub owed: Money,
+    pub started_at: DateTime<Utc>,
+    pub called: String,
+    pub batch_id: Uuid,
+    pub shared_on: NaiveDate,
+}
+
+/// A column of what was collected; the flag column beside it says where it is NULL.
+fn collected<T>(legs: &[NewLeg], of: impl Fn(&Collected) -> T, none: impl Fn() -> T) -> Vec<T> {
+    legs.iter().map(|leg| leg.collected.as_ref().map_or_else(&none, &of)).collect()
 }
 
 /// Writes legs into this transaction's book; those that stand already stay.
@@ -31,11 +55,15 @@ pub async fn insert(tx: &TenantTx, legs: &[NewLeg], now: DateTime<Utc>) -> Resul
         return Ok(());
     }
     tx.run(
-        "INSERT INTO call_leg (tenant_id, call_id, book_id, kind, customer_id, currency, quantity_seconds, amount_micros, share_percent, detail, settled_at)
+        "INSERT INTO call_leg (tenant_id, call_id, book_id, kind, customer_id, currency, quantity_seconds, amount_micros, share_percent, detail, settled_at,
+           base_micros, owed_micros)
          SELECT l.origin, l.call_id, $1, l.kind, l.customer_id, l.currency, l.quantity_seconds,
-           CASE WHEN l.has_amount THEN l.amount_micros END, CASE WHEN l.has_share THEN l.share_percent END, l.detail, $2
-         FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::int[], $9::bool[], $10::bigint[], $11::bool[], $12::numeric[], $13::text[])
-           AS l (origin, call_id, kind, customer_id, currency, quantity_seconds, has_amount, amount_micros, has_share, share_percent, detail)
+           CASE WHEN l.has_amount THEN l.amount_micros END, CASE WHEN l.has_share THEN l.share_percent END, l.detail, $2,
+           CASE WHEN l.collects THEN l.base_micros END, CASE WHEN l.collects THEN l.owed_micros END
+         FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::int[], $9::bool[], $10::bigint[], $11::bool[], $12::numeric[], $13::text[],
+             $14::bool[], $15::bigint[], $16::bigint[])
+           AS l (origin, call_id, kind, customer_id, currency, quantity_seconds, has_amount, amount_micros, has_share, share_percent, detail,
+             collects, base_micros, owed_micros)
          ON CONFLICT DO NOTHING",
         [
             tx.tenant_id().into(),
@@ -51,6 +79,9 @@ pub async fn insert(tx: &TenantTx, legs: &[NewLeg], now: DateTime<Utc>) -> Resul
             legs.iter().map(|leg| leg.share_percent.is_some()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.share_percent.unwrap_or_default()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.detail.clone()).collect::<Vec<_>>().into(),
+            legs.iter().map(|leg| leg.collected.is_some()).collect::<Vec<_>>().into(),
+            collected(legs, |collected| collected.base.micros(), || 0).into(),
+            collected(legs, |collected| collected.owed.micros(), || 0).into(),
         ],
     )
     .await?;
@@ -63,26 +94,114 @@ pub async fn insert_costs(tx: &TenantTx, legs: &[NewLeg], now: DateTime<Utc>) ->
         return Ok(());
     }
     tx.run(
-        "INSERT INTO call_cost (tenant_id, call_id, kind, amount_micros, currency, share_percent, detail, settled_at)
-         SELECT $1, l.call_id, 'seller', CASE WHEN l.has_amount THEN l.amount_micros END, l.currency,
-           CASE WHEN l.has_share THEN l.share_percent END, l.detail, $2
-         FROM unnest($3::uuid[], $4::text[], $5::bool[], $6::bigint[], $7::bool[], $8::numeric[], $9::text[])
-           AS l (call_id, currency, has_amount, amount_micros, has_share, share_percent, detail)
+        "INSERT INTO call_cost (tenant_id, call_id, kind, amount_micros, currency, share_percent, detail, settled_at,
+           base_micros, owed_micros, started_at, called, quantity_seconds, batch_id, shared_on)
+         SELECT $1, l.call_id, l.kind, CASE WHEN l.has_amount THEN l.amount_micros END, l.currency,
+           CASE WHEN l.has_share THEN l.share_percent END, l.detail, $2,
+           CASE WHEN l.collects THEN l.base_micros END, CASE WHEN l.collects THEN l.owed_micros END,
+           CASE WHEN l.collects THEN l.started_at END, CASE WHEN l.collects THEN l.called END,
+           CASE WHEN l.collects THEN l.quantity_seconds END, CASE WHEN l.collects THEN l.batch_id END,
+           CASE WHEN l.collects THEN l.shared_on END
+         FROM unnest($3::uuid[], $4::text[], $5::text[], $6::bool[], $7::bigint[], $8::bool[], $9::numeric[], $10::text[], $11::bool[], $12::bigint[],
+             $13::bigint[], $14::timestamptz[], $15::text[], $16::int[], $17::uuid[], $18::date[])
+           AS l (call_id, kind, currency, has_amount, amount_micros, has_share, share_percent, detail, collects, base_micros, owed_micros,
+             started_at, called, quantity_seconds, batch_id, shared_on)
          ON CONFLICT DO NOTHING",
         [
             tx.tenant_id().into(),
             now.into(),
             legs.iter().map(|leg| leg.call_id.uuid()).collect::<Vec<_>>().into(),
+            legs.iter().map(|leg| leg.kind.to_owned()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.currency.clone()).collect::<Vec<_>>().into(),
-            legs.iter().map(|leg| leg.amount.is_some()).collect::<Vec<_>>().into(),
-            legs.iter().map(|leg| leg.amount.map_or(0, |amount| amount.micros())).collect::<Vec<_>>().into(),
+            legs.iter().map(|leg| leg.cost.is_some()).collect::<Vec<_>>().into(),
+            legs.iter().map(|leg| leg.cost.map_or(0, |cost| cost.micros())).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.share_percent.is_some()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.share_percent.unwrap_or_default()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.detail.clone()).collect::<Vec<_>>().into(),
+            legs.iter().map(|leg| leg.collected.is_some()).collect::<Vec<_>>().into(),
+            collected(legs, |collected| collected.base.micros(), || 0).into(),
+            collected(legs, |collected| collected.owed.micros(), || 0).into(),
+            collected(legs, |collected| collected.started_at, || now).into(),
+            collected(legs, |collected| collected.called.clone(), String::new).into(),
+            legs.iter().map(|leg| leg.quantity_seconds).collect::<Vec<_>>().into(),
+            collected(legs, |collected| collected.batch_id, Uuid::nil).into(),
+            collected(legs, |collected| collected.shared_on, || now.date_naive()).into(),
         ],
     )
     .await?;
     Ok(())
+}
+
+/// What a call stands at in this book: its leg and what corrected it. Without share: minutes only.
+pub struct Standing {
+    pub share: Option<Share>,
+}
+
+/// The standing of calls that have a leg here.
+pub async fn standing(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<CallId, Standing>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        call_id: Uuid,
+        currency: String,
+        amount_micros: Option<i64>,
+        share_percent: Option<Decimal>,
+        base_micros: Option<i64>,
+        owed_micros: Option<i64>,
+        from_network: bool,
+    }
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // A leg that was collected from above has its cost beside it, in the same book.
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT l.call_id, l.currency, sum(l.amount_micros)::bigint AS amount_micros, max(l.share_percent) AS share_percent,
+               sum(l.base_micros)::bigint AS base_micros, sum(l.owed_micros)::bigint AS owed_micros,
+               NOT EXISTS (SELECT 1 FROM call_cost k WHERE k.tenant_id = $1 AND k.call_id = l.call_id AND k.owed_micros IS NOT NULL) AS from_network
+             FROM call_leg l WHERE l.book_id = $1 AND l.call_id = ANY($2) AND l.kind IN ('seller', 'seller_correction')
+             GROUP BY l.call_id, l.currency",
+            [tx.tenant_id().into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
+        )
+        .await?;
+    let standing_of = |row: Row| {
+        let currency = read_currency(&row.currency)?;
+        let money = |micros| Money::from_micros(micros, currency);
+        let share = match (row.amount_micros, row.share_percent) {
+            (Some(amount), Some(percent)) => Some(Share {
+                percent: Percent::new(percent)?,
+                amount: money(amount),
+                base: money(row.base_micros.unwrap_or(amount)),
+                owed: row.owed_micros.map(|owed| {
+                    let from = if row.from_network { CollectedFrom::Network } else { CollectedFrom::Seller };
+                    (money(owed), from)
+                }),
+            }),
+            _ => None,
+        };
+        Ok((row.call_id.into(), Standing { share }))
+    };
+    rows.into_iter().map(standing_of).collect()
+}
+
+/// What carriers had for calls in this book, by call and currency.
+pub async fn carrier_costs(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<(CallId, String), i64>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        call_id: Uuid,
+        currency: String,
+        micros: i64,
+    }
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT call_id, currency, coalesce(sum(amount_micros), 0)::bigint AS micros FROM call_leg
+             WHERE book_id = $1 AND call_id = ANY($2) AND kind = 'carrier' GROUP BY 1, 2",
+            [tx.tenant_id().into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| ((row.call_id.into(), row.currency), row.micros)).collect())
 }
 
 /// What a carrier asks for a call.

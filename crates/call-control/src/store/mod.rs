@@ -8,4 +8,5 @@ pub mod numbers;
 pub mod outgoing;
 pub mod policy;
 pub mod reading;
+pub mod shared;
 pub mod upward;

@@ -193,7 +193,7 @@ pub async fn charged_by_deck(tx: &TenantTx, after: Option<CallId>, limit: u64) -
 }
 
 /// Each check of [`crate::audit`]: (invariant, query of what breaks it with $1 tenant and $2 instant).
-const CHECKS: [(&str, &str); 5] = [
+const CHECKS: [(&str, &str); 8] = [
     (
         "I5",
         "SELECT format('call %s was metered and has no caller leg', c.id) AS v FROM call c
@@ -219,8 +219,29 @@ const CHECKS: [(&str, &str); 5] = [
         "I8",
         "SELECT format('call %s: the share of %s micros is not %s%% of %s', l.call_id, l.amount_micros, l.share_percent, c.net_micros) AS v
          FROM call_cost l JOIN call c ON c.tenant_id = $1 AND c.id = l.call_id
-         WHERE l.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND l.share_percent IS NOT NULL
+         WHERE l.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND l.share_percent IS NOT NULL AND l.kind = 'seller' AND l.owed_micros IS NULL
            AND abs(l.amount_micros - c.net_micros * l.share_percent / 100) > 1",
+    ),
+    (
+        "I8",
+        "SELECT format('call %s: %s micros are kept and %s owed of %s', l.call_id, l.amount_micros, l.owed_micros, l.base_micros) AS v
+         FROM call_leg l WHERE l.book_id = $1 AND $2::timestamptz IS NOT NULL AND l.owed_micros IS NOT NULL
+           AND l.base_micros IS DISTINCT FROM l.amount_micros + l.owed_micros",
+    ),
+    (
+        "I8",
+        "SELECT format('call %s: %s micros stay above and %s are owed of the %s that were charged', l.call_id, l.amount_micros, l.owed_micros, c.net_micros) AS v
+         FROM call_cost l JOIN call c ON c.tenant_id = $1 AND c.id = l.call_id
+         WHERE l.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND l.kind = 'seller' AND l.owed_micros IS NOT NULL
+           AND c.net_micros IS DISTINCT FROM l.amount_micros + l.owed_micros",
+    ),
+    (
+        "I8",
+        "SELECT format('call %s was taken back, and %s micros kept and %s owed are left', l.call_id, sum(l.amount_micros), sum(l.owed_micros)) AS v
+         FROM call_leg l WHERE l.book_id = $1 AND $2::timestamptz IS NOT NULL
+           AND l.kind IN ('seller', 'seller_correction', 'seller_reversal')
+           AND EXISTS (SELECT 1 FROM call_leg r WHERE r.book_id = $1 AND r.tenant_id = l.tenant_id AND r.call_id = l.call_id AND r.kind = 'seller_reversal')
+         GROUP BY l.tenant_id, l.call_id HAVING sum(l.amount_micros) <> 0 OR sum(l.owed_micros) <> 0",
     ),
     (
         "I14",

@@ -4,8 +4,30 @@ use crate::error::Result;
 use chrono::{DateTime, Utc};
 use db::{CallId, TenantTx};
 use sea_orm::FromQueryResult;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// A difference to a settled call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Correction {
+    /// An edge came back and knew better.
+    Estimate,
+    /// The charge is taken back.
+    Reversal,
+}
+
+impl Correction {
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Estimate => "estimate",
+            Self::Reversal => "reversal",
+        }
+    }
+}
+
+/// A call, or a correction to one.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct FactRow {
     pub id: Uuid,
@@ -19,15 +41,65 @@ pub struct FactRow {
     /// `None`: never metered.
     pub billed_seconds: Option<i32>,
     pub net_micros: Option<i64>,
+    pub collected_by: String,
+    /// The kind of a correction.
+    pub correction: Option<String>,
+    /// On which day it counts: a call's start, a correction's own instant.
+    pub counted_at: DateTime<Utc>,
+}
+
+impl FactRow {
+    pub fn correction(&self) -> Option<Correction> {
+        let word = self.correction.as_deref()?;
+        [Correction::Estimate, Correction::Reversal].into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// As which leg it is written.
+    pub fn leg_kind(&self) -> &'static str {
+        match self.correction() {
+            None => "seller",
+            Some(Correction::Estimate) => "seller_correction",
+            Some(Correction::Reversal) => "seller_reversal",
+        }
+    }
+
+    /// When it counts in a ledger.
+    pub fn effective_at(&self) -> DateTime<Utc> {
+        if self.correction.is_some() { self.counted_at } else { self.ended_at }
+    }
 }
 
 /// Ended calls, by their start.
 pub async fn facts(tx: &TenantTx, ids: &[CallId]) -> Result<Vec<FactRow>> {
     let rows = tx
         .rows(
-            "SELECT id, started_at, ended_at, called, number_id, handled_by, holds_upward, currency, billed_seconds, net_micros
+            "SELECT id, started_at, ended_at, called, number_id, handled_by, holds_upward, currency, billed_seconds, net_micros,
+               collected_by, NULL::text AS correction, started_at AS counted_at
              FROM call WHERE tenant_id = $1 AND id = ANY($2) AND ended_at IS NOT NULL ORDER BY started_at, id",
             [tx.tenant_id().into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
+        )
+        .await?;
+    Ok(rows)
+}
+
+/// Corrections of calls, by the calls' start.
+pub async fn correction_facts(tx: &TenantTx, corrections: &[(CallId, Correction)]) -> Result<Vec<FactRow>> {
+    if corrections.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx
+        .rows(
+            "SELECT c.id, c.started_at, c.ended_at, c.called, c.number_id, c.handled_by, false AS holds_upward, c.currency,
+               k.seconds AS billed_seconds, k.net_micros, c.collected_by, k.kind AS correction, k.at AS counted_at
+             FROM unnest($2::uuid[], $3::text[]) AS w (call_id, kind)
+             JOIN call_correction k ON k.tenant_id = $1 AND k.call_id = w.call_id AND k.kind = w.kind
+             JOIN call c ON c.tenant_id = $1 AND c.id = k.call_id AND c.ended_at IS NOT NULL
+             ORDER BY c.started_at, c.id",
+            [
+                tx.tenant_id().into(),
+                corrections.iter().map(|(id, _)| id.uuid()).collect::<Vec<_>>().into(),
+                corrections.iter().map(|(_, kind)| kind.as_str().to_owned()).collect::<Vec<_>>().into(),
+            ],
         )
         .await?;
     Ok(rows)

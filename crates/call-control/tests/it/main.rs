@@ -12,6 +12,7 @@ mod included;
 mod outgoing;
 mod outgoing_limits;
 mod outgoing_world;
+mod partners;
 mod plans;
 mod racing;
 mod recording;

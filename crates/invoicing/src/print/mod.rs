@@ -6,6 +6,7 @@ mod engine;
 mod paper;
 mod qr;
 mod quote;
+pub(crate) mod settlement;
 
 pub use engine::{TypstRenderer, typst_renderer};
 pub use paper::{

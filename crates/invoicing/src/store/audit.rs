@@ -71,12 +71,15 @@ struct TaxRow {
     tax: i64,
 }
 
-/// Tax of all invoices less credit notes.
+/// Tax of all invoices less credit notes, of statements that a seller wrote in this book's name, less those that it wrote itself:
+/// their tax is its payees'.
 pub(crate) async fn tax_by_currency(tx: &TenantTx) -> Result<Vec<Money>> {
     let rows: Vec<TaxRow> = tx
         .rows(
-            "SELECT currency, sum(CASE kind WHEN 'invoice' THEN tax_micros WHEN 'credit_note' THEN -tax_micros ELSE 0 END)::bigint AS tax
-             FROM document WHERE tenant_id = $1 GROUP BY currency",
+            "SELECT currency, sum(tax)::bigint AS tax FROM (
+               SELECT currency, CASE kind WHEN 'invoice' THEN tax_micros ELSE -tax_micros END AS tax FROM document WHERE tenant_id = $1
+               UNION ALL SELECT currency, tax_micros FROM received_settlement WHERE tenant_id = $1
+             ) said GROUP BY currency",
             [tx.tenant_id().into()],
         )
         .await?;

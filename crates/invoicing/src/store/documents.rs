@@ -53,9 +53,11 @@ pub(crate) async fn page(tx: &TenantTx, filter: &DocumentFilter) -> Result<Vec<D
     if let Some(customer_id) = filter.customer_id {
         query = query.filter(Column::CustomerId.eq(customer_id.uuid()));
     }
-    if let Some(kind) = filter.kind {
-        query = query.filter(Column::Kind.eq(kind.as_str()));
-    }
+    query = match filter.kind {
+        Some(kind) => query.filter(Column::Kind.eq(kind.as_str())),
+        // Statements are what this book owes: they have a list of their own.
+        None => query.filter(Column::Kind.ne(DocumentKind::Settlement.as_str())),
+    };
     if let Some(run_id) = filter.run_id {
         query = query.filter(Column::RunId.eq(run_id.uuid()));
     }
@@ -83,6 +85,11 @@ async fn row(tx: &TenantTx, id: DocumentId) -> Result<document::Model> {
         .one(tx)
         .await?;
     found.ok_or(InvoicingError::UnknownDocument(id))
+}
+
+/// A document's number.
+pub(crate) async fn number_of(tx: &TenantTx, id: DocumentId) -> Result<String> {
+    Ok(row(tx, id).await?.number)
 }
 
 pub(crate) async fn by_number(tx: &TenantTx, number: &str) -> Result<Option<Document>> {

@@ -6,7 +6,9 @@ pub(crate) mod corrections;
 pub(crate) mod documents;
 pub(crate) mod drafts;
 pub(crate) mod finals;
+pub(crate) mod received;
 pub(crate) mod runs;
+pub(crate) mod settlements;
 
 use crate::error::{InvoicingError, Result};
 use money::{Currency, Money};

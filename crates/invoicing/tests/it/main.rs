@@ -9,6 +9,7 @@ mod refusals;
 mod replays;
 mod runs;
 mod schedule;
+mod settlements;
 mod several;
 mod world;
 mod zones;

@@ -2,7 +2,9 @@
 //! reservations and holds.
 
 pub mod allowances;
+pub mod entries;
 pub mod holds;
+pub mod partners;
 pub mod postings;
 pub mod promotions;
 pub mod reading;

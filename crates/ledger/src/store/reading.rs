@@ -108,7 +108,7 @@ pub async fn statement(
 }
 
 /// Each check of [`crate::audit`] as a query of the rows that break it: (invariant, query with $1 tenant and $2 instant).
-const CHECKS: [(&str, &str); 9] = [
+const CHECKS: [(&str, &str); 11] = [
     (
         "I1",
         "SELECT format('transaction %s sums to %s micros of %s', transaction_id, sum(amount_micros), currency) AS v FROM ledger_entry
@@ -165,6 +165,19 @@ const CHECKS: [(&str, &str); 9] = [
         "I14",
         "SELECT format('call %s holds %s millionths of %s since its lease ended at %s', call_id, amount_micros, component_key, lease_until) AS v
          FROM allowance_hold WHERE tenant_id = $1 AND state = 'open' AND lease_until < $2",
+    ),
+    (
+        "I8",
+        "SELECT format('calls to %s on %s: %s micros are kept and %s owed of %s', called, shared_on, kept_micros, owed_micros, base_micros) AS v
+         FROM partner_share WHERE tenant_id = $1 AND $2::timestamptz IS NOT NULL AND base_micros <> kept_micros + owed_micros",
+    ),
+    (
+        "I8",
+        "SELECT format('calls to %s on %s: %s micros are owed, and %s are posted as payable', s.called, s.shared_on, s.owed_micros, coalesce(e.micros, 0)) AS v
+         FROM partner_share s LEFT JOIN LATERAL (SELECT sum(e.amount_micros) AS micros FROM ledger_entry e
+           JOIN account a ON a.tenant_id = $1 AND a.id = e.account_id AND a.kind = 'partner_payable'
+           WHERE e.tenant_id = $1 AND e.transaction_id = s.transaction_id) e ON true
+         WHERE s.tenant_id = $1 AND $2::timestamptz IS NOT NULL AND s.owed_micros <> coalesce(e.micros, 0)",
     ),
 ];
 

@@ -2,6 +2,7 @@
 
 mod allowances;
 mod batches;
+mod entries;
 mod postings;
 mod promotions;
 mod racing;

@@ -9,6 +9,7 @@ pub(crate) mod customers;
 pub(crate) mod drafts;
 pub(crate) mod held;
 pub(crate) mod numbers;
+pub(crate) mod partners;
 pub(crate) mod quotes;
 pub(crate) mod subscriptions;
 pub(crate) mod tariffs;

@@ -1,12 +1,11 @@
-use crate::entity::number_terms;
 use crate::error::Result;
 use crate::number::{Number, NumberSetting, NumberTerms};
 use crate::topic;
-use crate::words::{NumberKind, UnknownCallers};
+use crate::words::{Collection, NumberKind, ShareOf, UnknownCallers};
 use chrono::{DateTime, Utc};
-use db::{NumberId, PlatformTx, TenantId, TenantTx};
-use money::Percent;
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use db::{CustomerId, NumberId, PlatformTx, TenantId, TenantTx};
+use money::{Decimal, Percent};
+use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 pub(crate) async fn add(ptx: &PlatformTx, e164: &str, kind: NumberKind) -> Result<NumberId> {
@@ -153,14 +152,16 @@ struct NumberRow {
     label: Option<String>,
     language: Option<String>,
     unknown_callers: Option<String>,
+    network_customer: Option<Uuid>,
 }
 
 pub(crate) async fn of_tenant(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Number>> {
     let rows: Vec<NumberRow> = tx
         .rows(
-            "SELECT n.id, n.e164, n.kind, s.label, s.language, s.unknown_callers
+            "SELECT n.id, n.e164, n.kind, s.label, s.language, s.unknown_callers, c.customer_id AS network_customer
              FROM number_assignment a JOIN number n ON n.id = a.number_id
              LEFT JOIN number_setting s ON s.tenant_id = a.organisation_id AND s.number_id = n.id
+             LEFT JOIN number_collected c ON c.tenant_id = a.organisation_id AND c.number_id = n.id AND c.by_seller
              WHERE a.organisation_id = $1 AND a.during @> $2 ORDER BY n.e164",
             [tx.tenant_id().into(), at.into()],
         )
@@ -177,6 +178,7 @@ pub(crate) async fn of_tenant(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Nu
             unknown_callers: row
                 .unknown_callers
                 .map_or(Ok(UnknownCallers::AskPin), |word| UnknownCallers::stored(&word))?,
+            network_customer: row.network_customer.map(CustomerId::from_uuid),
             topics: topics.iter().filter(|topic| topic.number_id == id).cloned().collect(),
             e164: row.e164,
         });
@@ -184,35 +186,77 @@ pub(crate) async fn of_tenant(tx: &TenantTx, at: DateTime<Utc>) -> Result<Vec<Nu
     Ok(numbers)
 }
 
-pub(crate) async fn set_terms(tx: &TenantTx, terms: NumberTerms) -> Result<()> {
+pub(crate) async fn set_share(
+    tx: &TenantTx,
+    number_id: NumberId,
+    customer_id: CustomerId,
+    share: Percent,
+) -> Result<()> {
     tx.run(
         "INSERT INTO number_terms (tenant_id, number_id, customer_id, share_percent) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (tenant_id, number_id) DO UPDATE SET customer_id = $3, share_percent = $4",
-        [tx.tenant_id().into(), terms.number_id.into(), terms.customer_id.into(), terms.share.as_decimal().into()],
+         ON CONFLICT (tenant_id, number_id) DO UPDATE SET customer_id = $3, share_percent = $4, follows_customer = false",
+        [tx.tenant_id().into(), number_id.into(), customer_id.into(), share.as_decimal().into()],
     )
     .await?;
     Ok(())
 }
 
+pub(crate) async fn set_terms(tx: &TenantTx, terms: NumberTerms) -> Result<()> {
+    tx.run(
+        "INSERT INTO number_terms (tenant_id, number_id, customer_id, share_percent, collection, share_of, follows_customer)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (tenant_id, number_id) DO UPDATE SET customer_id = $3, share_percent = $4, collection = $5, share_of = $6,
+           follows_customer = $7",
+        [
+            tx.tenant_id().into(),
+            terms.number_id.into(),
+            terms.customer_id.into(),
+            terms.share.as_decimal().into(),
+            terms.collection.as_str().into(),
+            terms.of.as_str().into(),
+            terms.follows_customer.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct TermsRow {
+    number_id: Uuid,
+    customer_id: Uuid,
+    share_percent: Decimal,
+    collection: String,
+    share_of: String,
+    follows_customer: bool,
+}
+
+/// A number that follows its customer has the customer's terms as they are now.
+const TERMS: &str = "SELECT n.number_id, n.customer_id, n.follows_customer,
+       CASE WHEN n.follows_customer AND p.customer_id IS NOT NULL THEN p.share_percent ELSE n.share_percent END AS share_percent,
+       CASE WHEN n.follows_customer AND p.customer_id IS NOT NULL THEN p.collection ELSE n.collection END AS collection,
+       CASE WHEN n.follows_customer AND p.customer_id IS NOT NULL THEN p.share_of ELSE n.share_of END AS share_of
+     FROM number_terms n LEFT JOIN partner_terms p ON p.tenant_id = n.tenant_id AND p.customer_id = n.customer_id
+     WHERE n.tenant_id = $1";
+
 pub(crate) async fn terms(tx: &TenantTx, number_id: NumberId) -> Result<Option<NumberTerms>> {
-    let row = number_terms::Entity::find()
-        .filter(number_terms::Column::TenantId.eq(tx.tenant_id().uuid()))
-        .filter(number_terms::Column::NumberId.eq(number_id.uuid()))
-        .one(tx)
-        .await?;
+    let row: Option<TermsRow> =
+        tx.row(&format!("{TERMS} AND n.number_id = $2"), [tx.tenant_id().into(), number_id.into()]).await?;
     row.map(terms_of).transpose()
 }
 
 pub(crate) async fn all_terms(tx: &TenantTx) -> Result<Vec<NumberTerms>> {
-    let rows =
-        number_terms::Entity::find().filter(number_terms::Column::TenantId.eq(tx.tenant_id().uuid())).all(tx).await?;
+    let rows: Vec<TermsRow> = tx.rows(TERMS, [tx.tenant_id().into()]).await?;
     rows.into_iter().map(terms_of).collect()
 }
 
-fn terms_of(row: number_terms::Model) -> Result<NumberTerms> {
+fn terms_of(row: TermsRow) -> Result<NumberTerms> {
     Ok(NumberTerms {
         number_id: row.number_id.into(),
         customer_id: row.customer_id.into(),
         share: Percent::new(row.share_percent)?,
+        collection: Collection::stored(&row.collection)?,
+        of: ShareOf::stored(&row.share_of)?,
+        follows_customer: row.follows_customer,
     })
 }

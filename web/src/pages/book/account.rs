@@ -22,7 +22,7 @@ use db::{CustomerTx, DocumentId, TenantTx};
 use money::Money;
 
 /// A transaction in the book of the seller; an organisation without one has no such page.
-async fn seller_book(member: &Member) -> PageResult<CustomerTx> {
+pub(super) async fn seller_book(member: &Member) -> PageResult<CustomerTx> {
     seller::seller_book(&member.app, member.session.tenant_id, member.now).await?.ok_or(PageError::NotFound)
 }
 
@@ -41,6 +41,7 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
     Ok(CustomerView {
         shell: member.shell("Plan and bills", Section::Account, 0),
         heading: heading(&record, &seller.name)
+            .action("Settlements", audience.account_settlements())
             .action("Advisor", audience.account_advice())
             .action("Brand", audience.brand()),
         facts,

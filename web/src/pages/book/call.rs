@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use db::{CallId, TenantTx};
 use jiff::tz::TimeZone;
 use money::Money;
+use tenant::Role;
 
 /// `GET /admin/calls/{call_id}`
 pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallView> {
@@ -42,6 +43,10 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
         .facts(format!("{}, {number}", customer.as_deref().unwrap_or("Unknown caller")))
         .at(format::full(call.started_at, &member.zone));
     heading.badge = Some(call_state(call));
+    let is_reversed = detail.corrections.iter().any(|correction| correction.is_reversal);
+    if call.charge.is_some() && call.charged_by == Some(ChargedBy::Tariff) && !is_reversed && may_bill(&member) {
+        heading = heading.action("Take back", member.audience.call_reversal(id));
+    }
     let links = Links { plans: Some(member.audience.plans()) };
     let ran = Ran { from: call.meter_started_at, until: call.ended_at };
     let why =
@@ -62,6 +67,10 @@ pub async fn call(member: Member, path: web::Path<String>) -> PageResult<CallVie
         timeline: Timeline { wide: false, steps: timeline(&detail, &member.zone) },
         receipt_href: None,
     })
+}
+
+fn may_bill(member: &Member) -> bool {
+    member.must(Role::Billing).is_ok()
 }
 
 async fn ways_out(member: &Member, tx: &TenantTx, call: &Call) -> PageResult<Option<Table>> {
@@ -174,7 +183,12 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
         ]);
     }
     for cost in &detail.costs {
-        let name = if cost.kind == "seller" { "Your seller" } else { "Carrier" };
+        let name = match cost.kind.as_str() {
+            "seller" => "Your seller",
+            "seller_correction" => "Your seller, corrected",
+            "seller_reversal" => "Your seller, taken back",
+            _ => "Carrier",
+        };
         let share = cost
             .share_percent
             .map_or_else(String::new, |share| format!("{}% of the net price. ", format::quantity(share)));

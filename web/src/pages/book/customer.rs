@@ -116,6 +116,9 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     if !record.subscriptions.all.is_empty() {
         heading = heading.action("Advisor", audience.customer_advice(id));
     }
+    if may_change && customer.organisation_id.is_some() && audience != Audience::Tenant {
+        heading = heading.action("Revenue split", audience.customer_split(id));
+    }
     let may_subscribe = may_change && customer.closed_at.is_none();
     if may_subscribe && !record.subscriptions.all.is_empty() {
         heading = heading.action("Subscribe to a plan", &subscribe_href);

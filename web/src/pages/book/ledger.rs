@@ -9,6 +9,7 @@ use crate::format;
 use crate::shell::Section;
 use crate::urls::{Audience, with_query};
 use crate::views::book::{List, TableCard};
+use crate::views::fields::{Control, Field};
 use crate::views::parts::{Heading, Item, Items, PagePath, Pager, Stat, Stats, SumRow, Sums};
 use crate::views::runs::Ledger;
 use crate::views::table::{Cell, Column, Empty, Table};
@@ -28,6 +29,8 @@ const MOVEMENT_DAYS: i64 = 400;
 #[serde(default)]
 pub struct Asked {
     currency: String,
+    /// The trial balance at the end of this day.
+    on: String,
     customer: String,
     /// Movements before this instant, in microseconds.
     before: String,
@@ -37,7 +40,14 @@ pub struct Asked {
 pub async fn ledger(member: Member, asked: web::Query<Asked>) -> PageResult<Ledger> {
     let tx = member.tx().await?;
     let now = member.now;
-    let lines = ledger::trial_balance(&tx, now).await?;
+    let zone = &member.session.organisation.time_zone;
+    let on = if asked.on.is_empty() { None } else { crate::read::day(&asked.on).ok() };
+    let at = match on.and_then(|on| on.checked_add_days(chrono::Days::new(1))) {
+        // What counts in the day's last microsecond counts.
+        Some(after) => words::midnight(after, zone)? - TimeDelta::microseconds(1),
+        None => now,
+    };
+    let lines = ledger::trial_balance(&tx, at).await?;
     let own = member.session.organisation.currency;
     let currency = asked.currency.parse().unwrap_or(own);
     let mut currencies: Vec<Currency> = vec![own];
@@ -50,7 +60,7 @@ pub async fn ledger(member: Member, asked: web::Query<Asked>) -> PageResult<Ledg
     let violations = ledger::check(&tx, now).await?;
     let audience = member.audience;
     let link = |of: &Currency| {
-        let href = with_query(&audience.ledger(), &[("currency", of.code())]);
+        let href = with_query(&audience.ledger(), &[("currency", of.code()), ("on", &asked.on)]);
         (of.code().to_owned(), href, *of == currency)
     };
     let (debits, credits) = sides(&lines, currency)?;
@@ -60,7 +70,13 @@ pub async fn ledger(member: Member, asked: web::Query<Asked>) -> PageResult<Ledg
         heading: Heading::new("Trial balance")
             .badge(if holds { "Balances" } else { "Does not balance" }, if holds { Tone::Good } else { Tone::Wrong })
             .facts(format!("The book of {}, {currency}", member.session.organisation.name))
-            .at(format::stamp(now, &member.zone)),
+            .at(format::stamp(at, &member.zone))
+            .action("Entries", audience.ledger_entries()),
+        on: Field::text("on", "At the end of", &asked.on)
+            .control(Control::Date)
+            .error((!asked.on.is_empty() && on.is_none()).then_some("Must be a day, as in 2026-11-30.")),
+        on_action: audience.ledger(),
+        currency: currency.code().to_owned(),
         currencies: currencies.iter().map(link).collect(),
         stats: stats(&lines, debits, credits)?,
         accounts: accounts(audience, &lines, debits, credits, currency)?,
@@ -154,6 +170,7 @@ fn checks(violations: &[Violation], balances: bool) -> Items {
         check("I1", "Every posting sums to zero"),
         check("I2", "Wallets equal their entries"),
         check("I3", "No wallet is below its floor"),
+        check("I8", "What partners are owed sums to what was collected"),
         check("I14", "No reservation outlives its lease"),
     ])
 }

@@ -2,11 +2,13 @@
 //! Each handler reads what its page says in one transaction, and hands it to a function that knows no database.
 
 mod account;
+mod account_settlements;
 mod advice;
 mod agents;
 mod beneath;
 mod brand;
 pub(super) mod call;
+mod call_reversal;
 mod calls;
 mod carriers;
 mod coupons;
@@ -26,6 +28,7 @@ pub mod invoice;
 mod invoices;
 mod keys;
 mod ledger;
+mod ledger_entries;
 mod lines;
 mod live;
 mod meters;
@@ -49,7 +52,9 @@ mod route_trial;
 mod route_words;
 mod run;
 mod runs;
+mod settlements;
 mod span;
+mod splits;
 pub(super) mod subscription;
 mod suspense;
 mod suspense_entries;
@@ -174,6 +179,8 @@ fn running() -> Vec<Entry> {
         book_get(tenant, "calls", calls::calls),
         book_get(tenant, "calls/{call_id}", call::call),
         book_post(tenant, "calls/{call_id}/end", live::end),
+        book_get(tenant, "calls/{call_id}/reversal", call_reversal::form),
+        book_post(tenant, "calls/{call_id}/reversal", call_reversal::create),
         book_get(tenant, "agents", agents::agents),
         book_get(tenant, "agents/new", new_agent::form),
         book_post(tenant, "agents", new_agent::create),
@@ -210,6 +217,8 @@ fn running() -> Vec<Entry> {
         book_post(all, "suspense/{cause}/decisions", suspense::decide),
         book_post(all, "runs/{run_id}/abandonment", run::abandon),
         book_get(all, "ledger", ledger::ledger),
+        book_get(all, "ledger/entries", ledger_entries::entries),
+        book_get(all, "ledger/entries/csv", ledger_entries::file),
         book_get(all, "ledger/{account}", ledger::statement),
         book_get(all, "settings/api-keys", keys::keys),
         book_post(all, "settings/api-keys", keys::create),
@@ -225,6 +234,19 @@ fn running() -> Vec<Entry> {
         book_get(has_seller, "account/invoices/{document_id}", account::invoice),
         book_get(has_seller, "account/invoices/{document_id}/lines/{line_id}", account::line),
         book_get(has_seller, "account/invoices/{document_id}/pdf", account::pdf),
+        book_get(has_seller, "account/settlements", account_settlements::settlements),
+        book_get(has_seller, "account/settlements/{settlement_id}", account_settlements::settlement),
+        book_get(has_seller, "account/settlements/{settlement_id}/pdf", account_settlements::pdf),
+        book_get(has_seller, "account/settlements/{settlement_id}/csv", account_settlements::calls),
+        book_get(settlements::SELLERS, "settlements", settlements::settlements),
+        book_get(settlements::SELLERS, "settlements/{settlement_id}", settlements::settlement),
+        book_get(settlements::SELLERS, "settlements/{settlement_id}/pdf", settlements::pdf),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/issue", settlements::issue),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/payout", settlements::pay),
+        book_get(settlements::SELLERS, "numbers/{number_id}/split", splits::of_number),
+        book_post(settlements::SELLERS, "numbers/{number_id}/split", splits::agree_number),
+        book_get(settlements::SELLERS, "customers/{customer_id}/split", splits::of_customer),
+        book_post(settlements::SELLERS, "customers/{customer_id}/split", splits::agree_customer),
     ]
     .into_iter()
     .flatten()

@@ -12,7 +12,7 @@ use crate::views::parts::{Heading, Stats};
 use crate::views::table::{Cell, Column, Empty, Table};
 use db::{CustomerId, NumberId, PlatformReason, TariffId, TenantTx};
 use std::collections::HashMap;
-use subscription::{Number, NumberKind, NumberTerms, StoredTariff, UnknownCallers};
+use subscription::{Collection, Number, NumberKind, NumberTerms, StoredTariff, UnknownCallers};
 
 /// `GET /admin/numbers`
 pub async fn numbers(member: Member) -> PageResult<List> {
@@ -130,17 +130,25 @@ fn sold_table(
     for terms in terms {
         let Some((e164, of_kind)) = known.get(&terms.number_id) else { continue };
         let name = names.get(&terms.customer_id).cloned().unwrap_or_else(|| "A customer".into());
-        let share = terms.share.as_decimal();
-        let share = if share.is_zero() {
-            "rent only".to_owned()
-        } else {
-            format!("{}% of the net price", format::quantity(share))
-        };
+        let share = share_words(terms);
         table.row(vec![
             Cell::name(format::phone(e164)).class("strong tel").sub(kind(*of_kind)),
             Cell::text(name).to(audience.customer(terms.customer_id)),
-            Cell::text(share),
+            Cell::text(share).to(audience.number_split(terms.number_id)).sub(whose(terms)),
         ]);
     }
     table
+}
+
+fn share_words(terms: &NumberTerms) -> String {
+    let share = terms.share.as_decimal();
+    match terms.collection {
+        Collection::Tenant if share.is_zero() => "rent only".to_owned(),
+        Collection::Tenant => format!("{}% of the net price", format::quantity(share)),
+        Collection::Seller => format!("{}%, collected by the network", format::quantity(share)),
+    }
+}
+
+fn whose(terms: &NumberTerms) -> &'static str {
+    if terms.follows_customer { "the customer's terms" } else { "" }
 }

@@ -1,0 +1,58 @@
+//! Where what is shared with partners stands, and the book entry by entry.
+
+use super::Audience;
+use std::fmt::Display;
+
+impl Audience {
+    /// Taking a charge back, POST does it.
+    pub fn call_reversal(self, id: impl Display) -> String {
+        self.at(format_args!("calls/{id}/reversal"))
+    }
+    /// What partners are owed, month by month.
+    pub fn settlements(self) -> String {
+        self.at("settlements")
+    }
+    pub fn settlement(self, id: impl Display) -> String {
+        self.at(format_args!("settlements/{id}"))
+    }
+    pub fn settlement_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("settlements/{id}/pdf"))
+    }
+    /// Issuing a statement is a resource of its own: POST creates it.
+    pub fn settlement_issue(self, id: impl Display) -> String {
+        self.at(format_args!("settlements/{id}/issue"))
+    }
+    /// POST records that it was paid.
+    pub fn settlement_payout(self, id: impl Display) -> String {
+        self.at(format_args!("settlements/{id}/payout"))
+    }
+    /// What this organisation's seller owes it.
+    pub fn account_settlements(self) -> String {
+        self.at("account/settlements")
+    }
+    pub fn account_settlement(self, id: impl Display) -> String {
+        self.at(format_args!("account/settlements/{id}"))
+    }
+    pub fn account_settlement_pdf(self, id: impl Display) -> String {
+        self.at(format_args!("account/settlements/{id}/pdf"))
+    }
+    /// The calls behind it.
+    pub fn account_settlement_csv(self, id: impl Display) -> String {
+        self.at(format_args!("account/settlements/{id}/csv"))
+    }
+    /// How a number's revenue is split; POST agrees it.
+    pub fn number_split(self, id: impl Display) -> String {
+        self.at(format_args!("numbers/{id}/split"))
+    }
+    /// How revenue is split with a customer, for its numbers without terms of their own; POST agrees it.
+    pub fn customer_split(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/split"))
+    }
+    /// Every account of the book, entry by entry.
+    pub fn ledger_entries(self) -> String {
+        self.at("ledger/entries")
+    }
+    pub fn ledger_entries_csv(self) -> String {
+        self.at("ledger/entries/csv")
+    }
+}

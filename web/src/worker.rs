@@ -185,7 +185,6 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     ledger::decide_recharges(&tx, now).await?;
     tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
-    let moved = moved + call_control::deliver_outgoing(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;
     subscription::deliver_collections(db, tenant_id, now).await?;
     invoicing::deliver_settlements(db, tenant_id, now).await?;
@@ -194,6 +193,8 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     tenant::close_missed_seats(&tx, now - SEAT_HEARTBEAT_MISSED, now).await?;
     tenant::link_audit(&tx, now).await?;
     tenant::forget_old_api_replies(&tx, now).await?;
+    call_control::forget_old_attempts(&tx, now).await?;
+    usage_metering::forget_old_draft(&tx, now).await?;
     let folded = usage_metering::fold(&tx, now).await?;
     tx.commit().await?;
     let tx = db.tenant(tenant_id).await?;

@@ -44,6 +44,7 @@ pub(crate) async fn admit(control: &Control, call: &IncomingCall) -> Result<Admi
             customer_id: customer.as_ref().filter(|_| !is_suspended).map(|customer| customer.id),
             started_at: call.received_at,
             collected_by: if number.network_customer.is_some() { "seller" } else { "tenant" },
+            language: Some(&number.language),
         },
     )
     .await?;

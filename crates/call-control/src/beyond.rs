@@ -3,12 +3,12 @@
 //! other calls, decides the tier.
 
 use crate::covering::{Covering, tax_on};
+use crate::dimensions::Known;
 use crate::entity::call::Model;
 use crate::error::Result;
 use crate::grant::{self, Ask};
 use crate::included::{self, Subscriber, quantity};
 use crate::price::{CHUNK_SECONDS, Reach};
-use crate::settlement::dimensions;
 use chrono::{DateTime, Utc};
 use db::{CallId, TenantTx};
 use money::{Currency, Decimal, Money};
@@ -93,7 +93,7 @@ impl Beyond {
             parts.push(Part { component: component.clone(), before, held });
         }
         let (tax_percent, currency) = (grant::tax_percent(of.customer, of.book), of.customer.currency);
-        Ok(Beyond { parts, dimensions: dimensions(of.call), tax_percent, currency })
+        Ok(Beyond { parts, dimensions: Known::charged(of.call).dimensions(), tax_percent, currency })
     }
 
     /// What the call costs up to a second, tax included.

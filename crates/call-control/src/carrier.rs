@@ -2,12 +2,15 @@
 
 use crate::error::{CallError, Result};
 use crate::store::carriers::{self as store, Place};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Months, TimeDelta, Utc};
 use db::{CarrierId, DeckId, TenantTx};
 use money::Decimal;
 use std::collections::HashMap;
 use usage_metering::DeckKind;
 
+/// Months after which an attempt is forgotten.
+const ATTEMPTS_KEPT_MONTHS: u32 = 13;
+const ATTEMPTS_FORGOTTEN_AT_ONCE: i64 = 5_000;
 /// The calls of so many minutes make a carrier's answer ratio.
 pub const QUALITY_MINUTES: i64 = 15;
 /// With fewer calls than this a ratio says nothing.
@@ -116,6 +119,13 @@ pub async fn carrier(tx: &TenantTx, id: CarrierId) -> Result<Option<Carrier>> {
 /// How each did in the minutes before an instant. One without calls is not there.
 pub async fn carrier_quality(tx: &TenantTx, at: DateTime<Utc>) -> Result<HashMap<CarrierId, CarrierQuality>> {
     store::quality(tx, at - TimeDelta::minutes(QUALITY_MINUTES), at).await
+}
+
+/// Forgets to whom calls were given so long ago that nobody asks any more: as long as a late call is taken. A part of them at a
+/// time; how many.
+pub async fn forget_old_attempts(tx: &TenantTx, now: DateTime<Utc>) -> Result<u64> {
+    let before = now.checked_sub_months(Months::new(ATTEMPTS_KEPT_MONTHS)).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    store::forget_attempts(tx, before, ATTEMPTS_FORGOTTEN_AT_ONCE).await
 }
 
 /// Notes that a call is given to a carrier; false where it may not take one more: looked at again under its lock, so that two

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::explanation::{TaxInside, read_currency};
 use crate::grant;
 use crate::included::{self, Subscriber};
+use crate::outgoing::settle::{self, Talk};
 use crate::price::started_seconds;
 use crate::settlement::{self, Ending};
 use crate::store::many::{self, NewCorrection};
@@ -43,10 +44,15 @@ pub(crate) async fn correct(tx: &TenantTx, call: &mut Model, ending: &Ending) ->
     let book = tenant::organisation(tx).await?;
     let (settled, metered) = (started_seconds(settled_ms), started_seconds(metered_ms));
     let longer = Longer { call, customer: &customer, book: &book, settled, metered, at: ending.at };
-    match (call.tariff_id, call.subscription_id) {
-        (Some(tariff_id), _) => longer.by_tariff(tx, tariff_id.into()).await?,
-        (None, Some(_)) => longer.by_component(tx).await?,
-        (None, None) => return Ok(()),
+    let charged = match (call.tariff_id, call.subscription_id, call.deck_id) {
+        (Some(tariff_id), ..) => longer.by_tariff(tx, tariff_id.into()).await?,
+        (None, Some(_), _) => longer.by_component(tx).await?,
+        (None, None, Some(_)) => longer.by_deck(tx).await?,
+        (None, None, None) => return Ok(()),
+    };
+    if let (Some(talk), "outbound") = (longer.talk(), call.direction.as_str()) {
+        let charged = charged.unwrap_or(Money::zero(customer.currency));
+        settle::correct(tx, call, &talk, charged, ending.at).await?;
     }
     call.estimated = false;
     Ok(())
@@ -57,21 +63,42 @@ impl Longer<'_> {
         self.metered - self.settled
     }
 
-    async fn by_tariff(&self, tx: &TenantTx, tariff_id: TariffId) -> Result<()> {
-        let Some(start) = self.call.meter_started_at else { return Ok(()) };
+    fn talk(&self) -> Option<Talk> {
+        let start = self.call.meter_started_at?;
+        Some(Talk { began: self.call.started_at, start, before: Some(self.settled), seconds: self.metered })
+    }
+
+    /// What it charged more, as the other two.
+    async fn by_tariff(&self, tx: &TenantTx, tariff_id: TariffId) -> Result<Option<Money>> {
+        let Some(start) = self.call.meter_started_at else { return Ok(None) };
         let (stored, price) = grant::price_of(tx, tariff_id, self.book).await?;
         let charged = Money::from_micros(self.call.charge_micros.unwrap_or(0), stored.currency);
         let difference = price.charge(start, self.metered)?.amount.checked_sub(charged)?;
         if !difference.is_positive() {
-            return Ok(());
+            return Ok(None);
         }
         self.count(tx, "minutes", settlement::minutes(self.seconds())).await?;
         self.charge(tx, difference).await
     }
 
+    /// By the version of the deck that the call was let out with. What costs nothing more here may cost more above.
+    async fn by_deck(&self, tx: &TenantTx) -> Result<Option<Money>> {
+        let (Some((id, version)), Some(talk)) = (settle::deck_of(self.call), self.talk()) else { return Ok(None) };
+        let digits = self.call.called.trim_start_matches('+');
+        let Some(found) = settle::deck_price(tx, id, version, digits, self.book).await? else { return Ok(None) };
+        let (difference, _) = talk.charge(&found.price)?;
+        self.count(tx, "minutes", settlement::minutes(self.seconds())).await?;
+        if difference.is_positive() {
+            return self.charge(tx, difference).await;
+        }
+        let nothing = Money::zero(self.customer.currency);
+        self.keep(tx, nothing, Some(nothing), None).await?;
+        Ok(None)
+    }
+
     /// What is left of the plan's allowance comes first, as for all of the call; the price of the rest is the document's, or at
     /// once a prepaid caller's. A call has counted as one already.
-    async fn by_component(&self, tx: &TenantTx) -> Result<()> {
+    async fn by_component(&self, tx: &TenantTx) -> Result<Option<Money>> {
         let Self { call, customer, at, .. } = *self;
         let subscriber = Subscriber::read(tx, customer, call.subscription_id.unwrap_or_default().into()).await?;
         let mut covering = covering(call, &subscriber)?;
@@ -101,7 +128,8 @@ impl Longer<'_> {
             Some(charge) => self.charge(tx, charge).await,
             None => {
                 let nothing = Money::zero(read_currency(call.currency.as_deref().unwrap_or_default())?);
-                self.keep(tx, rated.net.unwrap_or(nothing), rated.net, None).await
+                self.keep(tx, rated.net.unwrap_or(nothing), rated.net, None).await?;
+                Ok(None)
             }
         }
     }
@@ -116,7 +144,7 @@ impl Longer<'_> {
     }
 
     /// Takes a difference from the wallet, or accrues it, and says so. What is collected above, the caller owes to nobody here.
-    async fn charge(&self, tx: &TenantTx, difference: Money) -> Result<()> {
+    async fn charge(&self, tx: &TenantTx, difference: Money) -> Result<Option<Money>> {
         let (net, _) = TaxInside::of(difference, grant::tax_percent(self.customer, self.book))?;
         let charge = Settle { kind: KIND, ..settlement::charge_of(self.call, self.customer, difference) };
         let transaction_id = if self.call.collected_by == "seller" {
@@ -129,7 +157,8 @@ impl Longer<'_> {
             Some(ledger::accrue(tx, self.customer.id, net, &key, memo, effective_at, self.at).await?.transaction_id)
         };
         self.count(tx, "charge", difference.as_decimal()).await?;
-        self.keep(tx, difference, Some(net), transaction_id).await
+        self.keep(tx, difference, Some(net), transaction_id).await?;
+        Ok(Some(difference))
     }
 
     /// The call's row stands as it was settled; the difference stands beside it, and the books above hear of it.

@@ -1,11 +1,12 @@
 //! A call that a subscription covers: what is included first, then the component's price. No tariff applies.
 
 use crate::beyond::Before;
+use crate::dimensions::Known;
 use crate::entity::call::Model;
 use crate::error::Result;
 use crate::explanation::{CallExplanation, IncludedUnits, PricedBy};
 use crate::included::{Included, Subscriber, quantity};
-use crate::settlement::{Rated, dimensions, place};
+use crate::settlement::{Rated, place};
 use db::{PlanId, SubscriptionId};
 use ledger::AllowanceUsed;
 use money::Decimal;
@@ -42,7 +43,7 @@ pub(crate) fn covering(call: &Model, subscriber: &Subscriber) -> Result<Covering
         .find(|attached| attached.holds(call.started_at) && has_it(&attached.version.components))
         .ok_or_else(unknown)?;
     let mut components: Vec<Component> =
-        subscriber.charging(&dimensions(call), call.started_at)?.into_iter().cloned().collect();
+        subscriber.charging(&Known::charged(call).dimensions(), call.started_at)?.into_iter().cloned().collect();
     components.sort_by_key(|component| component.key != key);
     Ok(Covering {
         subscription_id: history.subscription.id,
@@ -71,7 +72,7 @@ pub(crate) fn by_component(
     (customer, tax_percent): (&Customer, Decimal),
     seconds: u32,
 ) -> Result<Rated> {
-    let dimensions = dimensions(call);
+    let dimensions = Known::charged(call).dimensions();
     let mut included = Vec::new();
     let mut steps = Vec::new();
     let mut exact = (!covering.is_free_trial).then(Exact::zero);

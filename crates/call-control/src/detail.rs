@@ -3,7 +3,7 @@
 use crate::error::{CallError, Result};
 use crate::explanation::{self, CallExplanation, read_currency};
 use crate::grant;
-use crate::outgoing_settle;
+use crate::outgoing::settle;
 use crate::price::started_seconds;
 use crate::reading::Call;
 use crate::store;
@@ -22,7 +22,7 @@ pub struct CallDetail {
     pub legs: Vec<CallLegLine>,
     /// What it costs this book, to its seller or a carrier.
     pub costs: Vec<CallCost>,
-    /// Net charge less the costs that are known; `None` while the net is not.
+    /// Net charge less the costs that are known, both with what corrected them; `None` while the net is not.
     pub margin: Option<Money>,
     pub corrections: Vec<CallCorrection>,
     pub events: Vec<CallEventLine>,
@@ -83,9 +83,13 @@ pub async fn call(tx: &TenantTx, id: CallId) -> Result<CallDetail> {
     let call = Call::try_from(&row)?;
     let costs = costs(tx, id).await?;
     let currency = call.charge.or(call.net).map(|amount| amount.currency());
-    let mut corrections = Vec::new();
+    let (mut corrections, mut net) = (Vec::new(), call.net);
     for row in store::many::corrections(tx, id).await? {
         let Some(currency) = currency else { continue };
+        net = match (net, row.net_micros) {
+            (Some(net), Some(micros)) => Some(net.checked_add(Money::from_micros(micros, currency))?),
+            _ => net,
+        };
         let amount = Money::from_micros(row.amount_micros, currency);
         let is_reversal = row.kind == store::upward::Correction::Reversal.as_str();
         corrections.push(CallCorrection { is_reversal, at: row.at, amount, reason: row.reason });
@@ -93,11 +97,11 @@ pub async fn call(tx: &TenantTx, id: CallId) -> Result<CallDetail> {
     Ok(CallDetail {
         explanation: row.explanation.as_ref().map(explanation::read).transpose()?,
         recount: match row.deck_id {
-            Some(_) => outgoing_settle::recount(tx, &row, &tenant::organisation(tx).await?).await?,
+            Some(_) => settle::recount(tx, &row, &tenant::organisation(tx).await?).await?,
             None => recount(tx, &call, row.metered_ms).await?,
         },
         legs: legs(tx, id).await?,
-        margin: margin(&call, &costs)?,
+        margin: margin(net, &costs)?,
         costs,
         corrections,
         events: events(tx, id).await?,
@@ -117,8 +121,8 @@ async fn recount(tx: &TenantTx, call: &Call, metered_ms: Option<i64>) -> Result<
     Ok(Some(price.charge(start, started_seconds(metered_ms.unsigned_abs()))?.amount))
 }
 
-fn margin(call: &Call, costs: &[CallCost]) -> Result<Option<Money>> {
-    let Some(mut margin) = call.net else { return Ok(None) };
+fn margin(net: Option<Money>, costs: &[CallCost]) -> Result<Option<Money>> {
+    let Some(mut margin) = net else { return Ok(None) };
     for amount in costs.iter().filter_map(|cost| cost.amount) {
         if amount.currency() != margin.currency() {
             // a margin across currencies is a report of its own day's rates, not a figure of the call

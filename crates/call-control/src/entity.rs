@@ -46,6 +46,8 @@ pub mod call {
         pub direction: String,
         pub deck_id: Option<Uuid>,
         pub deck_version: Option<i32>,
+        pub language: Option<String>,
+        pub region: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

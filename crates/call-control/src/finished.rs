@@ -4,6 +4,7 @@
 mod covered;
 
 use crate::covering::{Covering, covering};
+use crate::dimensions::Known;
 use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::TaxInside;
@@ -13,14 +14,14 @@ use crate::price::{CallPrice, started_seconds};
 use crate::settlement::{self, Rated, Settled};
 use crate::store::legs;
 use crate::store::many;
-use crate::store::numbers::{self, Called};
+use crate::store::numbers::{self, Called, Held};
 use crate::{topic, upward};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, NumberId, PlanId, SubscriptionId, TariffId, TenantTx};
 use ledger::Posting;
 use sip_media::EndCause;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use subscription::{Billing, Coverage, Customer, StoredTariff, Topic};
 use tenant::Organisation;
 use usage_metering::{SuspenseCause, UsageEvent};
@@ -71,13 +72,17 @@ pub struct FinishedCall {
     /// Metered time in milliseconds.
     pub metered_ms: u64,
     pub end_cause: EndCause,
+    /// Spoken in it; without, the number's language at that time.
+    pub language: Option<String>,
+    /// Of the caller, where whoever tells the call knows it.
+    pub region: Option<String>,
 }
 
 /// What the calls of a batch look up again and again.
 struct Book {
     organisation: Organisation,
     /// Whose a number is depends on when it was called.
-    numbers: HashMap<Called, NumberId>,
+    numbers: HashMap<Called, Held>,
     topics: HashMap<(NumberId, u8), Topic>,
     /// Numbers whose calls the level above collects.
     collected: HashSet<NumberId>,
@@ -205,7 +210,7 @@ impl Book {
         let Some(start) = call.meter_started_at.filter(|_| seconds > 0) else { return Ok(Outcome::Nothing) };
         let customer = self.customer(call.customer_id)?.clone();
         let coverage = if self.subscribed.contains(&customer.id) {
-            topic::covered(tx, customer.id, &dimensions(row), call.started_at).await?
+            topic::covered(tx, customer.id, &Known::of(row).dimensions(), call.started_at).await?
         } else {
             Coverage::Uncovered
         };
@@ -245,9 +250,12 @@ impl Book {
         }
     }
 
+    fn held(&self, call: &FinishedCall) -> Option<&Held> {
+        self.numbers.get(&(call.called.clone(), call.started_at))
+    }
+
     fn topic(&self, call: &FinishedCall) -> Result<&Topic> {
-        let number_id = self.numbers.get(&(call.called.clone(), call.started_at));
-        let topic = number_id.and_then(|number_id| self.topics.get(&(*number_id, call.digit)));
+        let topic = self.held(call).and_then(|held| self.topics.get(&(held.number_id, call.digit)));
         topic.ok_or_else(|| CallError::UnknownTopic { called: call.called.clone(), digit: call.digit })
     }
 }
@@ -294,18 +302,9 @@ fn row(tx: &TenantTx, book: &Book, call: &FinishedCall) -> Result<Model> {
         direction: "inbound".to_owned(),
         deck_id: None,
         deck_version: None,
+        language: call.language.clone().or_else(|| book.held(call)?.language.clone()),
+        region: call.region.clone(),
     })
-}
-
-fn dimensions(row: &Model) -> BTreeMap<String, String> {
-    let topic = row.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
-    let known = [
-        ("number", Some(row.called.clone())),
-        ("topic", topic),
-        ("direction", Some("inbound".to_owned())),
-        ("handled_by", row.handled_by.clone()),
-    ];
-    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// Wallets pay in one batch, accounts accrue in another.

@@ -2,7 +2,7 @@
 //! timeline says so, and a letter goes out, once for each limit and hour.
 
 use crate::error::Result;
-use crate::outgoing_plan::{Level, OutgoingRefusal};
+use crate::outgoing::plan::{Level, OutgoingRefusal};
 use crate::policy::{self, SpendAlert};
 use crate::store::policy as store;
 use chrono::{DateTime, TimeDelta, Utc};

@@ -4,7 +4,8 @@
 //! component that covers it or else by its topic's tariff; an event told twice is one event; settlement is one transaction of the
 //! tenant's book, and what the books above are owed leaves it by the outbox, in effect once.
 //! Start at `control.rs`; money is in `price.rs` and `settlement.rs`, what a plan covers in `covering.rs` and `included.rs`, the way
-//! up the tree in `upward.rs`; calls that go out begin at `outgoing.rs`, and what each book decides about them in `outgoing_plan.rs`.
+//! up the tree, of calls in and out, in `upward/`; calls that go out begin at `outgoing/admit.rs`, and what each book decides about
+//! them is in `outgoing/plan.rs`.
 
 mod abandoned;
 mod admission;
@@ -14,9 +15,9 @@ mod carrier;
 mod control;
 mod correction;
 mod covering;
-mod debit;
 mod destination;
 mod detail;
+mod dimensions;
 mod entity;
 mod error;
 mod explanation;
@@ -26,14 +27,6 @@ mod guard;
 mod imports;
 mod included;
 mod outgoing;
-mod outgoing_hold;
-mod outgoing_live;
-mod outgoing_plan;
-mod outgoing_reading;
-mod outgoing_settle;
-mod outgoing_trial;
-mod outgoing_upward;
-mod owing;
 mod peaks;
 mod policy;
 mod price;
@@ -46,17 +39,15 @@ mod reversal;
 mod routing;
 mod seats;
 mod settlement;
-mod split;
 mod statement;
 mod store;
-mod sums;
 mod topic;
 mod upward;
 
 pub use audit::check;
 pub use carrier::{
     Carrier, CarrierQuality, NewCarrier, QUALITY_CALLS_MIN, QUALITY_MINUTES, carrier, carrier_quality, carriers,
-    change_carrier, create_carrier,
+    change_carrier, create_carrier, forget_old_attempts,
 };
 pub use control::Control;
 pub use destination::{
@@ -70,12 +61,11 @@ pub use imports::{
     IMPORT_BLOCK_ROWS, RecordOutcome, RecordReplay, Taking, replay_records, take_records, take_records_now, work_import,
 };
 pub use included::IncludedLeft;
-pub use outgoing::{OutgoingAdmission, OutgoingCall, TakenBy};
-pub use outgoing_live::{FinishedOutgoing, SettledOutgoing, settle_outgoing};
-pub use outgoing_plan::{Decision, OutgoingRefusal, SoldFor};
-pub use outgoing_reading::{CarrierAttempt, OutgoingFilter, OutgoingView, outgoing_calls, outgoing_of};
-pub use outgoing_trial::{RouteTrial, try_route};
-pub use outgoing_upward::deliver_outgoing;
+pub use outgoing::{
+    CarrierAttempt, Decision, FinishedOutgoing, OutgoingAdmission, OutgoingCall, OutgoingFilter, OutgoingRefusal,
+    OutgoingView, RouteTrial, SettledOutgoing, SoldFor, TakenBy, outgoing_calls, outgoing_of, settle_outgoing,
+    try_route,
+};
 pub use policy::{
     LimitOf, LossGuard, OutgoingPolicy, SpendAlert, SpendLimit, outgoing_policy, set_outgoing_policy, set_spend_limit,
     spend_alerts, spend_limit, spend_limit_of, spent_since, usual_spend_limit,

@@ -77,7 +77,7 @@ async fn open(control: &Control, tx: &TenantTx, call_id: CallId, told: &[&CallEv
         let CallEventKind::CallStarted { called, caller, .. } = &event.kind else { continue };
         let Some((number_id, _)) = admission::owner(control, called, event.at).await? else { continue };
         let number = subscription::number(tx, number_id, event.at).await?;
-        let network_customer = number.and_then(|number| number.network_customer);
+        let network_customer = number.as_ref().and_then(|number| number.network_customer);
         let arrival = Arrival {
             call_id,
             number_id,
@@ -86,6 +86,7 @@ async fn open(control: &Control, tx: &TenantTx, call_id: CallId, told: &[&CallEv
             customer_id: network_customer,
             started_at: event.at,
             collected_by: if network_customer.is_some() { "seller" } else { "tenant" },
+            language: number.as_ref().map(|number| number.language.as_str()),
         };
         store::calls::open(tx, &arrival).await?;
     }

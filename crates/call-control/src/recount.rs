@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::grant;
-use crate::outgoing_settle;
+use crate::outgoing::settle;
 use crate::price::{CallPrice, started_seconds};
 use crate::store::reading;
 use db::{CallId, TariffId, TenantTx};
@@ -52,7 +52,7 @@ async fn by_decks(tx: &TenantTx, book: &tenant::Organisation, violations: &mut V
         let Some(last) = calls.last() else { return Ok(()) };
         after = Some(last.id.into());
         for call in calls {
-            let again = outgoing_settle::recount(tx, &call, book).await?.map(|again| again.micros());
+            let again = settle::recount(tx, &call, book).await?.map(|again| again.micros());
             if again != call.charge_micros {
                 let id = CallId::from(call.id);
                 let detail =

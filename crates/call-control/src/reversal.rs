@@ -1,4 +1,5 @@
-//! A call's charge is taken back, whole and once: entries, usage and every level's share are mirrored, nothing is edited.
+//! A call's charge is taken back, whole and once: entries, usage and every level's share are mirrored, nothing is
+//! edited. What a call out was bought for stays bought.
 
 use crate::error::{CallError, Result};
 use crate::explanation::read_currency;
@@ -57,6 +58,9 @@ pub async fn reverse_call(tx: &TenantTx, call_id: CallId, reason: &str, now: Dat
     let back = charge.checked_neg()?.as_decimal();
     let less = settlement::more_usage(&call, Correction::Reversal, "charge", back);
     usage_metering::ingest_in(tx, less.as_slice(), now).await?;
-    upward::tell(tx, call_id, Correction::Reversal, now).await?;
+    // A share is of what the caller pays; a call out was bought above at its own price, and its carrier asks that all the same.
+    if call.direction == "inbound" {
+        upward::tell(tx, call_id, Correction::Reversal, now).await?;
+    }
     Ok(charge)
 }

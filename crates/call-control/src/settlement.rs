@@ -2,12 +2,13 @@
 //! must know into the outbox.
 
 use crate::covering::{by_component, covering};
+use crate::dimensions::Known;
 use crate::entity::call::Model;
 use crate::error::Result;
 use crate::explanation::{CallExplanation, PricedBy, TaxInside, read_currency};
 use crate::grant;
 use crate::included::{self, Subscriber};
-use crate::outgoing_settle;
+use crate::outgoing;
 use crate::price::{CallPrice, started_seconds};
 use crate::reading::ChargedBy;
 use crate::record;
@@ -20,7 +21,6 @@ use ledger::{Leg, Settle};
 use money::{Decimal, Money};
 use pricing::{Explanation, PriceVersion, RoundTo};
 use sip_media::EndCause;
-use std::collections::BTreeMap;
 use subscription::{Billing, Customer, StoredTariff};
 use usage_metering::{SuspenseCause, UsageEvent};
 
@@ -91,10 +91,10 @@ pub(crate) async fn end(tx: &TenantTx, call: &mut Model, ending: &Ending) -> Res
     }
     call.settled_at = Some(ending.at);
     if call.direction == "outbound" {
-        return outgoing_settle::finish(tx, call, ending.at).await;
+        return outgoing::settle::finish(tx, call, ending.at).await;
     }
     if call.holds_upward || call.billed_seconds.is_some() {
-        db::enqueue(tx, upward::ONE_CALL, &call_id.to_string(), upward::payload(&[call_id]), ending.at).await?;
+        upward::tell_call(tx, call_id, ending.at).await?;
     }
     Ok(())
 }
@@ -134,7 +134,7 @@ async fn settle(tx: &TenantTx, call: &mut Model, start: DateTime<Utc>, seconds: 
             by_component(call, &covering, &plan, &used, (&customer, grant::tax_percent(&customer, &book)), seconds)?
         }
         (None, None) if call.deck_id.is_some() => {
-            let rated = outgoing_settle::rate(tx, call, &customer, &book, start, seconds).await?;
+            let rated = outgoing::settle::rate(tx, call, &customer, &book, start, seconds).await?;
             rated.unwrap_or_else(|| nothing(seconds, "its deck is gone"))
         }
         (None, None) => {
@@ -287,32 +287,16 @@ pub(crate) fn leg(tx: &TenantTx, call: &Model, rated: &Rated) -> Result<NewLeg> 
         origin: tx.tenant_id(),
         call_id: call.id.into(),
         kind: "caller",
-        customer_id: call.customer_id.unwrap_or_default().into(),
+        customer_id: call.customer_id.map(Into::into),
         currency: read_currency(call.currency.as_deref().unwrap_or_default())?.code().to_owned(),
         quantity_seconds: i32::try_from(rated.billed_seconds).unwrap_or(i32::MAX),
         amount: rated.charge.or(rated.net),
         cost: None,
         share_percent: None,
         detail,
+        unpaid_micros: 0,
         collected: None,
     })
-}
-
-pub(crate) fn dimensions(call: &Model) -> BTreeMap<String, String> {
-    let topic = call.topic_id.map(|id| db::TopicId::from_uuid(id).to_string());
-    // The book's own number, whichever way the call went: what others are called is without end.
-    let own = if call.direction == "outbound" { call.caller.clone() } else { Some(call.called.clone()) };
-    // What the network bills is on no document of this book, though a tariff says what it costs.
-    let is_collected_above = call.collected_by == "seller";
-    let charged_by = if is_collected_above { Some("network".to_owned()) } else { call.charged_by.clone() };
-    let known = [
-        ("number", own),
-        ("topic", topic),
-        ("charged_by", charged_by),
-        ("direction", Some(call.direction.clone())),
-        ("handled_by", call.handled_by.clone()),
-    ];
-    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// What a call counts on the meters of its own book: one call, its minutes, and its charge where a tariff made one. A call that
@@ -329,7 +313,7 @@ pub(crate) fn usage(call: &Model, rated: &Rated) -> Vec<UsageEvent> {
         customer_id: customer_id.into(),
         subscription_id: call.subscription_id.map(Into::into),
         quantity,
-        dimensions: dimensions(call),
+        dimensions: Known::charged(call).dimensions(),
         occurred_at: call.started_at,
     };
     let mut events = vec![event("calls", Decimal::ONE), event("minutes", minutes(rated.billed_seconds))];
@@ -350,7 +334,7 @@ pub(crate) fn more_usage(call: &Model, correction: Correction, meter: &str, quan
         customer_id: customer_id.into(),
         subscription_id: call.subscription_id.map(Into::into),
         quantity,
-        dimensions: dimensions(call),
+        dimensions: Known::charged(call).dimensions(),
         occurred_at: call.started_at,
     })
 }

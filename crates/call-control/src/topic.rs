@@ -2,6 +2,7 @@
 
 use crate::control::Control;
 use crate::covering::covering;
+use crate::dimensions::Known;
 use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::grant::{self, Above, Ask, Below};
@@ -116,7 +117,7 @@ async fn price(
     let endless = Reach { seconds: None, cost: money::Money::zero(book.currency), is_final: false };
     call.currency = Some(customer.currency.code().to_owned());
     // By the terms at the call's start, as everything of it.
-    match covered(tx, customer.id, &dimensions(call, topic), call.started_at).await? {
+    match covered(tx, customer.id, &Known::of(call).dimensions(), call.started_at).await? {
         Coverage::Component { subscription_id, component } => {
             call.charged_by = Some("component".to_owned());
             call.subscription_id = Some(subscription_id.uuid());
@@ -192,19 +193,6 @@ pub(crate) async fn covered(
         Coverage::Uncovered => Ok(subscription::coverage(tx, customer_id, "calls", dimensions, at).await?),
         found => Ok(found),
     }
-}
-
-/// What coverage and usage know a call by.
-fn dimensions(call: &Model, topic: &Topic) -> BTreeMap<String, String> {
-    let mut dimensions = BTreeMap::from([
-        ("number".to_owned(), call.called.clone()),
-        ("topic".to_owned(), topic.id.to_string()),
-        ("direction".to_owned(), "inbound".to_owned()),
-    ]);
-    if let Some(handled_by) = &call.handled_by {
-        dimensions.insert("handled_by".to_owned(), handled_by.clone());
-    }
-    dimensions
 }
 
 async fn note_above(control: &Control, tenant_id: TenantId, call_id: CallId) -> Result<()> {

@@ -17,13 +17,13 @@ use money::{Currency, Money};
 use std::collections::{HashMap, HashSet};
 
 /// A locked wallet while a batch walks over it: `headroom` is what may still be promised or paid.
-struct Purse {
+pub(crate) struct Purse {
     id: WalletId,
-    currency: Currency,
-    headroom: Money,
+    pub currency: Currency,
+    pub headroom: Money,
 }
 
-async fn purses(
+pub(crate) async fn purses(
     tx: &TenantTx,
     customers: impl Iterator<Item = CustomerId>,
 ) -> Result<HashMap<CustomerId, Purse>, LedgerError> {
@@ -35,7 +35,7 @@ async fn purses(
     wallets.into_iter().map(open).collect()
 }
 
-fn purse_of(
+pub(crate) fn purse_of(
     purses: &mut HashMap<CustomerId, Purse>,
     customer_id: CustomerId,
     currency: Currency,

@@ -3,7 +3,8 @@
 //! Invariants: the entries of a transaction sum to zero in each currency ([`Posting::new`], and a trigger); a wallet's balance is
 //! the sum of its entries and its reserved part the sum of its open reservations, kept by the same transaction; balance minus
 //! reserved never goes below the floor, and no more included units are free or promised than there are; the same (kind, key) is
-//! one transaction. Positive credits, negative debits.
+//! one transaction. Positive credits, negative debits. One order of locks: allowances, by key, then wallets, by id, then their
+//! reservations.
 //! Start at `posting.rs`, then `reservation.rs` and `settlement.rs`; `allowance.rs` for included units.
 
 mod account;
@@ -22,6 +23,7 @@ mod recharge;
 mod reservation;
 mod settlement;
 mod store;
+mod together;
 mod units;
 mod wallet;
 
@@ -48,5 +50,6 @@ pub use recharge::{
 };
 pub use reservation::{Held, Leg, Reserve, Reserved, expire_leases, extend_lease, held, release, reserve};
 pub use settlement::{Settle, Settled, settle};
+pub use together::{SettledTogether, Together, settle_together, summed};
 pub use units::Units;
 pub use wallet::{Wallet, open_wallet, set_floor, top_up, wallet_of, wallets_below};

@@ -74,13 +74,15 @@ pub async fn extend_lease(
 
 /// Gives the open reservations of a leg back without a charge, and the included units of the caller's; how many there were.
 pub async fn release(tx: &TenantTx, call_id: CallId, leg: Leg, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-    let released = store::reservations::release(tx, call_id, leg, now).await?;
-    Ok(if leg == Leg::Caller { released + release_holds(tx, call_id, now).await? } else { released })
+    let holds = if leg == Leg::Caller { release_holds(tx, call_id, now).await? } else { 0 };
+    Ok(holds + store::reservations::release(tx, call_id, leg, now).await?)
 }
 
-/// Gives back what nobody has extended or settled in time (I14); how many reservations expired.
+/// Gives back what nobody has extended or settled in time (I14); how many reservations expired. Allowances are locked before
+/// wallets, as by calls: only what is included says what is left for the wallet to pay.
 pub async fn expire_leases(tx: &TenantTx, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-    Ok(store::reservations::expire(tx, now).await? + expire_holds(tx, now).await?)
+    let holds = expire_holds(tx, now).await?;
+    Ok(holds + store::reservations::expire(tx, now).await?)
 }
 
 /// What a leg holds.

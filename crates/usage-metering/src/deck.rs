@@ -12,6 +12,9 @@ use rust_decimal::Decimal;
 /// How far in the past a deck may begin: somebody has typed the minute that it is.
 const BEGINS_LATE: TimeDelta = TimeDelta::minutes(2);
 
+/// What was imported and never published is kept for so long.
+pub const DRAFTS_KEPT: TimeDelta = TimeDelta::days(90);
+
 /// Which way a deck's money goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeckKind {
@@ -181,4 +184,13 @@ pub async fn withdraw_publication(tx: &TenantTx, id: DeckId, now: DateTime<Utc>)
     let last = last.filter(|one| one.effective_from > now).ok_or(UsageError::DeckMustNotHaveBegun)?;
     store::withdraw(tx, id, last.position, now).await?;
     Ok(Publication { withdrawn_at: Some(now), ..last })
+}
+
+/// Removes one draft that is older than [`DRAFTS_KEPT`]; how many it was. The newest version of a deck stays whatever it is: its
+/// number must not be given again.
+pub async fn forget_old_draft(tx: &TenantTx, now: DateTime<Utc>) -> Result<u64, UsageError> {
+    let Some((id, version)) = store::old_draft(tx, now - DRAFTS_KEPT).await? else { return Ok(0) };
+    // Somebody may be publishing it.
+    store::lock(tx, id).await?;
+    store::remove_draft(tx, id, version).await
 }

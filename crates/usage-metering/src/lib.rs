@@ -31,8 +31,8 @@ pub use audit::{check, is_received_since, recount};
 pub use batch::{SumRow, take_batch};
 pub use call_key::{Claim, claim_call_events, claim_records};
 pub use deck::{
-    DeckKind, DeckRow, DeckVersion, Publication, RateDeck, create_deck, deck, deck_rows, deck_versions, decks,
-    in_force, publications, publish_deck, version_in_force, withdraw_publication,
+    DRAFTS_KEPT, DeckKind, DeckRow, DeckVersion, Publication, RateDeck, create_deck, deck, deck_rows, deck_versions,
+    decks, forget_old_draft, in_force, publications, publish_deck, version_in_force, withdraw_publication,
 };
 pub use deck_diff::{DeckChange, DeckChangeKind, DeckDiff, DeckLoss, deck_diff, deck_losses};
 pub use deck_file::{DECK_ROWS_MAX, DeckFault, DeckFaults, ReadDeck, read_deck};

@@ -217,6 +217,8 @@ fn call(cast: &Cast, agents: &[AgentId], day: NaiveDate, nth: u32, random: &mut 
         ended_at: meter_started_at + TimeDelta::milliseconds(talk_ms as i64),
         metered_ms: talk_ms,
         end_cause: if random.between(1, 4) == 1 { EndCause::AgentHungUp } else { EndCause::CallerHungUp },
+        language: None,
+        region: None,
     }
 }
 

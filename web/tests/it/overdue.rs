@@ -78,6 +78,8 @@ async fn call(world: &World, customer_id: CustomerId, day: &str) {
         ended_at: began + chrono::TimeDelta::minutes(10),
         metered_ms: 600_000,
         end_cause: sip_media::EndCause::CallerHungUp,
+        language: None,
+        region: None,
     };
     let tx = world.nord().await;
     call_control::settle_finished(&tx, std::slice::from_ref(&call), began + chrono::TimeDelta::hours(1)).await.unwrap();

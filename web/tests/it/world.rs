@@ -192,6 +192,8 @@ impl World {
             ended_at: began + TimeDelta::minutes(10),
             metered_ms: 600_000,
             end_cause: sip_media::EndCause::CallerHungUp,
+            language: None,
+            region: None,
         };
         let tx = self.nord().await;
         call_control::settle_finished(&tx, std::slice::from_ref(&call), start()).await.unwrap();

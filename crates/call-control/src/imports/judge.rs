@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use crate::finished::{FinishedCall, HandledBy};
-use crate::outgoing_live::FinishedOutgoing;
+use crate::outgoing::FinishedOutgoing;
 use crate::settlement::minutes;
-use crate::store::numbers::{self, Called};
+use crate::store::numbers::{self, Called, Held};
 use chrono::{DateTime, Months, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, NumberId, TariffId, TenantId, TenantTx};
 use money::{Currency, Decimal};
@@ -30,7 +30,7 @@ pub(super) enum Judged {
 
 /// What the records of a block look up again and again.
 pub(super) struct Book {
-    held: HashMap<Called, NumberId>,
+    held: HashMap<Called, Held>,
     topics: HashMap<NumberId, Vec<Topic>>,
     currencies: HashMap<TariffId, Currency>,
     by_account: HashMap<String, Option<Customer>>,
@@ -88,7 +88,7 @@ impl Book {
     }
 
     fn holds(&self, e164: &str, at: DateTime<Utc>) -> Option<NumberId> {
-        self.held.get(&(e164.to_owned(), at)).copied()
+        self.held.get(&(e164.to_owned(), at)).map(|held| held.number_id)
     }
 
     /// Whose number was called decides, else whose number called; what the record says of its direction comes first.
@@ -167,6 +167,8 @@ impl Book {
             ended_at: record.ended_at,
             metered_ms,
             end_cause: if metered_ms > 0 { EndCause::CallerHungUp } else { EndCause::Cancelled },
+            language: record.dimensions.get("language").cloned(),
+            region: record.dimensions.get("region").cloned(),
         })))
     }
 

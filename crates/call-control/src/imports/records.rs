@@ -1,7 +1,7 @@
 use super::judge::{Book, Judged, call_id};
 use crate::error::{CallError, Result};
 use crate::finished::{FinishedCall, settle_each};
-use crate::outgoing_live::{self, FinishedOutgoing};
+use crate::outgoing::finished::{FinishedOutgoing, settle_in};
 use crate::reading::ChargedBy;
 use crate::retry::retry;
 use crate::settlement::Settled;
@@ -220,7 +220,7 @@ async fn settle_out(
     (record, source): (&CallRecord, &str),
     now: DateTime<Utc>,
 ) -> Result<(RecordOutcome, Waits)> {
-    match outgoing_live::settle_in(tx, out, number_id).await {
+    match settle_in(tx, out, number_id, None).await {
         Err(error @ CallError::NotPriced { .. }) => {
             Ok((RecordOutcome::Suspended(SuspenseCause::MissingRate, error.to_string()), Waits::AsRecord))
         }

@@ -17,13 +17,15 @@ pub struct Arrival<'a> {
     pub started_at: DateTime<Utc>,
     /// `tenant`, or `seller` where the level above collects.
     pub collected_by: &'a str,
+    /// Of the number: what its prompts are spoken in.
+    pub language: Option<&'a str>,
 }
 
 /// Opens a call's row. An open one keeps what it knows and learns its customer, if it had none.
 pub async fn open(tx: &TenantTx, arrival: &Arrival<'_>) -> Result<()> {
     tx.run(
-        "INSERT INTO call (tenant_id, id, number_id, called, caller, customer_id, started_at, last_seen_at, state, collected_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 'menu', $8)
+        "INSERT INTO call (tenant_id, id, number_id, called, caller, customer_id, started_at, last_seen_at, state, collected_by, language)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 'menu', $8, $9)
          ON CONFLICT (tenant_id, id) DO UPDATE SET customer_id = coalesce(call.customer_id, excluded.customer_id)
          WHERE call.customer_id IS NULL AND excluded.customer_id IS NOT NULL AND call.ended_at IS NULL",
         [
@@ -35,6 +37,7 @@ pub async fn open(tx: &TenantTx, arrival: &Arrival<'_>) -> Result<()> {
             arrival.customer_id.map(CustomerId::uuid).into(),
             arrival.started_at.into(),
             arrival.collected_by.into(),
+            arrival.language.map(str::to_owned).into(),
         ],
     )
     .await?;

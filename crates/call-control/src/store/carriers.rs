@@ -170,6 +170,18 @@ pub async fn end_attempt(tx: &TenantTx, of: Place, is_answered: bool, failure: O
     Ok(())
 }
 
+/// Removes up to `limit` attempts of this book from before an instant.
+pub async fn forget_attempts(tx: &TenantTx, before: DateTime<Utc>, limit: i64) -> Result<u64> {
+    let removed = tx
+        .run(
+            "DELETE FROM carrier_attempt WHERE (tenant_id, call_id, book_id, position) IN
+               (SELECT tenant_id, call_id, book_id, position FROM carrier_attempt WHERE book_id = $1 AND at < $2 ORDER BY at LIMIT $3)",
+            [tx.tenant_id().into(), before.into(), limit.into()],
+        )
+        .await?;
+    Ok(removed)
+}
+
 /// An attempt as its call shows it.
 #[derive(Clone, FromQueryResult)]
 pub struct AttemptRow {

@@ -2,14 +2,14 @@
 
 use crate::error::Result;
 use crate::explanation::read_currency;
-use crate::split::Share;
+use crate::upward::split::Share;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CallId, CustomerId, TenantId, TenantTx};
 use ledger::CollectedFrom;
 use money::{Money, Percent};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// One level's price of a call.
@@ -18,9 +18,10 @@ pub struct NewLeg {
     /// Where the call happened.
     pub origin: TenantId,
     pub call_id: CallId,
-    /// `caller` or `seller`.
+    /// `caller`, `seller`, `carrier`; with what corrects it.
     pub kind: &'static str,
-    pub customer_id: CustomerId,
+    /// `None`: a carrier's.
+    pub customer_id: Option<CustomerId>,
     pub currency: String,
     pub quantity_seconds: i32,
     /// `None`: a price over the whole period decides at its end.
@@ -29,6 +30,8 @@ pub struct NewLeg {
     pub cost: Option<Money>,
     pub share_percent: Option<Decimal>,
     pub detail: String,
+    /// Of a prepaid child: what its wallet could not pay.
+    pub unpaid_micros: i64,
     /// Where this book collects for the level below.
     pub collected: Option<Collected>,
 }
@@ -56,14 +59,14 @@ pub async fn insert(tx: &TenantTx, legs: &[NewLeg], now: DateTime<Utc>) -> Resul
     }
     tx.run(
         "INSERT INTO call_leg (tenant_id, call_id, book_id, kind, customer_id, currency, quantity_seconds, amount_micros, share_percent, detail, settled_at,
-           base_micros, owed_micros)
-         SELECT l.origin, l.call_id, $1, l.kind, l.customer_id, l.currency, l.quantity_seconds,
+           base_micros, owed_micros, unpaid_micros)
+         SELECT l.origin, l.call_id, $1, l.kind, nullif(l.customer_id, $17), l.currency, l.quantity_seconds,
            CASE WHEN l.has_amount THEN l.amount_micros END, CASE WHEN l.has_share THEN l.share_percent END, l.detail, $2,
-           CASE WHEN l.collects THEN l.base_micros END, CASE WHEN l.collects THEN l.owed_micros END
+           CASE WHEN l.collects THEN l.base_micros END, CASE WHEN l.collects THEN l.owed_micros END, l.unpaid_micros
          FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::int[], $9::bool[], $10::bigint[], $11::bool[], $12::numeric[], $13::text[],
-             $14::bool[], $15::bigint[], $16::bigint[])
+             $14::bool[], $15::bigint[], $16::bigint[], $18::bigint[])
            AS l (origin, call_id, kind, customer_id, currency, quantity_seconds, has_amount, amount_micros, has_share, share_percent, detail,
-             collects, base_micros, owed_micros)
+             collects, base_micros, owed_micros, unpaid_micros)
          ON CONFLICT DO NOTHING",
         [
             tx.tenant_id().into(),
@@ -71,7 +74,7 @@ pub async fn insert(tx: &TenantTx, legs: &[NewLeg], now: DateTime<Utc>) -> Resul
             legs.iter().map(|leg| leg.origin.uuid()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.call_id.uuid()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.kind.to_owned()).collect::<Vec<_>>().into(),
-            legs.iter().map(|leg| leg.customer_id.uuid()).collect::<Vec<_>>().into(),
+            legs.iter().map(|leg| leg.customer_id.map_or(Uuid::nil(), CustomerId::uuid)).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.currency.clone()).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.quantity_seconds).collect::<Vec<_>>().into(),
             legs.iter().map(|leg| leg.amount.is_some()).collect::<Vec<_>>().into(),
@@ -82,6 +85,8 @@ pub async fn insert(tx: &TenantTx, legs: &[NewLeg], now: DateTime<Utc>) -> Resul
             legs.iter().map(|leg| leg.collected.is_some()).collect::<Vec<_>>().into(),
             collected(legs, |collected| collected.base.micros(), || 0).into(),
             collected(legs, |collected| collected.owed.micros(), || 0).into(),
+            Uuid::nil().into(),
+            legs.iter().map(|leg| leg.unpaid_micros).collect::<Vec<_>>().into(),
         ],
     )
     .await?;
@@ -135,6 +140,8 @@ pub async fn insert_costs(tx: &TenantTx, legs: &[NewLeg], now: DateTime<Utc>) ->
 /// What a call stands at in this book: its leg and what corrected it. Without share: minutes only.
 pub struct Standing {
     pub share: Option<Share>,
+    /// What the child's wallet could not pay of it.
+    pub unpaid_micros: i64,
 }
 
 /// The standing of calls that have a leg here.
@@ -147,6 +154,7 @@ pub async fn standing(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<CallId, S
         share_percent: Option<Decimal>,
         base_micros: Option<i64>,
         owed_micros: Option<i64>,
+        unpaid_micros: i64,
         from_network: bool,
     }
     if ids.is_empty() {
@@ -157,6 +165,7 @@ pub async fn standing(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<CallId, S
         .rows(
             "SELECT l.call_id, l.currency, sum(l.amount_micros)::bigint AS amount_micros, max(l.share_percent) AS share_percent,
                sum(l.base_micros)::bigint AS base_micros, sum(l.owed_micros)::bigint AS owed_micros,
+               sum(l.unpaid_micros)::bigint AS unpaid_micros,
                NOT EXISTS (SELECT 1 FROM call_cost k WHERE k.tenant_id = $1 AND k.call_id = l.call_id AND k.owed_micros IS NOT NULL) AS from_network
              FROM call_leg l WHERE l.book_id = $1 AND l.call_id = ANY($2) AND l.kind IN ('seller', 'seller_correction')
              GROUP BY l.call_id, l.currency",
@@ -166,6 +175,7 @@ pub async fn standing(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<CallId, S
     let standing_of = |row: Row| {
         let currency = read_currency(&row.currency)?;
         let money = |micros| Money::from_micros(micros, currency);
+        let unpaid_micros = row.unpaid_micros;
         let share = match (row.amount_micros, row.share_percent) {
             (Some(amount), Some(percent)) => Some(Share {
                 percent: Percent::new(percent)?,
@@ -178,9 +188,24 @@ pub async fn standing(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<CallId, S
             }),
             _ => None,
         };
-        Ok((row.call_id.into(), Standing { share }))
+        Ok((row.call_id.into(), Standing { share, unpaid_micros }))
     };
     rows.into_iter().map(standing_of).collect()
+}
+
+/// Of these calls the ones that this book has sold to the level below.
+pub async fn sold(tx: &TenantTx, ids: &[CallId]) -> Result<HashSet<CallId>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        call_id: Uuid,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT call_id FROM call_leg WHERE book_id = $1 AND call_id = ANY($2) AND kind = 'seller'",
+            [tx.tenant_id().into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.call_id.into()).collect())
 }
 
 /// What carriers had for calls in this book, by call and currency.
@@ -197,58 +222,11 @@ pub async fn carrier_costs(tx: &TenantTx, ids: &[CallId]) -> Result<HashMap<(Cal
     let rows: Vec<Row> = tx
         .rows(
             "SELECT call_id, currency, coalesce(sum(amount_micros), 0)::bigint AS micros FROM call_leg
-             WHERE book_id = $1 AND call_id = ANY($2) AND kind = 'carrier' GROUP BY 1, 2",
+             WHERE book_id = $1 AND call_id = ANY($2) AND kind IN ('carrier', 'carrier_correction') GROUP BY 1, 2",
             [tx.tenant_id().into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
         )
         .await?;
     Ok(rows.into_iter().map(|row| ((row.call_id.into(), row.currency), row.micros)).collect())
-}
-
-/// What a carrier asks for a call.
-pub struct CarrierLeg<'a> {
-    pub origin: TenantId,
-    pub call_id: CallId,
-    pub amount: Money,
-    pub quantity_seconds: i32,
-    pub detail: &'a str,
-}
-
-/// Writes a carrier's leg into the book that has the carrier.
-pub async fn insert_carrier(tx: &TenantTx, leg: &CarrierLeg<'_>, now: DateTime<Utc>) -> Result<()> {
-    tx.run(
-        "INSERT INTO call_leg (tenant_id, call_id, book_id, kind, currency, quantity_seconds, amount_micros, detail, settled_at)
-         VALUES ($2, $3, $1, 'carrier', $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-        [
-            tx.tenant_id().into(),
-            leg.origin.into(),
-            leg.call_id.into(),
-            leg.amount.currency().code().into(),
-            leg.quantity_seconds.into(),
-            leg.amount.micros().into(),
-            leg.detail.into(),
-            now.into(),
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
-/// The same as what the call costs this book: it is where the call happened.
-pub async fn insert_carrier_cost(tx: &TenantTx, leg: &CarrierLeg<'_>, now: DateTime<Utc>) -> Result<()> {
-    tx.run(
-        "INSERT INTO call_cost (tenant_id, call_id, kind, amount_micros, currency, detail, settled_at)
-         VALUES ($1, $2, 'carrier', $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        [
-            tx.tenant_id().into(),
-            leg.call_id.into(),
-            leg.amount.micros().into(),
-            leg.amount.currency().code().into(),
-            leg.detail.into(),
-            now.into(),
-        ],
-    )
-    .await?;
-    Ok(())
 }
 
 /// A leg as its own book reads it.

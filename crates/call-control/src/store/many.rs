@@ -10,7 +10,7 @@ use sea_orm::{EntityTrait, FromQueryResult, IntoActiveModel};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Rows of one INSERT: 39 columns each, under the protocol's 65,535 values.
+/// Rows of one INSERT: 42 columns each, under the protocol's 65,535 values.
 const ROWS_MAX: usize = 1000;
 
 /// Which of these calls are in the book already.

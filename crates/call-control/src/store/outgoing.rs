@@ -3,9 +3,10 @@
 use crate::error::Result;
 use crate::store::carriers::Place;
 use chrono::{DateTime, Utc};
-use db::{CarrierId, CustomerId, TenantTx};
+use db::{CallId, CarrierId, CustomerId, TenantId, TenantTx};
 use sea_orm::FromQueryResult;
 use serde_json::Value;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 #[derive(Clone, Debug, FromQueryResult)]
@@ -86,6 +87,17 @@ pub async fn find(tx: &TenantTx, of: Place) -> Result<Option<OutgoingRow>> {
     Ok(rows.into_iter().next())
 }
 
+/// The same of many calls of an origin.
+pub async fn find_many(tx: &TenantTx, origin: TenantId, ids: &[CallId]) -> Result<HashMap<CallId, OutgoingRow>> {
+    let rows: Vec<OutgoingRow> = tx
+        .rows(
+            &format!("{COLUMNS} WHERE tenant_id = $2 AND call_id = ANY($3) AND book_id = $1"),
+            [tx.tenant_id().into(), origin.into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.call_id.into(), row)).collect())
+}
+
 /// Holds so much in all for a call that runs.
 pub async fn hold(tx: &TenantTx, of: Place, held_micros: i64, lease_until: DateTime<Utc>) -> Result<()> {
     tx.run(
@@ -97,26 +109,53 @@ pub async fn hold(tx: &TenantTx, of: Place, held_micros: i64, lease_until: DateT
     Ok(())
 }
 
-/// What a call came to in this book.
+/// What a call, or what corrects it, came to in this book.
 pub struct Over {
+    pub call_id: CallId,
     pub charge_micros: i64,
     pub cost_micros: Option<i64>,
     pub flag: Option<String>,
     pub ended_at: DateTime<Utc>,
 }
 
-pub async fn end(tx: &TenantTx, of: Place, over: &Over) -> Result<()> {
+/// Adds it to what the calls of an origin came to before: what counts against limits from now on.
+pub async fn end(tx: &TenantTx, origin: TenantId, over: &[Over]) -> Result<()> {
+    if over.is_empty() {
+        return Ok(());
+    }
     tx.run(
-        "UPDATE outgoing_call SET charge_micros = $4, cost_micros = $5, flag = coalesce(flag, $6), ended_at = $7, held_micros = 0
-         WHERE tenant_id = $2 AND call_id = $3 AND book_id = $1",
+        "UPDATE outgoing_call o SET charge_micros = coalesce(o.charge_micros, 0) + e.charge_micros,
+           cost_micros = CASE WHEN e.has_cost THEN coalesce(o.cost_micros, 0) + e.cost_micros ELSE o.cost_micros END,
+           flag = coalesce(o.flag, nullif(e.flag, '')), ended_at = coalesce(o.ended_at, e.ended_at), held_micros = 0
+         FROM unnest($3::uuid[], $4::bigint[], $5::bool[], $6::bigint[], $7::text[], $8::timestamptz[])
+           AS e (call_id, charge_micros, has_cost, cost_micros, flag, ended_at)
+         WHERE o.tenant_id = $2 AND o.call_id = e.call_id AND o.book_id = $1",
+        [
+            tx.tenant_id().into(),
+            origin.into(),
+            over.iter().map(|over| over.call_id.uuid()).collect::<Vec<_>>().into(),
+            over.iter().map(|over| over.charge_micros).collect::<Vec<_>>().into(),
+            over.iter().map(|over| over.cost_micros.is_some()).collect::<Vec<_>>().into(),
+            over.iter().map(|over| over.cost_micros.unwrap_or(0)).collect::<Vec<_>>().into(),
+            over.iter().map(|over| over.flag.clone().unwrap_or_default()).collect::<Vec<_>>().into(),
+            over.iter().map(|over| over.ended_at).collect::<Vec<_>>().into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes to whom a call that is over was given, of one that came without its route.
+pub async fn route(tx: &TenantTx, of: Place, carrier_id: Option<CarrierId>, decision: Value) -> Result<()> {
+    tx.run(
+        "UPDATE outgoing_call SET carrier_id = $4, decision = $5
+         WHERE tenant_id = $2 AND call_id = $3 AND book_id = $1 AND carrier_id IS NULL",
         [
             tx.tenant_id().into(),
             of.origin.into(),
             of.call_id.into(),
-            over.charge_micros.into(),
-            over.cost_micros.into(),
-            over.flag.clone().into(),
-            over.ended_at.into(),
+            carrier_id.map(CarrierId::uuid).into(),
+            decision.into(),
         ],
     )
     .await?;

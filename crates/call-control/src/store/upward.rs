@@ -44,6 +44,16 @@ pub struct FactRow {
     pub collected_by: String,
     /// The kind of a correction.
     pub correction: Option<String>,
+    pub direction: String,
+    pub language: Option<String>,
+    pub region: Option<String>,
+    /// Of a call that went out: the book's number, who called, when the meter started, and the time that was settled first.
+    pub caller: Option<String>,
+    pub customer_id: Option<Uuid>,
+    pub meter_started_at: Option<DateTime<Utc>>,
+    pub metered_ms: Option<i64>,
+    /// A deck prices it; else a plan covers it.
+    pub has_deck: bool,
     /// On which day it counts: a call's start, a correction's own instant.
     pub counted_at: DateTime<Utc>,
 }
@@ -52,6 +62,14 @@ impl FactRow {
     pub fn correction(&self) -> Option<Correction> {
         let word = self.correction.as_deref()?;
         [Correction::Estimate, Correction::Reversal].into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    pub fn call_id(&self) -> CallId {
+        self.id.into()
+    }
+
+    pub fn is_outbound(&self) -> bool {
+        self.direction == "outbound"
     }
 
     /// As which leg it is written.
@@ -74,7 +92,8 @@ pub async fn facts(tx: &TenantTx, ids: &[CallId]) -> Result<Vec<FactRow>> {
     let rows = tx
         .rows(
             "SELECT id, started_at, ended_at, called, number_id, handled_by, holds_upward, currency, billed_seconds, net_micros,
-               collected_by, NULL::text AS correction, started_at AS counted_at
+               collected_by, NULL::text AS correction, started_at AS counted_at, direction, language, region, caller, customer_id,
+               meter_started_at, metered_ms, deck_id IS NOT NULL AS has_deck
              FROM call WHERE tenant_id = $1 AND id = ANY($2) AND ended_at IS NOT NULL ORDER BY started_at, id",
             [tx.tenant_id().into(), ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()],
         )
@@ -90,7 +109,8 @@ pub async fn correction_facts(tx: &TenantTx, corrections: &[(CallId, Correction)
     let rows = tx
         .rows(
             "SELECT c.id, c.started_at, c.ended_at, c.called, c.number_id, c.handled_by, false AS holds_upward, c.currency,
-               k.seconds AS billed_seconds, k.net_micros, c.collected_by, k.kind AS correction, k.at AS counted_at
+               k.seconds AS billed_seconds, k.net_micros, c.collected_by, k.kind AS correction, k.at AS counted_at,
+               c.direction, c.language, c.region, c.caller, c.customer_id, c.meter_started_at, c.metered_ms, c.deck_id IS NOT NULL AS has_deck
              FROM unnest($2::uuid[], $3::text[]) AS w (call_id, kind)
              JOIN call_correction k ON k.tenant_id = $1 AND k.call_id = w.call_id AND k.kind = w.kind
              JOIN call c ON c.tenant_id = $1 AND c.id = k.call_id AND c.ended_at IS NOT NULL

@@ -19,6 +19,8 @@ pub fn finished(customer_id: CustomerId, caller: &str, digit: u8, seconds: i64) 
         ended_at: at(10 + seconds),
         metered_ms: seconds.unsigned_abs() * 1000,
         end_cause: EndCause::CallerHungUp,
+        language: None,
+        region: None,
     }
 }
 

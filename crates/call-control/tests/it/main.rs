@@ -11,6 +11,7 @@ mod imports;
 mod included;
 mod outgoing;
 mod outgoing_limits;
+mod outgoing_upward;
 mod outgoing_world;
 mod partners;
 mod plans;

@@ -189,3 +189,18 @@ async fn a_record_of_a_call_out_is_charged_by_the_deck_and_one_without_a_price_w
     );
     world.audit(at(100)).await;
 }
+
+#[tokio::test]
+async fn to_whom_a_call_was_given_is_forgotten_after_thirteen_months() {
+    let (world, control) = open().await;
+    let call = call(&world, world.firm, MOBILE, 10);
+    assert_eq!(admitted(&control, &call).await, Ok("beta".to_owned()));
+    let forget = async |months: u32, seconds: i64| {
+        let tx = world.book(world.operator).await;
+        let when = at(10 + seconds) + chrono::Months::new(months);
+        let forgotten = call_control::forget_old_attempts(&tx, when).await.unwrap();
+        tx.commit().await.unwrap();
+        forgotten
+    };
+    assert_eq!((forget(13, 0).await, forget(13, 1).await, forget(13, 1).await), (0, 1, 0));
+}

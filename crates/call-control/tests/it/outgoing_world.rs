@@ -4,7 +4,7 @@
 use crate::world::{NUMBER, World, at, dec, eur};
 use call_control::{
     Control, LimitOf, LossGuard, NewCarrier, OutgoingAdmission, OutgoingCall, OutgoingFilter, OutgoingPolicy,
-    OutgoingRefusal, SpendLimit, deliver_outgoing,
+    OutgoingRefusal, SpendLimit, deliver_upward,
 };
 use chrono::{DateTime, Utc};
 use db::{CallId, CarrierId, CustomerId, DeckId, TenantId};
@@ -63,8 +63,12 @@ pub async fn limit(world: &World, book: TenantId, of: LimitOf, limit: SpendLimit
 }
 
 pub async fn carrier(world: &World, code: &str, rows: &str, channels_max: Option<u32>) -> CarrierId {
-    let cost_deck = deck(world, world.operator, &format!("{code} cost"), DeckKind::Cost, rows).await;
-    let tx = world.book(world.operator).await;
+    carrier_in(world, world.operator, code, rows, channels_max).await
+}
+
+pub async fn carrier_in(world: &World, book: TenantId, code: &str, rows: &str, channels_max: Option<u32>) -> CarrierId {
+    let cost_deck = deck(world, book, &format!("{code} cost"), DeckKind::Cost, rows).await;
+    let tx = world.book(book).await;
     let new = NewCarrier {
         code: code.into(),
         name: code.to_uppercase(),
@@ -123,7 +127,7 @@ pub async fn balance(world: &World, book: TenantId, account: &str) -> Money {
 }
 
 pub async fn deliver(world: &World, now: DateTime<Utc>) {
-    deliver_outgoing(&world.test.db, world.centre, now).await.unwrap();
+    deliver_upward(&world.test.db, world.centre, now).await.unwrap();
 }
 
 /// Legs of a call in a book, as "kind amount".

@@ -1,5 +1,5 @@
 use crate::edge::{EdgeCall, place};
-use crate::world::{ANNA, PLAIN, World, at, dec, eur};
+use crate::world::{ANNA, FIRM, PLAIN, World, at, dec, eur};
 use call_control::{ChargedBy, PricedBy};
 use chrono::NaiveDate;
 use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
@@ -125,4 +125,30 @@ async fn a_call_that_two_subscriptions_cover_waits_in_suspense_and_is_charged_by
     assert_eq!(world.wallet().await, (eur("20.00"), eur("0")));
     assert_eq!(world.used(world.centre, world.anna, "minutes").await, dec("0"));
     world.audit(at(1000)).await;
+}
+
+#[tokio::test]
+async fn a_live_call_is_sold_by_the_language_of_its_number_and_by_its_channel() {
+    for (dimension, value, expected) in [
+        ("language", "en", ChargedBy::Component), // of the number: see `world.rs`
+        ("language", "es", ChargedBy::Tariff),
+        ("channel", "phone", ChargedBy::Component),
+        ("channel", "whatsapp", ChargedBy::Tariff),
+    ] {
+        let world = World::set().await;
+        let filter = [(dimension.to_owned(), value.to_owned())].into();
+        let of_kind = Component { filter, ..minutes("0") };
+        sell_components(&world, "spoken", world.firm, vec![of_kind]).await;
+        let call = place(&world, FIRM, PLAIN, 60).await;
+        call_control::deliver_upward(&world.test.db, world.centre, at(2000)).await.unwrap();
+        let found = call_control::call(&world.tx().await, call.call_id()).await.unwrap().call;
+        assert_eq!(found.charged_by, Some(expected), "{dimension} {value}");
+        // and in the book above it is known by the same
+        let tx = world.book(world.reseller).await;
+        let known: Option<String> = tx
+            .value("SELECT dimensions ->> 'language' || ' ' || (dimensions ->> 'channel') AS v FROM usage_sum WHERE meter = 'minutes'", [])
+            .await
+            .unwrap();
+        assert_eq!(known.as_deref(), Some("en phone"));
+    }
 }

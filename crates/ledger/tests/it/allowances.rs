@@ -1,4 +1,4 @@
-use crate::stage::{Stage, at};
+use crate::stage::{Stage, at, eur, wish as money_wish};
 use chrono::{DateTime, Utc};
 use db::{CallId, CustomerId, Db, SubscriptionId, TenantId};
 use ledger::{
@@ -267,5 +267,38 @@ async fn the_audit_sees_an_allowance_that_was_changed_from_outside() {
         assert!(found.iter().any(|violation| violation.invariant == invariant), "{damage}: {found:?}");
         stage.test.as_owner(&format!("UPDATE allowance SET {repair}")).await;
         stage.audit(at(0)).await;
+    }
+}
+
+/// A call takes what is included first and money second; whoever gives both back must not come the other way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expiry_and_release_wait_for_a_call_at_the_allowance_and_hold_no_wallet_meanwhile() {
+    for is_expiry in [true, false] {
+        let stage = Stage::set().await;
+        let terms = terms(stage.subscription().await, at(0), "10");
+        let key = agreed(&stage, &terms).await.key;
+        let tx = stage.tx().await;
+        ledger::open_wallet(&tx, terms.customer_id, money::Currency::EUR, eur("0"), at(0)).await.unwrap();
+        ledger::top_up(&tx, terms.customer_id, eur("10.00"), "first", "Top-up", at(0), at(0)).await.unwrap();
+        let old = CallId::new();
+        reserve_allowance(&tx, &wish(&key, old, 1, "1"), at(0)).await.unwrap();
+        ledger::reserve(&tx, &money_wish(old, 1, terms.customer_id, "1.00"), at(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let (call, running) = (CallId::new(), stage.tx().await);
+        reserve_allowance(&running, &wish(&key, call, 1, "1"), at(200)).await.unwrap();
+        let (db, tenant_id) = (stage.test.db.clone(), stage.tenant_id);
+        let other = tokio::spawn(async move {
+            let tx = db.tenant(tenant_id).await.unwrap();
+            let given_back = match is_expiry {
+                true => expire_leases(&tx, at(200)).await.unwrap(),
+                false => release(&tx, old, Leg::Caller, at(200)).await.unwrap(),
+            };
+            tx.commit().await.unwrap();
+            given_back
+        });
+        stage.test.until_somebody_waits().await;
+        ledger::reserve(&running, &money_wish(call, 1, terms.customer_id, "1.00"), at(200)).await.unwrap();
+        running.commit().await.unwrap();
+        assert_eq!(other.await.unwrap(), 2, "the hold and the reservation");
     }
 }

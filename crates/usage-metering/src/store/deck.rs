@@ -232,6 +232,38 @@ pub async fn withdraw(tx: &TenantTx, id: DeckId, position: u32, now: DateTime<Ut
     Ok(())
 }
 
+const NEVER_PUBLISHED: &str = "NOT EXISTS (SELECT 1 FROM rate_deck_publication p
+   WHERE p.tenant_id = v.tenant_id AND p.deck_id = v.deck_id AND p.version = v.version)";
+
+/// A version from before an instant that was never published and is not the newest of its deck.
+pub async fn old_draft(tx: &TenantTx, before: DateTime<Utc>) -> Result<Option<(DeckId, u32)>, UsageError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        deck_id: Uuid,
+        version: i32,
+    }
+    let row: Option<Row> = tx
+        .row(
+            &format!(
+                "SELECT v.deck_id, v.version FROM rate_deck_version v
+                 WHERE v.tenant_id = $1 AND v.created_at < $2 AND {NEVER_PUBLISHED} AND EXISTS (SELECT 1 FROM rate_deck_version n
+                   WHERE n.tenant_id = v.tenant_id AND n.deck_id = v.deck_id AND n.version > v.version)
+                 ORDER BY v.created_at LIMIT 1"
+            ),
+            [tx.tenant_id().into(), before.into()],
+        )
+        .await?;
+    Ok(row.map(|row| (row.deck_id.into(), row.version.unsigned_abs())))
+}
+
+/// Removes it with its rows, unless it is published meanwhile.
+pub async fn remove_draft(tx: &TenantTx, id: DeckId, version: u32) -> Result<u64, UsageError> {
+    let values = || [tx.tenant_id().into(), id.into(), i32::try_from(version).unwrap_or(i32::MAX).into()];
+    let of_draft = format!("v.tenant_id = $1 AND v.deck_id = $2 AND v.version = $3 AND {NEVER_PUBLISHED}");
+    tx.run(&format!("DELETE FROM rate_deck_row v WHERE {of_draft}"), values()).await?;
+    Ok(tx.run(&format!("DELETE FROM rate_deck_version v WHERE {of_draft}"), values()).await?)
+}
+
 /// A version to be.
 pub struct NewVersion<'a> {
     pub id: DeckId,

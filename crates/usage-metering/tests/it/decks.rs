@@ -111,3 +111,27 @@ async fn two_hundred_thousand_prefixes_are_imported_and_looked_up() {
     let page = usage_metering::deck_rows(&tx, id, 1, "123", 2).await.unwrap();
     assert_eq!(page.iter().map(|row| &*row.prefix).collect::<Vec<_>>(), ["123000", "123001"]);
 }
+
+#[tokio::test]
+async fn a_draft_that_nobody_published_is_forgotten_by_age_and_its_number_is_never_given_again() {
+    let world = World::new().await;
+    let id = deck(&world, "Retail").await;
+    taken(&world, id, "49,0.02").await;
+    publish(&world, id, 1, NOW, NOW).await.unwrap();
+    taken(&world, id, "49,0.03\n44,0.04").await;
+    taken(&world, id, "49,0.05").await;
+    let forget = async |when: chrono::DateTime<chrono::Utc>| {
+        let tx = world.tx().await;
+        let forgotten = usage_metering::forget_old_draft(&tx, when).await.unwrap();
+        tx.commit().await.unwrap();
+        forgotten
+    };
+    let old = at(NOW) + usage_metering::DRAFTS_KEPT;
+    assert_eq!(forget(old).await, 0, "not yet");
+    let older = old + chrono::TimeDelta::days(1);
+    assert_eq!((forget(older).await, forget(older).await), (1, 0), "one was published, one is the newest");
+    let versions = usage_metering::deck_versions(&world.tx().await, id).await.unwrap();
+    assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(usage_metering::deck_rows(&world.tx().await, id, 2, "", 10).await.unwrap(), []);
+    assert_eq!(taken(&world, id, "49,0.06").await.version, 4);
+}

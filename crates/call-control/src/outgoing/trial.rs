@@ -1,7 +1,7 @@
 //! What would become of a number, for who only wants to know; and what a number is.
 
 use crate::error::{CallError, Result};
-use crate::outgoing_plan::{Decision, Wish, plan};
+use crate::outgoing::plan::{Decision, Wish, plan};
 use crate::store::carriers::Place;
 use chrono::{DateTime, Utc};
 use db::{CallId, CustomerId, Db, TenantId};

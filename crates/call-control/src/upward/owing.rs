@@ -1,9 +1,9 @@
 //! What a book that collects owes for a batch of calls: one sum for each number, civil day of the payee and kind.
 
 use crate::error::Result;
-use crate::split::Share;
 use crate::store::legs;
 use crate::store::upward::{Correction, FactRow};
+use crate::upward::split::Share;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CallId, TenantTx};
 use ledger::{CollectedFrom, Owed, PartnerShare, ShareKind};

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::explanation::read_currency;
-use crate::outgoing_plan::Decision;
-use crate::outgoing_settle::decision;
+use crate::outgoing::plan::Decision;
+use crate::outgoing::settle::decision;
 use crate::store::carriers::{self, Place};
 use crate::store::outgoing::{self as store, Filter, OutgoingRow};
 use chrono::{DateTime, Utc};

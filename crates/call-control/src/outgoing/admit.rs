@@ -4,22 +4,23 @@
 
 use crate::admission;
 use crate::control::Control;
+use crate::dimensions::Known;
 use crate::error::Result;
+use crate::finished::HandledBy;
 use crate::grant;
 use crate::guard::{self, Stop};
-use crate::outgoing_hold::{Above, Held, taken};
-use crate::outgoing_plan::{self as planning, Level, OutgoingRefusal, Plan, Way, Wish};
-use crate::outgoing_trial::digits_of;
+use crate::outgoing::hold::{Above, Held, taken};
+use crate::outgoing::plan::{self as planning, Level, OutgoingRefusal, Plan, Way, Wish};
+use crate::outgoing::trial::digits_of;
 use crate::price::Reach;
 use crate::retry::retry;
 use crate::store::carriers::{self, Place};
 use crate::store::outgoing::{self as store, Taken};
 use crate::topic;
 use chrono::{DateTime, Utc};
-use db::{AgentId, CallId, CarrierId, CustomerId, NumberId, PlatformReason, TenantId};
+use db::{AgentId, CallId, CarrierId, CustomerId, NumberId, PlatformReason, TenantId, TenantTx};
 use ledger::Leg;
 use sip_media::Grant;
-use std::collections::BTreeMap;
 use subscription::Coverage;
 
 /// A call that wants to go out.
@@ -65,9 +66,23 @@ pub(crate) fn refused(stop: Stop) -> OutgoingAdmission {
     OutgoingAdmission::Refused { refusal: stop.refusal, detail: stop.detail }
 }
 
-/// What dimensions say of a call that goes out.
-pub(crate) fn dimensions(from: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([("number".to_owned(), from.to_owned()), ("direction".to_owned(), "outbound".to_owned())])
+/// An agent's own call is handled by its team; a machine's by nobody.
+pub(crate) fn handled_by(agent_id: Option<AgentId>) -> Option<&'static str> {
+    agent_id.map(|_| HandledBy::Core.as_str())
+}
+
+/// Who charges a call that goes out by one of the book's numbers.
+pub(crate) async fn coverage(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    from: &str,
+    language: Option<&str>,
+    agent_id: Option<AgentId>,
+    at: DateTime<Utc>,
+) -> Result<Coverage> {
+    let handled_by = handled_by(agent_id);
+    let known = Known { number: Some(from), direction: "outbound", handled_by, language, ..Known::default() };
+    topic::covered(tx, customer_id, &known.dimensions(), at).await
 }
 
 /// What was found out about a call before anything is held.
@@ -75,6 +90,8 @@ pub(crate) struct Asked {
     pub number_id: NumberId,
     pub from: String,
     pub digits: String,
+    /// Of the number.
+    pub language: Option<String>,
     pub coverage: Coverage,
 }
 
@@ -115,8 +132,10 @@ impl Control {
         if subscription::customer(&tx, call.customer_id).await?.is_none() {
             return stop(OutgoingRefusal::UnknownCustomer, format!("there is no customer {}", call.customer_id));
         }
-        let coverage = topic::covered(&tx, call.customer_id, &dimensions(&from), call.at).await?;
-        Ok(Ok(Asked { number_id, from, digits, coverage }))
+        let language = subscription::number(&tx, number_id, call.at).await?.map(|number| number.language);
+        let spoken = language.as_deref();
+        let coverage = coverage(&tx, call.customer_id, &from, spoken, call.agent_id, call.at).await?;
+        Ok(Ok(Asked { number_id, from, digits, language, coverage }))
     }
 
     async fn let_out(&self, call: &OutgoingCall, asked: &Asked) -> Result<OutgoingAdmission> {

@@ -115,6 +115,14 @@ pub struct Decision {
     pub detail: String,
 }
 
+impl Decision {
+    /// As it is stored.
+    pub(crate) fn stored(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(self)
+            .map_err(|error| CallError::StoredMustRead { what: "decision about a call", reason: error.to_string() })
+    }
+}
+
 /// A book with what it decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Level {

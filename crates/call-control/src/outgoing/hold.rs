@@ -3,11 +3,11 @@
 
 use crate::control::Control;
 use crate::entity::call::Model;
-use crate::error::{CallError, Result};
+use crate::error::Result;
 use crate::grant::{self, Ask};
 use crate::guard::{self, Stop};
-use crate::outgoing::{Asked, OutgoingCall, destination};
-use crate::outgoing_plan::{Decision, Level, OutgoingRefusal};
+use crate::outgoing::admit::{Asked, OutgoingCall, destination, handled_by};
+use crate::outgoing::plan::{Decision, Level, OutgoingRefusal};
 use crate::price::{CallPrice, Reach};
 use crate::store::calls::{self, Arrival};
 use crate::store::carriers::Place;
@@ -118,6 +118,7 @@ impl Control {
             customer_id: Some(call.customer_id),
             started_at: call.at,
             collected_by: "tenant",
+            language: asked.language.as_deref(),
         };
         calls::open(tx, &arrival).await?;
         let row = calls::lock(tx, call.call_id).await?;
@@ -125,6 +126,7 @@ impl Control {
         charged_by(&mut row, level, &asked.coverage);
         row.state = "queued".to_owned();
         row.agent_id = call.agent_id.map(AgentId::uuid);
+        row.handled_by = handled_by(call.agent_id).map(str::to_owned);
         row.last_seen_at = call.at;
         Ok(Some(row))
     }
@@ -275,8 +277,6 @@ pub(crate) fn taken<'a>(
     call: &OutgoingCall,
     decision: &Decision,
 ) -> Result<Taken<'a>> {
-    let stored = serde_json::to_value(decision)
-        .map_err(|error| CallError::StoredMustRead { what: "decision about a call", reason: error.to_string() })?;
     Ok(Taken {
         of,
         customer_id: level.customer.id,
@@ -284,7 +284,7 @@ pub(crate) fn taken<'a>(
         class: level.decision.class.as_deref(),
         started_at: call.at,
         carrier_id: None,
-        decision: stored,
+        decision: decision.stored()?,
         flag: None,
         currency: level.customer.currency.code(),
         held_micros: 0,

@@ -5,15 +5,15 @@ use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::{CallExplanation, PricedBy, TaxInside};
 use crate::grant;
-use crate::outgoing_plan::{self as planning, Decision};
-use crate::outgoing_upward;
+use crate::outgoing::plan::{self as planning, Decision};
 use crate::price::{CallPrice, started_seconds};
 use crate::settlement::Rated;
 use crate::store::carriers::Place;
-use crate::store::legs::{self, CarrierLeg};
+use crate::store::legs::{self, NewLeg};
 use crate::store::outgoing::{self as store, OutgoingRow, Over};
+use crate::upward;
 use chrono::{DateTime, Utc};
-use db::{CarrierId, DeckId, TenantTx};
+use db::{CallId, CarrierId, DeckId, TenantId, TenantTx};
 use ledger::{AccountKind, AccountRef, Posting};
 use money::{Decimal, Money};
 use pricing::{PriceVersion, RoundTo};
@@ -107,12 +107,56 @@ fn rated(
     })
 }
 
+/// How long a call was out, or how much longer it was than it was settled for: then it is the difference of two charges.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Talk {
+    pub began: DateTime<Utc>,
+    /// When the meter started.
+    pub start: DateTime<Utc>,
+    /// Started seconds; `None`: all of the call.
+    pub before: Option<u32>,
+    pub seconds: u32,
+}
+
+impl Talk {
+    /// What it costs, and the seconds that are billed.
+    pub(crate) fn charge(&self, price: &CallPrice) -> Result<(Money, i32)> {
+        let whole = |seconds: u32| i32::try_from(seconds).unwrap_or(i32::MAX);
+        let all = price.charge(self.start, self.seconds)?;
+        let Some(before) = self.before else { return Ok((all.amount, whole(all.billed_seconds))) };
+        let settled = price.charge(self.start, before)?;
+        let seconds = whole(all.billed_seconds).saturating_sub(whole(settled.billed_seconds));
+        Ok((all.amount.checked_sub(settled.amount)?, seconds))
+    }
+}
+
 /// What a carrier asks for a call.
+#[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub code: String,
     pub amount: Money,
-    pub billed_seconds: u32,
+    pub billed_seconds: i32,
     pub detail: String,
+}
+
+impl Asked {
+    /// The leg of the book that has the carrier.
+    pub(crate) fn leg(&self, origin: TenantId, call_id: CallId, kind: &'static str) -> NewLeg {
+        NewLeg {
+            origin,
+            call_id,
+            kind,
+            customer_id: None,
+            currency: self.amount.currency().code().to_owned(),
+            quantity_seconds: self.billed_seconds,
+            amount: Some(self.amount),
+            cost: Some(self.amount),
+            share_percent: None,
+            detail: self.detail.clone(),
+            unpaid_micros: 0,
+            collected: None,
+        }
+    }
 }
 
 /// By the cost deck that was in force when the call began; `None` where it did not know the number.
@@ -120,30 +164,29 @@ pub(crate) async fn asked(
     tx: &TenantTx,
     carrier_id: CarrierId,
     digits: &str,
-    (began, start, seconds): (DateTime<Utc>, DateTime<Utc>, u32),
+    talk: &Talk,
     book: &Organisation,
 ) -> Result<Option<Asked>> {
     let carrier = crate::carrier::carrier(tx, carrier_id).await?.ok_or(CallError::UnknownCarrier(carrier_id))?;
-    let Some(version) = usage_metering::version_in_force(tx, carrier.of.cost_deck, began).await? else {
+    let Some(version) = usage_metering::version_in_force(tx, carrier.of.cost_deck, talk.began).await? else {
         return Ok(None);
     };
     let Some(found) = deck_price(tx, carrier.of.cost_deck, version, digits, book).await? else { return Ok(None) };
-    let charge = found.price.charge(start, seconds)?;
+    let (amount, billed_seconds) = talk.charge(&found.price)?;
     Ok(Some(Asked {
         code: carrier.of.code,
-        amount: charge.amount,
-        billed_seconds: charge.billed_seconds,
+        amount,
+        billed_seconds,
         detail: format!("{}: {}, version {}, prefix {}", carrier.of.name, found.deck, found.version, found.prefix),
     }))
 }
 
 /// What was asked is owed.
-pub(crate) fn cost_posting(key: String, memo: String, cost: Money, effective_at: DateTime<Utc>) -> Result<Posting> {
-    let entries = vec![
+pub(crate) fn cost_entries(cost: Money) -> Result<Vec<(AccountRef, Money)>> {
+    Ok(vec![
         (AccountRef::Book(AccountKind::CarrierCost), cost.checked_neg()?),
         (AccountRef::Book(AccountKind::CarrierPayable), cost),
-    ];
-    Ok(Posting::new("carrier_cost", key, memo, effective_at, entries)?)
+    ])
 }
 
 /// After the charge: the carrier's leg where this book has the carrier, else the message to the books above; and what the call
@@ -152,46 +195,63 @@ pub(crate) async fn finish(tx: &TenantTx, call: &Model, now: DateTime<Utc>) -> R
     let place = Place { origin: tx.tenant_id(), call_id: call.id.into() };
     let Some(row) = store::find(tx, place).await? else { return Ok(()) };
     let ended_at = call.ended_at.unwrap_or(now);
-    let mut over = Over { charge_micros: call.charge_micros.unwrap_or(0), cost_micros: None, flag: None, ended_at };
+    let charge_micros = call.charge_micros.unwrap_or(0);
+    let mut over = Over { call_id: place.call_id, charge_micros, cost_micros: None, flag: None, ended_at };
     let start = call.meter_started_at.filter(|_| call.billed_seconds.is_some());
-    if let Some(start) = start {
-        match row.carrier_id {
-            Some(carrier_id) => {
-                let seconds = started_seconds(call.metered_ms.unwrap_or(0).unsigned_abs());
-                let book = tenant::organisation(tx).await?;
-                let times = (call.started_at, start, seconds);
-                let digits = call.called.trim_start_matches('+');
-                if let Some(asked) = asked(tx, carrier_id.into(), digits, times, &book).await? {
-                    over.cost_micros = Some(asked.amount.micros());
-                    over.flag = loss(call.net_micros, call.currency.as_deref(), asked.amount);
-                    carry(tx, place, &asked, now).await?;
-                    let key = format!("{}:{}", place.call_id, asked.code);
-                    let posting =
-                        cost_posting(key, format!("{} · {}", asked.code, call.called), asked.amount, ended_at)?;
-                    ledger::post(tx, &posting, now).await?;
-                }
-            }
-            None => {
-                let payload = serde_json::json!({ "calls": [place.call_id] });
-                let key = place.call_id.to_string();
-                db::enqueue(tx, outgoing_upward::OUTGOING, &key, payload, now).await?;
-            }
+    match (start, row.carrier_id) {
+        (Some(start), Some(carrier_id)) => {
+            let seconds = started_seconds(call.metered_ms.unwrap_or(0).unsigned_abs());
+            let talk = Talk { began: call.started_at, start, before: None, seconds };
+            by_carrier(tx, call, carrier_id.into(), (&talk, call.net_micros), &mut over, now).await?;
         }
+        (Some(_), None) => upward::tell_call(tx, place.call_id, now).await?,
+        (None, _) => {}
     }
-    store::end(tx, place, &over).await
+    store::end(tx, place.origin, &[over]).await
 }
 
-/// Writes the carrier's leg, and what it costs this book.
-async fn carry(tx: &TenantTx, place: Place, asked: &Asked, now: DateTime<Utc>) -> Result<()> {
-    let leg = CarrierLeg {
-        origin: place.origin,
-        call_id: place.call_id,
-        amount: asked.amount,
-        quantity_seconds: i32::try_from(asked.billed_seconds).unwrap_or(i32::MAX),
-        detail: &asked.detail,
-    };
-    legs::insert_carrier(tx, &leg, now).await?;
-    legs::insert_carrier_cost(tx, &leg, now).await
+/// What a call asked more of its carrier than it was settled for, and what it counts more against limits.
+pub(crate) async fn correct(
+    tx: &TenantTx,
+    call: &Model,
+    talk: &Talk,
+    charged: Money,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let place = Place { origin: tx.tenant_id(), call_id: call.id.into() };
+    let Some(row) = store::find(tx, place).await? else { return Ok(()) };
+    let ended_at = call.ended_at.unwrap_or(now);
+    let charge_micros = charged.micros();
+    let mut over = Over { call_id: place.call_id, charge_micros, cost_micros: None, flag: None, ended_at };
+    if let Some(carrier_id) = row.carrier_id {
+        // Whether it loses is told of the whole call, at its end.
+        by_carrier(tx, call, carrier_id.into(), (talk, None), &mut over, now).await?;
+    }
+    store::end(tx, place.origin, &[over]).await
+}
+
+/// What one of the book's own carriers asks: its leg, what it costs this book, and what is owed.
+pub(crate) async fn by_carrier(
+    tx: &TenantTx,
+    call: &Model,
+    carrier_id: CarrierId,
+    (talk, net_micros): (&Talk, Option<i64>),
+    over: &mut Over,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let book = tenant::organisation(tx).await?;
+    let asked = asked(tx, carrier_id, call.called.trim_start_matches('+'), talk, &book).await?;
+    let Some(asked) = asked else { return Ok(()) };
+    over.cost_micros = Some(asked.amount.micros());
+    over.flag = loss(net_micros, call.currency.as_deref(), asked.amount);
+    let (kind, of) = if talk.before.is_some() { ("carrier_correction", ":correction") } else { ("carrier", "") };
+    let legs = [asked.leg(tx.tenant_id(), over.call_id, kind)];
+    legs::insert(tx, &legs, now).await?;
+    legs::insert_costs(tx, &legs, now).await?;
+    let (key, memo) = (format!("{}:{}{of}", over.call_id, asked.code), format!("{} · {}", asked.code, call.called));
+    let posting = Posting::new("carrier_cost", key, memo, over.ended_at, cost_entries(asked.amount)?)?;
+    ledger::post(tx, &posting, now).await?;
+    Ok(())
 }
 
 /// What a level says when it lost: net less than what it paid.

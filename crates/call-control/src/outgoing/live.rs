@@ -1,0 +1,173 @@
+//! A call that is out: answered, talking on, over.
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::grant::{self, Ask};
+use crate::guard;
+use crate::outgoing::admit::OutgoingCall;
+use crate::outgoing::hold::{hold, hold_seller};
+use crate::outgoing::plan::{self as planning, Level, Wish};
+use crate::outgoing::trial::digits_of;
+use crate::price::{Reach, started_seconds};
+use crate::retry::retry;
+use crate::settlement::{self, Ending};
+use crate::store::carriers::Place;
+use crate::store::outgoing as store;
+use chrono::{DateTime, TimeDelta, Utc};
+use money::Money;
+use sip_media::{EndCause, Grant};
+use subscription::Billing;
+
+impl Control {
+    /// The called party has answered: from here on it is charged.
+    pub async fn outgoing_answered(&self, call: &OutgoingCall, at: DateTime<Utc>) -> Result<()> {
+        retry(|| self.start_meter(call, at)).await?;
+        self.mark_attempt(call, true, None, at).await
+    }
+
+    async fn start_meter(&self, call: &OutgoingCall, at: DateTime<Utc>) -> Result<()> {
+        let tx = self.db().tenant(call.tenant_id).await?;
+        if let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await?.filter(|row| row.ended_at.is_none())
+        {
+            row.answered_at = Some(at);
+            row.meter_started_at = Some(at);
+            row.state = "talking".to_owned();
+            row.last_seen_at = at;
+            crate::store::calls::save(&tx, &row).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Extends the grant by what wallets and limits have left, in every book on the way.
+    pub async fn renew_outgoing(&self, call: &OutgoingCall, metered_ms: u64, at: DateTime<Utc>) -> Result<Grant> {
+        let none = Grant { authorised_seconds: Some(0), renew_at_second: 0, is_final: true };
+        let metered = started_seconds(metered_ms);
+        let Some(digits) = digits_of(&call.called) else { return Ok(none) };
+        let place = Place { origin: call.tenant_id, call_id: call.call_id };
+        let tx = self.db().tenant(call.tenant_id).await?;
+        let Some(row) = crate::store::calls::find(&tx, call.call_id).await?.filter(|row| row.ended_at.is_none()) else {
+            return Ok(none);
+        };
+        tx.commit().await?;
+        let before = row.authorised_seconds.map(i32::unsigned_abs);
+        // Prices and limits as they were when it was let out; what is spent, as it is now.
+        let is_covered = row.charged_by.as_deref() != Some("tariff");
+        let wish = Wish { place, customer_id: call.customer_id, called: &digits, at: call.at, is_covered };
+        let plan = planning::plan(self.db(), &wish).await?;
+        let Some(reach) = retry(|| self.renew_own(call, &plan.levels[0], metered, at)).await? else { return Ok(none) };
+        for level in &plan.levels[1..] {
+            if !retry(|| self.renew_above(place, level, reach, at)).await? {
+                let seconds = before.unwrap_or(metered);
+                retry(|| self.keep_to(call, seconds)).await?;
+                let stays = Reach { seconds: Some(seconds), is_final: true, ..reach };
+                return Ok(grant::told(&stays, metered));
+            }
+        }
+        Ok(grant::told(&reach, metered))
+    }
+
+    async fn renew_own(
+        &self,
+        call: &OutgoingCall,
+        level: &Level,
+        metered: u32,
+        at: DateTime<Utc>,
+    ) -> Result<Option<Reach>> {
+        let tx = self.db().tenant(call.tenant_id).await?;
+        let place = Place { origin: call.tenant_id, call_id: call.call_id };
+        // A limit of calls at once is passed already: this one is one of them.
+        let left = guard::left(&tx, level, call.call_id, at).await?.unwrap_or(guard::Left { amount: None, by: None });
+        let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await?.filter(|row| row.ended_at.is_none())
+        else {
+            return Ok(None);
+        };
+        let before = row.authorised_seconds.map_or(0, i32::unsigned_abs);
+        let start = row.meter_started_at.unwrap_or(at - TimeDelta::seconds(i64::from(metered)));
+        let stays = Reach { seconds: Some(before), cost: Money::zero(level.customer.currency), is_final: true };
+        let reach = match &level.price {
+            Some(price) => {
+                let reach = |budget: Money| {
+                    let budget = left.amount.map_or(Ok(budget), |most| budget.min(most))?;
+                    price.reach(start, budget, metered, before)
+                };
+                let ask =
+                    Ask { call: &row, customer_id: level.customer.id, reach: &reach, metered, authorised: before };
+                hold(&tx, level, &ask, left.amount, at).await?.unwrap_or(stays)
+            }
+            None => Reach { seconds: None, ..stays },
+        };
+        let lease_until = grant::lease(reach.seconds, metered, at);
+        ledger::extend_lease(&tx, call.call_id, ledger::Leg::Caller, lease_until, at).await?;
+        row.authorised_seconds = reach.seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
+        row.metered_ms = Some(i64::from(metered) * 1000);
+        row.last_seen_at = row.last_seen_at.max(at);
+        crate::store::calls::save(&tx, &row).await?;
+        let cost = match (&level.price, reach.seconds) {
+            (Some(price), Some(seconds)) => price.charge(start, seconds)?.amount,
+            (Some(price), None) => price.charge(start, metered.saturating_add(60))?.amount,
+            (None, _) => reach.cost,
+        };
+        store::hold(&tx, place, cost.micros(), lease_until).await?;
+        tx.commit().await?;
+        Ok(Some(reach))
+    }
+
+    /// False when this book has no more for the call.
+    async fn renew_above(&self, place: Place, level: &Level, reach: Reach, at: DateTime<Utc>) -> Result<bool> {
+        let tx = self.db().tenant(level.book).await?;
+        let Some(row) = store::find(&tx, place).await?.filter(|row| row.ended_at.is_none()) else { return Ok(true) };
+        let left = guard::left(&tx, level, place.call_id, at).await?.unwrap_or(guard::Left { amount: None, by: None });
+        let cost = match (&level.price, reach.seconds) {
+            (Some(price), Some(seconds)) => price.charge(row.started_at, seconds)?.amount,
+            _ => Money::zero(level.customer.currency),
+        };
+        if let Some(most) = left.amount
+            && !most.at_least(cost)?
+        {
+            return Ok(false);
+        }
+        if level.customer.billing == Billing::Prepaid
+            && !hold_seller(&tx, level, place.call_id, cost, &reach, at).await?
+        {
+            return Ok(false);
+        }
+        store::hold(&tx, place, cost.micros(), grant::lease(reach.seconds, 0, at)).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn keep_to(&self, call: &OutgoingCall, seconds: u32) -> Result<()> {
+        let tx = self.db().tenant(call.tenant_id).await?;
+        if let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await? {
+            row.authorised_seconds = Some(i32::try_from(seconds).unwrap_or(i32::MAX));
+            crate::store::calls::save(&tx, &row).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends and settles it; once, however often it is told.
+    pub async fn end_outgoing(
+        &self,
+        call: &OutgoingCall,
+        cause: EndCause,
+        metered_ms: u64,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
+        if metered_ms == 0 {
+            self.mark_attempt(call, false, Some("not answered"), at).await?;
+        }
+        retry(|| self.settle_out(call, cause, metered_ms, at)).await?;
+        self.forget(call.call_id);
+        Ok(())
+    }
+
+    async fn settle_out(&self, call: &OutgoingCall, cause: EndCause, metered_ms: u64, at: DateTime<Utc>) -> Result<()> {
+        let tx = self.db().tenant(call.tenant_id).await?;
+        if let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await? {
+            let ending = Ending { at, cause, metered_ms, estimated: false };
+            settlement::end(&tx, &mut row, &ending).await?;
+            crate::store::calls::save(&tx, &row).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}

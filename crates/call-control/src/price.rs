@@ -8,6 +8,9 @@ use pricing::{CallCharge, CompiledTariff, Explanation, RoundTo};
 /// A grant asks for this much more than has been used.
 pub(crate) const CHUNK_SECONDS: u32 = 60;
 
+/// A million: more than any call costs.
+const AMPLE_MICROS: i64 = 1_000_000_000_000;
+
 /// A tariff with the seller's rounding.
 #[derive(Clone, Debug)]
 pub(crate) struct CallPrice {
@@ -55,6 +58,12 @@ impl CallPrice {
         let after = self.charge(start, paid_until.saturating_add(1))?.amount;
         let length = self.lasts(start, after)?.map_or(0, |until| until.saturating_sub(paid_until));
         Ok((after.checked_sub(cost)?, length))
+    }
+
+    /// The next reach of a call whose caller needs no budget: what a prepaid book above must hold for it.
+    pub(crate) fn ahead(&self, start: DateTime<Utc>, metered: u32, authorised: u32) -> Result<Reach> {
+        let ample = Money::from_micros(AMPLE_MICROS, self.charge(start, 0)?.amount.currency());
+        self.reach(start, ample, metered, authorised)
     }
 
     /// The next reach of a call that has used `metered` seconds and may go to `authorised`, out of a budget for the whole call:

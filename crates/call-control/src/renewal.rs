@@ -10,6 +10,7 @@ use crate::included::{self, Subscriber};
 use crate::price::{Reach, started_seconds};
 use crate::retry::retry;
 use crate::store;
+use crate::topic;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, SubscriptionId, TenantId, TenantTx};
 use ledger::Leg;
@@ -64,9 +65,11 @@ async fn renew_in_book(
         None => None,
     };
     if let (Some(customer), Some(subscription_id)) = (&customer, call.subscription_id) {
+        let before = call.authorised_seconds.map_or(0, i32::unsigned_abs);
         let reach = renew_covered(&tx, &mut call, customer, &book, (subscription_id.into(), metered), at).await?;
+        let above = call.holds_upward.then(|| topic::below(&tx, &call, reach.cost, (customer, &book)));
         tx.commit().await?;
-        return Ok(Some(Renewed { reach, metered, before: 0, above: None }));
+        return Ok(Some(Renewed { reach, metered, before, above }));
     }
     let (Some(customer), Some(tariff_id)) = (customer, call.tariff_id) else {
         let endless = Reach { seconds: None, cost: money::Money::zero(book.currency), is_final: false };
@@ -75,7 +78,9 @@ async fn renew_in_book(
     let (_, price) = grant::price_of(&tx, tariff_id.into(), &book).await?;
     let before = call.authorised_seconds.map_or(0, i32::unsigned_abs);
     let start = call.meter_started_at.unwrap_or(at - TimeDelta::seconds(i64::from(metered)));
-    let reach = if customer.billing == Billing::Postpaid {
+    let reach = if customer.billing == Billing::Postpaid && call.holds_upward {
+        price.ahead(start, metered, before)?
+    } else if customer.billing == Billing::Postpaid {
         Reach { seconds: None, cost: money::Money::zero(book.currency), is_final: false }
     } else {
         let reach = |budget| price.reach(start, budget, metered, before);
@@ -88,20 +93,13 @@ async fn renew_in_book(
     call.authorised_seconds = reach.seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
     call.last_seen_at = call.last_seen_at.max(at);
     store::calls::save(&tx, &call).await?;
+    let above = call.holds_upward.then(|| topic::below(&tx, &call, reach.cost, (&customer, &book)));
     tx.commit().await?;
-    let above = call.holds_upward.then(|| Below {
-        tenant_id,
-        call_id,
-        number_id: call.number_id.into(),
-        started_at: call.started_at,
-        gross: reach.cost,
-        tax_percent: grant::tax_percent(&customer, &book),
-    });
     Ok(Some(Renewed { reach, metered, before, above }))
 }
 
 /// A covered call holds more of what is included, and a prepaid caller money for the rest.
-async fn renew_covered(
+pub(crate) async fn renew_covered(
     tx: &TenantTx,
     call: &mut Model,
     customer: &Customer,

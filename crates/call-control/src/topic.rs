@@ -24,8 +24,9 @@ enum Chosen {
     Served {
         service: Service,
         reach: Reach,
-        /// To be held above, too: there is a price that is known while the call runs.
-        above: Option<Below>,
+        /// To be held above, too: there is a price that is known while the call runs. If it is, the call reaches so far for now, also
+        /// that of a caller who pays later.
+        above: Option<(Below, Reach)>,
     },
 }
 
@@ -39,15 +40,18 @@ pub(crate) async fn choose(
     let Some(tenant_id) = control.book_of(call_id).await? else {
         return Ok(TopicDecision::Refuse(RefusalReason::Unavailable));
     };
-    let (service, reach, above) = match retry(|| choose_in_book(control, tenant_id, call_id, digit, phones, at)).await?
-    {
-        Chosen::Refused(reason) => return Ok(TopicDecision::Refuse(reason)),
-        Chosen::Served { service, reach, above } => (service, reach, above),
-    };
-    if let Some(below) = above {
+    let (service, mut reach, above) =
+        match retry(|| choose_in_book(control, tenant_id, call_id, digit, phones, at)).await? {
+            Chosen::Refused(reason) => return Ok(TopicDecision::Refuse(reason)),
+            Chosen::Served { service, reach, above } => (service, reach, above),
+        };
+    if let Some((below, ahead)) = above {
         match retry(|| grant::hold_above(control.db(), &below, at)).await? {
             Above::NothingToHold => {}
-            Above::Held => retry(|| note_above(control, tenant_id, call_id)).await?,
+            Above::Held => {
+                retry(|| note_above(control, tenant_id, call_id, &ahead)).await?;
+                reach = ahead;
+            }
             Above::Refused => {
                 retry(|| undo(control, tenant_id, call_id, at)).await?;
                 return Ok(TopicDecision::Refuse(RefusalReason::NoCredit));
@@ -112,7 +116,7 @@ async fn price(
     customer: &Customer,
     topic: &Topic,
     at: DateTime<Utc>,
-) -> Result<Option<(Reach, Option<Below>)>> {
+) -> Result<Option<(Reach, Option<(Below, Reach)>)>> {
     let book = tenant::organisation(tx).await?;
     let endless = Reach { seconds: None, cost: money::Money::zero(book.currency), is_final: false };
     call.currency = Some(customer.currency.code().to_owned());
@@ -124,7 +128,10 @@ async fn price(
             call.component_key = Some(component.key);
             let reach = hold_covered(tx, call, customer, &book, at).await?;
             call.authorised_seconds = reach.and_then(|reach| reach.seconds).map(whole);
-            return Ok(reach.map(|reach| (reach, None)));
+            // What a plan costs who pays later is known at the period's end: nothing is shared of it before.
+            let is_prepaid = customer.billing == Billing::Prepaid;
+            let above = |reach: Reach| is_prepaid.then(|| (below(tx, call, reach.cost, (customer, &book)), reach));
+            return Ok(reach.map(|reach| (reach, above(reach))));
         }
         Coverage::Several => {
             // Charged by nobody until somebody has decided; refusing the caller would punish him for the catalogue.
@@ -139,27 +146,37 @@ async fn price(
     }
     call.charged_by = Some("tariff".to_owned());
     call.tariff_id = Some(stored.id.uuid());
-    let reach = if customer.billing == Billing::Postpaid {
-        endless
+    let (reach, ahead) = if customer.billing == Billing::Postpaid {
+        (endless, price.ahead(at, 0, 0)?)
     } else {
         let reach = |budget| price.reach(at, budget, 0, 0);
         let ask = Ask { call, customer_id: customer.id, reach: &reach, metered: 0, authorised: 0 };
         match grant::hold(tx, &ask, at).await? {
-            Some(reach) => reach,
+            Some(reach) => (reach, reach),
             None => return Ok(None),
         }
     };
     call.authorised_seconds = reach.seconds.map(whole);
-    let below = Below {
+    let above = (below(tx, call, ahead.cost, (customer, &book)), ahead);
+    // Where a level above collects, none of them takes anything from the one below.
+    Ok(Some((reach, Some(above).filter(|_| call.collected_by == "tenant"))))
+}
+
+/// What the books above are asked to hold for: what the call may cost the caller so far.
+pub(crate) fn below(
+    tx: &TenantTx,
+    call: &Model,
+    gross: money::Money,
+    (customer, book): (&Customer, &tenant::Organisation),
+) -> Below {
+    Below {
         tenant_id: tx.tenant_id(),
         call_id: call.id.into(),
         number_id: call.number_id.into(),
         started_at: call.started_at,
-        gross: reach.cost,
-        tax_percent: grant::tax_percent(customer, &book),
-    };
-    // Where a level above collects, none of them takes anything from the one below.
-    Ok(Some((reach, Some(below).filter(|_| call.collected_by == "tenant"))))
+        gross,
+        tax_percent: grant::tax_percent(customer, book),
+    }
 }
 
 fn whole(seconds: u32) -> i32 {
@@ -195,10 +212,11 @@ pub(crate) async fn covered(
     }
 }
 
-async fn note_above(control: &Control, tenant_id: TenantId, call_id: CallId) -> Result<()> {
+async fn note_above(control: &Control, tenant_id: TenantId, call_id: CallId, ahead: &Reach) -> Result<()> {
     let tx = control.db().tenant(tenant_id).await?;
     if let Some(mut call) = store::calls::lock(&tx, call_id).await? {
         call.holds_upward = true;
+        call.authorised_seconds = ahead.seconds.map(whole);
         store::calls::save(&tx, &call).await?;
     }
     Ok(tx.commit().await?)

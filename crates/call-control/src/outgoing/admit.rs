@@ -166,7 +166,7 @@ impl Control {
 
     /// Takes one way: every book on it holds, and the last one gives the call to its carrier.
     async fn take(&self, call: &OutgoingCall, asked: &Asked, plan: &Plan, way: &Way) -> Result<Took> {
-        let mut reach = None;
+        let (mut reach, mut own): (Option<Reach>, Option<Reach>) = (None, None);
         for (depth, pick) in way.picks.iter().enumerate() {
             let level = &plan.levels[depth];
             let held = match reach {
@@ -177,7 +177,10 @@ impl Control {
                 }
             };
             match held {
-                Held::Reach(found) => reach = Some(found),
+                Held::Reach(found) => {
+                    own = own.or(Some(found));
+                    reach = Some(found);
+                }
                 Held::Full => {
                     self.give_back(call, plan, depth).await?;
                     return Ok(Took::Full);
@@ -187,6 +190,9 @@ impl Control {
                     return Ok(Took::Stopped(stop));
                 }
             }
+        }
+        if let (Some(Reach { seconds: None, .. }), Some(Reach { seconds: Some(seconds), .. })) = (own, reach) {
+            retry(|| self.keep_to(call, seconds)).await?;
         }
         let (book, pick) = (plan.levels[way.picks.len() - 1].book, way.picks.last());
         match (reach, pick, way.carrier()) {

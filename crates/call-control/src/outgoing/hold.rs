@@ -19,6 +19,8 @@ use ledger::{Leg, Reserve, Reserved};
 use money::Money;
 use subscription::{Billing, Coverage};
 
+const EMPTY_ABOVE: &str = "the seller's wallet for it is empty";
+
 /// What one book did.
 #[derive(Clone, Debug)]
 pub(crate) enum Held {
@@ -140,6 +142,10 @@ impl Control {
             Ok(left) => left,
             Err(stop) => return Ok(Held::Stopped(stop)),
         };
+        let reach = ahead(&tx, level, call.call_id, (reach, call.at), (0, 0)).await?;
+        if reach.seconds == Some(0) {
+            return Ok(Held::Stopped(Stop::new(OutgoingRefusal::NoCredit, EMPTY_ABOVE)));
+        }
         let own = match (&level.price, reach.seconds) {
             (Some(price), Some(seconds)) => Reach { cost: price.charge(call.at, seconds)?.amount, ..reach },
             _ => Reach { cost: Money::zero(level.customer.currency), ..reach },
@@ -152,7 +158,7 @@ impl Control {
         if level.customer.billing == Billing::Prepaid
             && !hold_seller(&tx, level, call.call_id, own.cost, &own, call.at).await?
         {
-            return Ok(Held::Stopped(Stop::new(OutgoingRefusal::NoCredit, "the seller's wallet for it is empty")));
+            return Ok(Held::Stopped(Stop::new(OutgoingRefusal::NoCredit, EMPTY_ABOVE)));
         }
         if let Some(carrier_id) = carrier_id
             && !carrier::begin_attempt(&tx, place, carrier_id, call.at).await?
@@ -212,6 +218,23 @@ fn why_none(left: &guard::Left, price: &CallPrice, at: DateTime<Utc>) -> Result<
         return Ok(stop.clone());
     }
     Ok(Stop::new(OutgoingRefusal::NoCredit, "the wallet does not pay for the first increment"))
+}
+
+/// Where those below need no budget, a prepaid one here does: how far its wallet and what it holds reach.
+pub(crate) async fn ahead(
+    tx: &TenantTx,
+    level: &Level,
+    call_id: CallId,
+    (reach, start): (Reach, DateTime<Utc>),
+    (metered, authorised): (u32, u32),
+) -> Result<Reach> {
+    let (Some(price), None, Billing::Prepaid) = (&level.price, reach.seconds, level.customer.billing) else {
+        return Ok(reach);
+    };
+    let Some(wallet) = ledger::wallet_of(tx, level.customer.id).await? else { return Ok(reach) };
+    let held = ledger::held(tx, call_id, Leg::Seller, wallet.balance.currency()).await?;
+    let found = price.reach(start, wallet.available()?.checked_add(held.amount)?, metered, authorised)?;
+    Ok(Reach { cost: reach.cost, ..found })
 }
 
 /// Holds the level below's part in its wallet at this book; false when there is not enough.

@@ -5,10 +5,11 @@ use crate::error::Result;
 use crate::grant::{self, Ask};
 use crate::guard;
 use crate::outgoing::admit::OutgoingCall;
-use crate::outgoing::hold::{hold, hold_seller};
+use crate::outgoing::hold::{ahead, hold, hold_seller};
 use crate::outgoing::plan::{self as planning, Level, Wish};
 use crate::outgoing::trial::digits_of;
 use crate::price::{Reach, started_seconds};
+use crate::renewal;
 use crate::retry::retry;
 use crate::settlement::{self, Ending};
 use crate::store::carriers::Place;
@@ -54,14 +55,20 @@ impl Control {
         let is_covered = row.charged_by.as_deref() != Some("tariff");
         let wish = Wish { place, customer_id: call.customer_id, called: &digits, at: call.at, is_covered };
         let plan = planning::plan(self.db(), &wish).await?;
-        let Some(reach) = retry(|| self.renew_own(call, &plan.levels[0], metered, at)).await? else { return Ok(none) };
+        let Some(own) = retry(|| self.renew_own(call, &plan.levels[0], metered, at)).await? else { return Ok(none) };
+        let mut reach = own;
         for level in &plan.levels[1..] {
-            if !retry(|| self.renew_above(place, level, reach, at)).await? {
+            let used = (metered, before.unwrap_or(metered));
+            let Some(found) = retry(|| self.renew_above(place, level, reach, used, at)).await? else {
                 let seconds = before.unwrap_or(metered);
                 retry(|| self.keep_to(call, seconds)).await?;
                 let stays = Reach { seconds: Some(seconds), is_final: true, ..reach };
                 return Ok(grant::told(&stays, metered));
-            }
+            };
+            reach = found;
+        }
+        if let Some(seconds) = reach.seconds.filter(|_| own.seconds.is_none()) {
+            retry(|| self.keep_to(call, seconds)).await?;
         }
         Ok(grant::told(&reach, metered))
     }
@@ -94,7 +101,14 @@ impl Control {
                     Ask { call: &row, customer_id: level.customer.id, reach: &reach, metered, authorised: before };
                 hold(&tx, level, &ask, left.amount, at).await?.unwrap_or(stays)
             }
-            None => Reach { seconds: None, ..stays },
+            None => match row.subscription_id {
+                Some(id) => {
+                    let (customer, book) = (&level.customer, &level.organisation);
+                    renewal::renew_covered(&tx, &mut row, customer, book, (id.into(), metered), at).await?
+                }
+                // Several plans would charge it: nobody does until somebody has decided.
+                None => Reach { seconds: None, is_final: false, ..stays },
+            },
         };
         let lease_until = grant::lease(reach.seconds, metered, at);
         ledger::extend_lease(&tx, call.call_id, ledger::Leg::Caller, lease_until, at).await?;
@@ -112,10 +126,20 @@ impl Control {
         Ok(Some(reach))
     }
 
-    /// False when this book has no more for the call.
-    async fn renew_above(&self, place: Place, level: &Level, reach: Reach, at: DateTime<Utc>) -> Result<bool> {
+    /// How far this book lets the call go on, which has used so much and may go so far; `None` when it has no more for it.
+    async fn renew_above(
+        &self,
+        place: Place,
+        level: &Level,
+        reach: Reach,
+        used: (u32, u32),
+        at: DateTime<Utc>,
+    ) -> Result<Option<Reach>> {
         let tx = self.db().tenant(level.book).await?;
-        let Some(row) = store::find(&tx, place).await?.filter(|row| row.ended_at.is_none()) else { return Ok(true) };
+        let Some(row) = store::find(&tx, place).await?.filter(|row| row.ended_at.is_none()) else {
+            return Ok(Some(reach));
+        };
+        let reach = ahead(&tx, level, place.call_id, (reach, row.started_at), used).await?;
         let left = guard::left(&tx, level, place.call_id, at).await?.unwrap_or(guard::Left { amount: None, by: None });
         let cost = match (&level.price, reach.seconds) {
             (Some(price), Some(seconds)) => price.charge(row.started_at, seconds)?.amount,
@@ -124,19 +148,20 @@ impl Control {
         if let Some(most) = left.amount
             && !most.at_least(cost)?
         {
-            return Ok(false);
+            return Ok(None);
         }
         if level.customer.billing == Billing::Prepaid
             && !hold_seller(&tx, level, place.call_id, cost, &reach, at).await?
         {
-            return Ok(false);
+            return Ok(None);
         }
         store::hold(&tx, place, cost.micros(), grant::lease(reach.seconds, 0, at)).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(reach))
     }
 
-    async fn keep_to(&self, call: &OutgoingCall, seconds: u32) -> Result<()> {
+    /// Books above let it go on for so long only.
+    pub(crate) async fn keep_to(&self, call: &OutgoingCall, seconds: u32) -> Result<()> {
         let tx = self.db().tenant(call.tenant_id).await?;
         if let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await? {
             row.authorised_seconds = Some(i32::try_from(seconds).unwrap_or(i32::MAX));

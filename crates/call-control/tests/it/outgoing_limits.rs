@@ -3,7 +3,9 @@
 
 use crate::outgoing_world::*;
 use crate::world::{NUMBER, at, eur};
-use call_control::{FinishedOutgoing, LimitOf, OutgoingAdmission, OutgoingRefusal, SpendLimit, settle_outgoing};
+use call_control::{
+    DestinationClass, FinishedOutgoing, LimitOf, OutgoingAdmission, OutgoingRefusal, SpendLimit, settle_outgoing,
+};
 use db::CallId;
 use sip_media::EndCause;
 
@@ -85,6 +87,44 @@ async fn what_an_hour_and_a_day_may_cost_is_counted_with_what_runs_and_the_last_
     };
     let settled = settle_outgoing(&world.test.db, world.centre, &finished, at(8100)).await.unwrap();
     assert_eq!(settled.over.map(|(refusal, _)| refusal), Some(OutgoingRefusal::CallLimit));
+}
+
+#[tokio::test]
+async fn what_a_day_and_a_class_of_destinations_may_cost_is_counted_apart() {
+    let (world, control) = open().await;
+    let day = |micros| SpendLimit { day_micros: Some(micros), ..unlimited() };
+    limit(&world, world.centre, LimitOf::One(world.firm), day(500_000)).await;
+    let mobiles = DestinationClass {
+        code: "mobiles".into(),
+        name: "German mobiles".into(),
+        prefixes: vec!["4915".into()],
+        is_open: true,
+        day_micros: Some(300_000),
+    };
+    let tx = world.tx().await;
+    call_control::set_destination_class(&tx, &mobiles, at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    let first = call(&world, world.firm, MOBILE, 0);
+    assert!(admitted(&control, &first).await.is_ok());
+    control.outgoing_answered(&first, at(0)).await.unwrap();
+    control.end_outgoing(&first, EndCause::CallerHungUp, 60_000, at(60)).await.unwrap(); // 0.238
+    let second = call(&world, world.firm, MOBILE, 7200);
+    let OutgoingAdmission::Out { grant, .. } = control.admit_outgoing(&second).await.unwrap() else {
+        panic!("0.062 is left for mobiles")
+    };
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(15), true)); // 15 x 0.238 / 60 = 0.0595
+    control.outgoing_answered(&second, at(7200)).await.unwrap();
+    control.end_outgoing(&second, EndCause::BalanceExhausted, 15_000, at(7215)).await.unwrap();
+    let third = call(&world, world.firm, MOBILE, 7300);
+    let (refusal, detail) = carrier_of(control.admit_outgoing(&third).await.unwrap()).unwrap_err();
+    assert_eq!(refusal, OutgoingRefusal::ClassLimit);
+    assert_eq!(detail, "Firm may spend 0.30 EUR in a day to this class, and has spent 0.2975 EUR");
+    // others go out until the day is spent
+    assert!(admitted(&control, &call(&world, world.firm, "+49 30 123456", 7400)).await.is_ok());
+    limit(&world, world.centre, LimitOf::One(world.firm), day(297_500)).await;
+    let fourth = call(&world, world.firm, "+49 30 123456", 7500);
+    assert_eq!(admitted(&control, &fourth).await, Err(OutgoingRefusal::DayLimit));
+    assert!(admitted(&control, &call(&world, world.firm, MOBILE, 7215 + 86_400)).await.is_ok(), "a day later");
 }
 
 #[tokio::test]

@@ -2,17 +2,19 @@
 //! are those of `outgoing_world.rs`: a minute to a mobile is 0.238, 0.119 and 0.0952, and beta asks 0.05.
 
 use crate::outgoing_world::*;
+use crate::plans::{minutes, sell_components};
 use crate::world::{NUMBER, World, at, dec, eur};
 use call_control::{
-    FinishedOutgoing, OutgoingFilter, OutgoingRefusal, RecordOutcome, Taking, outgoing_calls, outgoing_of,
-    reverse_call, settle_outgoing,
+    FinishedOutgoing, OutgoingAdmission, OutgoingFilter, OutgoingRefusal, RecordOutcome, Taking, outgoing_calls,
+    outgoing_of, reverse_call, settle_outgoing,
 };
 use chrono::NaiveDate;
 use db::{CallId, CustomerId, TenantId};
 use money::{Currency, Money};
+use pricing::Price;
 use sip_media::EndCause;
 use std::collections::BTreeMap;
-use subscription::NewCustomer;
+use subscription::{Component, NewCustomer};
 use usage_metering::{CallRecord, Direction};
 
 /// A minute to a mobile, told when it is over.
@@ -111,6 +113,47 @@ async fn a_prepaid_reseller_pays_for_its_calls_together_and_the_last_ones_are_ba
     assert_eq!(unpaid, Some(47_200));
     drop(tx);
     world.audit(at(20_001)).await;
+}
+
+#[tokio::test]
+async fn a_prepaid_reseller_s_wallet_holds_its_leg_while_a_call_is_out_and_ends_it() {
+    let (world, control) = open().await;
+    let reseller = move_to(&world, world.reseller, world.operator, Some("0.15"), 5).await;
+    let purse = async || {
+        let wallet = ledger::wallet_of(&world.book(world.operator).await, reseller).await.unwrap().unwrap();
+        (wallet.balance, wallet.reserved)
+    };
+    // the firm pays later, and so does the centre
+    let call = call(&world, world.firm, MOBILE, 10);
+    let OutgoingAdmission::Out { grant, .. } = control.admit_outgoing(&call).await.unwrap() else { panic!("0.15") };
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(60), false));
+    assert_eq!(purse().await, (eur("0.15"), eur("0.0952")));
+    control.outgoing_answered(&call, at(10)).await.unwrap();
+    let grant = control.renew_outgoing(&call, 48_000, at(58)).await.unwrap();
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(94), true)); // 94 x 0.0952 / 60 = 0.149147 of 0.15
+    control.end_outgoing(&call, EndCause::BalanceExhausted, 94_000, at(104)).await.unwrap();
+    deliver(&world, at(200)).await;
+    assert_eq!(purse().await, (eur("0.000853"), eur("0"))); // 0.15 - 0.149147
+    assert_eq!(balance(&world, world.operator, "bad_debt").await, eur("0"));
+    world.audit(at(201)).await;
+}
+
+/// 10.00 net a minute, from the wallet: 20.00 last for 20.00 / 11.90 x 60 = 100 s.
+#[tokio::test]
+async fn a_covered_call_out_ends_where_the_wallet_of_its_caller_does() {
+    let (world, control) = open().await;
+    let dear = Component { price: Price::per_unit(dec("10")), ..minutes("0") };
+    sell_components(&world, "dear", world.anna, vec![dear]).await;
+    let call = call(&world, world.anna, MOBILE, 10);
+    let OutgoingAdmission::Out { grant, .. } = control.admit_outgoing(&call).await.unwrap() else { panic!("20.00") };
+    assert_eq!(grant.authorised_seconds, Some(60));
+    control.outgoing_answered(&call, at(10)).await.unwrap();
+    let grant = control.renew_outgoing(&call, 48_000, at(58)).await.unwrap();
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(100), true));
+    assert!(!control.renew_outgoing(&call, 99_000, at(109)).await.unwrap().authorised_seconds.is_none());
+    control.end_outgoing(&call, EndCause::BalanceExhausted, 100_000, at(110)).await.unwrap();
+    assert_eq!(world.wallet().await, (eur("0.166667"), eur("0"))); // 20.00 - 19.833333
+    world.audit(at(201)).await;
 }
 
 #[tokio::test]

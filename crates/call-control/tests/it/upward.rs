@@ -1,5 +1,5 @@
 use crate::edge::{EdgeCall, later, place};
-use crate::world::{ANNA, PLAIN, STEPS, World, at, dec, eur};
+use crate::world::{ANNA, FIRM, PLAIN, STEPS, World, at, dec, eur};
 use call_control::{deliver_seats_between, deliver_upward};
 use chrono::TimeDelta;
 use db::{CustomerId, TenantId};
@@ -162,6 +162,27 @@ async fn a_prepaid_centre_that_runs_dry_ends_the_call_at_what_is_held() {
     call.end(sip_media::EndCause::BalanceExhausted).await;
     deliver_upward(&world.test.db, world.centre, later(1000)).await.unwrap();
     assert_eq!(purse(&world, centre).await, (eur("0.048739"), eur("0"))); // 0.20 - 0.151261
+    world.audit(later(1001)).await;
+}
+
+/// Who pays later needs no budget; the level between does.
+#[tokio::test]
+async fn a_prepaid_centre_s_wallet_holds_its_share_of_a_call_that_is_paid_later_and_ends_it() {
+    let world = World::set().await;
+    let centre = prepay(&world, "0.20").await;
+    let mut call = EdgeCall::arrive(&world, FIRM, 10).await.unwrap();
+    assert_eq!(call.choose(PLAIN).await.unwrap().authorised_seconds, Some(60));
+    assert_eq!(purse(&world, centre).await, (eur("0.20"), eur("0.151261"))); // 0.60 / 1.19 x 30%
+    call.start_meter().await;
+    assert!(!call.talk_to(1000).await, "of 108 s the share would be 0.272269");
+    assert_eq!(call.metered, 60);
+    call.end(sip_media::EndCause::BalanceExhausted).await;
+    deliver_upward(&world.test.db, world.centre, later(1000)).await.unwrap();
+    assert_eq!(purse(&world, centre).await, (eur("0.048739"), eur("0"))); // 0.20 - 0.151261
+    // without a share to hold the same caller talks without end
+    let free = World::set().await;
+    let mut call = EdgeCall::arrive(&free, FIRM, 10).await.unwrap();
+    assert_eq!(call.choose(PLAIN).await.unwrap().authorised_seconds, None);
     world.audit(later(1001)).await;
 }
 

@@ -2,9 +2,9 @@ use crate::stage::{Stage, at, eur, wish as money_wish};
 use chrono::{DateTime, Utc};
 use db::{CallId, CustomerId, Db, SubscriptionId, TenantId};
 use ledger::{
-    Allowance, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceWish, LedgerError, Leg, Units, agree_allowance,
-    allowance, count_allowance, expire_leases, extend_lease, held_of_allowance, release, reserve_allowance,
-    use_allowances,
+    Allowance, AllowanceKey, AllowanceTerms, AllowanceUse, AllowanceWish, LedgerError, Leg, Reserve, Units,
+    agree_allowance, allowance, count_allowance, expire_leases, extend_lease, held_of_allowance, release,
+    reserve_allowance, use_allowances,
 };
 
 fn minutes(text: &str) -> Units {
@@ -285,7 +285,9 @@ async fn expiry_and_release_wait_for_a_call_at_the_allowance_and_hold_no_wallet_
         ledger::reserve(&tx, &money_wish(old, 1, terms.customer_id, "1.00"), at(0)).await.unwrap();
         tx.commit().await.unwrap();
         let (call, running) = (CallId::new(), stage.tx().await);
-        reserve_allowance(&running, &wish(&key, call, 1, "1"), at(200)).await.unwrap();
+        let until = at(600);
+        let included = AllowanceWish { lease_until: until, ..wish(&key, call, 1, "1") };
+        reserve_allowance(&running, &included, at(200)).await.unwrap();
         let (db, tenant_id) = (stage.test.db.clone(), stage.tenant_id);
         let other = tokio::spawn(async move {
             let tx = db.tenant(tenant_id).await.unwrap();
@@ -297,7 +299,8 @@ async fn expiry_and_release_wait_for_a_call_at_the_allowance_and_hold_no_wallet_
             given_back
         });
         stage.test.until_somebody_waits().await;
-        ledger::reserve(&running, &money_wish(call, 1, terms.customer_id, "1.00"), at(200)).await.unwrap();
+        let money = Reserve { lease_until: until, ..money_wish(call, 1, terms.customer_id, "1.00") };
+        ledger::reserve(&running, &money, at(200)).await.unwrap();
         running.commit().await.unwrap();
         assert_eq!(other.await.unwrap(), 2, "the hold and the reservation");
     }

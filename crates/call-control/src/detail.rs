@@ -24,6 +24,8 @@ pub struct CallDetail {
     pub costs: Vec<CallCost>,
     /// Net charge less the costs that are known, both with what corrected them; `None` while the net is not.
     pub margin: Option<Money>,
+    /// What it is sold for without tax, with what corrected it.
+    pub net: Option<Money>,
     pub corrections: Vec<CallCorrection>,
     pub events: Vec<CallEventLine>,
 }
@@ -61,6 +63,8 @@ pub struct CallCorrection {
     pub is_reversal: bool,
     pub at: DateTime<Utc>,
     pub amount: Money,
+    /// Without tax; `None` where nothing is shared of it.
+    pub net: Option<Money>,
     pub reason: String,
 }
 
@@ -86,13 +90,14 @@ pub async fn call(tx: &TenantTx, id: CallId) -> Result<CallDetail> {
     let (mut corrections, mut net) = (Vec::new(), call.net);
     for row in store::many::corrections(tx, id).await? {
         let Some(currency) = currency else { continue };
-        net = match (net, row.net_micros) {
-            (Some(net), Some(micros)) => Some(net.checked_add(Money::from_micros(micros, currency))?),
+        let of_it = row.net_micros.map(|micros| Money::from_micros(micros, currency));
+        net = match (net, of_it) {
+            (Some(net), Some(of_it)) => Some(net.checked_add(of_it)?),
             _ => net,
         };
         let amount = Money::from_micros(row.amount_micros, currency);
         let is_reversal = row.kind == store::upward::Correction::Reversal.as_str();
-        corrections.push(CallCorrection { is_reversal, at: row.at, amount, reason: row.reason });
+        corrections.push(CallCorrection { is_reversal, at: row.at, amount, net: of_it, reason: row.reason });
     }
     Ok(CallDetail {
         explanation: row.explanation.as_ref().map(explanation::read).transpose()?,
@@ -102,6 +107,7 @@ pub async fn call(tx: &TenantTx, id: CallId) -> Result<CallDetail> {
         },
         legs: legs(tx, id).await?,
         margin: margin(net, &costs)?,
+        net,
         costs,
         corrections,
         events: events(tx, id).await?,

@@ -168,7 +168,7 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
     );
     let later = || Cell::text("at the period's end").class("quiet");
     // What a carrier asks stands with the costs.
-    for leg in detail.legs.iter().filter(|leg| leg.kind != "carrier") {
+    for leg in detail.legs.iter().filter(|leg| !leg.kind.starts_with("carrier")) {
         let sold = if leg.kind == "caller" { call.net.or(leg.amount) } else { leg.amount };
         table.row(vec![
             Cell::text(match leg.kind.as_str() {
@@ -182,11 +182,21 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
             Cell::none(),
         ]);
     }
+    for correction in &detail.corrections {
+        let name = if correction.is_reversal { "Your customer, taken back" } else { "Your customer, corrected" };
+        table.row(vec![
+            Cell::text(name).sub(&correction.reason),
+            Cell::none(),
+            correction.net.map_or_else(later, |net| Cell::figure(net.human_bare())),
+            Cell::none(),
+        ]);
+    }
     for cost in &detail.costs {
         let name = match cost.kind.as_str() {
             "seller" => "Your seller",
             "seller_correction" => "Your seller, corrected",
             "seller_reversal" => "Your seller, taken back",
+            "carrier_correction" => "Carrier, corrected",
             _ => "Carrier",
         };
         let share = cost
@@ -199,7 +209,7 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
             cost.amount.map_or_else(later, |amount| Cell::figure(amount.human_bare())),
         ]);
     }
-    if let (Some(net), Some(margin)) = (call.net, detail.margin) {
+    if let (Some(net), Some(margin)) = (detail.net, detail.margin) {
         let bought = net.checked_sub(margin)?;
         table.total(vec![
             Cell::text(format!("Margin {}", margin.human())),
@@ -214,11 +224,11 @@ fn legs(detail: &CallDetail) -> PageResult<Table> {
 /// The bar: margin and what each cost takes of the net, in thousandths. Only where nothing is below zero.
 fn shares(detail: &CallDetail) -> PageResult<(Vec<Share>, String)> {
     let none = || (Vec::new(), String::new());
-    let (Some(net), Some(margin)) = (detail.call.net.filter(Money::is_positive), detail.margin) else {
+    let (Some(net), Some(margin)) = (detail.net.filter(Money::is_positive), detail.margin) else {
         return Ok(none());
     };
     let costs = detail.costs.iter().filter_map(|cost| {
-        let name = if cost.kind == "seller" { "Seller's share" } else { "Carrier" };
+        let name = if cost.kind.starts_with("seller") { "Seller's share" } else { "Carrier" };
         cost.amount.filter(|amount| amount.is_positive()).map(|amount| (name, amount))
     });
     let parts: Vec<(&str, Money)> =

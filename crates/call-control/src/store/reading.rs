@@ -94,8 +94,31 @@ const TOTALS: &str = "count(*) AS calls, count(c.billed_seconds) AS metered_call
   coalesce(sum(c.net_micros), 0)::numeric AS net_micros";
 
 pub async fn totals(tx: &TenantTx, filter: &CallFilter) -> Result<Option<TotalRow>> {
+    #[derive(FromQueryResult)]
+    struct Corrected {
+        charge_micros: Decimal,
+        net_micros: Decimal,
+    }
     let wanted = Wanted::of(tx, filter);
-    Ok(tx.row(&format!("SELECT {TOTALS} FROM call c WHERE {}", wanted.text), wanted.values).await?)
+    let values = wanted.values.clone();
+    let settled: Option<TotalRow> =
+        tx.row(&format!("SELECT {TOTALS} FROM call c WHERE {}", wanted.text), values).await?;
+    let corrected: Option<Corrected> = tx
+        .row(
+            &format!(
+                "SELECT coalesce(sum(k.amount_micros), 0)::numeric AS charge_micros, coalesce(sum(k.net_micros), 0)::numeric AS net_micros
+                 FROM call_correction k JOIN call c ON c.tenant_id = k.tenant_id AND c.id = k.call_id
+                 WHERE k.tenant_id = $1 AND {}",
+                wanted.text
+            ),
+            wanted.values,
+        )
+        .await?;
+    Ok(settled.zip(corrected).map(|(settled, corrected)| TotalRow {
+        charge_micros: settled.charge_micros + corrected.charge_micros,
+        net_micros: settled.net_micros + corrected.net_micros,
+        ..settled
+    }))
 }
 
 #[derive(FromQueryResult)]
@@ -122,10 +145,13 @@ pub struct RevenueRow {
     pub net_micros: i64,
 }
 
-/// What calls were sold for, by the half hour in which they began: local hours of every zone are made of those.
+/// What calls were sold for, with what corrected it, by the half hour in which they began: local hours of every zone are made of those.
 pub async fn revenue(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<RevenueRow>> {
-    let text = "SELECT date_bin('30 minutes', c.started_at, 'epoch') AS from_at, sum(c.net_micros)::bigint AS net_micros FROM call c
-         WHERE c.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND c.net_micros <> 0 GROUP BY 1 ORDER BY 1";
+    let text = "SELECT date_bin('30 minutes', s.started_at, 'epoch') AS from_at, sum(s.net_micros)::bigint AS net_micros FROM (
+           SELECT c.started_at, c.net_micros FROM call c
+           WHERE c.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND c.net_micros <> 0
+           UNION ALL SELECT c.started_at, k.net_micros FROM call_correction k JOIN call c ON c.tenant_id = $1 AND c.id = k.call_id
+           WHERE k.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND k.net_micros <> 0) s GROUP BY 1 ORDER BY 1";
     Ok(tx.rows(text, [tx.tenant_id().into(), from.into(), to.into()]).await?)
 }
 

@@ -256,6 +256,14 @@ async fn a_call_out_closed_without_its_edge_is_corrected_in_every_book_when_the_
     assert_eq!(detail.margin, Some(eur("0.18"))); // (0.16 + 0.20) - (0.08 + 0.10)
     assert_eq!(balance(&world, world.operator, "carrier_payable").await, eur("0.09"));
     assert_eq!(balance(&world, world.operator, "revenue").await, eur("0.144")); // 0.17136 / 1.19
+    // and the book's own sums say the same: 0.36 sold, 0.18 bought
+    let tx = world.tx().await;
+    let totals = call_control::totals_between(&tx, at(0), at(100)).await.unwrap();
+    assert_eq!((totals.charge, totals.net), (eur("0.4284"), eur("0.36")));
+    assert_eq!(call_control::costs_between(&tx, at(0), at(100)).await.unwrap(), eur("0.18"));
+    let sold = call_control::revenue_between(&tx, at(0), at(100)).await.unwrap();
+    assert_eq!(sold, [(at(0), eur("0.36"))]);
+    drop(tx);
     assert_eq!(world.used(world.operator, world.reseller_customer, "minutes").await, dec("1.8"));
     assert_eq!(world.used(world.operator, world.reseller_customer, "calls").await, dec("1"));
     assert_eq!(world.used(world.centre, world.anna, "charge").await, dec("0.4284"));

@@ -40,7 +40,7 @@ fn query(method: &str, path: &str) -> &'static str {
         "/v1/calls" => "?customer={customer_id}&from=2020-01-01T00:00:00Z",
         "/v1/invoices" | "/v1/settlements" | "/v1/ledger/entries" => "?customer={customer_id}",
         "/v1/ledger/accounts/{account}/balance" => "?customer={customer_id}",
-        "/v1/usage" => "?meter=calls&from=2020-01-01T00:00:00Z&to=2040-01-01T00:00:00Z&customer={customer_id}",
+        "/v1/usage" => "?meter=calls&from=2026-01-01T00:00:00Z&to=2026-12-31T00:00:00Z&customer={customer_id}",
         "/v1/decks/{deck_id}/changes" => "?version=1",
         "/v1/decks/{deck_id}/losses" => "?against={deck_id}",
         "/v1/spend-alerts" => "?customer={customer_id}",
@@ -81,9 +81,14 @@ fn body(method: &str, path: &str) -> Option<Value> {
         ("POST", "/v1/plans" | "/v1/add-ons") => Some(json!({"code": "a-stranger", "name": "A stranger"})),
         ("POST", "/v1/plans/{plan_id}/versions") => Some(terms),
         ("POST", "/v1/plans/{plan_id}/dry-runs") => Some(json!({ "terms": terms })),
+        ("POST", "/v1/plans/{plan_id}/move-previews" | "/v1/plans/{plan_id}/moves") => {
+            Some(json!({"to": "{plan_version_id}", "when": "now", "subscriptions": ["{subscription_id}"]}))
+        }
+        ("POST", "/v1/customers/{customer_id}/payment-methods") => Some(json!({"kind": "on_invoice"})),
+        ("PATCH", "/v1/subscriptions/{subscription_id}") => Some(json!({"trial_end": "cancel"})),
         ("POST", "/v1/customers") => Some(json!({"name": "A stranger", "billing": "postpaid"})),
         ("PATCH", "/v1/customers/{customer_id}") => Some(json!({"name": "A stranger"})),
-        ("POST", "/v1/subscriptions") => {
+        ("POST", "/v1/subscriptions" | "/v1/subscription-previews") => {
             Some(json!({"customer": "{customer_id}", "plan_version": "{plan_version_id}"}))
         }
         ("POST", "/v1/subscriptions/{subscription_id}/changes") => Some(json!({"kind": "seats", "seats": 7})),
@@ -137,6 +142,7 @@ async fn ids_of(machine: &Machine) -> Ids {
     // Nothing was changed in the demo world: an id of nobody's, of the right kind.
     ids.insert("change_id", db::ChangeId::new().to_string());
     ids.insert("coupon_id", db::CouponId::new().to_string());
+    ids.insert("method_id", db::PaymentMethodId::new().to_string());
     ids.insert("settlement_id", db::SettlementId::new().to_string());
     ids
 }

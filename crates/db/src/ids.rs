@@ -103,6 +103,8 @@ ids! {
     SubscriptionId = "sub";
     /// A change of a subscription.
     ChangeId = "chg";
+    /// An entry of a customer's timeline.
+    CustomerEventId = "evt";
     /// A coupon.
     CouponId = "cpn";
     /// A quote.

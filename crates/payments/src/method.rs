@@ -34,6 +34,17 @@ pub enum MethodKind {
 }
 
 impl MethodKind {
+    /// Every kind, as sent.
+    pub const WORDS: [&str; 2] = ["direct_debit", "on_invoice"];
+
+    /// As sent.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            MethodKind::DirectDebit { .. } => "direct_debit",
+            MethodKind::OnInvoice => "on_invoice",
+        }
+    }
+
     /// "Direct debit from DE89 … 3000"
     pub fn words(&self) -> String {
         match self {

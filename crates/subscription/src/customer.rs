@@ -1,12 +1,12 @@
 //! Customers of a book: callers, client companies, and child organisations.
 
-use crate::error::{Result, Rule, SubscriptionError, must, same_currency};
+use crate::error::{Refusal, Result, Rule, SubscriptionError, must, same_currency};
 use crate::life::{ServicePeriod, containing};
 use crate::rules;
 use crate::store::customers as store;
 use crate::words::{Billing, TaxTreatment};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, TenantId, TenantTx};
+use db::{CustomerEventId, CustomerId, TenantId, TenantTx};
 use money::{Currency, Money};
 
 /// Most customers on one page.
@@ -100,19 +100,29 @@ impl NewCustomer {
         NewCustomer { billing: Billing::Postpaid, ..prepaid }
     }
 
+    /// Refuses the details when they break a rule: the first one.
     pub(crate) fn check(&self) -> Result<()> {
-        rules::not_empty("customer_no", &self.customer_no)?;
-        rules::name("name", &self.name)?;
-        if let Some(email) = &self.email {
-            rules::email("email", email)?;
-        }
-        rules::time_zone("time_zone", &self.time_zone)?;
-        rules::country("country", &self.country)?;
-        rules::between("payment_terms_days", self.payment_terms_days.into(), 0, 365)?;
-        same_currency("floor", self.currency, self.floor.currency())?;
-        must(!self.floor.is_positive(), "floor", Rule::FloorMustNotBePositive, self.floor)?;
-        let floor_fits = self.billing == Billing::Prepaid || self.floor.is_zero();
-        must(floor_fits, "floor", Rule::PostpaidHasNoFloor, self.floor)
+        self.refusals().into_iter().next().map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
+    /// Every rule that the details break, at most one of each field.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let floor = || {
+            same_currency("floor", self.currency, self.floor.currency())?;
+            must(!self.floor.is_positive(), "floor", Rule::FloorMustNotBePositive, self.floor)?;
+            let fits = self.billing == Billing::Prepaid || self.floor.is_zero();
+            must(fits, "floor", Rule::PostpaidHasNoFloor, self.floor)
+        };
+        let fields = [
+            rules::not_empty("customer_no", &self.customer_no),
+            rules::name("name", &self.name),
+            self.email.as_ref().map_or(Ok(()), |email| rules::email("email", email)),
+            rules::time_zone("time_zone", &self.time_zone),
+            rules::country("country", &self.country),
+            rules::between("payment_terms_days", self.payment_terms_days.into(), 0, 365),
+            floor(),
+        ];
+        fields.into_iter().filter_map(Result::err).filter_map(|error| error.refusal().cloned()).collect()
     }
 }
 
@@ -136,6 +146,7 @@ impl Default for CustomerFilter {
 /// One entry of a customer's timeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CustomerEvent {
+    pub id: CustomerEventId,
     pub at: DateTime<Utc>,
     /// `created`, `subscribed`, `top_up`, `invoice`, `payment` ..
     pub kind: String,
@@ -254,7 +265,17 @@ pub async fn add_customer_events(
 
 /// The newest entries of the customer's timeline.
 pub async fn customer_events(tx: &TenantTx, customer_id: CustomerId, limit: u64) -> Result<Vec<CustomerEvent>> {
-    store::events(tx, customer_id, limit).await
+    store::events(tx, customer_id, None, limit).await
+}
+
+/// The same, from an entry on: those that stand below it in that order.
+pub async fn customer_events_page(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    after: Option<(DateTime<Utc>, CustomerEventId)>,
+    limit: u64,
+) -> Result<Vec<CustomerEvent>> {
+    store::events(tx, customer_id, after, limit).await
 }
 
 /// The monthly period of the customer's tariff calls that holds an instant: from its anchor day, in its zone.

@@ -29,20 +29,20 @@ pub use caller::{
 };
 pub use catalogue::{
     Cliff, Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion,
-    Plan, PlanVersion, Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_coupon, archive_plan, cliffs,
-    coupon_by_code, coupons, create_coupon, create_plan, discard_draft, draft, end_coupon, plan, plan_version,
-    plan_versions, plans, publish_draft, publish_version, publish_version_measuring, redeem_coupon, redemptions,
-    rename_plan, save_draft, standard_measures, versions_of,
+    Plan, PlanVersion, Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_coupon, archive_plan,
+    checked_terms, cliffs, coupon_by_code, coupons, create_coupon, create_plan, discard_draft, draft, end_coupon,
+    lock_draft, plan, plan_version, plan_versions, plans, publish_draft, publish_version, publish_version_measuring,
+    redeem_coupon, redemptions, rename_plan, save_draft, standard_measures, versions_of,
 };
 pub use change::{
-    Asked, Change, Move, Moved, When, change, changes_billed, changes_of, move_customers, preview_moves,
-    reverse_change, subscribers, undo_change, undone_since, what_if,
+    Asked, Change, Move, Moved, When, change, changes_billed, changes_by_id, changes_of, move_customers, moves_of,
+    preview_moves, reverse_change, subscribers, undo_change, undo_move, undone_since, what_if,
 };
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
     add_customer_events, billing_period_of_customer, change_customer, close_customer, create_customer, customer,
-    customer_by_no, customer_count, customer_events, customer_of_organisation, customer_zones, customers,
-    customers_by_id, lock_customer, next_customer_no,
+    customer_by_no, customer_count, customer_events, customer_events_page, customer_of_organisation, customer_zones,
+    customers, customers_by_id, lock_customer, next_customer_no,
 };
 pub use error::{Refusal, Rule, SubscriptionError};
 pub use life::{

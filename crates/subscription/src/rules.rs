@@ -42,9 +42,19 @@ pub(crate) fn time_zone(field: &str, value: &str) -> Result<()> {
 }
 
 pub(crate) fn country(field: &str, value: &str) -> Result<()> {
-    let holds = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase());
+    let holds = COUNTRIES.split_ascii_whitespace().any(|known| known == value);
     must(holds, field, Rule::MustBeCountry, value)
 }
+
+/// ISO 3166-1, and XK for Kosovo, which the standard leaves to its users.
+const COUNTRIES: &str = "
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
+    CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR
+    GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP
+    KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT
+    MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW
+    SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ
+    UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 pub(crate) fn email(field: &str, value: &str) -> Result<()> {
     let holds = value
@@ -84,4 +94,18 @@ pub(crate) fn feature(field: &str, value: &str) -> Result<()> {
 
 pub(crate) fn between(field: &str, value: i64, least: i64, most: i64) -> Result<()> {
     must((least..=most).contains(&value), field, Rule::MustLieBetween(least, most), value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_country_is_one_that_there_is() {
+        for (code, is_one) in [("DE", true), ("XK", true), ("XX", false), ("de", false), ("DEU", false), ("", false)] {
+            assert_eq!(country("country", code).is_ok(), is_one, "{code}");
+        }
+        // The standard has 249.
+        assert_eq!(COUNTRIES.split_ascii_whitespace().count(), 249 + 1);
+    }
 }

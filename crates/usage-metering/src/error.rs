@@ -11,6 +11,10 @@ pub enum UsageError {
     MeterTextMustBeShort { field: &'static str, characters_max: usize },
     #[error("a meter keeps at most {0} dimensions, each with 1 to 200 characters")]
     MeterDimensionsMustBeFew(usize),
+    #[error("a dimension's name has no comma, not {0:?}: lists of names are told apart by it")]
+    MeterDimensionMustHaveNoComma(String),
+    #[error("another meter has the code {0:?}")]
+    MeterCodeMustBeFree(String),
     #[error("a filter has at most {0} dimensions, each with a value of 1 to 200 characters")]
     MeterFilterMustBeShort(usize),
     #[error("the meter {0:?} adds up in another way; what is summed cannot be summed anew")]

@@ -52,8 +52,8 @@ pub use imports::{
 pub use ingest::{BATCH_MAX, ingest, ingest_in, ingest_reported};
 pub use intake::{EVENTS_MAX, Intake, IntakeError, TENANT_EVENTS_MAX};
 pub use meter::{
-    Aggregation, Meter, MeterPreview, PREVIEW_EVENTS_MAX, define_meter, define_standard_meters, meters, own_measures,
-    preview_meter,
+    Aggregation, Meter, MeterPreview, PREVIEW_EVENTS_MAX, create_meter, define_meter, define_standard_meters, meters,
+    own_measures, preview_meter,
 };
 pub use partition::ensure_partitions;
 pub use reading::{

@@ -96,6 +96,9 @@ impl Meter {
         if self.dimensions.len() > DIMENSIONS_MAX || !are_short {
             return Err(UsageError::MeterDimensionsMustBeFew(DIMENSIONS_MAX));
         }
+        if let Some(dimension) = self.dimensions.iter().find(|dimension| dimension.contains(',')) {
+            return Err(UsageError::MeterDimensionMustHaveNoComma(dimension.clone()));
+        }
         let is_plain =
             |(name, value): (&String, &String)| is_short(name, TEXT_CHARS_MAX) && is_short(value, TEXT_CHARS_MAX);
         if self.filter.len() > DIMENSIONS_MAX || !self.filter.iter().all(is_plain) {
@@ -131,6 +134,15 @@ pub async fn preview_meter(
 ) -> Result<MeterPreview, UsageError> {
     meter.check()?;
     store::meter::preview(tx, meter, from, to).await
+}
+
+/// Defines a meter that is new: of two who define one code at once, one is refused and changes nothing of the other's.
+pub async fn create_meter(tx: &TenantTx, meter: &Meter) -> Result<(), UsageError> {
+    meter.check()?;
+    match store::meter::insert(tx, meter).await? {
+        true => Ok(()),
+        false => Err(UsageError::MeterCodeMustBeFree(meter.code.clone())),
+    }
 }
 
 /// Defines a meter, or gives it another name, unit or dimensions from now on. How it adds up cannot change.

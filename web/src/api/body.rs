@@ -55,7 +55,8 @@ pub fn from_query<T: DeserializeOwned>(query: &str) -> ApiResult<T> {
             return Err(Problem::invalid(pointer, "must_be_unique", "this parameter is given twice"));
         }
     }
-    serde_path_to_error::deserialize(serde_json::Value::Object(given)).map_err(refused)
+    let given = serde_json::Value::Object(given);
+    serde_path_to_error::deserialize(&given).map_err(|error| refused(error).with_values_in(&given))
 }
 
 /// Refuses an address with parameters where none are taken.
@@ -92,18 +93,33 @@ fn refused(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     } else if rule.starts_with("invalid type") || rule.starts_with("invalid value") {
         let expected = rule.rsplit_once(", expected ").map_or(rule, |(_, expected)| expected);
         Problem::invalid(pointer, "wrong_type", format!("must be {}", in_words(expected)))
-    } else if TIME_FAULTS.contains(&rule) {
-        Problem::invalid(
-            pointer,
-            "malformed",
-            "must be an instant, as in 2026-03-02T10:00:00Z, or a day, as in 2026-03-02",
-        )
     } else if rule.starts_with("unknown variant") {
-        Problem::invalid(pointer, "unknown_word", rule)
+        let expected = rule.split_once(", expected ").map_or("", |(_, expected)| expected);
+        let words: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        Problem::invalid(pointer, "unknown_word", format!("must be one of: {}", words.join(", ")))
     } else {
-        Problem::invalid(pointer, "malformed", rule)
+        Problem::invalid(pointer, "malformed", plain(rule))
     }
 }
+
+/// What a reader of texts says, for people who send them: it knows numbers, instants and ids by names of its own.
+fn plain(rule: &str) -> &str {
+    let rule = rule.split_once(UNREAD).map_or(rule, |(_, why)| why);
+    match rule {
+        _ if TIME_FAULTS.contains(&rule) => {
+            "must be an instant, as in 2026-03-02T10:00:00Z, or a day, as in 2026-03-02"
+        }
+        "invalid digit found in string" | "cannot parse integer from empty string" => "must be a whole number",
+        "number too large to fit in target type" => "must be a smaller number",
+        "number too small to fit in target type" => "must be a larger number",
+        "provided string was not `true` or `false`" => "must be true or false",
+        "not an id of this kind" => "must be an id of what is asked for here",
+        other => other,
+    }
+}
+
+/// Stands between a text that cannot be read and the reason.
+const UNREAD: &str = "\" cannot be read: ";
 
 /// What is said of a text that is no instant and no day.
 const TIME_FAULTS: [&str; 5] = [
@@ -161,7 +177,7 @@ pub struct Text<T>(pub T);
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
-        text.parse().map(Text).map_err(|error| D::Error::custom(format!("\"{text}\" cannot be read: {error}")))
+        text.parse().map(Text).map_err(|error| D::Error::custom(format!("\"{text}{UNREAD}{error}")))
     }
 }
 

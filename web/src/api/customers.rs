@@ -122,6 +122,12 @@ pub async fn find(tx: &TenantTx, id: CustomerId) -> ApiResult<subscription::Cust
     subscription::customer(tx, id).await?.ok_or_else(Problem::not_found)
 }
 
+/// Details that keep every rule; otherwise everything that is wrong with them.
+fn must_hold(details: &NewCustomer) -> ApiResult<()> {
+    let refusals = details.refusals();
+    if refusals.is_empty() { Ok(()) } else { Err(Problem::of_refusals(&refusals)) }
+}
+
 /// A customer to be. What is left out is taken from the organisation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -176,6 +182,7 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<C
         anchor_on: given.anchor_on.map_or_else(today, Ok)?,
         floor: given.floor.unwrap_or(Money::zero(currency)),
     };
+    must_hold(&new)?;
     let id = subscription::create_customer(&ask.tx, &new, ask.now).await?;
     Ok(Created(find(&ask.tx, id).await?.into()))
 }
@@ -220,6 +227,7 @@ async fn change(ask: &Ask, Given(given): Given<Change>) -> ApiResult<One<Custome
         anchor_on: is.anchor_on,
         floor: Money::zero(is.currency),
     };
+    must_hold(&details)?;
     subscription::change_customer(&ask.tx, id, &details).await?;
     Ok(One(find(&ask.tx, id).await?.into()))
 }

@@ -8,7 +8,6 @@ use super::terms::{Confirmed, Terms, must_be_seen, own_meters, problems};
 use chrono::{DateTime, Utc};
 use db::PlanId;
 use serde::Serialize;
-use subscription::NewPlanVersion;
 use tenant::ScopeGroup;
 use utoipa::ToSchema;
 
@@ -42,12 +41,26 @@ impl Shown for PlanDraft {
 }
 
 async fn find(ask: &Ask, id: PlanId) -> ApiResult<PlanDraft> {
-    let draft = subscription::draft(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
-    let refusals = NewPlanVersion::from_document(&draft.document, &own_meters(ask).await?).err().unwrap_or_default();
+    shown(ask, subscription::draft(&ask.tx, id).await?.ok_or_else(Problem::not_found)?).await
+}
+
+async fn shown(ask: &Ask, draft: subscription::Draft) -> ApiResult<PlanDraft> {
+    let checked = subscription::checked_terms(&ask.tx, &draft.document, &own_meters(ask).await?).await?;
+    let mut problems = problems(&draft.document, &checked.err().unwrap_or_default());
+    let plan = subscription::plan(&ask.tx, draft.plan_id).await?.ok_or_else(Problem::not_found)?;
+    if plan.archived_at.is_some() {
+        let rule = subscription::Rule::MustNotBeArchived;
+        problems.push(FieldProblem {
+            pointer: "/plan".to_owned(),
+            code: rule.code().to_owned(),
+            detail: rule.to_string(),
+            value: Some(plan.code),
+        });
+    }
     Ok(PlanDraft {
         object: "plan_draft",
         plan: draft.plan_id.to_string(),
-        problems: problems(&draft.document, &refusals),
+        problems,
         terms: Terms(draft.document),
         edited_at: draft.edited_at,
         edited_by: draft.edited_by,
@@ -77,7 +90,10 @@ async fn discard(ask: &Ask, _: Nothing) -> ApiResult<One<PlanDraft>> {
 
 async fn publish(ask: &Ask, asked: Confirmed<Nothing>) -> ApiResult<Created<PlanVersion>> {
     let id = ask.id("plan_id")?;
-    let draft = find(ask, id).await?;
+    // Held from here on: nobody writes another draft between the look at what it does and its publication.
+    let held = subscription::lock_draft(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
+    let draft = shown(ask, held).await?;
+    ask.must_match(&draft)?;
     // Everything that is wrong, and not only the first.
     let terms = super::terms::checked(ask, &draft.terms).await?;
     must_be_seen(ask, id, &terms, asked.is_confirmed).await?;

@@ -1,15 +1,19 @@
 //! Estimates that are kept: what was asked and what came out. One is found by its id, or by the token of its link.
 
-use super::body::Text;
+use super::body::{Number, Text};
 use super::documents::{Read, Shape, reckoned};
+use super::imports::Csv;
 use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, post};
+use super::shapes::Amount;
+use super::terms::{Terms, own_meters};
 use chrono::{DateTime, Utc};
 use db::EstimateId;
-use pricing::Forecast;
+use pricing::{Forecast, ModelKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use subscription::NewEstimate;
 use tenant::ScopeGroup;
 use utoipa::openapi::{RefOr, Schema};
@@ -21,6 +25,13 @@ pub fn routes() -> Vec<Route> {
         get("/v1/estimates", group, "List estimates, newest first", estimates),
         post("/v1/estimates", group, "Work an estimate out, keep it and make a link to it", create),
         get("/v1/estimates/{estimate_id}", group, "Read an estimate", estimate),
+        get("/v1/estimates/{estimate_id}/csv", group, "Read an estimate as a file for a spreadsheet", csv),
+        get(
+            "/v1/estimates/{estimate_id}/offers",
+            group,
+            "What it suggests in each commercial model: terms that a quote can take",
+            offers,
+        ),
         get("/v1/shared-estimates/{token}", group, "Read an estimate by the token of its link", shared),
     ]
 }
@@ -94,8 +105,7 @@ async fn estimates(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<Est
 }
 
 async fn estimate(ask: &Ask, _: Nothing) -> ApiResult<One<Estimate>> {
-    let found = subscription::estimate(&ask.tx, ask.id("estimate_id")?).await?;
-    Ok(One(found.ok_or_else(Problem::not_found)?.into()))
+    Ok(One(find(ask).await?.into()))
 }
 
 async fn shared(ask: &Ask, _: Nothing) -> ApiResult<One<Estimate>> {
@@ -127,4 +137,75 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<E
     let token = subscription::share_estimate(&ask.tx, id).await?;
     let kept = subscription::estimate(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
     Ok(Created(Estimate { token: Some(token), ..kept.into() }))
+}
+
+async fn find(ask: &Ask) -> ApiResult<subscription::Estimate> {
+    let found = subscription::estimate(&ask.tx, ask.id("estimate_id")?).await?;
+    found.ok_or_else(Problem::not_found)
+}
+
+async fn csv(ask: &Ask, _: Nothing) -> ApiResult<Csv> {
+    let kept = find(ask).await?;
+    let forecast = Forecast::from_json(&kept.input).map_err(Problem::failed)?;
+    let estimate = serde_json::from_value(kept.result).map_err(Problem::failed)?;
+    Ok(Csv { name: kept.id.to_string(), bytes: crate::pages::public::csv_text(&forecast, &estimate).into_bytes() })
+}
+
+/// An estimate in one commercial model.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EstimateOffer)]
+struct Offer {
+    #[schema(example = "offer")]
+    object: &'static str,
+    estimate: String,
+    /// `per_event`, `per_minute`, `per_hour`, `per_seat` or `mixed`.
+    #[schema(value_type = String, example = "per_event")]
+    model: ModelKind,
+    /// What the forecast month comes to.
+    price: Amount,
+    /// For a quote; null where the book lacks a meter that the model counts by.
+    #[schema(value_type = Option<Terms>)]
+    terms: Option<Terms>,
+    /// By component: the forecast month.
+    quantities: BTreeMap<String, Number>,
+    seats: u32,
+    /// Why there are no terms.
+    refused: Option<String>,
+}
+
+impl Shown for Offer {}
+
+async fn offers(ask: &Ask, _: Nothing) -> ApiResult<List<Offer>> {
+    let kept = find(ask).await?;
+    let forecast = Forecast::from_json(&kept.input).map_err(Problem::failed)?;
+    let asked = forecast.clone();
+    let estimate =
+        reckoned(move || pricing::estimate(&asked)).await.map_err(|problem| Problem::failed(problem.detail))?;
+    let meters = own_meters(ask).await?;
+    let mut offers = Vec::with_capacity(estimate.models.len());
+    for of in &estimate.models {
+        let none = Offer {
+            object: "offer",
+            estimate: kept.id.to_string(),
+            model: of.model,
+            price: of.price.into(),
+            terms: None,
+            quantities: BTreeMap::new(),
+            seats: 0,
+            refused: None,
+        };
+        offers.push(match subscription::offered(&forecast, &estimate, of.model, &meters) {
+            Ok(offered) => Offer {
+                terms: Some(Terms(offered.terms.to_document())),
+                quantities: offered.quantities.into_iter().map(|(key, quantity)| (key, Number(quantity))).collect(),
+                seats: offered.seats,
+                ..none
+            },
+            Err(subscription::SubscriptionError::Refused(refusal)) => {
+                Offer { refused: Some(format!("{}: {}", refusal.value, refusal.rule)), ..none }
+            }
+            Err(other) => return Err(other.into()),
+        });
+    }
+    Ok(List::whole(offers))
 }

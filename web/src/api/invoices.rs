@@ -4,7 +4,7 @@ use super::body::{Number, Text};
 use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Nothing, One, Pdf, Route, Shown, get};
-use super::shapes::{self, Amount, Term, amount, terms};
+use super::shapes::{self, Amount, PricedBy, Term, amount, priced_by, terms};
 use crate::urls;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DocumentId};
@@ -47,6 +47,7 @@ struct Invoice {
     gross: Amount,
     /// What the wallet has paid already, call by call.
     settled: Amount,
+    /// What was left to pay when it was issued: gross less settled. It stays; what was paid since is told by `payment_status`.
     due: Amount,
     #[schema(schema_with = shapes::payment_status)]
     payment_status: &'static str,
@@ -108,6 +109,8 @@ pub struct Line {
     /// The plan, its version and the component that priced it; null for calls, each of which names its own tariff.
     #[schema(example = "Business, version 2, Calls")]
     price: Option<String>,
+    /// The same as data.
+    price_version: Option<PricedBy>,
     /// How the amount came about.
     explanation: Vec<Term>,
 }
@@ -223,6 +226,7 @@ pub fn line(of: invoicing::Line) -> Line {
         tax_category: of.tax_category,
         tax_percent: Number(of.tax_percent),
         price: of.explanation.price.as_ref().map(pricing::PriceVersion::text),
+        price_version: priced_by(&of.explanation),
         explanation: terms(&of.explanation),
     }
 }

@@ -67,10 +67,7 @@ impl NewMeter {
 
 async fn define(ask: &Ask, Given(new): Given<NewMeter>) -> ApiResult<Created<Meter>> {
     let meter = new.read()?;
-    if usage_metering::meters(&ask.tx).await?.iter().any(|known| known.code == meter.code) {
-        return Err(Problem::invalid("/code", "must_be_free", "another meter has it").with_value(meter.code));
-    }
-    usage_metering::define_meter(&ask.tx, &meter).await.map_err(refused)?;
+    usage_metering::create_meter(&ask.tx, &meter).await.map_err(refused)?;
     Ok(Created(meter.into()))
 }
 
@@ -127,6 +124,8 @@ pub fn field_of(error: &UsageError) -> Option<(&'static str, &'static str)> {
         UsageError::MeterCodeMustBeSimple(_) => Some(("code", "must_be_simple")),
         UsageError::MeterTextMustBeShort { field, .. } => Some((field, "must_have_a_length")),
         UsageError::MeterDimensionsMustBeFew(_) => Some(("dimensions", "must_be_few")),
+        UsageError::MeterDimensionMustHaveNoComma(_) => Some(("dimensions", "must_have_no_comma")),
+        UsageError::MeterCodeMustBeFree(_) => Some(("code", "must_be_free")),
         UsageError::MeterFilterMustBeShort(_) => Some(("filter", "must_be_few")),
         UsageError::MeterMustKeepItsAggregation(_) => Some(("aggregation", "must_stay")),
         _ => None,

@@ -10,6 +10,7 @@ mod calculators;
 mod calls;
 mod carriers;
 mod cdr;
+mod changes;
 mod coupons;
 mod customers;
 mod decks;
@@ -26,6 +27,8 @@ mod ledger;
 pub mod limit;
 mod list;
 pub(crate) mod meters;
+mod methods;
+mod moves;
 mod openapi;
 mod outgoing;
 mod plans;
@@ -37,6 +40,7 @@ mod settlements;
 mod shapes;
 mod subscriptions;
 mod terms;
+mod timeline;
 mod usage;
 mod wallets;
 
@@ -63,9 +67,13 @@ pub fn table() -> Vec<Route> {
     [
         plans::routes(),
         drafts::routes(),
+        moves::routes(),
         coupons::routes(),
         customers::routes(),
+        methods::routes(),
+        timeline::routes(),
         subscriptions::routes(),
+        changes::routes(),
         usage::routes(),
         events::routes(),
         meters::routes(),

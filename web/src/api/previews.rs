@@ -1,13 +1,14 @@
 //! What the next invoice will say, by the code that will write it: as things are, or as they would be after a change.
 
+use super::changes::NewChange;
 use super::customers;
 use super::invoices::{Line, TaxGroup, line, tax_group};
 use super::problem::ApiResult;
 use super::route::{Ask, Given, Nothing, One, Route, Shown, get, reckon};
 use super::shapes::Amount;
-use super::subscriptions::{self, NewChange, named};
-use chrono::NaiveDate;
-use db::{CustomerId, SubscriptionId};
+use super::subscriptions::{self, named};
+use chrono::{DateTime, NaiveDate, Utc};
+use db::{CustomerId, SubscriptionId, TenantTx};
 use invoicing::DraftContent;
 use serde::Serialize;
 use subscription::History;
@@ -34,7 +35,7 @@ pub fn routes() -> Vec<Route> {
 /// Two documents to come. Nothing is stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Preview)]
-struct Preview {
+pub struct Preview {
     #[schema(example = "preview")]
     object: &'static str,
     customer: String,
@@ -68,16 +69,22 @@ async fn of_change(ask: &Ask, Given(given): Given<NewChange>) -> ApiResult<One<P
     let customer = subscriptions::find(ask, id).await?.subscription.customer_id;
     let (change, when) = given.read()?;
     let after = subscription::what_if(&ask.tx, id, &change, when, ask.now).await.map_err(named)?;
-    Ok(One(preview(ask, customer, &[after]).await?))
+    Ok(One(preview(&ask.tx, customer, &[after], ask.now).await?))
 }
 
 async fn of_customer(ask: &Ask, _: Nothing) -> ApiResult<One<Preview>> {
     let customer = customers::find(&ask.tx, ask.id("customer_id")?).await?;
-    Ok(One(preview(ask, customer.id, &[]).await?))
+    Ok(One(preview(&ask.tx, customer.id, &[], ask.now).await?))
 }
 
-async fn preview(ask: &Ask, customer: CustomerId, what_if: &[History]) -> ApiResult<Preview> {
-    let preview = invoicing::preview(&ask.tx, customer, what_if, ask.now).await?;
+/// What the next invoice and the one after it will say, as things are or with these subscriptions instead.
+pub async fn preview(
+    tx: &TenantTx,
+    customer: CustomerId,
+    what_if: &[History],
+    now: DateTime<Utc>,
+) -> ApiResult<Preview> {
+    let preview = invoicing::preview(tx, customer, what_if, now).await?;
     Ok(Preview {
         object: "preview",
         customer: customer.to_string(),

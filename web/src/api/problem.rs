@@ -111,6 +111,23 @@ impl Problem {
         Self { fields: vec![field], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
     }
 
+    /// 422: each of these values breaks a rule.
+    pub fn of_fields(fields: Vec<FieldProblem>) -> Self {
+        let detail = fields.first().map_or_else(String::new, |first| format!("{}: {}.", first.pointer, first.detail));
+        Self { fields, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+    }
+
+    /// 422: each of these refusals, at its field.
+    pub fn of_refusals(refusals: &[subscription::Refusal]) -> Self {
+        let field = |refusal: &subscription::Refusal| FieldProblem {
+            pointer: format!("/{}", refusal.field),
+            code: refusal.rule.code().to_owned(),
+            detail: refusal.rule.to_string(),
+            value: Some(refusal.value.chars().take(VALUE_SHOWN).collect()),
+        };
+        Self::of_fields(refusals.iter().map(field).collect())
+    }
+
     /// The same, with the value as it was given.
     pub fn with_value(mut self, value: impl AsRef<str>) -> Self {
         if let Some(field) = self.fields.last_mut() {
@@ -120,11 +137,18 @@ impl Problem {
     }
 
     /// The same, where a field has no value yet, with what stands in the body at its place.
-    pub fn with_values_of(mut self, body: &[u8]) -> Self {
+    pub fn with_values_of(self, body: &[u8]) -> Self {
         if self.fields.iter().all(|field| field.value.is_some()) {
             return self;
         }
-        let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return self };
+        match serde_json::from_slice(body) {
+            Ok(body) => self.with_values_in(&body),
+            Err(_) => self,
+        }
+    }
+
+    /// The same of a body that was read, or of parameters by their names.
+    pub fn with_values_in(mut self, body: &serde_json::Value) -> Self {
         for field in self.fields.iter_mut().filter(|field| field.value.is_none()) {
             let given = body.pointer(&field.pointer);
             let shown = given.map(|given| given.as_str().map_or_else(|| given.to_string(), str::to_owned));
@@ -143,7 +167,9 @@ impl Problem {
     pub fn below(mut self, place: &str) -> Self {
         for field in &mut self.fields {
             field.pointer = format!("{place}{}", field.pointer);
-            self.detail = format!("{}: {}.", field.pointer, field.detail);
+        }
+        if let Some(first) = self.fields.first() {
+            self.detail = format!("{}: {}.", first.pointer, first.detail);
         }
         self
     }
@@ -219,7 +245,9 @@ impl From<subscription::SubscriptionError> for Problem {
 impl From<pricing::DocumentError> for Problem {
     fn from(error: pricing::DocumentError) -> Self {
         let problem = Self::invalid(error.pointer, error.rule.code(), error.rule.to_string());
-        if error.found.is_empty() { problem } else { problem.with_value(error.found) }
+        // The document shows a value as JSON; a text stands here without its quotes, as everywhere else.
+        let found = serde_json::from_str::<String>(&error.found).unwrap_or(error.found);
+        if found.is_empty() { problem } else { problem.with_value(found) }
     }
 }
 
@@ -243,6 +271,37 @@ impl From<usage_metering::UsageError> for Problem {
     }
 }
 
+impl From<payments::PaymentError> for Problem {
+    fn from(error: payments::PaymentError) -> Self {
+        use payments::PaymentError as E;
+        let (field, code) = match &error {
+            E::IbanMustBeOne(_) => ("iban", "must_be_iban"),
+            E::HolderMustNotBeEmpty => ("holder", "must_not_be_empty"),
+            E::HolderMustBeShort(_) => ("holder", "must_be_short"),
+            E::DirectDebitNeedsEuro(_) => ("kind", "must_be_in_euro"),
+            E::OnInvoiceNeedsAccount => ("kind", "must_be_on_account"),
+            E::AmountMustBePositive(_) => ("amount", "must_be_above_zero"),
+            E::AmountMustBeWholeMinorUnits(_) => ("amount", "must_be_whole_minor_units"),
+            E::CurrencyMustMatchCustomer { .. } => ("amount", "currency_must_match"),
+            E::RefundMustNotExceedPayment { .. } => ("amount", "must_not_exceed_payment"),
+            E::ReferenceMustNotBeEmpty => ("reference", "must_not_be_empty"),
+            E::ReceivedMustNotLieAhead(_) => ("received_at", "must_not_lie_ahead"),
+            _ => {
+                return match error {
+                    E::Db(error) => error.into(),
+                    E::Subscription(error) => error.into(),
+                    E::Invoicing(error) => error.into(),
+                    other => PageError::from(other).into(),
+                };
+            }
+        };
+        // What a page shows begins with the field; here the pointer says it.
+        let said = error.to_string();
+        let rule = said.split_once(": ").map_or(said.as_str(), |(_, rule)| rule);
+        Self::invalid(format!("/{field}"), code, rule)
+    }
+}
+
 macro_rules! like_a_page {
     ($($error:ty),*) => {$(
         impl From<$error> for Problem {
@@ -254,7 +313,6 @@ like_a_page!(
     tenant::TenantError,
     ledger::LedgerError,
     call_control::CallError,
-    payments::PaymentError,
     money::MoneyError,
     pricing::PricingError
 );

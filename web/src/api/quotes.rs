@@ -6,13 +6,14 @@ use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Pdf, Route, Shown, get, post};
 use super::shapes;
 use super::terms::{Terms, checked, own_meters};
+use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, EstimateId, QuoteId};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use subscription::{Acceptance, Billing, NewQuote, Prospect, QuotedCustomer};
+use subscription::{Acceptance, Billing, NewPlanVersion, NewQuote, Prospect, QuotedCustomer};
 use tenant::ScopeGroup;
 use utoipa::ToSchema;
 
@@ -198,6 +199,25 @@ struct Creation {
     valid_until: DateTime<Utc>,
 }
 
+/// Terms and prospect by their rules; all that is wrong with both is told at once.
+async fn must_hold(ask: &Ask, terms: &Terms, customer: &QuotedCustomer) -> ApiResult<NewPlanVersion> {
+    let checked = checked(ask, terms).await.map_err(|problem| problem.below("/terms"));
+    let QuotedCustomer::New(prospect) = customer else { return checked };
+    // Without terms there is no currency; no rule of a prospect asks for one.
+    let currency = checked.as_ref().map_or(ask.client.organisation.currency, |terms| terms.currency);
+    let refusals = prospect.refusals(currency, ask.now.date_naive());
+    if refusals.is_empty() {
+        return checked;
+    }
+    let mut problem = Problem::of_refusals(&refusals).below("/prospect");
+    match checked {
+        Err(of_terms) if of_terms.status != StatusCode::UNPROCESSABLE_ENTITY => return Err(of_terms),
+        Err(of_terms) => problem.fields.splice(0..0, of_terms.fields).for_each(drop),
+        Ok(_) => {}
+    }
+    Err(Problem::of_fields(problem.fields))
+}
+
 async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Quote>> {
     let customer = match (given.customer, given.prospect) {
         (Some(id), None) => QuotedCustomer::Known(super::customers::find(&ask.tx, id).await?.id),
@@ -213,7 +233,7 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Q
         }),
         _ => return Err(Problem::invalid("/customer", "one_of_two", "give either customer or prospect")),
     };
-    let terms = checked(ask, &Terms(given.terms)).await.map_err(|problem| problem.below("/terms"))?;
+    let terms = must_hold(ask, &Terms(given.terms), &customer).await?;
     let new = NewQuote {
         plan_name: given.plan_name,
         plan_description: given.plan_description,

@@ -4,6 +4,7 @@ use super::body::Number;
 use money::Money;
 use pricing::Explanation;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -28,9 +29,18 @@ pub fn amount(money: Option<Money>) -> Option<Amount> {
     money.map(Amount::from)
 }
 
-/// One term of a sum: what it is, what decided it, how it was reckoned, what it came to.
+/// One term of a sum: which rule made it out of which values, in words, and what it came to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Term {
+    /// For programs: `connection`, `stretch`, `units`, `tier`, `volume`, `percent_off`, `commitment`, `total` and others.
+    #[schema(example = "stretch")]
+    rule: String,
+    /// What the rule took: tier or step, quantity and rate, increments, days, what was rounded to.
+    #[schema(value_type = Object)]
+    values: Map<String, Value>,
+    /// For which part of the usage, when a price differs by dimension.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    part: String,
     title: String,
     detail: String,
     #[schema(example = "20.0 × 0.50")]
@@ -40,13 +50,49 @@ pub struct Term {
 
 /// The terms of a derivation, in the order of the sum.
 pub fn terms(explanation: &Explanation) -> Vec<Term> {
-    let term = |step: &pricing::Step| Term {
-        title: step.title(),
-        detail: step.detail(),
-        calculation: step.calculation(),
-        amount: Number(step.amount),
+    let term = |step: &pricing::Step| {
+        let (rule, values) = rule(step);
+        Term {
+            rule,
+            values,
+            part: step.part.clone(),
+            title: step.title(),
+            detail: step.detail(),
+            calculation: step.calculation(),
+            amount: Number(step.amount),
+        }
     };
     explanation.steps.iter().map(term).collect()
+}
+
+/// A rule by its name, and the values beside it: as it is kept with the charge.
+fn rule(step: &pricing::Step) -> (String, Map<String, Value>) {
+    match serde_json::to_value(&step.rule) {
+        Ok(Value::String(name)) => (name, Map::new()),
+        Ok(Value::Object(tagged)) => match tagged.into_iter().next() {
+            Some((name, Value::Object(values))) => (name, values),
+            Some((name, _)) => (name, Map::new()),
+            None => Default::default(),
+        },
+        _ => Default::default(),
+    }
+}
+
+/// The price of the catalogue that was applied.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PricedBy {
+    /// The plan or tariff.
+    name: String,
+    version: u32,
+    /// The component of the plan; left out for a tariff.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    component: String,
+}
+
+/// The price that a derivation stands on, where it has a single one.
+pub fn priced_by(explanation: &Explanation) -> Option<PricedBy> {
+    let of = explanation.price.clone()?;
+    Some(PricedBy { name: of.name, version: of.version, component: of.component })
 }
 
 fn one_of(words: impl IntoIterator<Item = &'static str>) -> Object {
@@ -68,6 +114,8 @@ words! {
     subscription_status = subscription::SubscriptionStatus::ALL.iter().map(|word| word.as_str());
     ended_by = subscription::EndedBy::ALL.iter().map(|word| word.as_str());
     change_kind = subscription::ChangeKind::ALL.iter().map(|word| word.as_str());
+    trial_end = subscription::TrialEnd::ALL.iter().map(|word| word.as_str());
+    payment_method = payments::MethodKind::WORDS;
     document_kind = DOCUMENT_KINDS.map(|kind| kind.as_str());
     quote_state = ["open", "accepted", "withdrawn", "expired"];
     payment_status = ["paid", "part_paid", "open", "overdue"];

@@ -1,14 +1,16 @@
-//! Subscriptions: how each began, what was asked of it since, and what it is now.
+//! Subscriptions: how each began, and what it is now.
 
 use super::body::Text;
+use super::changes::must_fit;
 use super::list::{self, List};
+use super::previews::{self, Preview};
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, delete, get, post};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, patch, post, reckon};
 use super::{customers, shapes};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{ChangeId, CustomerId, PlanVersionId, SubscriptionId};
+use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
 use serde::{Deserialize, Serialize};
-use subscription::{Change, ChangeKind, History, NewSubscription, When};
+use subscription::{History, NewSubscription, TrialEnd};
 use tenant::ScopeGroup;
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,24 +19,18 @@ pub fn routes() -> Vec<Route> {
     vec![
         get("/v1/subscriptions", group, "List subscriptions, the oldest first", subscriptions),
         post("/v1/subscriptions", group, "Put a customer on a plan", create),
+        reckon(
+            "/v1/subscription-previews",
+            group,
+            "What a subscription would put on the customer's next invoice, to the cent",
+            preview,
+        ),
         get("/v1/subscriptions/{subscription_id}", group, "Read a subscription", subscription),
-        get(
-            "/v1/subscriptions/{subscription_id}/changes",
+        patch(
+            "/v1/subscriptions/{subscription_id}",
             group,
-            "List what was asked of it, the newest first",
-            changes,
-        ),
-        post(
-            "/v1/subscriptions/{subscription_id}/changes",
-            group,
-            "Change it: plan, seats, add-ons, pause, end",
-            change,
-        ),
-        delete(
-            "/v1/subscriptions/{subscription_id}/changes/{change_id}",
-            group,
-            "Undo a change that is not billed yet",
-            undo,
+            "Agree what becomes of its trial without a means of payment",
+            agree,
         ),
     ]
 }
@@ -61,6 +57,9 @@ pub struct Subscription {
     started_at: DateTime<Utc>,
     /// The first instant after the trial, if it began with one.
     trial_ends_at: Option<DateTime<Utc>>,
+    /// What becomes of the trial of a customer without a means of payment: as agreed, or as the plan says; null without a trial.
+    #[schema(schema_with = shapes::trial_end)]
+    trial_end: Option<&'static str>,
     period_starts_at: DateTime<Utc>,
     period_ends_at: DateTime<Utc>,
     /// The first instant after the term that is running.
@@ -131,6 +130,7 @@ pub fn shown(of: &History, now: DateTime<Utc>) -> ApiResult<Subscription> {
         time_zone: is.time_zone.clone(),
         started_at: is.started_at,
         trial_ends_at: is.trial_ends_at,
+        trial_end: is.trial_ends_at.map(|ends_at| is.trial_end.unwrap_or(of.plan_at(ends_at).trial_end).as_str()),
         period_starts_at: period.starts_at,
         period_ends_at: period.ends_at,
         term_ends_at: of.term_end(now)?,
@@ -197,11 +197,20 @@ struct Creation {
     /// Begin with the trial of the version.
     #[serde(default)]
     trial: bool,
+    /// What becomes of the trial without a means of payment; as the version says when left out.
+    #[schema(schema_with = shapes::trial_end)]
+    trial_end: Option<TrialEnd>,
 }
 
 async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Subscription>> {
-    let customer = customers::find(&ask.tx, given.customer).await?;
-    let starts_at = given.starts_at.unwrap_or(ask.now);
+    let id = begin(&ask.tx, given, ask.now).await?;
+    Ok(Created(shown(&find(ask, id).await?, ask.now)?))
+}
+
+/// Puts a customer on a plan, in a transaction that may be given up.
+async fn begin(tx: &TenantTx, given: Creation, now: DateTime<Utc>) -> ApiResult<SubscriptionId> {
+    let customer = customers::find(tx, given.customer).await?;
+    let starts_at = given.starts_at.unwrap_or(now);
     let first_day = || pricing::civil_date(starts_at, &customer.time_zone);
     let new = NewSubscription {
         customer_id: customer.id,
@@ -211,8 +220,38 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<S
         starts_at,
         trial: given.trial,
     };
-    let id = subscription::subscribe(&ask.tx, &new, ask.now).await.map_err(named)?;
-    Ok(Created(shown(&find(ask, id).await?, ask.now)?))
+    must_fit("/trial_end", given.trial_end.is_none() || given.trial)?;
+    let id = subscription::subscribe(tx, &new, now).await.map_err(named)?;
+    if let Some(end) = given.trial_end {
+        subscription::agree_trial_end(tx, id, end, now).await?;
+    }
+    Ok(id)
+}
+
+/// It is begun in a transaction of its own that is given up, so that what is shown is what would be billed.
+async fn preview(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<One<Preview>> {
+    let given_up = ask.app.db.tenant(ask.client.tenant_id).await?;
+    let customer = given.customer;
+    begin(&given_up, given, ask.now).await?;
+    let foreseen = previews::preview(&given_up, customer, &[], ask.now).await?;
+    given_up.rollback().await?;
+    Ok(One(foreseen))
+}
+
+/// What is agreed on one subscription, whatever its plan says.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SubscriptionChange {
+    /// What becomes of the trial that runs, if there is no means of payment when it ends.
+    #[schema(schema_with = shapes::trial_end)]
+    trial_end: TrialEnd,
+}
+
+async fn agree(ask: &Ask, Given(given): Given<SubscriptionChange>) -> ApiResult<One<Subscription>> {
+    let id: SubscriptionId = ask.id("subscription_id")?;
+    ask.must_match(&shown(&find(ask, id).await?, ask.now)?)?;
+    subscription::agree_trial_end(&ask.tx, id, given.trial_end, ask.now).await?;
+    Ok(One(shown(&find(ask, id).await?, ask.now)?))
 }
 
 /// Fields have the names of the API.
@@ -227,153 +266,4 @@ pub fn named(error: subscription::SubscriptionError) -> Problem {
         }
     }
     problem
-}
-
-/// What is asked of a subscription.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewChange)]
-pub struct NewChange {
-    #[schema(schema_with = shapes::change_kind)]
-    kind: ChangeKind,
-    /// Of `plan`, `add_on`, `remove_add_on`: which version.
-    #[schema(value_type = Option<String>)]
-    plan_version: Option<PlanVersionId>,
-    /// Of `seats`, and of `plan` when they change with it.
-    seats: Option<u32>,
-    /// Of `cancel`: credit what was billed in advance beyond the end.
-    credit: Option<bool>,
-    /// `now` (when left out), `period_end`, `term_end`, or an instant (RFC 3339) that does not lie in the past.
-    when: Option<String>,
-}
-
-impl NewChange {
-    /// What is asked, and when it takes effect.
-    pub fn read(&self) -> ApiResult<(Change, When)> {
-        let version = || self.plan_version.ok_or_else(|| missing("/plan_version"));
-        let change = match self.kind {
-            ChangeKind::Plan => Change::Plan { version: version()?, seats: self.seats },
-            ChangeKind::Seats => Change::Seats(self.seats.ok_or_else(|| missing("/seats"))?),
-            ChangeKind::AddOn => Change::AddOn { version: version()? },
-            ChangeKind::RemoveAddOn => Change::RemoveAddOn { version: version()? },
-            ChangeKind::Pause => Change::Pause,
-            ChangeKind::Resume => Change::Resume,
-            ChangeKind::Cancel => Change::Cancel { credit: self.credit.unwrap_or(false) },
-            ChangeKind::Reactivate => Change::Reactivate,
-            ChangeKind::EndTrial => Change::EndTrial,
-            ChangeKind::FreeAddOn => {
-                let rule = "is given by a loyalty rule and cannot be asked for";
-                return Err(Problem::invalid("/kind", "unknown_word", rule).with_value(self.kind.as_str()));
-            }
-        };
-        use ChangeKind as K;
-        let names_version = matches!(self.kind, K::Plan | K::AddOn | K::RemoveAddOn);
-        must_fit("/plan_version", self.plan_version.is_none() || names_version)?;
-        must_fit("/seats", self.seats.is_none() || matches!(self.kind, K::Seats | K::Plan))?;
-        must_fit("/credit", self.credit.is_none() || self.kind == K::Cancel)?;
-        Ok((change, self.when()?))
-    }
-
-    fn when(&self) -> ApiResult<When> {
-        Ok(match self.when.as_deref() {
-            None | Some("now") => When::Now,
-            Some("period_end") => When::PeriodEnd,
-            Some("term_end") => When::TermEnd,
-            Some(instant) => When::At(instant.parse().map_err(|_| {
-                let rule = "must be now, period_end, term_end or an instant";
-                Problem::invalid("/when", "unknown_word", rule).with_value(instant)
-            })?),
-        })
-    }
-}
-
-fn missing(pointer: &str) -> Problem {
-    Problem::invalid(pointer, "missing", "this field is missing")
-}
-
-fn must_fit(pointer: &str, fits: bool) -> ApiResult<()> {
-    if fits { Ok(()) } else { Err(Problem::invalid(pointer, "must_be_absent", "must be left out for this kind")) }
-}
-
-/// A change as it was asked for.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Change)]
-struct ShownChange {
-    #[schema(example = "change")]
-    object: &'static str,
-    id: String,
-    subscription: String,
-    #[schema(schema_with = shapes::change_kind)]
-    kind: &'static str,
-    plan_version: Option<String>,
-    seats: Option<u32>,
-    credit: Option<bool>,
-    /// When it takes, or took, effect.
-    at: DateTime<Utc>,
-    asked_at: DateTime<Utc>,
-    asked_by: String,
-    /// From here on it can no longer be undone.
-    billed_at: Option<DateTime<Utc>>,
-    undone_at: Option<DateTime<Utc>>,
-    undone_by: Option<String>,
-}
-
-impl Shown for ShownChange {
-    fn id(&self) -> String {
-        self.id.clone()
-    }
-}
-
-impl From<subscription::Asked> for ShownChange {
-    fn from(of: subscription::Asked) -> Self {
-        Self {
-            object: "change",
-            id: of.id.to_string(),
-            subscription: of.subscription_id.to_string(),
-            kind: of.change.kind().as_str(),
-            plan_version: of.change.version().map(|version| version.to_string()),
-            seats: match of.change {
-                Change::Plan { seats, .. } => seats,
-                Change::Seats(seats) => Some(seats),
-                _ => None,
-            },
-            credit: match of.change {
-                Change::Cancel { credit } => Some(credit),
-                _ => None,
-            },
-            at: of.at,
-            asked_at: of.asked_at,
-            asked_by: of.asked_by,
-            billed_at: of.billed_at,
-            undone_at: of.undone_at,
-            undone_by: of.undone_by,
-        }
-    }
-}
-
-async fn changes(ask: &Ask, _: Nothing) -> ApiResult<List<ShownChange>> {
-    let id = ask.id("subscription_id")?;
-    find(ask, id).await?;
-    let asked = subscription::changes_of(&ask.tx, id).await?;
-    Ok(List::whole(asked.into_iter().map(ShownChange::from).collect()))
-}
-
-async fn change(ask: &Ask, Given(given): Given<NewChange>) -> ApiResult<Created<ShownChange>> {
-    let id = ask.id("subscription_id")?;
-    find(ask, id).await?;
-    let (change, when) = given.read()?;
-    let change_id = subscription::change(&ask.tx, id, &change, when, &ask.actor(), ask.now).await.map_err(named)?;
-    Ok(Created(asked(ask, id, change_id).await?))
-}
-
-async fn undo(ask: &Ask, _: Nothing) -> ApiResult<One<ShownChange>> {
-    let (id, change_id) = (ask.id("subscription_id")?, ask.id("change_id")?);
-    asked(ask, id, change_id).await?;
-    subscription::undo_change(&ask.tx, change_id, &ask.actor(), ask.now).await.map_err(named)?;
-    Ok(One(asked(ask, id, change_id).await?))
-}
-
-async fn asked(ask: &Ask, id: SubscriptionId, change_id: ChangeId) -> ApiResult<ShownChange> {
-    let all = subscription::changes_of(&ask.tx, id).await?;
-    all.into_iter().find(|asked| asked.id == change_id).map(ShownChange::from).ok_or_else(Problem::not_found)
 }

@@ -4,7 +4,6 @@ use super::body::{self, Text};
 use super::documents::{Read, Sampled};
 use super::problem::{ApiResult, FieldProblem, Problem};
 use super::route::{Ask, Input, Raw, Schemas, Takes};
-use actix_web::http::StatusCode;
 use db::PlanId;
 use pricing::DocumentError;
 use serde::{Deserialize, Serialize};
@@ -79,7 +78,8 @@ pub fn written(version: &subscription::PlanVersion) -> Terms {
 /// Terms that keep every rule; otherwise everything that is wrong with them.
 pub async fn checked(ask: &Ask, terms: &Terms) -> ApiResult<NewPlanVersion> {
     let own_meters = own_meters(ask).await?;
-    NewPlanVersion::from_document(&terms.0, &own_meters).map_err(|refusals| problem(&terms.0, &refusals))
+    let checked = subscription::checked_terms(&ask.tx, &terms.0, &own_meters).await?;
+    checked.map_err(|refusals| problem(&terms.0, &refusals))
 }
 
 /// Refuses to publish terms by which somebody's last full period would have cost 30% more or less, unless that was seen.
@@ -148,9 +148,7 @@ pub fn problems(document: &Value, refusals: &[Refusal]) -> Vec<FieldProblem> {
 }
 
 fn problem(document: &Value, refusals: &[Refusal]) -> Problem {
-    let fields = problems(document, refusals);
-    let detail = fields.first().map_or_else(String::new, |first| format!("{}: {}.", first.pointer, first.detail));
-    Problem { fields, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+    Problem::of_fields(problems(document, refusals))
 }
 
 /// Rules name a component by its key; a pointer counts them.

@@ -5,7 +5,7 @@ use super::list::List;
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Nothing, Route, Shown, get};
 use super::shapes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use db::CustomerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +15,10 @@ use utoipa::{IntoParams, ToSchema};
 
 /// A sum by more dimensions than this says less than the events.
 const DIMENSIONS_MAX: usize = 4;
+/// Days that a sum spans at most: a year and a day.
+const SUM_DAYS_MAX: i64 = 366;
+/// Days that are told hour by hour at most.
+const HOURS_DAYS_MAX: i64 = 92;
 
 pub fn routes() -> Vec<Route> {
     let group = ScopeGroup::Usage;
@@ -94,7 +98,7 @@ struct SumsAsked {
     /// From this instant on (RFC 3339).
     #[param(value_type = String, format = DateTime)]
     from: Text<DateTime<Utc>>,
-    /// Before this instant.
+    /// Before this instant; at most 366 days later.
     #[param(value_type = String, format = DateTime)]
     to: Text<DateTime<Utc>>,
     /// Of this customer only.
@@ -106,7 +110,7 @@ struct SumsAsked {
 
 async fn sums(ask: &Ask, Asked(asked): Asked<SumsAsked>) -> ApiResult<List<UsageSum>> {
     let meter = must_be_meter(ask, &asked.meter).await?;
-    must_be_span(asked.from.0, asked.to.0)?;
+    must_be_short_span(asked.from.0, asked.to.0, SUM_DAYS_MAX)?;
     let by: Vec<&str> = asked.by.as_deref().into_iter().flat_map(|by| by.split(',')).map(str::trim).collect();
     let known = |dimension: &&str| meter.dimensions.iter().any(|known| known == dimension);
     if by.len() > DIMENSIONS_MAX || !by.iter().all(known) {
@@ -140,10 +144,7 @@ struct HoursAsked {
 
 async fn hours(ask: &Ask, Asked(asked): Asked<HoursAsked>) -> ApiResult<List<UsageSum>> {
     let meter = must_be_meter(ask, &asked.meter).await?;
-    must_be_span(asked.from.0, asked.to.0)?;
-    if (asked.to.0 - asked.from.0).num_days() > 92 {
-        return Err(Problem::invalid("/to", "must_lie_between", "must lie at most 92 days after `from`"));
-    }
+    must_be_short_span(asked.from.0, asked.to.0, HOURS_DAYS_MAX)?;
     let none = BTreeMap::new();
     let found = usage_metering::by_hour(&ask.tx, &meter.code, &none, asked.from.0, asked.to.0).await?;
     let shown = found.into_iter().map(|sum| UsageSum {
@@ -162,6 +163,16 @@ async fn must_be_meter(ask: &Ask, code: &str) -> ApiResult<Defined> {
     let unknown =
         || Problem::invalid("/meter", "must_be_known_measure", format!("must be one of: {known}")).with_value(code);
     meters.iter().find(|meter| meter.code == code).cloned().ok_or_else(unknown)
+}
+
+/// Refuses a span that is longer than so many days: its sums are read hour by hour.
+fn must_be_short_span(from: DateTime<Utc>, to: DateTime<Utc>, days_max: i64) -> ApiResult<()> {
+    must_be_span(from, to)?;
+    if to - from <= TimeDelta::days(days_max) {
+        return Ok(());
+    }
+    let rule = format!("must lie at most {days_max} days after `from`");
+    Err(Problem::invalid("/to", "must_lie_between", rule).with_value(to.to_rfc3339()))
 }
 
 /// Refuses a span that ends before it begins.

@@ -234,7 +234,8 @@ pub struct PublishForm {
 pub struct PlanMoves {
     pub shell: Shell,
     pub heading: Heading,
-    pub note: Option<Note>,
+    /// What is wrong with the choice.
+    pub fault: Option<String>,
     pub action: String,
     pub csrf: Token,
     pub to: Field,

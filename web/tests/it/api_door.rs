@@ -28,6 +28,7 @@ fn filled(route: &Route) -> String {
             "document_id" => db::DocumentId::from_uuid(id).to_string(),
             "estimate_id" => db::EstimateId::from_uuid(id).to_string(),
             "import_id" => db::ImportId::from_uuid(id).to_string(),
+            "method_id" => db::PaymentMethodId::from_uuid(id).to_string(),
             "quote_id" => db::QuoteId::from_uuid(id).to_string(),
             "settlement_id" => db::SettlementId::from_uuid(id).to_string(),
             "token" => "nobodys".to_owned(),

@@ -106,6 +106,21 @@ async fn estimates_are_kept_walked_and_read_by_the_token_of_their_link() {
     let shared = nord.get(&format!("/v1/shared-estimates/{}", made[0]["token"].as_str().unwrap())).await.json();
     assert_eq!((&shared["id"], &shared["result"]), (&made[0]["id"], &made[0]["result"]));
     assert_eq!(nord.get(&format!("/v1/estimates/{}", ids[2])).await.json()["name"], "E0");
+    let file = nord.get(&format!("/v1/estimates/{}/csv", ids[2])).await;
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
+    let total = made[2]["result"]["cost"]["total"]["amount"].as_str().unwrap();
+    assert!(file.text().contains(&format!("cost a month,{total},EUR")), "{total} in {}", file.text());
+    // An estimate becomes a quote: what it suggests in a model is taken as it is.
+    let offers = nord.get(&format!("/v1/estimates/{}/offers", ids[2])).await.json();
+    let models: Vec<&str> =
+        offers["data"].as_array().unwrap().iter().map(|offer| offer["model"].as_str().unwrap()).collect();
+    assert_eq!(models, ["per_event", "per_minute", "per_hour", "per_seat", "mixed"]);
+    let offer = &offers["data"][0];
+    let new = json!({"plan_name": "By the call", "terms": offer["terms"], "quantities": offer["quantities"],
+        "seats": offer["seats"], "estimate": ids[2], "prospect": prospect("postpaid"), "valid_until": "2026-04-01T00:00:00Z"});
+    let quote = nord.post("/v1/quotes", "q", &new).await;
+    assert_eq!(quote.status, 201, "{}", quote.text());
+    assert_eq!((&quote.json()["terms"], &quote.json()["estimate"]), (&offer["terms"], &json!(ids[2])));
 }
 
 #[actix_web::test]
@@ -119,8 +134,15 @@ async fn past_usage_is_tried_in_every_plan_and_other_terms_on_everybody_who_has_
     // a whole month lies behind it on the 2nd of March
     let new = json!({"customer": world.petra.to_string(), "plan_version": version["id"],
                      "anchor_on": "2026-02-01", "starts_at": "2026-01-31T23:00:00Z"});
+    let foreseen = nord.post("/v1/subscription-previews", "", &new).await.json();
+    assert_eq!(nord.get("/v1/subscriptions").await.json()["data"], json!([]), "a look begins nothing");
     let made = nord.post("/v1/subscriptions", "s", &new).await;
     assert_eq!(made.status, 201, "{}", made.text());
+    let really = nord.get(&format!("/v1/customers/{}/next-invoice", world.petra)).await.json();
+    for part in ["net", "gross", "due"] {
+        assert_eq!(foreseen["next"][part], really["next"][part], "{foreseen}\n{really}");
+    }
+    assert_eq!(foreseen["following"]["net"], really["following"]["net"]);
     let mut dearer = terms("0.50");
     dearer["components"][0]["price"]["unit"] = json!("98");
     let tried = nord.post(&format!("{path}/dry-runs"), "", &json!({"terms": dearer})).await.json();

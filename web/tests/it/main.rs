@@ -6,6 +6,7 @@ mod api_imports;
 mod api_keys;
 mod api_nouns;
 mod api_offers;
+mod api_sold;
 mod book;
 mod brand;
 mod browser;

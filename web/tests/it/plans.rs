@@ -147,6 +147,34 @@ async fn customers_move_to_the_next_version_after_a_look_and_the_move_can_be_und
     let undone = browser.post(undo.expect("a move that is not billed can be undone"), &token, &[]).await;
     assert_eq!(undone.status, 303, "{}", undone.body);
     assert_eq!(on().await, 1);
+    let of_nobody = browser.post(&moves, &token, &[("to", &second), ("when", "now")]).await;
+    assert_eq!(of_nobody.status, 422);
+    assert!(of_nobody.body.contains("Choose at least one customer: nobody is chosen."), "{}", of_nobody.body);
+    assert_eq!(
+        browser.get(&format!("{moves}?to={second}&when=now")).await.status,
+        422,
+        "nor is there a look at nobody"
+    );
+    for (fields, said) in [
+        (
+            [("subscription", id.as_str()), ("to", "nope"), ("when", "now")],
+            "Must be a version of this plan, not &#34;nope&#34;.",
+        ),
+        ([("subscription", &id), ("to", &second), ("when", "soon")], "Must be one of the three, not &#34;soon&#34;."),
+        (
+            [("subscription", "nope"), ("to", &second), ("when", "now")],
+            "Must be a subscriber of this plan, not &#34;nope&#34;.",
+        ),
+    ] {
+        let refused = browser.post(&moves, &token, &fields).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.body.contains(said), "{said} in {}", refused.body);
+    }
+    // What was chosen stands in the form that is shown again.
+    let refused = browser.post(&moves, &token, &[("subscription", &id), ("to", "nope"), ("when", "term")]).await;
+    assert!(refused.body.contains(&format!("value=\"{id}\" checked")) && refused.body.contains("\"term\" selected"));
+    assert_eq!(browser.get(&format!("{moves}?to=nope")).await.status, 422);
+    assert_eq!(on().await, 1);
     let foreign = browser
         .post(&moves, &token, &[("subscription", &db::SubscriptionId::new().to_string()), ("to", &second)])
         .await;

@@ -8,8 +8,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, Query
 use std::collections::HashSet;
 use uuid::Uuid;
 
-const DIRECT_DEBIT: &str = "direct_debit";
-const ON_INVOICE: &str = "on_invoice";
+const DIRECT_DEBIT: &str = MethodKind::WORDS[0];
+const ON_INVOICE: &str = MethodKind::WORDS[1];
 
 fn word(kind: &MethodKind) -> &'static str {
     match kind {

@@ -82,7 +82,7 @@ impl PlanVersion {
 }
 
 /// What can be read, and everything that cannot.
-fn read(document: &Value) -> (Option<NewPlanVersion>, Vec<Refusal>) {
+pub(super) fn read(document: &Value) -> (Option<NewPlanVersion>, Vec<Refusal>) {
     let mut reader = match Reader::new(document, "") {
         Ok(reader) => reader,
         Err(refusal) => return (None, vec![refusal]),

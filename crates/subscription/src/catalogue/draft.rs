@@ -1,9 +1,8 @@
 //! The unpublished next version of a plan: a document that may break rules until it is published, and then is refused whole.
 
 use super::component::Measure;
-use super::plan::publish_version_measuring;
+use super::plan::{checked_terms, publish_version_measuring};
 use super::reader::shown;
-use super::terms::NewPlanVersion;
 use crate::error::{Result, Rule, SubscriptionError, must, refuse};
 use crate::store::{catalogue, drafts as store};
 use chrono::{DateTime, Utc};
@@ -17,7 +16,7 @@ const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     pub plan_id: PlanId,
-    /// As written: read it by [`NewPlanVersion::from_document`].
+    /// As written: read it by [`checked_terms`].
     pub document: Value,
     pub edited_at: DateTime<Utc>,
     pub edited_by: String,
@@ -41,8 +40,16 @@ pub async fn draft(tx: &TenantTx, id: PlanId) -> Result<Option<Draft>> {
     store::by_plan(tx, id).await
 }
 
+/// The same, held until the transaction ends: what is looked at is then what is published, however long the look takes.
+pub async fn lock_draft(tx: &TenantTx, id: PlanId) -> Result<Option<Draft>> {
+    // Who writes a draft locks its plan first.
+    catalogue::lock_plan(tx, id).await?;
+    store::by_plan(tx, id).await
+}
+
 /// Throws a plan's next version away; `false` when there is none.
 pub async fn discard_draft(tx: &TenantTx, id: PlanId) -> Result<bool> {
+    catalogue::lock_plan(tx, id).await?;
     store::delete(tx, id).await
 }
 
@@ -58,7 +65,7 @@ pub async fn publish_draft(
     let plan = catalogue::lock_plan(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("plan", id))?;
     must(plan.archived_at.is_none(), "plan_id", Rule::MustNotBeArchived, &plan.code)?;
     let draft = store::by_plan(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("draft", id))?;
-    let version = match NewPlanVersion::from_document(&draft.document, own_meters) {
+    let version = match checked_terms(tx, &draft.document, own_meters).await? {
         Ok(version) => version,
         Err(refusals) => {
             let first = refusals.into_iter().next();

@@ -1,14 +1,16 @@
 //! Plans, add-ons and their versions. A version is published whole or refused whole, and never changes.
 
 use super::component::Measure;
+use super::document;
 use super::loyalty::LoyaltyReward;
 use super::terms::{NewPlanVersion, PlanVersion};
-use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
+use crate::error::{Refusal, Result, Rule, SubscriptionError, refuse};
 use crate::rules;
 use crate::store::catalogue as store;
 use crate::words::PlanState;
 use chrono::{DateTime, Utc};
 use db::{PlanId, PlanVersionId, TenantTx};
+use serde_json::Value;
 
 /// Something that is sold by subscription.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +83,9 @@ pub async fn publish_version_measuring(
     now: DateTime<Utc>,
 ) -> Result<PlanVersionId> {
     new.check(own_meters)?;
-    must_be_givable(tx, new).await?;
+    if let Some(first) = gift_refusals(tx, new).await?.into_iter().next() {
+        return Err(first.into());
+    }
     match store::lock_plan(tx, plan).await? {
         None => Err(SubscriptionError::not_found("plan", plan)),
         Some(stored) if stored.archived_at.is_some() => refuse("plan", Rule::MustNotBeArchived, stored.code),
@@ -89,17 +93,40 @@ pub async fn publish_version_measuring(
     }
 }
 
+/// A document with everything for which a publication refuses it: what it says, and what it names in the catalogue. The version
+/// that it makes, if there is nothing.
+pub async fn checked_terms(
+    tx: &TenantTx,
+    document: &Value,
+    own_meters: &[Measure],
+) -> Result<Result<NewPlanVersion, Vec<Refusal>>> {
+    let (version, mut refusals) = document::read(document);
+    let Some(version) = version else { return Ok(Err(refusals)) };
+    refusals.extend(version.refusals(own_meters));
+    refusals.extend(gift_refusals(tx, &version).await?);
+    Ok(if refusals.is_empty() { Ok(version) } else { Err(refusals) })
+}
+
 /// What loyalty gives must be an add-on of this book, in the same currency.
-async fn must_be_givable(tx: &TenantTx, new: &NewPlanVersion) -> Result<()> {
+async fn gift_refusals(tx: &TenantTx, new: &NewPlanVersion) -> Result<Vec<Refusal>> {
+    let mut refusals = Vec::new();
     for (index, rule) in new.loyalty.iter().enumerate() {
         let LoyaltyReward::FreeAddOn(id) = rule.reward else { continue };
+        let gift = plan_version(tx, id).await?;
+        let plan = match &gift {
+            Some(gift) => store::plan_row(tx, gift.plan_id).await?,
+            None => None,
+        };
+        let broken = match gift {
+            Some(gift) if plan.is_some_and(|plan| plan.is_add_on) => (gift.currency != new.currency)
+                .then_some(Rule::CurrencyMustMatch { expected: new.currency, found: gift.currency }),
+            // A plan, or nothing that this book knows of.
+            _ => Some(Rule::MustBeAddOn),
+        };
         let field = format!("loyalty/{index}/free_add_on");
-        let gift = plan_version(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("plan version", id))?;
-        same_currency(&field, new.currency, gift.currency)?;
-        let plan = store::plan_row(tx, gift.plan_id).await?;
-        must(plan.is_some_and(|plan| plan.is_add_on), field, Rule::MustBeAddOn, id)?;
+        refusals.extend(broken.map(|rule| Refusal { field, rule, value: id.to_string() }));
     }
-    Ok(())
+    Ok(refusals)
 }
 
 /// The catalogue: plans and add-ons by code, each with its newest version, archived ones included.

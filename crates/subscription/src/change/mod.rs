@@ -5,7 +5,7 @@ mod moving;
 mod undo;
 
 pub use ask::{change, what_if};
-pub use moving::{Move, Moved, move_customers, preview_moves, subscribers};
+pub use moving::{Move, Moved, changes_by_id, move_customers, moves_of, preview_moves, subscribers, undo_move};
 pub use undo::{Asked, changes_billed, changes_of, reverse_change, undo_change, undone_since};
 
 use crate::catalogue::{LoyaltyReward, PlanVersion};

@@ -1,9 +1,10 @@
 //! A new version is for new customers; who has an older one is moved by choice: one by one or many, at once or at renewal.
 
-use super::{Change, When, ask};
+use super::undo::undo_change;
+use super::{Asked, Change, When, ask};
 use crate::error::{Refusal, Result, SubscriptionError};
 use crate::life::{History, Subscription, all_active, plan_versions_at};
-use crate::store::catalogue;
+use crate::store::{catalogue, changes};
 use chrono::{DateTime, Utc};
 use db::{ChangeId, PlanId, PlanVersionId, SubscriptionId, TenantTx};
 
@@ -71,6 +72,34 @@ pub async fn move_customers(
         moved.push(Moved { subscription_id: id, outcome });
     }
     Ok(moved)
+}
+
+/// Moves to versions of a plan that were asked for and are not undone, the newest first, from a place in that order on.
+pub async fn moves_of(
+    tx: &TenantTx,
+    plan: PlanId,
+    after: Option<(DateTime<Utc>, ChangeId)>,
+    limit: u64,
+) -> Result<Vec<Asked>> {
+    changes::moves_to(tx, &catalogue::version_ids(tx, plan).await?, after, limit).await
+}
+
+/// Changes by their ids, as they were asked for.
+pub async fn changes_by_id(tx: &TenantTx, ids: &[ChangeId]) -> Result<Vec<Asked>> {
+    changes::by_ids(tx, ids).await
+}
+
+/// Takes a move to a version of this plan back. A change of another plan, or of another kind, is not found here.
+pub async fn undo_move(tx: &TenantTx, plan: PlanId, id: ChangeId, by: &str, now: DateTime<Utc>) -> Result<()> {
+    let asked = changes::by_id(tx, id).await?;
+    let to = asked.and_then(|asked| match asked.change {
+        Change::Plan { version, .. } => Some(version),
+        _ => None,
+    });
+    match to {
+        Some(to) if catalogue::version_ids(tx, plan).await?.contains(&to) => undo_change(tx, id, by, now).await,
+        _ => Err(SubscriptionError::not_found("move", id)),
+    }
 }
 
 /// A refusal is an outcome; a database that fails is not. Rules are checked before anything is written.

@@ -4,7 +4,7 @@ use super::accept::Acceptance;
 use super::link;
 use crate::catalogue::{Measure, NewPlanVersion};
 use crate::customer::{NewCustomer, must_exist};
-use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
+use crate::error::{Refusal, Result, Rule, SubscriptionError, must, refuse, same_currency};
 use crate::life::seats_fit;
 use crate::rules;
 use crate::store::quotes as store;
@@ -50,6 +50,11 @@ fn postpaid() -> Billing {
 }
 
 impl Prospect {
+    /// Every rule of a customer's details that these break.
+    pub fn refusals(&self, currency: Currency, today: NaiveDate) -> Vec<Refusal> {
+        self.customer("to be", currency, today).refusals()
+    }
+
     pub(super) fn customer(&self, customer_no: &str, currency: Currency, anchor_on: NaiveDate) -> NewCustomer {
         NewCustomer {
             customer_no: customer_no.to_owned(),

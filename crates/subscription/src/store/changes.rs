@@ -119,6 +119,45 @@ pub(crate) async fn asked(tx: &TenantTx, id: SubscriptionId) -> Result<Vec<Asked
     rows.into_iter().map(asked_of).collect()
 }
 
+/// Changes to one of these versions that are not undone, the newest first.
+pub(crate) async fn moves_to(
+    tx: &TenantTx,
+    versions: &[PlanVersionId],
+    after: Option<(DateTime<Utc>, ChangeId)>,
+    limit: u64,
+) -> Result<Vec<Asked>> {
+    let versions: Vec<Uuid> = versions.iter().map(|id| id.uuid()).collect();
+    let (at, id) = after.map_or((None, None), |(at, id)| (Some(at), Some(id.uuid())));
+    let rows: Vec<subscription_change::Model> = tx
+        .rows(
+            "SELECT * FROM subscription_change
+             WHERE tenant_id = $1 AND plan_version_id = ANY($2) AND kind = 'plan' AND undone_at IS NULL
+               AND ($3::timestamptz IS NULL OR (asked_at, id) < ($3, $4))
+             ORDER BY asked_at DESC, id DESC LIMIT $5",
+            [
+                tx.tenant_id().into(),
+                versions.into(),
+                at.into(),
+                id.into(),
+                i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            ],
+        )
+        .await?;
+    rows.into_iter().map(asked_of).collect()
+}
+
+/// Those of these ids that there are, in the order in which they were asked.
+pub(crate) async fn by_ids(tx: &TenantTx, ids: &[ChangeId]) -> Result<Vec<Asked>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<subscription_change::Model> = tx
+        .rows(
+            "SELECT * FROM subscription_change WHERE tenant_id = $1 AND id = ANY($2) ORDER BY asked_at, id",
+            [tx.tenant_id().into(), ids.into()],
+        )
+        .await?;
+    rows.into_iter().map(asked_of).collect()
+}
+
 pub(crate) async fn by_id(tx: &TenantTx, id: ChangeId) -> Result<Option<Asked>> {
     let row: Option<subscription_change::Model> = tx
         .row("SELECT * FROM subscription_change WHERE tenant_id = $1 AND id = $2", [tx.tenant_id().into(), id.into()])

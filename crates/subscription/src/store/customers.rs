@@ -3,10 +3,8 @@ use crate::entity::{customer, customer_event};
 use crate::error::{Result, taken};
 use crate::words::{Billing, TaxTreatment};
 use chrono::{DateTime, Utc};
-use db::{CustomerId, TenantId, TenantTx};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use db::{CustomerEventId, CustomerId, TenantId, TenantTx};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
 pub(crate) async fn insert(tx: &TenantTx, id: CustomerId, new: &NewCustomer, now: DateTime<Utc>) -> Result<()> {
@@ -196,16 +194,30 @@ pub(crate) async fn insert_events(
     Ok(())
 }
 
-pub(crate) async fn events(tx: &TenantTx, customer_id: CustomerId, limit: u64) -> Result<Vec<CustomerEvent>> {
-    let rows = customer_event::Entity::find()
-        .filter(customer_event::Column::TenantId.eq(tx.tenant_id().uuid()))
-        .filter(customer_event::Column::CustomerId.eq(customer_id.uuid()))
-        .order_by_desc(customer_event::Column::At)
-        .order_by_desc(customer_event::Column::Id)
-        .limit(limit)
-        .all(tx)
+pub(crate) async fn events(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    after: Option<(DateTime<Utc>, CustomerEventId)>,
+    limit: u64,
+) -> Result<Vec<CustomerEvent>> {
+    let (at, id) = after.map_or((None, None), |(at, id)| (Some(at), Some(id.uuid())));
+    let rows: Vec<customer_event::Model> = tx
+        .rows(
+            "SELECT * FROM customer_event WHERE tenant_id = $1 AND customer_id = $2
+               AND ($3::timestamptz IS NULL OR (at, id) < ($3, $4))
+             ORDER BY at DESC, id DESC LIMIT $5",
+            [
+                tx.tenant_id().into(),
+                customer_id.into(),
+                at.into(),
+                id.into(),
+                i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            ],
+        )
         .await?;
-    Ok(rows.into_iter().map(|row| CustomerEvent { at: row.at, kind: row.kind, text: row.text }).collect())
+    let event =
+        |row: customer_event::Model| CustomerEvent { id: row.id.into(), at: row.at, kind: row.kind, text: row.text };
+    Ok(rows.into_iter().map(event).collect())
 }
 
 pub(crate) fn domain(row: customer::Model) -> Result<Customer> {

@@ -10,13 +10,33 @@ use serde_json::Value;
 
 /// False when the meter adds up in another way.
 pub async fn put(tx: &TenantTx, meter: &Meter) -> Result<bool, DbError> {
+    write(
+        tx,
+        meter,
+        "INSERT INTO meter (tenant_id, code, name, unit, aggregation, dimensions, event_type, filter)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+         ON CONFLICT (tenant_id, code) DO UPDATE SET name = EXCLUDED.name, unit = EXCLUDED.unit, dimensions = EXCLUDED.dimensions,
+           event_type = EXCLUDED.event_type, filter = EXCLUDED.filter
+         WHERE meter.aggregation = EXCLUDED.aggregation",
+    )
+    .await
+}
+
+/// False when another meter has the code; one that is being defined at this moment is waited for.
+pub async fn insert(tx: &TenantTx, meter: &Meter) -> Result<bool, DbError> {
+    write(
+        tx,
+        meter,
+        "INSERT INTO meter (tenant_id, code, name, unit, aggregation, dimensions, event_type, filter)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb) ON CONFLICT (tenant_id, code) DO NOTHING",
+    )
+    .await
+}
+
+async fn write(tx: &TenantTx, meter: &Meter, sql: &str) -> Result<bool, DbError> {
     let touched = tx
         .run(
-            "INSERT INTO meter (tenant_id, code, name, unit, aggregation, dimensions, event_type, filter)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
-             ON CONFLICT (tenant_id, code) DO UPDATE SET name = EXCLUDED.name, unit = EXCLUDED.unit, dimensions = EXCLUDED.dimensions,
-               event_type = EXCLUDED.event_type, filter = EXCLUDED.filter
-             WHERE meter.aggregation = EXCLUDED.aggregation",
+            sql,
             [
                 tx.tenant_id().into(),
                 meter.code.clone().into(),

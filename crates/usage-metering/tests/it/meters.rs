@@ -90,3 +90,26 @@ async fn a_meter_is_tried_on_what_came_before_it() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+#[tokio::test]
+async fn of_two_who_define_one_code_at_once_one_is_refused_and_a_comma_names_no_dimension() {
+    let world = World::new().await;
+    let (first, second) = (world.tx().await, world.tx().await);
+    let minutes = chats("chat_minutes", Aggregation::Sum, &[]);
+    usage_metering::create_meter(&first, &minutes).await.unwrap();
+    let another = Meter { name: "Others".into(), ..chats("chat_minutes", Aggregation::Sum, &[("language", "de")]) };
+    // The second waits for the first, and then finds the code taken.
+    let (later, ()) = tokio::join!(usage_metering::create_meter(&second, &another), async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        first.commit().await.unwrap();
+    });
+    assert!(matches!(later, Err(usage_metering::UsageError::MeterCodeMustBeFree(code)) if code == "chat_minutes"));
+    drop(second);
+    let tx = world.tx().await;
+    let known = usage_metering::meters(&tx).await.unwrap();
+    assert_eq!(known.iter().find(|meter| meter.code == "chat_minutes"), Some(&minutes), "as it was defined first");
+    let mut torn = chats("torn", Aggregation::Sum, &[]);
+    torn.dimensions = vec!["language,region".into()];
+    let refused = usage_metering::create_meter(&tx, &torn).await;
+    assert!(matches!(refused, Err(usage_metering::UsageError::MeterDimensionMustHaveNoComma(_))));
+}

@@ -230,7 +230,7 @@ pub async fn define(member: Member, given: web::Form<Given>) -> PageResult<SeeOt
     let Some(meter) = read(&tx, &given, &mut faults).await? else {
         return Ok(see_other(member.audience.meter_new()).warning(faults.first()));
     };
-    match usage_metering::define_meter(&tx, &meter).await {
+    match usage_metering::create_meter(&tx, &meter).await {
         Ok(()) => {}
         Err(error) if field_of(&error).is_some() => {
             return Ok(see_other(member.audience.meter_new()).warning(sentence(&error)));

@@ -50,7 +50,7 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
     if may_change {
         let behind =
             subscriptions.iter().any(|of| version_of(of).map(|on| on.id) != plan.newest.as_ref().map(|new| new.id));
-        if behind || versions.len() > 1 {
+        if !plan.is_add_on && (behind || versions.len() > 1) {
             heading = heading.action("Move customers", member.audience.plan_moves(id));
         }
         let word = match (plan.draft_edited_at, &plan.newest) {

@@ -4,10 +4,11 @@
 use super::plan_edit::change_badge;
 use super::{dry_run, shell};
 use crate::answer::{SeeOther, see_other};
-use crate::error::{PageError, PageResult};
+use crate::error::{PageError, PageResult, continued, sentence};
 use crate::extract::Member;
 use crate::format;
-use crate::pages::form::{self, Given};
+use crate::moves::{self, Place, Refused, Wanted};
+use crate::pages::form::{Faults, Given, Outcome, again};
 use crate::shell::Section;
 use crate::views::fields::Field;
 use crate::views::form::Kept;
@@ -15,66 +16,122 @@ use crate::views::parts::{Heading, PagePath, SumRow, Sums};
 use crate::views::plan_edit::{MoveOutcome, MoveRow, MovedRow, PlanMoves};
 use crate::views::table::Empty;
 use crate::views::ui::Link;
-use actix_web::web;
-use db::{ChangeId, PlanId, PlanVersionId, SubscriptionId, TenantTx};
+use actix_web::{Either, web};
+use db::{ChangeId, PlanId, SubscriptionId, TenantTx};
 use invoicing::DryRunRow;
 use money::Money;
-use subscription::{Change, PlanVersion, When};
+use subscription::{Plan, PlanVersion, When};
 use tenant::Role;
 
 const WHENS: [(&str, &str); 3] =
     [("period", "At the end of the month"), ("term", "At renewal"), ("now", "At once, prorated by day")];
 
-fn when(word: &str) -> When {
+fn when(word: &str) -> Option<When> {
     match word {
-        "now" => When::Now,
-        "term" => When::TermEnd,
-        _ => When::PeriodEnd,
+        "now" => Some(When::Now),
+        "period" => Some(When::PeriodEnd),
+        "term" => Some(When::TermEnd),
+        _ => None,
     }
 }
 
 /// `GET /admin/plans/{plan_id}/moves`
-pub async fn page(member: Member, path: web::Path<String>, given: web::Query<Given>) -> PageResult<PlanMoves> {
+pub async fn page(
+    member: Member,
+    path: web::Path<String>,
+    given: web::Query<Given>,
+) -> PageResult<Outcome<PlanMoves, PlanMoves>> {
     member.must(Role::Admin)?;
-    let id: PlanId = path.parse()?;
     let tx = member.tx().await?;
-    let plan = subscription::plan(&tx, id).await?.ok_or(PageError::NotFound)?;
-    let versions = subscription::versions_of(&tx, id).await?;
-    let to = chosen_version(&versions, &given)?;
-    let tried = dry_run::on_last_period(&tx, id, &to.terms(), member.now).await?;
+    let desk = Desk::open(&tx, path.parse()?).await?;
+    let mut faults = Faults::default();
+    desk.wanted(&given, &mut faults);
+    // Whoever has only opened the page has chosen nobody yet.
+    if given.has("when") && given.all("subscription").next().is_none() {
+        faults.say("subscription", NOBODY);
+    }
+    let page = show(&member, &tx, &desk, &given, &faults).await?;
+    Ok(if faults.none() { Either::Left(page) } else { again(page) })
+}
+
+const NOBODY: &str = "Choose at least one customer: nobody is chosen.";
+
+/// The plan with its versions.
+struct Desk {
+    plan: Plan,
+    versions: Vec<PlanVersion>,
+}
+
+impl Desk {
+    async fn open(tx: &TenantTx, id: PlanId) -> PageResult<Desk> {
+        // An add-on is taken off and added by changes of each subscription.
+        let plan = subscription::plan(tx, id).await?.filter(|plan| !plan.is_add_on).ok_or(PageError::NotFound)?;
+        let versions = subscription::versions_of(tx, id).await?;
+        if versions.is_empty() { Err(PageError::NotFound) } else { Ok(Desk { plan, versions }) }
+    }
+
+    /// The version that was chosen, or the newest.
+    fn to(&self, given: &Given) -> Option<&PlanVersion> {
+        match given.get("to") {
+            "" => self.versions.iter().max_by_key(|version| version.version),
+            id => self.versions.iter().find(|version| version.id.to_string() == id),
+        }
+    }
+
+    /// What was chosen, with what is wrong with it at its field.
+    fn wanted(&self, given: &Given, faults: &mut Faults) -> Option<Wanted> {
+        let to = self.to(given);
+        if to.is_none() {
+            faults.say("to", format!("Must be a version of this plan, not \"{}\".", given.get("to")));
+        }
+        let word = given.or("when", "period");
+        let when = when(word);
+        if when.is_none() {
+            faults.say("when", format!("Must be one of the three, not \"{word}\"."));
+        }
+        let mut subscriptions = Vec::new();
+        for chosen in given.all("subscription") {
+            match chosen.parse::<SubscriptionId>() {
+                Ok(id) => subscriptions.push(id),
+                Err(_) => faults.say("subscription", format!("Must be a subscriber of this plan, not \"{chosen}\".")),
+            }
+        }
+        let (to, when) = (to?.clone(), when?);
+        faults.none().then_some(Wanted { plan: self.plan.id, to, when, subscriptions })
+    }
+}
+
+async fn show(member: &Member, tx: &TenantTx, desk: &Desk, given: &Given, faults: &Faults) -> PageResult<PlanMoves> {
+    let plan = &desk.plan;
+    let newest = desk.versions.iter().max_by_key(|version| version.version);
+    let to = desk.to(given).or(newest).ok_or(PageError::NotFound)?;
+    let tried = dry_run::on_last_period(tx, plan.id, &to.terms(), member.now).await?;
+    let is_chosen = |row: &dry_run::Row| given.all("subscription").any(|id| id == row.subscription_id.to_string());
     let rows: Vec<MoveRow> = tried
         .shown()
         .filter(|row| row.version != to.version)
-        .map(|row| move_row(&member, row, given.all("subscription").any(|id| id == row.subscription_id.to_string())))
+        .map(|row| move_row(member, row, is_chosen(row)))
         .collect();
-    let outcome = outcome(&given, &tried, to);
-    let moved = moved(&member, &tx, id, &tried, &versions).await?;
-    let shell = shell(&member, &tx, format!("Move customers of {}", plan.name), Section::Plans).await?;
-    let options = versions.iter().map(|version| (version.id.to_string(), format!("Version {}", version.version)));
-    let links = vec![Link::new("Plans", member.audience.plans()), Link::new(&plan.name, member.audience.plan(id))];
+    let outcome = if faults.none() { outcome(given, &tried, to) } else { None };
+    let moved = moved(member, tx, plan.id, &tried, &desk.versions).await?;
+    let shell = shell(member, tx, format!("Move customers of {}", plan.name), Section::Plans).await?;
+    let options = desk.versions.iter().map(|version| (version.id.to_string(), format!("Version {}", version.version)));
+    let links = vec![Link::new("Plans", member.audience.plans()), Link::new(&plan.name, member.audience.plan(plan.id))];
     Ok(PlanMoves {
         heading: Heading::new(format!("Move customers of {} to version {}", plan.name, to.version))
             .path(PagePath { links, here: "Move".into(), is_id: false })
             .facts(tried.note()),
-        note: None,
-        action: member.audience.plan_moves(id),
+        fault: faults.at("subscription"),
+        action: member.audience.plan_moves(plan.id),
         csrf: shell.token(),
-        to: Field::choice("to", "To", to.id.to_string(), options),
-        when: Field::choice("when", "When", given.or("when", "period"), WHENS),
+        to: Field::choice("to", "To", to.id.to_string(), options).error(faults.at("to")),
+        when: Field::choice("when", "When", given.or("when", "period"), WHENS).error(faults.at("when")),
         rows,
         empty: Empty::new("repeat", "Everybody has it", "Who has another version of this plan shows here."),
         outcome,
         moved,
         shell,
     })
-}
-
-fn chosen_version<'a>(versions: &'a [PlanVersion], given: &Given) -> PageResult<&'a PlanVersion> {
-    let newest = versions.iter().max_by_key(|version| version.version).ok_or(PageError::NotFound)?;
-    match given.get("to") {
-        "" => Ok(newest),
-        id => versions.iter().find(|version| version.id.to_string() == id).ok_or(PageError::NotFound),
-    }
 }
 
 fn move_row(member: &Member, row: &dry_run::Row, is_chosen: bool) -> MoveRow {
@@ -124,7 +181,7 @@ fn outcome(given: &Given, tried: &dry_run::Tried, to: &PlanVersion) -> Option<Mo
     })
 }
 
-/// Moves between this plan's versions that were asked for and stand.
+/// Moves to this plan's versions that were asked for and stand, the newest first.
 async fn moved(
     member: &Member,
     tx: &TenantTx,
@@ -133,50 +190,70 @@ async fn moved(
     versions: &[PlanVersion],
 ) -> PageResult<Vec<MovedRow>> {
     let mut rows = Vec::new();
-    for row in tried.shown() {
-        for asked in subscription::changes_of(tx, row.subscription_id).await? {
-            let Change::Plan { version, .. } = asked.change else { continue };
-            let to = versions.iter().find(|known| known.id == version);
-            let (Some(to), None) = (to, asked.undone_at) else { continue };
-            rows.push(MovedRow {
-                customer: row.customer.clone(),
-                href: member.audience.customer(row.customer_id),
-                text: format!("to version {}, asked by {}", to.version, asked.asked_by),
-                at: format::stamp(asked.at, &member.zone),
-                undo_href: asked.billed_at.is_none().then(|| member.audience.plan_move_undo(plan, asked.id)),
-            });
-        }
+    for asked in subscription::moves_of(tx, plan, None, MOVES_SHOWN).await? {
+        let of = tried.rows.iter().find(|row| row.subscription_id == asked.subscription_id);
+        let to = versions.iter().find(|known| Some(known.id) == asked.change.version());
+        let (Some(of), Some(to)) = (of, to) else { continue };
+        rows.push(MovedRow {
+            customer: of.customer.clone(),
+            href: member.audience.customer(of.customer_id),
+            text: format!("to version {}, asked by {}", to.version, asked.asked_by),
+            at: format::stamp(asked.at, &member.zone),
+            undo_href: asked.billed_at.is_none().then(|| member.audience.plan_move_undo(plan, asked.id)),
+        });
     }
     Ok(rows)
 }
 
+/// As many of the newest moves.
+const MOVES_SHOWN: u64 = 300;
+
 /// `POST /admin/plans/{plan_id}/moves`: all of the chosen, or none.
-pub async fn make(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<SeeOther> {
+pub async fn make(
+    member: Member,
+    path: web::Path<String>,
+    given: web::Form<Given>,
+) -> PageResult<Outcome<SeeOther, PlanMoves>> {
     member.must(Role::Admin)?;
-    let id: PlanId = path.parse()?;
     let tx = member.tx().await?;
-    let versions = subscription::versions_of(&tx, id).await?;
-    let to = chosen_version(&versions, &given)?;
-    let own = subscription::subscribers(&tx, id, member.now).await?;
-    let back = member.audience.plan_moves(id);
-    let mut moved = 0;
-    for chosen in given.all("subscription") {
-        let subscription: SubscriptionId = form::id(chosen).map_err(PageError::Refused)?;
-        if !own.iter().any(|(of, _)| of.id == subscription) {
-            return Err(PageError::NotFound);
+    let desk = Desk::open(&tx, path.parse()?).await?;
+    let mut faults = Faults::default();
+    let Some(wanted) = desk.wanted(&given, &mut faults) else {
+        return Ok(again(show(&member, &tx, &desk, &given, &faults).await?));
+    };
+    let made = match moves::make(&tx, &wanted, &member.actor(), member.now).await? {
+        Ok(made) => made,
+        Err(refused) => {
+            // What had moved before one was refused is given up; the page is read anew.
+            drop(tx);
+            let tx = member.tx().await?;
+            let names = dry_run::on_last_period(&tx, desk.plan.id, &wanted.to.terms(), member.now).await?;
+            refused.iter().for_each(|of| say(&mut faults, of, &wanted, &names));
+            return Ok(again(show(&member, &tx, &desk, &given, &faults).await?));
         }
-        let change = Change::Plan { version: to.id, seats: None };
-        subscription::change(&tx, subscription, &change, when(given.get("when")), &member.actor(), member.now).await?;
-        moved += 1;
-    }
-    if moved == 0 {
-        return Ok(see_other(back).warning("Nobody was chosen."));
-    }
-    let payload = serde_json::json!({ "to": PlanVersionId::to_string(&to.id), "moved": moved });
+    };
+    let (id, to) = (desk.plan.id, &wanted.to);
+    let payload = serde_json::json!({ "to": to.id.to_string(), "moved": made.len() });
     tenant::record_audit(&tx, &member.actor(), "plan.move", &id.to_string(), payload, member.now).await?;
     tx.commit().await?;
-    let whom = format::counted(moved, "customer moves", "customers move");
-    Ok(see_other(back).notice(format!("{whom} to version {}.", to.version)))
+    let whom = format::counted(made.len() as i64, "customer moves", "customers move");
+    let back = see_other(member.audience.plan_moves(id)).notice(format!("{whom} to version {}.", to.version));
+    Ok(Either::Left(back))
+}
+
+/// A refusal at its field, with the customer's name.
+fn say(faults: &mut Faults, of: &Refused, wanted: &Wanted, names: &dry_run::Tried) {
+    match of.place {
+        Place::When => faults.say("when", sentence(&of.rule)),
+        Place::Subscriptions if of.value.is_empty() => faults.say("subscription", NOBODY),
+        Place::Subscriptions => faults.say("subscription", sentence(&of.rule)),
+        Place::Subscription(index) => {
+            let id = wanted.subscriptions.get(index);
+            let row = names.rows.iter().find(|row| Some(&row.subscription_id) == id);
+            let name = row.map_or(of.value.as_str(), |row| row.customer.as_str());
+            faults.say("subscription", format!("{name}: {}", continued(&sentence(&of.rule))));
+        }
+    }
 }
 
 /// `POST /admin/plans/{plan_id}/moves/{change_id}/undo`
@@ -184,11 +261,7 @@ pub async fn undo(member: Member, path: web::Path<(String, String)>) -> PageResu
     member.must(Role::Admin)?;
     let (plan, change): (PlanId, ChangeId) = (path.0.parse()?, path.1.parse()?);
     let tx = member.tx().await?;
-    let versions = subscription::versions_of(&tx, plan).await?;
-    if versions.is_empty() {
-        return Err(PageError::NotFound);
-    }
-    subscription::undo_change(&tx, change, &member.actor(), member.now).await?;
+    subscription::undo_move(&tx, plan, change, &member.actor(), member.now).await?;
     tx.commit().await?;
     Ok(see_other(member.audience.plan_moves(plan)).notice("The move is undone."))
 }

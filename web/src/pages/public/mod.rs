@@ -34,9 +34,14 @@ pub(super) fn routes() -> Vec<Entry> {
     ]
 }
 
+/// An estimate as the text of a file.
+pub(crate) fn csv_text(forecast: &pricing::Forecast, estimate: &pricing::Estimate) -> String {
+    estimate_csv::file(forecast, estimate)
+}
+
 /// An estimate as a file.
 pub(super) fn csv_answer(forecast: &pricing::Forecast, estimate: &pricing::Estimate) -> actix_web::HttpResponse {
-    estimate::file_answer(estimate_csv::file(forecast, estimate))
+    estimate::file_answer(csv_text(forecast, estimate))
 }
 
 /// What stands round a public page: the brand of the host, and a way in, or back to the own pages.

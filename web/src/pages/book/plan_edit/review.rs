@@ -71,6 +71,8 @@ pub async fn review(member: Member, path: web::Path<String>) -> PageResult<PlanR
 pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<SeeOther> {
     member.must(Role::Admin)?;
     let tx = member.tx().await?;
+    // Held from here on: what is published is what is looked at below.
+    subscription::lock_draft(&tx, path.parse()?).await?;
     let desk = Desk::open(&tx, &path).await?;
     let draft = desk.draft.as_ref().ok_or(PageError::NotFound)?;
     if let Some(terms) = desk.version_of(draft) {

@@ -25,6 +25,7 @@ pub mod import_command;
 pub mod life;
 mod limit;
 pub mod mail;
+pub mod metrics;
 pub mod pages;
 pub mod read;
 pub mod refusal;

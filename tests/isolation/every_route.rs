@@ -100,6 +100,7 @@ const EVERY_BOOK: &[(&str, &str)] = &[
     ("GET", "/customers/{customer_id}/outgoing"),
     ("POST", "/customers/{customer_id}/outgoing"),
     ("POST", "/customers/{customer_id}/destinations"),
+    ("GET", "/usage"),
     ("GET", "/meters"),
     ("GET", "/meters/new"),
     ("POST", "/meters"),

@@ -8,11 +8,13 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 31] = [
+const TENANT_PATHS: [&str; 33] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
     "/admin/calls/*",
+    "/admin/usage",
+    "/admin/usage?meter=calls&customer=jonas",
     "/admin/customers",
     "/admin/customers/*",
     "/admin/customers/*/advice",
@@ -41,8 +43,9 @@ const TENANT_PATHS: [&str; 31] = [
     "/admin/suspense",
     "/admin/account",
 ];
-const OPERATOR_PATHS: [&str; 16] = [
+const OPERATOR_PATHS: [&str; 17] = [
     "/ops",
+    "/ops/usage",
     "/ops/customers",
     "/ops/customers/*",
     "/ops/coupons",
@@ -59,8 +62,9 @@ const OPERATOR_PATHS: [&str; 16] = [
     "/ops/carriers/new",
     "/ops/outgoing",
 ];
-const RESELLER_PATHS: [&str; 7] = [
+const RESELLER_PATHS: [&str; 8] = [
     "/reseller",
+    "/reseller/usage",
     "/reseller/customers",
     "/reseller/customers/*",
     "/reseller/invoices",

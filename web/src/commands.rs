@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::config::{self, Config, DatabaseSettings};
-use crate::{audit, demo, mail, server, worker};
+use crate::{audit, demo, mail, metrics, server, worker};
 use anyhow::Context;
 use db::{Db, PlatformReason};
 use std::io::{BufReader, IsTerminal, Write};
@@ -86,15 +86,18 @@ pub fn price(file: Option<&str>) -> anyhow::Result<ExitCode> {
 pub async fn serve() -> anyhow::Result<ExitCode> {
     log_to_stderr()?;
     let config = Config::from_environment()?;
+    let (events_kept_months, figures_at) = (config::events_kept_months()?, config::metrics()?);
     let app = App::open(&config, config::clock()?).await?;
     let listener = server::listen(&config.http)?;
     app.start_edge(&config).await?;
     let stop = CancellationToken::new();
-    let worker = tokio::spawn(worker::work(app.clone(), stop.clone()));
+    let worker = tokio::spawn(worker::work(app.clone(), events_kept_months, stop.clone()));
     let letters = tokio::spawn(mail::work(app.clone(), stop.clone()));
     let importer = tokio::spawn(worker::work_imports(app.clone(), stop.clone()));
     let web = server::run(app.clone(), listener)?;
     let handle = web.handle();
+    let figures = figures_at.map(|listen| metrics::run(&app, listen)).transpose()?;
+    let figures = figures.map(|figures| (figures.handle(), tokio::spawn(figures)));
     let serving = tokio::spawn(web);
     announce(&config, &app).await?;
     if let days @ 1.. = app.clock.ahead().num_days() {
@@ -107,6 +110,10 @@ pub async fn serve() -> anyhow::Result<ExitCode> {
         edge.shutdown().await;
     }
     handle.stop(true).await;
+    if let Some((handle, serving)) = figures {
+        handle.stop(true).await;
+        serving.await??;
+    }
     stop.cancel();
     worker.await?;
     letters.await?;

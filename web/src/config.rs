@@ -5,9 +5,12 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use usage_metering::{EVENTS_KEPT_MONTHS_MAX, EVENTS_KEPT_MONTHS_MIN};
 
 /// Furthest that a clock may run ahead, in days: a year and a month's end.
 const DAYS_AHEAD_MAX: i64 = 400;
+/// Months that single events are kept, where nothing is set.
+const EVENTS_KEPT_MONTHS: u32 = 24;
 
 /// Everything that an installation decides.
 #[derive(Clone, Debug)]
@@ -80,6 +83,21 @@ impl MailSettings {
 /// `RINGTILL_DNS`: the name server that is asked for the proofs of host names; `None`: the one that this machine uses.
 pub fn dns_server() -> Result<Option<SocketAddr>, ConfigError> {
     text("RINGTILL_DNS").map(|_| address("RINGTILL_DNS", "127.0.0.1:53")).transpose()
+}
+
+/// `RINGTILL_METRICS`: where the figures for a monitoring system are served; `None`: nowhere.
+pub fn metrics() -> Result<Option<SocketAddr>, ConfigError> {
+    text("RINGTILL_METRICS").map(|_| address("RINGTILL_METRICS", "127.0.0.1:9090")).transpose()
+}
+
+/// `RINGTILL_EVENTS_KEPT_MONTHS`: how long single events of usage are kept; their sums stay.
+pub fn events_kept_months() -> Result<u32, ConfigError> {
+    const VARIABLE: &str = "RINGTILL_EVENTS_KEPT_MONTHS";
+    let Some(value) = text(VARIABLE) else { return Ok(EVENTS_KEPT_MONTHS) };
+    let allowed = EVENTS_KEPT_MONTHS_MIN..=EVENTS_KEPT_MONTHS_MAX;
+    let months = value.parse().ok().filter(|months| allowed.contains(months));
+    let (least, most) = (EVENTS_KEPT_MONTHS_MIN, EVENTS_KEPT_MONTHS_MAX);
+    months.ok_or_else(|| wrong(VARIABLE, &value, &format!("a number of months from {least} to {most}")))
 }
 
 /// A setting is missing or cannot be used. One sentence: the variable, what is wrong, what to write.

@@ -26,6 +26,7 @@ pub mod life;
 mod limit;
 pub mod mail;
 mod moves;
+pub mod metrics;
 pub mod pages;
 pub mod read;
 pub mod refusal;

@@ -86,6 +86,7 @@ pub enum Section {
     Home,
     Live,
     Calls,
+    Usage,
     Customers,
     Plans,
     Numbers,
@@ -270,7 +271,12 @@ fn group(name: &'static str, section: Section, links: &[(Section, &'static str, 
 
 /// Only what exists is in the navigation, twelve entries at most.
 fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGroup> {
-    let (home, live, calls) = (audience.home(), audience.live(), audience.calls());
+    let (home, live, calls, usage) = (audience.home(), audience.live(), audience.calls(), audience.usage());
+    // A call centre's brand and keys are reached from its plan: it has a brand only where that sells it, and keys are made once.
+    let section = match (audience, section) {
+        (Audience::Tenant, Section::Brand | Section::ApiKeys) => Section::Account,
+        (_, section) => section,
+    };
     let (customers, plans, numbers, invoices) =
         (audience.customers(), audience.plans(), audience.numbers(), audience.invoices());
     let (agents, runs, ledger, account) = (audience.agents(), audience.runs(), audience.ledger(), audience.account());
@@ -279,8 +285,12 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
         (Section::Home, "home", "Today", home.as_str()),
         (Section::Live, "phone-call", "Live", live.as_str()),
         (Section::Calls, "list-details", "Calls", calls.as_str()),
+        (Section::Usage, "activity", "Usage", usage.as_str()),
     ];
-    let watch = group("", section, if audience == Audience::Tenant { &watch } else { &watch[..1] });
+    let watch = match audience {
+        Audience::Tenant => group("", section, &watch),
+        Audience::Operator | Audience::Reseller => group("", section, &[watch[0], watch[3]]),
+    };
     let sell = group(
         "Sell",
         section,
@@ -314,8 +324,7 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
     let own = match audience {
         Audience::Operator => own[2..].to_vec(),
         Audience::Reseller => own.to_vec(),
-        // A call centre's is reached from its plan: it has one only where that sells it.
-        Audience::Tenant => vec![own[0], own[2]],
+        Audience::Tenant => own[..1].to_vec(),
     };
     let own = group("Account", section, &own);
     let mut nav = match audience {

@@ -106,6 +106,10 @@ impl Audience {
     pub fn subscription_change_undo(self, id: impl Display, change: impl Display) -> String {
         self.at(format_args!("subscriptions/{id}/changes/{change}/undo"))
     }
+    /// What was used.
+    pub fn usage(self) -> String {
+        self.at("usage")
+    }
     /// What is counted; POST defines one more.
     pub fn meters(self) -> String {
         self.at("meters")

@@ -15,7 +15,7 @@ pub const SEAT_HEARTBEAT_MISSED: TimeDelta = TimeDelta::seconds(90);
 /// Customers that one transaction of a run takes.
 const RUN_BLOCK: u64 = 50;
 /// A month is drafted by itself this long after it has ended: its last calls end, and their usage moves up the tree.
-pub const MONTH_SETTLES: TimeDelta = TimeDelta::hours(2);
+pub const MONTH_SETTLES: TimeDelta = usage_metering::PERIOD_SETTLES;
 /// How long one tenant's file is worked at before the next one's turn.
 const IMPORT_TURN: Duration = Duration::from_secs(10);
 /// What waits in suspense for longer wants a person, and the log says so this often.
@@ -27,8 +27,8 @@ const PAST_DUE_EVERY: TimeDelta = TimeDelta::minutes(1);
 const PARTITIONS_AHEAD_MONTHS: u32 = 3;
 
 /// Works until told to stop: a round each second, and at once again while there is work.
-pub async fn work(app: App, stop: CancellationToken) {
-    let mut partitioned_on = None;
+pub async fn work(app: App, events_kept_months: u32, stop: CancellationToken) {
+    let (mut partitioned_on, mut retired_on) = (None, None);
     let mut dunned_at: Option<DateTime<Utc>> = None;
     let mut alarmed_at: Option<DateTime<Utc>> = None;
     while !stop.is_cancelled() {
@@ -39,6 +39,13 @@ pub async fn work(app: App, stop: CancellationToken) {
                 Err(error) => {
                     tracing::error!(%error, "Partitions ahead could not be made; usage goes to the one that takes all")
                 }
+            }
+        }
+        if retired_on != Some(today) {
+            // Once a day, whatever comes of it: what could not leave today leaves tomorrow.
+            retired_on = Some(today);
+            if let Err(error) = retire(&app.db, events_kept_months, app.clock.now()).await {
+                tracing::error!(%error, "Old events or keys could not be taken away and stay for another day");
             }
         }
         let now = app.clock.now();
@@ -168,6 +175,19 @@ async fn keep_partitions(db: &Db, today: NaiveDate) -> anyhow::Result<()> {
     let tx = db.platform(PlatformReason::FindDueWork).await?;
     usage_metering::ensure_partitions(&tx, today, PARTITIONS_AHEAD_MONTHS).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// What is old leaves: events by whole months, keys when nothing could repeat them any more. Months are detached in a transaction
+/// of their own, short and last: whoever counts usage waits for it.
+pub async fn retire(db: &Db, events_kept_months: u32, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let tx = db.platform(PlatformReason::FindDueWork).await?;
+    let keys = usage_metering::prune_keys(&tx, now).await?;
+    tx.commit().await?;
+    let tx = db.platform(PlatformReason::FindDueWork).await?;
+    let kept_from = usage_metering::retire_events(&tx, events_kept_months, now).await?;
+    tx.commit().await?;
+    tracing::info!(keys, %kept_from, "Old keys and months of usage were taken away");
     Ok(())
 }
 

@@ -144,6 +144,8 @@ words! {
         Bill = "bill",
         /// The seller bears it.
         Absorb = "absorb",
+        /// It waits until a person decides: counted, it is billed as the difference.
+        Suspend = "suspend",
     }
     /// What a subscription is at an instant.
     SubscriptionStatus {

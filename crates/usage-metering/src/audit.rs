@@ -37,7 +37,7 @@ pub async fn is_received_since(
 }
 
 /// I4, hour by hour: each hour of each customer, subscription and meter is counted once more from its events, quantity and
-/// number. It reads every event that the book has.
+/// number, and what pages read from the hours. It reads every event that the book has.
 pub async fn recount(tx: &TenantTx) -> Result<Vec<Violation>, UsageError> {
     let differences = store::audit::differing_hours(tx).await?;
     let children = children(tx, differences.iter().map(|difference| difference.customer_id)).await?;
@@ -51,7 +51,23 @@ pub async fn recount(tx: &TenantTx) -> Result<Vec<Violation>, UsageError> {
         );
         Violation { invariant: "I4", detail }
     };
-    Ok(own.map(violation).collect())
+    let mut violations: Vec<Violation> = own.map(violation).collect();
+    violations.extend(store::audit_pages::differing_pages(tx).await?.into_iter().map(shown_otherwise));
+    Ok(violations)
+}
+
+/// What pages read is not what the hours hold.
+fn shown_otherwise(difference: store::audit_pages::DifferingPage) -> Violation {
+    let store::audit_pages::DifferingPage { of, meter, shown, rolled } = difference;
+    let whose = match of {
+        Ok(hour) => format!("of the book in the hour from {hour}"),
+        Err(customer_id) => format!("of {customer_id} over all its days"),
+    };
+    let ((quantity, events), (quantity_held, events_held)) = (shown, rolled);
+    let detail = format!(
+        "meter {meter} {whose}: pages show {quantity} of {events} events, the hours hold {quantity_held} of {events_held}"
+    );
+    Violation { invariant: "I4", detail }
 }
 
 /// What a child used comes as sums from its own book: here it has no events to recount.

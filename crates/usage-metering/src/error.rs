@@ -45,6 +45,8 @@ pub enum UsageError {
     ImportSettings(#[from] crate::imports::SettingsFault),
     #[error("between 1 and 60 months of partitions, not {0}")]
     MonthsMustBeAFew(u32),
+    #[error("events are kept for 14 to 600 months, not {0}")]
+    EventsMustBeKept(u32),
     #[error("stored {what} cannot be read: {found:?}")]
     StoredValueMustBeKnown { what: &'static str, found: String },
     #[error("a rate deck's name has 1 to 80 characters, not {0:?}")]

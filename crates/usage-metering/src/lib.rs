@@ -24,6 +24,7 @@ mod partition;
 mod prepare;
 mod reading;
 mod replay;
+mod seen;
 mod store;
 mod suspense;
 
@@ -55,13 +56,17 @@ pub use meter::{
     Aggregation, Meter, MeterPreview, PREVIEW_EVENTS_MAX, create_meter, define_meter, define_standard_meters, meters,
     own_measures, preview_meter,
 };
-pub use partition::ensure_partitions;
+pub use partition::{EVENTS_KEPT_MONTHS_MAX, EVENTS_KEPT_MONTHS_MIN, ensure_partitions, prune_keys, retire_events};
+pub use prepare::PERIOD_SETTLES;
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery, by_dimension, by_hour, quantities, quantity,
     sums_by_dimension,
 };
 pub use replay::{Correction, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
+pub use seen::{
+    CustomerSum, DayHourSum, DaySum, UsageSeen, seen_by_customer, seen_by_day, seen_by_dimension, seen_by_hour,
+};
 pub use suspense::{
     Suspended, SuspenseCause, SuspenseSummary, lock_suspense, open_suspense, resolve_all_suspense, resolve_suspense,
-    retry_suspense, suspend, suspense_summary,
+    retry_suspense, suspend, suspense_anywhere, suspense_summary,
 };

@@ -12,10 +12,14 @@ use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use subscription::{Component, ComponentKind, History};
+use subscription::{Attached, Component, ComponentKind, History, LateUsage};
 
-const AHEAD_HOURS_MAX: i64 = 24;
-const AGE_MONTHS_MAX: u32 = 13;
+/// An event may say that it occurs so long after it came: clocks differ.
+pub(crate) const AHEAD_HOURS_MAX: i64 = 24;
+/// Keys are kept so long; an event that is older could be known without anybody knowing it any more.
+pub(crate) const AGE_MONTHS_MAX: u32 = 13;
+/// Usage of a period may come so long after its end without being late: its last calls end, and what moves up the tree arrives.
+pub const PERIOD_SETTLES: TimeDelta = TimeDelta::hours(2);
 
 /// What events are judged by.
 pub(crate) struct Book {
@@ -26,6 +30,8 @@ pub(crate) struct Book {
     subscriptions: HashMap<CustomerId, HashSet<SubscriptionId>>,
     charging: HashMap<CustomerId, Vec<History>>,
     is_from_outside: bool,
+    /// Does a person take what is late, whatever its plan says?
+    takes_late: bool,
 }
 
 /// One event on one meter, ready to be stored.
@@ -76,7 +82,14 @@ impl Book {
         for meter in meter::meters(tx).await? {
             meters.entry(meter.event_type.clone()).or_default().push(meter);
         }
-        let mut book = Book { meters, zones, subscriptions: HashMap::new(), charging: HashMap::new(), is_from_outside };
+        let mut book = Book {
+            meters,
+            zones,
+            subscriptions: HashMap::new(),
+            charging: HashMap::new(),
+            is_from_outside,
+            takes_late: false,
+        };
         if is_from_outside {
             book.read_subscriptions(tx, &ids).await?;
         }
@@ -91,6 +104,11 @@ impl Book {
             self.charging.entry(customer_id).or_default().push(history);
         }
         Ok(())
+    }
+
+    /// The same book for events about which a person has decided that they count, though they are late.
+    pub fn taking_late(self) -> Book {
+        Book { takes_late: true, ..self }
     }
 
     /// Judges a whole batch.
@@ -174,7 +192,7 @@ impl Book {
         let hour =
             self.zones.get(&event.customer_id).map_or(event.occurred_at, |zone| hour_in(event.occurred_at, zone));
         let (subscription_id, cause) = match (self.cause(event, meter, now), meter) {
-            (None, Some(meter)) => self.charged_by(event, meter),
+            (None, Some(meter)) => self.charged_by(event, meter, now),
             (cause, _) => (event.subscription_id, cause),
         };
         Row { index, event, meter, hash, subscription_id, quantity, cause, hour }
@@ -204,6 +222,7 @@ impl Book {
         &self,
         event: &UsageEvent,
         meter: &Meter,
+        now: DateTime<Utc>,
     ) -> (Option<SubscriptionId>, Option<(SuspenseCause, String)>) {
         if !self.is_from_outside {
             return (event.subscription_id, None);
@@ -212,9 +231,13 @@ impl Book {
             let is_theirs = self.subscriptions.get(&event.customer_id).is_some_and(|theirs| theirs.contains(&named));
             let cause =
                 (SuspenseCause::UnknownSubscription, format!("{named} is not a subscription of {}", event.customer_id));
-            return (Some(named), (!is_theirs).then_some(cause));
+            let late = || {
+                let mut charging = self.charging(event, meter);
+                charging.find(|(history, _)| history.subscription.id == named).and_then(|by| self.late(event, by, now))
+            };
+            return (Some(named), if is_theirs { late() } else { Some(cause) });
         }
-        let mut charging = self.charging_subscriptions(event, meter);
+        let mut charging = self.charging(event, meter);
         match (charging.next(), charging.next()) {
             (Some(_), Some(_)) => {
                 (None, Some((SuspenseCause::SeveralSubscriptions, "several components charge for it".to_owned())))
@@ -222,8 +245,25 @@ impl Book {
             (None, _) if self.is_out_of_service(event) => {
                 (None, Some((SuspenseCause::NoSubscription, "no subscription ran at that time".to_owned())))
             }
-            (only, _) => (only, None),
+            (Some(only), None) => (Some(only.0.subscription.id), self.late(event, only, now)),
+            (None, _) => (None, None),
         }
+    }
+
+    /// Is the period over in which it occurred, and does the plan that charges for it leave that to a person?
+    fn late(
+        &self,
+        event: &UsageEvent,
+        (history, attached): (&History, &Attached),
+        now: DateTime<Utc>,
+    ) -> Option<(SuspenseCause, String)> {
+        if self.takes_late || attached.version.late_usage != LateUsage::Suspend {
+            return None;
+        }
+        // A period that cannot be computed is none that was billed.
+        let ended_at = history.period_at(event.occurred_at).ok()?.ends_at;
+        let is_late = ended_at + PERIOD_SETTLES <= now;
+        is_late.then(|| (SuspenseCause::LateUsage, format!("its period ended at {ended_at}")))
     }
 
     /// Has the customer subscribed, and did nothing run when it happened? Who never did is charged by tariffs, or by nobody.
@@ -232,8 +272,9 @@ impl Book {
         of_customer.is_some_and(|all| !all.iter().any(|history| history.is_served_at(event.occurred_at)))
     }
 
-    /// The same question as `subscription::coverage`, asked of what was read once for the whole batch.
-    fn charging_subscriptions(&self, event: &UsageEvent, meter: &Meter) -> impl Iterator<Item = SubscriptionId> {
+    /// The same question as `subscription::coverage`, asked of what was read once for the whole batch: each component that
+    /// charges, by whose it is.
+    fn charging(&self, event: &UsageEvent, meter: &Meter) -> impl Iterator<Item = (&History, &Attached)> {
         let of_customer = self.charging.get(&event.customer_id).into_iter().flatten();
         of_customer.flat_map(move |history| {
             let charges = |component: &&Component| {
@@ -241,7 +282,10 @@ impl Book {
                     && component.measure.as_deref() == Some(meter.code.as_str())
                     && component.matches(&event.dimensions)
             };
-            history.components_at(event.occurred_at).filter(charges).map(|_| history.subscription.id)
+            let attached = history.attached_at(event.occurred_at);
+            attached.flat_map(move |attached| {
+                attached.version.components.iter().filter(charges).map(move |_| (history, attached))
+            })
         })
     }
 

@@ -21,6 +21,8 @@ pub struct Correction {
     pub customer_id: Option<CustomerId>,
     pub subscription_id: Option<SubscriptionId>,
     pub meter: Option<String>,
+    /// Count also what is late and whose plan leaves that to a person. What waits for being late asks just this.
+    pub takes_late: bool,
 }
 
 /// What a replay did, or would do.
@@ -56,7 +58,10 @@ pub async fn replay_suspense(
     if events.is_empty() {
         return Ok(replay);
     }
-    let book = Book::for_batch(tx, &events, true).await?;
+    let mut book = Book::for_batch(tx, &events, true).await?;
+    if correction.takes_late || cause == SuspenseCause::LateUsage {
+        book = book.taking_late();
+    }
     let (mut rows, mut taken) = (Vec::new(), Vec::new());
     for (place, event) in events.iter().enumerate() {
         let (row, further) = book.judge(place, event, event.payload_hash(), now);

@@ -2,7 +2,7 @@ use crate::error::UsageError;
 use crate::event::{Outcome, UsageEvent};
 use crate::{ingest, store};
 use chrono::{DateTime, Utc};
-use db::{SuspenseId, TenantTx};
+use db::{PlatformTx, SuspenseId, TenantTx};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -23,6 +23,8 @@ pub enum SuspenseCause {
     Conflict,
     /// More than 24 hours ahead, or older than 13 months.
     AbsurdTime,
+    /// Its period is over, and its plan leaves late usage to a person.
+    LateUsage,
     /// A called number that nobody had at that time.
     UnknownNumber,
     /// A price or an exchange rate of that time is missing.
@@ -35,7 +37,7 @@ pub enum SuspenseCause {
 
 impl SuspenseCause {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownCustomer,
         Self::UnknownMeter,
         Self::UnknownSubscription,
@@ -43,6 +45,7 @@ impl SuspenseCause {
         Self::NoSubscription,
         Self::Conflict,
         Self::AbsurdTime,
+        Self::LateUsage,
         Self::UnknownNumber,
         Self::MissingRate,
         Self::BrokenSequence,
@@ -59,6 +62,7 @@ impl SuspenseCause {
             Self::NoSubscription => "no_subscription",
             Self::Conflict => "conflict",
             Self::AbsurdTime => "absurd_time",
+            Self::LateUsage => "late_usage",
             Self::UnknownNumber => "unknown_number",
             Self::MissingRate => "missing_rate",
             Self::BrokenSequence => "broken_sequence",
@@ -115,6 +119,11 @@ pub async fn open_suspense(tx: &TenantTx, limit: u64) -> Result<Vec<Suspended>, 
 /// What waits, counted by cause.
 pub async fn suspense_summary(tx: &TenantTx) -> Result<Vec<SuspenseSummary>, UsageError> {
     store::suspense::summary(tx).await
+}
+
+/// What waits in all books together, by cause: for the alarm, which says how old the oldest is and nothing about whose.
+pub async fn suspense_anywhere(ptx: &PlatformTx) -> Result<Vec<SuspenseSummary>, UsageError> {
+    store::suspense::anywhere(ptx).await
 }
 
 /// Takes something out of suspense by a person's decision, which is kept beside it.

@@ -34,5 +34,6 @@ mod runs;
 mod settings;
 mod streams;
 mod suspense;
+mod usage;
 mod walls;
 mod world;

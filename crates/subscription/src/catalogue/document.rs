@@ -104,7 +104,7 @@ pub(super) fn read(document: &Value) -> (Option<NewPlanVersion>, Vec<Refusal>) {
     version.commitment = money(&mut reader, "commitment", currency).unwrap_or(version.commitment);
     version.fee_cap = money(&mut reader, "fee_cap", currency);
     version.late_usage = reader
-        .read("late_usage", "bill or absorb", |value| LateUsage::from_word(value.as_str()?))
+        .read("late_usage", "bill, absorb or suspend", |value| LateUsage::from_word(value.as_str()?))
         .unwrap_or(LateUsage::Bill);
     version.features = reader.read("features", "a list of words", words).unwrap_or_default();
     version.seat_limit = reader.count("seat_limit");

@@ -36,6 +36,7 @@ pub async fn differing_hours(tx: &TenantTx) -> Result<Vec<DifferingHour>, DbErro
     let rows: Vec<Row> = tx
         .rows(
             "WITH m AS (SELECT code, aggregation = 'max' AS is_max FROM meter WHERE tenant_id = $1),
+             kept AS (SELECT coalesce((SELECT from_at FROM usage_kept), '-infinity') AS from_at),
              summed AS (
                SELECT u.customer_id, u.subscription_id, u.meter, u.hour,
                       CASE WHEN m.is_max THEN max(u.quantity) ELSE sum(u.quantity) END AS quantity, sum(u.events)::int8 AS events
@@ -45,13 +46,14 @@ pub async fn differing_hours(tx: &TenantTx) -> Result<Vec<DifferingHour>, DbErro
                  SELECT customer_id, coalesce(subscription_id, '00000000-0000-0000-0000-000000000000'), meter, hour, quantity, events
                  FROM usage_sum WHERE tenant_id = $1) u
                JOIN m ON m.code = u.meter
+               WHERE u.hour >= (SELECT from_at FROM kept)
                GROUP BY u.customer_id, u.subscription_id, u.meter, u.hour, m.is_max),
              recounted AS (
                SELECT e.customer_id, coalesce(e.subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id, e.meter,
                       date_trunc('hour', e.occurred_at, c.time_zone) AS hour,
                       CASE WHEN m.is_max THEN max(e.quantity) ELSE sum(e.quantity) END AS quantity, count(*) AS events
                FROM usage_event e JOIN m ON m.code = e.meter JOIN customer c ON c.tenant_id = $1 AND c.id = e.customer_id
-               WHERE e.tenant_id = $1
+               WHERE e.tenant_id = $1 AND date_trunc('hour', e.occurred_at, c.time_zone) >= (SELECT from_at FROM kept)
                GROUP BY e.customer_id, 2, e.meter, 4, m.is_max)
              SELECT customer_id, meter, hour, coalesce(s.quantity, 0) AS summed, coalesce(s.events, 0) AS sums,
                     coalesce(r.quantity, 0) AS recounted, coalesce(r.events, 0) AS events
@@ -97,16 +99,22 @@ pub async fn differences(tx: &TenantTx) -> Result<Vec<Difference>, DbError> {
         summed: Decimal,
         recounted: Decimal,
     }
-    // Meters that keep the largest have no sum to recount.
+    // Meters that keep the largest have no sum to recount. An hour of which events have left, as retention has it, is not counted
+    // once more, nor is one that began before.
     let rows: Vec<Row> = tx
         .rows(
-            "WITH summed AS (
+            "WITH kept AS (SELECT coalesce((SELECT from_at FROM usage_kept), '-infinity') AS from_at),
+             summed AS (
                SELECT customer_id, meter, sum(quantity) AS quantity FROM (
-                 SELECT customer_id, meter, quantity FROM usage_rollup WHERE tenant_id = $1
-                 UNION ALL SELECT customer_id, meter, quantity FROM usage_sum WHERE tenant_id = $1) u
+                 SELECT customer_id, meter, hour, quantity FROM usage_rollup WHERE tenant_id = $1
+                 UNION ALL SELECT customer_id, meter, hour, quantity FROM usage_sum WHERE tenant_id = $1) u
+               WHERE hour >= (SELECT from_at FROM kept)
                GROUP BY customer_id, meter),
              recounted AS (
-               SELECT customer_id, meter, sum(quantity) AS quantity FROM usage_event WHERE tenant_id = $1 GROUP BY customer_id, meter)
+               SELECT e.customer_id, e.meter, sum(e.quantity) AS quantity
+               FROM usage_event e JOIN customer c ON c.tenant_id = $1 AND c.id = e.customer_id
+               WHERE e.tenant_id = $1 AND date_trunc('hour', e.occurred_at, c.time_zone) >= (SELECT from_at FROM kept)
+               GROUP BY e.customer_id, e.meter)
              SELECT customer_id, meter, coalesce(s.quantity, 0) AS summed, coalesce(r.quantity, 0) AS recounted
              FROM summed s FULL JOIN recounted r USING (customer_id, meter)
              WHERE coalesce(s.quantity, 0) <> coalesce(r.quantity, 0)

@@ -2,8 +2,8 @@ use db::{DbError, PlatformTx, TenantId, TenantTx};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-/// Moves up to `limit` sums into the rollup; how many. One statement: a reader sees each sum in one of the two places, never in
-/// both or neither. Two folders take different sums and lock hours in one order. Sums are never updated, so what is due is found
+/// Moves up to `limit` sums into the rollups: by customer and hour, and the two that pages read. How many. One statement: a reader
+/// sees each sum in one of the two places, never in both or neither. Two folders take different sums and lock hours in one order. Sums are never updated, so what is due is found
 /// again by its place: a join by key, planned while statistics still said that the table is empty, compared each with each.
 pub async fn fold(tx: &TenantTx, limit: i64) -> Result<u64, DbError> {
     let folded: Option<i64> = tx
@@ -17,19 +17,41 @@ pub async fn fold(tx: &TenantTx, limit: i64) -> Result<u64, DbError> {
                RETURNING s.customer_id, coalesce(s.subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id,
                          s.meter, s.hour, s.dimensions, s.quantity, s.events),
              added AS (
-               SELECT g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions,
+               SELECT g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions, sha256(convert_to(g.dimensions::text, 'UTF8')) AS hash,
+                      (g.hour AT TIME ZONE coalesce(c.time_zone, 'UTC'))::date AS on_day, m.aggregation = 'max' AS is_max,
                       CASE WHEN m.aggregation = 'max' THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity, sum(g.events)::int8 AS events
                FROM gone g LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = g.meter
-               GROUP BY g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions, m.aggregation),
+               LEFT JOIN customer c ON c.tenant_id = $1 AND c.id = g.customer_id
+               GROUP BY g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions, c.time_zone, m.aggregation),
              written AS (
                INSERT INTO usage_rollup (tenant_id, customer_id, subscription_id, meter, hour, dimensions_hash, dimensions, quantity, events)
-               SELECT $1, customer_id, subscription_id, meter, hour, sha256(convert_to(dimensions::text, 'UTF8')), dimensions, quantity, events
+               SELECT $1, customer_id, subscription_id, meter, hour, hash, dimensions, quantity, events
                FROM added ORDER BY 2, 4, 5, 3, 6
                ON CONFLICT (tenant_id, customer_id, meter, hour, subscription_id, dimensions_hash) DO UPDATE SET
                  quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) = 'max'
                                  THEN greatest(usage_rollup.quantity, EXCLUDED.quantity)
                                  ELSE usage_rollup.quantity + EXCLUDED.quantity END,
-                 events = usage_rollup.events + EXCLUDED.events)
+                 events = usage_rollup.events + EXCLUDED.events),
+             of_book AS (
+               INSERT INTO usage_book_hour (tenant_id, meter, on_day, hour, dimensions_hash, dimensions, quantity, events)
+               SELECT $1, meter, on_day, hour, hash, dimensions, CASE WHEN is_max THEN max(quantity) ELSE sum(quantity) END, sum(events)::int8
+               FROM added GROUP BY meter, on_day, hour, hash, dimensions, is_max ORDER BY 2, 3, 4, 5
+               ON CONFLICT (tenant_id, meter, on_day, hour, dimensions_hash) DO UPDATE SET
+                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) = 'max'
+                                 THEN greatest(usage_book_hour.quantity, EXCLUDED.quantity)
+                                 ELSE usage_book_hour.quantity + EXCLUDED.quantity END,
+                 events = usage_book_hour.events + EXCLUDED.events),
+             of_day AS (
+               INSERT INTO usage_customer_day (tenant_id, meter, on_day, customer_id, dimensions_hash, dimensions, quantity, events)
+               SELECT $1, meter, on_day, customer_id, kept.hash, kept.dimensions, CASE WHEN is_max THEN max(quantity) ELSE sum(quantity) END,
+                      sum(events)::int8
+               FROM added a CROSS JOIN LATERAL (VALUES (a.hash, a.dimensions), ('', '{}')) AS kept(hash, dimensions)
+               GROUP BY meter, on_day, customer_id, kept.hash, kept.dimensions, is_max ORDER BY 2, 5, 3, 4
+               ON CONFLICT (tenant_id, meter, dimensions_hash, on_day, customer_id) DO UPDATE SET
+                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) = 'max'
+                                 THEN greatest(usage_customer_day.quantity, EXCLUDED.quantity)
+                                 ELSE usage_customer_day.quantity + EXCLUDED.quantity END,
+                 events = usage_customer_day.events + EXCLUDED.events)
              SELECT count(*) AS v FROM gone",
             [tx.tenant_id().into(), limit.into()],
         )

@@ -3,7 +3,7 @@ use crate::meter::{Aggregation, Meter, MeterPreview, PREVIEW_EVENTS_MAX};
 use crate::prepare::json_of;
 use crate::reading::DimensionSum;
 use chrono::{DateTime, Utc};
-use db::{DbError, PlatformTx, TenantTx};
+use db::{DbError, TenantTx};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use serde_json::Value;
@@ -155,10 +155,4 @@ pub async fn preview(
     }
     preview.quantity = preview.quantity.normalize();
     Ok(preview)
-}
-
-pub async fn ensure_partitions(ptx: &PlatformTx, from_on: chrono::NaiveDate, months: u32) -> Result<u32, DbError> {
-    let made: Option<i32> =
-        ptx.value("SELECT ensure_usage_partitions($1, $2) AS v", [from_on.into(), (months as i32).into()]).await?;
-    Ok(made.unwrap_or(0).unsigned_abs())
 }

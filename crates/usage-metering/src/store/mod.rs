@@ -1,6 +1,7 @@
 //! All queries of this crate, by noun.
 
 pub mod audit;
+pub mod audit_pages;
 pub mod bulk;
 pub mod call_key;
 pub mod copy;
@@ -9,6 +10,8 @@ pub mod event;
 pub mod fold;
 pub mod imports;
 pub mod meter;
+pub mod partition;
 pub mod reading;
+pub mod seen;
 pub mod sum;
 pub mod suspense;

@@ -1,7 +1,7 @@
 use crate::error::UsageError;
 use crate::suspense::{NewSuspense, Suspended, SuspenseCause, SuspenseSummary};
 use chrono::{DateTime, Utc};
-use db::{DbError, SuspenseId, TenantTx};
+use db::{DbError, PlatformTx, SuspenseId, TenantTx};
 use sea_orm::FromQueryResult;
 use serde_json::Value;
 use uuid::Uuid;
@@ -95,28 +95,32 @@ pub async fn resolve_many(
     .await
 }
 
-pub async fn summary(tx: &TenantTx) -> Result<Vec<SuspenseSummary>, UsageError> {
-    #[derive(FromQueryResult)]
-    struct Count {
-        cause: String,
-        waiting: i64,
-        oldest_at: DateTime<Utc>,
-    }
-    let rows: Vec<Count> = tx
-        .rows(
-            "SELECT cause, count(*) AS waiting, min(received_at) AS oldest_at FROM suspense
-             WHERE tenant_id = $1 AND resolved_at IS NULL GROUP BY cause ORDER BY cause",
-            [tx.tenant_id().into()],
-        )
-        .await?;
+#[derive(FromQueryResult)]
+struct Count {
+    cause: String,
+    waiting: i64,
+    oldest_at: DateTime<Utc>,
+}
+
+fn counted(rows: Vec<Count>) -> Result<Vec<SuspenseSummary>, UsageError> {
     let summary = |row: Count| {
-        Ok(SuspenseSummary {
-            cause: SuspenseCause::read(&row.cause)?,
-            waiting: row.waiting.unsigned_abs(),
-            oldest_at: row.oldest_at,
-        })
+        let cause = SuspenseCause::read(&row.cause)?;
+        Ok(SuspenseSummary { cause, waiting: row.waiting.unsigned_abs(), oldest_at: row.oldest_at })
     };
     rows.into_iter().map(summary).collect()
+}
+
+pub async fn summary(tx: &TenantTx) -> Result<Vec<SuspenseSummary>, UsageError> {
+    let sql = "SELECT cause, count(*) AS waiting, min(received_at) AS oldest_at FROM suspense
+               WHERE tenant_id = $1 AND resolved_at IS NULL GROUP BY cause ORDER BY cause";
+    counted(tx.rows(sql, [tx.tenant_id().into()]).await?)
+}
+
+/// Of all books.
+pub async fn anywhere(ptx: &PlatformTx) -> Result<Vec<SuspenseSummary>, UsageError> {
+    let sql = "SELECT cause, count(*) AS waiting, min(received_at) AS oldest_at FROM suspense
+               WHERE resolved_at IS NULL GROUP BY cause ORDER BY cause";
+    counted(ptx.rows(sql, []).await?)
 }
 
 /// An open entry, held until the transaction ends: two retries at once count it once.

@@ -283,6 +283,8 @@ async fn a_recount_finds_the_hour_whose_sums_are_not_those_of_its_events() {
         .await;
     assert_eq!(world.violations().await, []);
     let found = usage_metering::recount(&world.tx().await).await.unwrap();
-    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
     assert!(found[0].detail.contains("6.5 of 2 events are summed, 5.5 of 2 are stored"), "{}", found[0].detail); // 1.5 + 4
+    // What pages read was folded with them, and is not what they hold now: 1.5 of what is folded.
+    assert!(found[2].detail.contains("pages show 1.5 of 1 events, the hours hold 2.5 of 1"), "{}", found[2].detail);
 }

@@ -8,7 +8,7 @@ use money::Currency;
 use pricing::Price;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use subscription::{Billed, Component, ComponentKind, NewCustomer, NewPlanVersion, NewSubscription};
+use subscription::{Billed, Component, ComponentKind, LateUsage, NewCustomer, NewPlanVersion, NewSubscription};
 use tenant::{NewOrganisation, OrganisationKind, RoundCallsTo};
 use usage_metering::{Aggregate, Outcome, UsageEvent, UsageQuery};
 
@@ -64,6 +64,17 @@ impl World {
 
     /// A subscription since 1 March that charges minutes with these dimensions.
     pub async fn subscribe(&self, customer_id: CustomerId, plan: &str, filter: &[(&str, &str)]) -> SubscriptionId {
+        self.subscribe_late(customer_id, plan, filter, LateUsage::Bill).await
+    }
+
+    /// The same, with what its plan says of late usage.
+    pub async fn subscribe_late(
+        &self,
+        customer_id: CustomerId,
+        plan: &str,
+        filter: &[(&str, &str)],
+        late_usage: LateUsage,
+    ) -> SubscriptionId {
         let component = Component {
             key: "minutes".to_owned(),
             kind: ComponentKind::Usage,
@@ -77,7 +88,7 @@ impl World {
         };
         let (tx, starts_at) = (self.tx().await, at("2026-03-01T00:00:00Z"));
         let plan_id = subscription::create_plan(&tx, plan, plan, "", false).await.unwrap();
-        let version = NewPlanVersion::monthly(Currency::EUR, vec![component]);
+        let version = NewPlanVersion { late_usage, ..NewPlanVersion::monthly(Currency::EUR, vec![component]) };
         let plan_version_id = subscription::publish_version(&tx, plan_id, &version, starts_at).await.unwrap();
         let anchor_on = "2026-03-01".parse().unwrap();
         let new = NewSubscription { customer_id, plan_version_id, seats: 0, anchor_on, starts_at, trial: false };

@@ -43,7 +43,8 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         heading: heading(&record, &seller.name)
             .action("Settlements", audience.account_settlements())
             .action("Advisor", audience.account_advice())
-            .action("Brand", audience.brand()),
+            .action("Brand", audience.brand())
+            .action("API keys", audience.api_keys()),
         facts,
         wallet: customer::wallet_card(&record, None, &member.zone)?,
         subscriptions: cards(&member, &record)?,

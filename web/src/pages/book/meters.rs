@@ -59,7 +59,7 @@ pub async fn meters(member: Member) -> PageResult<List> {
     }
     let heading = Heading::new("Meters").facts("What this book counts of the events that come in.");
     Ok(List {
-        shell: shell(&member, &tx, "Meters", Section::Plans).await?,
+        shell: shell(&member, &tx, "Meters", Section::Usage).await?,
         heading: if may_change { heading.action("New meter", member.audience.meter_new()) } else { heading },
         stats: Stats::default(),
         search: None,
@@ -69,12 +69,18 @@ pub async fn meters(member: Member) -> PageResult<List> {
     })
 }
 
-/// What is sold, and beside its meters what they could not count.
+/// What was used, what counts it, how it comes in, and what could not be counted.
 pub(super) fn tabs(member: &Member, here: &str) -> Vec<(String, String, bool)> {
-    let mut tabs = super::quotes::tabs(member.audience, here);
-    tabs.push(("Imports".to_owned(), member.audience.imports(), here == "Imports"));
-    tabs.push(("In suspense".to_owned(), member.audience.suspense(), here == "In suspense"));
-    tabs
+    let audience = member.audience;
+    [
+        ("Usage", audience.usage()),
+        ("Meters", audience.meters()),
+        ("Imports", audience.imports()),
+        ("In suspense", audience.suspense()),
+    ]
+    .into_iter()
+    .map(|(text, href)| (text.to_owned(), href, text == here))
+    .collect()
 }
 
 /// "minutes with topic law"
@@ -96,7 +102,7 @@ pub async fn form(member: Member, given: web::Query<Given>) -> PageResult<Decide
         false => None,
     };
     Ok(Decide {
-        shell: shell(&member, &tx, "A new meter", Section::Plans).await?,
+        shell: shell(&member, &tx, "A new meter", Section::Usage).await?,
         heading: Heading::new("A new meter").path(PagePath::under("Meters", member.audience.meters(), "New")),
         tabs: Vec::new(),
         note: None,

@@ -58,6 +58,8 @@ mod splits;
 pub(super) mod subscription;
 mod suspense;
 mod suspense_entries;
+mod usage;
+mod usage_parts;
 pub(super) mod why;
 pub(crate) mod words;
 
@@ -213,6 +215,7 @@ fn running() -> Vec<Entry> {
         book_post(all, "imports/{import_id}/start", imports::start),
         book_post(all, "imports/{import_id}/stop", imports::stop),
         book_post(all, "imports/{import_id}/removal", imports::remove),
+        book_get(all, "usage", usage::usage),
         book_get(all, "suspense", suspense::causes),
         book_get(all, "suspense/{cause}", suspense::cause),
         book_post(all, "suspense/{cause}/decisions", suspense::decide),

@@ -35,7 +35,6 @@ pub(super) fn tabs(audience: Audience, here: &str) -> Vec<(String, String, bool)
         ("Coupons", audience.coupons()),
         ("Quotes", audience.quotes()),
         ("Estimates", audience.estimates()),
-        ("Meters", audience.meters()),
     ]
     .into_iter()
     .map(|(text, href)| (text.to_owned(), href, text == here))

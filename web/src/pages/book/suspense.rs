@@ -47,6 +47,9 @@ fn remedy(cause: SuspenseCause) -> &'static str {
         }
         SuspenseCause::Conflict => "The first stands. Ask who sent it why it changed; then take this one out.",
         SuspenseCause::AbsurdTime => "Mend the sender's clock; then take it out and have it sent anew.",
+        SuspenseCause::LateUsage => {
+            "Its plan leaves late usage to you: count it, and the difference is billed, or take it out."
+        }
         SuspenseCause::UnknownNumber => "Give the number to this book from that day on, then try again.",
         SuspenseCause::MissingRate => "Enter the price or rate of that day; the call is settled then.",
         SuspenseCause::BrokenSequence | SuspenseCause::NotChargeable => {
@@ -92,7 +95,7 @@ pub async fn causes(member: Member) -> PageResult<List> {
         n => format!("{} not counted", counted(n, "wait", "waits")),
     };
     Ok(List {
-        shell: shell(&member, &tx, "In suspense", Section::Plans).await?,
+        shell: shell(&member, &tx, "In suspense", Section::Usage).await?,
         heading: Heading::new(title).facts("What comes in and matches nothing is kept here until somebody decides."),
         stats: Stats::default(),
         search: None,
@@ -158,7 +161,7 @@ pub async fn cause(member: Member, path: web::Path<String>, given: web::Query<Gi
         0 => format!("{}: nothing waits", spoken(cause.as_str())),
         n => format!("{}: {}", spoken(cause.as_str()), counted(n, "wait", "waits")),
     };
-    let shell = shell(&member, &tx, spoken(cause.as_str()), Section::Plans).await?;
+    let shell = shell(&member, &tx, spoken(cause.as_str()), Section::Usage).await?;
     let outcome = match decision {
         // The last thing in this transaction, which is given up: nothing has happened.
         Some(decision) => Some(outcome(&member, &tx, cause, &decision, &given).await?),
@@ -211,6 +214,10 @@ fn form(cause: SuspenseCause, meters: Vec<String>, given: &Given, faults: &Fault
                     .error(faults.at("subscription")),
             )
             .half(Field::choice("meter", "Meter", given.get("meter"), as_told.chain(codes)).error(faults.at("meter")));
+        if cause != SuspenseCause::LateUsage {
+            let late = Field::tick("late", "Also what is late for its plan", given.get("late") == "yes");
+            fields = fields.half(late.hint("Where a plan leaves late usage to you"));
+        }
     }
     let reason = Field::text("reason", "Reason", given.get("reason"))
         .hint("Why they count nowhere; kept beside them")
@@ -235,6 +242,7 @@ async fn read(tx: &TenantTx, cause: SuspenseCause, given: &Given, faults: &mut F
                 correction.subscription_id = id;
             }
             correction.meter = Some(given.get("meter").to_owned()).filter(|code| !code.is_empty());
+            correction.takes_late = given.get("late") == "yes";
             Ok(faults.none().then_some(Decision::Again(correction)))
         }
         _ => {
@@ -275,7 +283,7 @@ async fn outcome(
         }
     };
     let mut kept = given.kept();
-    kept.retain(|(name, _)| ["do", "customer_no", "subscription", "meter", "reason"].contains(&name.as_str()));
+    kept.retain(|(name, _)| ["do", "customer_no", "subscription", "meter", "late", "reason"].contains(&name.as_str()));
     Ok(Outcome {
         changes: Some(changes),
         bill: None,

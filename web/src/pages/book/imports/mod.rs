@@ -59,7 +59,7 @@ pub async fn imports(member: Member, after: web::Query<After>) -> PageResult<Lis
     });
     let shown = format::counted(count(imports.len() as u64), "file, the newest first", "files, the newest first");
     Ok(List {
-        shell: shell(&member, &tx, "Imports", Section::Plans).await?,
+        shell: shell(&member, &tx, "Imports", Section::Usage).await?,
         heading: if may { heading.action("Send a file", member.audience.import_new()) } else { heading },
         stats: Stats::default(),
         search: None,
@@ -155,7 +155,7 @@ async fn page(member: &Member, tx: &TenantTx, given: Given) -> PageResult<Import
         fields = fields.half(Field::choice("saved", "Read as", &given.saved, none.chain(names)).hint(hint));
     }
     Ok(ImportNew {
-        shell: shell(member, tx, "Send a file", Section::Plans).await?,
+        shell: shell(member, tx, "Send a file", Section::Usage).await?,
         heading: Heading::new("Send a file of call records").path(PagePath::under(
             "Imports",
             member.audience.imports(),

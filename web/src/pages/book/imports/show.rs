@@ -46,7 +46,7 @@ pub async fn page(
     let reader = Reader::new(&bytes, &import.settings);
     let rows: Vec<Row> = reader.rows().take(PREVIEW_ROWS).collect();
     let left_out = usage_metering::import_report(tx, import.id, 0, NOT_COUNTED_SHOWN).await?;
-    let shell = super::shell(member, tx, import.name.clone(), Section::Plans).await?;
+    let shell = super::shell(member, tx, import.name.clone(), Section::Usage).await?;
     let (none, audience, id) = (Faults::default(), member.audience, import.id);
     let (values, faults) = match sent {
         Some((given, faults)) => (Values::sent(given), faults),

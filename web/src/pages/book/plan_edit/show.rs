@@ -240,8 +240,11 @@ impl Show<'_> {
             words.iter().map(|(value, word)| ((*value).to_owned(), (*word).to_owned())).collect()
         };
         let ends: Vec<(&str, &str)> = TrialEnd::ALL.iter().map(|end| (end.as_str(), trial_end_words(*end))).collect();
-        let late =
-            [(LateUsage::Bill.as_str(), "On the next invoice"), (LateUsage::Absorb.as_str(), "The seller bears it")];
+        let late = [
+            (LateUsage::Bill.as_str(), "On the next invoice"),
+            (LateUsage::Absorb.as_str(), "The seller bears it"),
+            (LateUsage::Suspend.as_str(), "Waits for a person"),
+        ];
         let usage = [("charged", "Costs what it costs later"), ("free", "Free up to an amount")];
         vec![
             self.figure("trial_days", "Trial").hint("What recurs costs nothing in it").after("days").row(),

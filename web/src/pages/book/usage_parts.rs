@@ -1,0 +1,210 @@
+//! The parts of the usage page: figures, the picture, who and what, and what waits without being counted.
+
+use super::usage::{Asked, Looked};
+use super::words::{civil, midnight, spoken};
+use crate::charts::{Chart, Drawn};
+use crate::error::{PageError, PageResult};
+use crate::extract::Member;
+use crate::format;
+use crate::views::book::TableCard;
+use crate::views::parts::{Item, Items, Stat, Stats};
+use crate::views::table::{Cell, Column, Empty, Table};
+use crate::views::ui::Tone;
+use crate::views::usage::Compared;
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use db::CustomerId;
+use jiff::tz::TimeZone;
+use money::Decimal;
+use std::collections::{BTreeMap, HashMap};
+use subscription::Customer;
+use usage_metering::{Aggregation, CustomerSum, DayHourSum, DaySum, DimensionSum, SuspenseSummary, local_hour};
+
+/// The picture of a book without a meter.
+pub(super) fn nothing() -> Chart {
+    Chart::bars("usage", "Usage", "Usage", "Day")
+}
+
+/// Sums of a meter together: added up, or the largest.
+fn together<'a>(looked: &Looked, quantities: impl Iterator<Item = &'a Decimal>) -> Decimal {
+    match looked.meter.aggregation {
+        Aggregation::Max => quantities.copied().max().unwrap_or_default(),
+        Aggregation::Sum | Aggregation::Count => quantities.copied().sum(),
+    }
+}
+
+fn figure(quantity: Decimal) -> String {
+    format::quantity(quantity.round_dp(2))
+}
+
+fn stats(looked: &Looked, all: Decimal, events: i64, most: Option<(Decimal, String)>) -> Stats {
+    let label = match looked.meter.aggregation {
+        Aggregation::Max => "The most",
+        Aggregation::Sum | Aggregation::Count => "In all",
+    };
+    let each = if looked.by_hour { "Most in an hour" } else { "Most in a day" };
+    let days = (looked.seen.until_on - looked.seen.from_on).num_days() + 1;
+    let mut stats = vec![Stat::new(label, figure(all)).small(&looked.meter.unit)];
+    if looked.meter.aggregation != Aggregation::Max {
+        let mean = all.checked_div(Decimal::from(days)).unwrap_or_default();
+        stats.push(Stat::new("A day", figure(mean)).note("on average", Tone::Plain));
+    }
+    let (most, at) = most.unwrap_or_default();
+    stats.push(Stat::new(each, figure(most)).note(at, Tone::Plain));
+    stats.push(Stat::new("Events", format::count(events)));
+    Stats(stats)
+}
+
+pub(super) fn stats_of_days(looked: &Looked, days: &[DaySum]) -> Stats {
+    let most = days.iter().max_by_key(|day| (day.quantity, std::cmp::Reverse(day.on_day)));
+    let most = most.map(|day| (day.quantity, format::date(civil(day.on_day))));
+    let all = together(looked, days.iter().map(|day| &day.quantity));
+    stats(looked, all, days.iter().map(|day| day.events).sum(), most)
+}
+
+pub(super) fn stats_of_hours(looked: &Looked, hours: &[DayHourSum], zone: &TimeZone) -> Stats {
+    let most = hours.iter().max_by_key(|hour| (hour.quantity, std::cmp::Reverse(hour.hour)));
+    let most = most.map(|hour| (hour.quantity, format::short(hour.hour, zone).text));
+    let all = together(looked, hours.iter().map(|hour| &hour.quantity));
+    stats(looked, all, hours.iter().map(|hour| hour.events).sum(), most)
+}
+
+fn value(looked: &Looked, quantity: Decimal) -> (String, String) {
+    let quantity = quantity.round_dp(2);
+    (quantity.normalize().to_string(), format!("{} {}", format::quantity(quantity), looked.meter.unit))
+}
+
+fn chart(looked: &Looked, over: &'static str) -> Chart {
+    let title = format!("{} by {}", looked.meter.name, over.to_lowercase());
+    let caption = format!("{title}, {} to {}", looked.seen.from_on, looked.seen.until_on);
+    Chart::bars("usage", title, caption, over).series(looked.meter.name.clone(), Drawn::Bar, "c1")
+}
+
+/// Every day has its bar, also one without usage.
+pub(super) fn days(looked: &Looked, days: &[DaySum]) -> Chart {
+    let mut chart = chart(looked, "Day");
+    if days.is_empty() {
+        return chart;
+    }
+    let sums: BTreeMap<NaiveDate, Decimal> = days.iter().map(|day| (day.on_day, day.quantity)).collect();
+    let asked = looked.seen.from_on.iter_days().take_while(|day| *day <= looked.seen.until_on);
+    for day in asked {
+        let quantity = sums.get(&day).copied().unwrap_or_default();
+        chart.point(day.format("%a %-d %b").to_string(), vec![Some(value(looked, quantity))]);
+    }
+    chart
+}
+
+/// Every hour has its bar: 23 or 25 on the day of a clock change.
+pub(super) fn hours(looked: &Looked, hours: &[DayHourSum], zone: &TimeZone, zone_name: &str) -> PageResult<Chart> {
+    let mut chart = chart(looked, "Hour");
+    let mut sums: BTreeMap<DateTime<Utc>, Vec<Decimal>> = BTreeMap::new();
+    for hour in hours {
+        // A customer half an hour away has hours of its own; they stand in the book's hour in which they began.
+        let begins = local_hour(hour.hour, zone_name).map_err(PageError::failed)?;
+        sums.entry(begins).or_default().push(hour.quantity);
+    }
+    let Some((first, last)) = sums.keys().next().copied().zip(sums.keys().next_back().copied()) else {
+        return Ok(chart);
+    };
+    // A day elsewhere may begin before the book's or end after it.
+    let mut at = midnight(looked.seen.from_on, zone_name)?.min(first);
+    let until = midnight(looked.seen.until_on + Days::new(1), zone_name)?.max(last + TimeDelta::hours(1));
+    while at < until {
+        let quantity = sums.get(&at).map_or(Decimal::ZERO, |sums| together(looked, sums.iter()));
+        chart.point(format::short(at, zone).text, vec![Some(value(looked, quantity))]);
+        at += TimeDelta::hours(1);
+    }
+    Ok(chart)
+}
+
+fn share(looked: &Looked, part: Decimal, all: Decimal) -> Cell {
+    if looked.meter.aggregation == Aggregation::Max || all.is_zero() {
+        return Cell::none();
+    }
+    let percent = (part * Decimal::ONE_HUNDRED).checked_div(all).unwrap_or_default().round_dp(1);
+    Cell::figure(format!("{percent}%")).class("quiet")
+}
+
+fn columns(looked: &Looked, first: &str) -> Vec<Column> {
+    vec![
+        Column::text(first),
+        Column::figures("Events").hidden(),
+        Column::figures(spoken(&looked.meter.unit)),
+        Column::figures("Share").hidden(),
+    ]
+}
+
+pub(super) fn customers(
+    member: &Member,
+    asked: &Asked,
+    looked: &Looked,
+    sums: &[CustomerSum],
+    known: &HashMap<CustomerId, Customer>,
+    all: u64,
+) -> Compared {
+    let empty = Empty::new("users", "Nobody used any", "Widen the days, or clear the filter.");
+    let mut table = Table::new("By customer", columns(looked, "Customer"), empty).dense();
+    let total: Decimal = sums.iter().map(|sum| sum.quantity).sum();
+    for sum in sums {
+        let Some(customer) = known.get(&sum.customer_id) else { continue };
+        table.row(vec![
+            Cell::name(&customer.name).to(asked.with(&member.audience.usage(), "customer", &customer.customer_no)),
+            Cell::figure(format::count(sum.events)),
+            Cell::figure(figure(sum.quantity)),
+            // Of those that are not all named here a share would be of something else.
+            if all > sums.len() as u64 { Cell::none() } else { share(looked, sum.quantity, total) },
+        ]);
+    }
+    let title = match all > sums.len() as u64 {
+        true => format!("The largest {} of {} customers", sums.len(), format::count(all as i64)),
+        false => "By customer".to_owned(),
+    };
+    Compared { links: Vec::new(), card: TableCard { title, all: None, table } }
+}
+
+pub(super) fn dimension(member: &Member, asked: &Asked, looked: &Looked, by: &str, sums: &[DimensionSum]) -> Compared {
+    let action = member.audience.usage();
+    let empty = Empty::new("hash", "Nothing was used", "Widen the days, or clear the filter.");
+    let mut table = Table::new(format!("By {by}"), columns(looked, &spoken(by)), empty).dense();
+    let total: Decimal = sums.iter().map(|sum| sum.quantity).sum();
+    for sum in sums {
+        let name = match sum.dimensions.get(by) {
+            Some(value) => {
+                let mut only: Vec<String> = looked
+                    .seen
+                    .filter
+                    .iter()
+                    .filter(|(name, _)| *name != by)
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
+                only.push(format!("{by}={value}"));
+                Cell::name(looked.spoken(value)).to(asked.with(&action, "only", &only.join(", ")))
+            }
+            None => Cell::text("Not said").class("quiet"),
+        };
+        table.row(vec![
+            name,
+            Cell::figure(format::count(sum.events)),
+            Cell::figure(figure(sum.quantity)),
+            share(looked, sum.quantity, total),
+        ]);
+    }
+    let links = looked.meter.dimensions.iter();
+    let links: Vec<(String, String, bool)> =
+        links.map(|name| (spoken(name), asked.with(&action, "by", name), name == by)).collect();
+    let links = if links.len() > 1 { links } else { Vec::new() };
+    Compared { links, card: TableCard { title: format!("By {}", by.replace('_', " ")), all: None, table } }
+}
+
+/// What came in and counts nowhere, by cause.
+pub(super) fn waiting(member: &Member, summary: &[SuspenseSummary]) -> Items {
+    let item = |waits: &SuspenseSummary| {
+        let count = i64::try_from(waits.waiting).unwrap_or(i64::MAX);
+        let tone = if super::suspense::is_too_old(waits.oldest_at, member.now) { Tone::Wrong } else { Tone::Soon };
+        let since = format::stamp(waits.oldest_at, &member.zone).text;
+        Item::new("alert-circle", tone, format!("{}: {}", spoken(waits.cause.as_str()), format::count(count)))
+            .note(format!("The oldest since {since}"))
+            .action("Decide", member.audience.suspense_of(waits.cause.as_str()))
+    };
+    Items(summary.iter().map(item).collect())
+}

@@ -60,7 +60,7 @@ pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery, by_dimension, by_hour, quantities, quantity,
     sums_by_dimension,
 };
-pub use replay::{Correction, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
+pub use replay::{Correction, REPLAY_BLOCK, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use suspense::{
     Suspended, SuspenseCause, SuspenseSummary, lock_suspense, open_suspense, resolve_all_suspense, resolve_suspense,
     retry_suspense, suspend, suspense_summary,

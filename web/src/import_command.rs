@@ -77,10 +77,13 @@ async fn keep(app: &App, asked: &Asked, organisation: &Organisation, bytes: &[u8
     let name = name.unwrap_or_else(|| "call records".to_owned());
     let new = NewImport { name: &name, settings: &settings, bytes, by: "command line" };
     let id = usage_metering::create_import(&tx, &new, app.clock.now()).await?;
-    match asked.is_trial {
-        true => usage_metering::try_import(&tx, id, app.clock.now()).await?,
-        false => usage_metering::start_import(&tx, id, app.clock.now()).await?,
-    }
+    let begun = match asked.is_trial {
+        true => usage_metering::try_import(&tx, id, app.clock.now()).await,
+        false => usage_metering::start_import(&tx, id, app.clock.now()).await,
+    };
+    begun.context(
+        "the first line does not tell all columns: keep a way to read the file, and give its name as the format",
+    )?;
     tx.commit().await?;
     Ok(id)
 }

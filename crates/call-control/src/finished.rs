@@ -22,7 +22,7 @@ use ledger::Posting;
 use sip_media::EndCause;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use subscription::{Billing, Coverage, Customer, StoredTariff, Topic};
+use subscription::{Billing, Coverage, Customer, StoredTariff, Topic, TopicHistory};
 use tenant::Organisation;
 use usage_metering::{SuspenseCause, UsageEvent};
 
@@ -60,7 +60,7 @@ pub struct FinishedCall {
     pub called: String,
     pub caller: Option<String>,
     pub customer_id: CustomerId,
-    /// The topic's digit; a removed topic still counts.
+    /// The topic's digit; what it offered when the call began counts.
     pub digit: u8,
     pub agent_id: Option<AgentId>,
     pub handled_by: HandledBy,
@@ -83,7 +83,7 @@ struct Book {
     organisation: Organisation,
     /// Whose a number is depends on when it was called.
     numbers: HashMap<Called, Held>,
-    topics: HashMap<(NumberId, u8), Topic>,
+    topics: TopicHistory,
     /// Numbers whose calls the level above collects.
     collected: HashSet<NumberId>,
     tariffs: HashMap<TariffId, (StoredTariff, CallPrice)>,
@@ -163,13 +163,6 @@ impl Book {
         let organisation = tenant::organisation(tx).await?;
         let called: Vec<Called> = calls.iter().map(|call| (call.called.clone(), call.started_at)).collect();
         let numbers = numbers::held(tx, &called).await?;
-        let mut topics: HashMap<(NumberId, u8), Topic> = HashMap::new();
-        for topic in subscription::topics_ever(tx).await? {
-            let place = (topic.number_id, topic.digit);
-            if topic.removed_at.is_none() || !topics.contains_key(&place) {
-                topics.insert(place, topic);
-            }
-        }
         let mut tariffs = HashMap::new();
         for stored in subscription::tariffs(tx).await? {
             let price = grant::compile(&stored, &organisation)?;
@@ -184,7 +177,7 @@ impl Book {
             collected,
             organisation,
             numbers,
-            topics,
+            topics: subscription::topic_history(tx).await?,
             tariffs,
             customers: customers.into_iter().map(|customer| (customer.id, customer)).collect(),
             subscribed: subscriptions.into_iter().map(|subscription| subscription.customer_id).collect(),
@@ -255,7 +248,7 @@ impl Book {
     }
 
     fn topic(&self, call: &FinishedCall) -> Result<&Topic> {
-        let topic = self.held(call).and_then(|held| self.topics.get(&(held.number_id, call.digit)));
+        let topic = self.held(call).and_then(|held| self.topics.at(held.number_id, call.digit, call.started_at));
         topic.ok_or_else(|| CallError::UnknownTopic { called: call.called.clone(), digit: call.digit })
     }
 }

@@ -6,6 +6,7 @@ use crate::store::callers as store;
 use crate::{pin, rules};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CustomerId, TenantTx};
+use std::collections::{HashMap, HashSet};
 
 /// Wrong PINs in a row before an account must wait.
 pub const PIN_FAILURES_FREE: i32 = 5;
@@ -26,16 +27,31 @@ pub enum PinCheck {
 }
 
 /// Makes a number one of the customer's. A number belongs to one customer of a book; twice to the same one is once.
-pub async fn add_phone(tx: &TenantTx, customer_id: CustomerId, e164: &str) -> Result<()> {
+/// The first customer that has it had it always; one after another has it from now on.
+pub async fn add_phone(tx: &TenantTx, customer_id: CustomerId, e164: &str, now: DateTime<Utc>) -> Result<()> {
     rules::e164("e164", e164)?;
     must_exist(tx, customer_id).await?;
-    let holder = store::claim_phone(tx, customer_id, e164).await?;
+    let holder = store::claim_phone(tx, customer_id, e164, now).await?;
     must(holder == customer_id, "e164", Rule::MustBeFree, e164)
 }
 
-/// Takes a number away from the customer that has it; `false` when it has no such number.
-pub async fn remove_phone(tx: &TenantTx, customer_id: CustomerId, e164: &str) -> Result<bool> {
-    store::delete_phone(tx, customer_id, e164).await
+/// Takes a number away from the customer that has it; calls that began before stay theirs, however late they are heard of.
+/// `false` when it has no such number.
+pub async fn remove_phone(tx: &TenantTx, customer_id: CustomerId, e164: &str, now: DateTime<Utc>) -> Result<bool> {
+    store::delete_phone(tx, customer_id, e164, now).await
+}
+
+/// A number that called, and when.
+pub type CalledFrom = (String, DateTime<Utc>);
+
+/// The customers that called from these numbers at these times.
+pub async fn customers_of_calls(tx: &TenantTx, calls: &[CalledFrom]) -> Result<HashMap<CalledFrom, Customer>> {
+    let holders = store::holders(tx, calls).await?;
+    let ids: HashSet<CustomerId> = holders.iter().map(|(_, id)| *id).collect();
+    let customers = crate::customer::customers_by_id(tx, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let by_id: HashMap<CustomerId, Customer> = customers.into_iter().map(|customer| (customer.id, customer)).collect();
+    let named = |(place, id): (usize, CustomerId)| Some((calls.get(place)?.clone(), by_id.get(&id)?.clone()));
+    Ok(holders.into_iter().filter_map(named).collect())
 }
 
 /// The customer's numbers.

@@ -46,6 +46,7 @@ entity! { customer_phone = "customer_phone" {
     #[sea_orm(primary_key, auto_increment = false)]
     pub e164: String,
     pub customer_id: Uuid,
+    pub since: Option<DateTimeUtc>,
 }}
 
 entity! { customer_event = "customer_event" {
@@ -82,6 +83,7 @@ entity! { topic = "topic" {
     pub tariff_id: Uuid,
     pub meter_starts: String,
     pub removed_at: Option<DateTimeUtc>,
+    pub since: Option<DateTimeUtc>,
 }}
 
 entity! { plan = "plan" {

@@ -25,7 +25,7 @@ mod words;
 pub use audit::check;
 pub use caller::{
     PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone, customer_by_phone,
-    customer_by_pin, phones_of, remove_phone, set_pin,
+    customer_by_pin, customers_of_calls, phones_of, remove_phone, set_pin,
 };
 pub use catalogue::{
     Cliff, Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion,
@@ -59,7 +59,8 @@ pub use number::{
 };
 pub use partner::{
     NETWORK_CUSTOMER_NO, PartnerTerms, SHARE_BY_DEFAULT, Split, all_partner_terms, collected_numbers,
-    deliver_collections, follow_customer, partner_terms, set_collected, set_partner_terms, set_split,
+    deliver_collections, follow_customer, network_customers, partner_terms, set_collected, set_partner_terms,
+    set_split,
 };
 pub use quote::{
     Acceptance, Accepted, Estimate, NewEstimate, NewQuote, Offered, Prospect, Quote, QuoteState, QuotedCustomer,
@@ -67,8 +68,8 @@ pub use quote::{
     quoted_plans, quotes, save_estimate, send_quote, share_estimate, tenant_of_token, withdraw_quote,
 };
 pub use topic::{
-    NewTopic, StoredTariff, Topic, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic, topic_by_id,
-    topics, topics_ever,
+    NewTopic, StoredTariff, Topic, TopicHistory, publish_tariff, remove_topic, set_topic, tariff, tariffs, topic,
+    topic_by_id, topic_history, topics, topics_ever,
 };
 pub use words::{
     Billed, Billing, ChangeKind, Collection, ComponentKind, EndedBy, LateUsage, MeterStarts, NumberKind, PlanState,

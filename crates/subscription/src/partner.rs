@@ -137,6 +137,11 @@ pub async fn deliver_collections(db: &Db, seller: db::TenantId, now: DateTime<Ut
 
 /// Numbers of this book whose calls its seller collects.
 pub async fn collected_numbers(tx: &TenantTx) -> Result<Vec<NumberId>> {
+    Ok(store::collected(tx).await?.into_iter().map(|(number_id, _)| number_id).collect())
+}
+
+/// The same, each with the customer that stands for everybody who calls it.
+pub async fn network_customers(tx: &TenantTx) -> Result<Vec<(NumberId, CustomerId)>> {
     store::collected(tx).await
 }
 

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use db::{NumberId, TariffId, TenantTx, TopicId};
 use money::Currency;
 use pricing::Tariff;
+use std::collections::HashMap;
 
 /// A published version of a tariff; it never changes.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,15 +80,16 @@ pub async fn tariffs(tx: &TenantTx) -> Result<Vec<StoredTariff>> {
     store::tariffs(tx).await
 }
 
-/// Sets what a digit of a number offers. A topic that is there keeps its id and its calls; its price is the new tariff's from now on.
-pub async fn set_topic(tx: &TenantTx, new: &NewTopic) -> Result<TopicId> {
+/// Sets what a digit of a number offers. A topic that is there keeps its id and its calls; its price is the new tariff's from now
+/// on, and calls that began before are charged as it was, however late they are heard of.
+pub async fn set_topic(tx: &TenantTx, new: &NewTopic, now: DateTime<Utc>) -> Result<TopicId> {
     must(new.digit <= 9, "digit", Rule::MustBeDigit, new.digit)?;
     rules::not_empty("name", &new.name)?;
     number::must_be_set(tx, new.number_id).await?;
     if tariff(tx, new.tariff_id).await?.is_none() {
         return Err(SubscriptionError::not_found("tariff", new.tariff_id));
     }
-    store::upsert_topic(tx, new).await
+    store::upsert_topic(tx, new, now).await
 }
 
 /// Takes a topic away; its calls keep it. `false` when it was not there.
@@ -113,4 +115,32 @@ pub async fn topics(tx: &TenantTx) -> Result<Vec<Topic>> {
 /// Every topic that ever was, removed ones included: to name the calls of the past.
 pub async fn topics_ever(tx: &TenantTx) -> Result<Vec<Topic>> {
     store::topics(tx, true).await
+}
+
+/// What the numbers of a book offered at any time.
+pub struct TopicHistory(HashMap<NumberId, Vec<store::Term>>);
+
+impl TopicHistory {
+    /// What a digit offered to a call that began then.
+    pub fn at(&self, number_id: NumberId, digit: u8, at: DateTime<Utc>) -> Option<&Topic> {
+        self.offered(number_id, at).find(|topic| topic.digit == digit)
+    }
+
+    /// All that was offered to a call that began then.
+    pub fn offered(&self, number_id: NumberId, at: DateTime<Utc>) -> impl Iterator<Item = &Topic> {
+        let terms = self.0.get(&number_id).map_or(&[][..], Vec::as_slice).iter();
+        let stands = move |term: &&store::Term| {
+            term.since.is_none_or(|since| since <= at) && term.until.is_none_or(|until| at < until)
+        };
+        terms.filter(stands).map(|term| &term.topic)
+    }
+}
+
+/// Every topic with what it offered at its time. The first of a digit also stands for the time before it was made.
+pub async fn topic_history(tx: &TenantTx) -> Result<TopicHistory> {
+    let mut terms: HashMap<NumberId, Vec<store::Term>> = HashMap::new();
+    for term in store::topic_terms(tx).await? {
+        terms.entry(term.topic.number_id).or_default().push(term);
+    }
+    Ok(TopicHistory(terms))
 }

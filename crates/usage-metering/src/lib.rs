@@ -62,7 +62,7 @@ pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery, by_dimension, by_hour, quantities, quantity,
     sums_by_dimension,
 };
-pub use replay::{Correction, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
+pub use replay::{Correction, REPLAY_BLOCK, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use seen::{
     CustomerSum, DayHourSum, DaySum, UsageSeen, seen_by_customer, seen_by_day, seen_by_dimension, seen_by_hour,
 };

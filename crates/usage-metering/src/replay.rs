@@ -12,8 +12,10 @@ use db::{CustomerId, SubscriptionId, SuspenseId, TenantTx};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
-/// Entries of one replay.
-pub const REPLAY_MAX: u64 = 5_000;
+/// Entries of one replay: what stays in front does not keep the others from their turn.
+pub const REPLAY_MAX: u64 = 100_000;
+/// Entries that are looked at together.
+pub const REPLAY_BLOCK: u64 = 5_000;
 
 /// What a person says that the events should have said. Empty, they are tried as they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +49,39 @@ pub async fn replay_suspense(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<Replay, UsageError> {
-    let entries = store::suspense::lock_some(tx, cause, REPLAY_MAX).await?;
+    let (mut replay, mut after) = (Replay::default(), None);
+    while replay.tried < REPLAY_MAX {
+        let entries = store::suspense::lock_some(tx, cause, after, REPLAY_BLOCK).await?;
+        let Some(last) = entries.last() else { break };
+        after = Some((last.received_at, last.id));
+        replay = replay.and(block(tx, (cause, &entries), correction, by, now).await?)?;
+    }
+    Ok(replay)
+}
+
+impl Replay {
+    fn and(mut self, other: Self) -> Result<Self, UsageError> {
+        self.tried += other.tried;
+        self.accepted += other.accepted;
+        for (meter, (quantity, count)) in other.counted {
+            let sum = self.counted.entry(meter).or_default();
+            sum.0 = sum.0.checked_add(quantity).ok_or(UsageError::SumMustFit)?;
+            sum.1 += count;
+        }
+        for (cause, count) in other.waiting {
+            *self.waiting.entry(cause).or_default() += count;
+        }
+        Ok(self)
+    }
+}
+
+async fn block(
+    tx: &TenantTx,
+    (cause, entries): (SuspenseCause, &[Suspended]),
+    correction: &Correction,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<Replay, UsageError> {
     let mut replay = Replay { tried: entries.len() as u64, ..Replay::default() };
     let (ids, events): (Vec<SuspenseId>, Vec<UsageEvent>) =
         entries.iter().filter_map(|entry| Some((entry.id, event_in(entry, correction)?))).unzip();
@@ -93,7 +127,7 @@ pub async fn discard_suspense(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, UsageError> {
-    let entries = store::suspense::lock_some(tx, cause, REPLAY_MAX).await?;
+    let entries = store::suspense::lock_some(tx, cause, None, REPLAY_BLOCK).await?;
     let ids: Vec<SuspenseId> = entries.iter().map(|entry| entry.id).collect();
     Ok(store::suspense::resolve_many(tx, &ids, &format!("discarded by {by}: {reason}"), now).await?)
 }

@@ -156,9 +156,14 @@ pub async fn retry_suspense(tx: &TenantTx, id: SuspenseId, now: DateTime<Utc>) -
     Ok(outcome)
 }
 
-/// The oldest entries of a cause, held until the transaction ends.
-pub async fn lock_suspense(tx: &TenantTx, cause: SuspenseCause, limit: u64) -> Result<Vec<Suspended>, UsageError> {
-    store::suspense::lock_some(tx, cause, limit).await
+/// The oldest entries of a cause, after one of them; held until the transaction ends.
+pub async fn lock_suspense(
+    tx: &TenantTx,
+    cause: SuspenseCause,
+    after: Option<(DateTime<Utc>, SuspenseId)>,
+    limit: u64,
+) -> Result<Vec<Suspended>, UsageError> {
+    store::suspense::lock_some(tx, cause, after, limit).await
 }
 
 /// Takes entries out of suspense for one reason, which is kept beside each; how many were there.

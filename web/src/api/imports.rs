@@ -14,7 +14,7 @@ use money::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tenant::ScopeGroup;
-use usage_metering::{Direction, FILE_BYTES_MAX, Format, Mapping, NewImport, Settings, UsageError};
+use usage_metering::{Column, Direction, FILE_BYTES_MAX, Format, Mapping, NewImport, Settings, UsageError};
 use utoipa::{IntoParams, ToSchema};
 
 /// A file may take so long to arrive.
@@ -116,7 +116,7 @@ impl Reading {
             mapping,
             format,
         };
-        settings.check().map_err(|fault| refused(UsageError::ImportSettings(fault)))?;
+        settings.check_form().map_err(|fault| refused(UsageError::ImportSettings(fault)))?;
         Ok(settings)
     }
 }
@@ -124,6 +124,10 @@ impl Reading {
 /// A refusal of settings stands at its parameter.
 fn refused(error: UsageError) -> Problem {
     match error {
+        UsageError::ImportSettings(fault) if Column::ALL.iter().any(|column| column.as_str() == fault.field) => {
+            let said = "must name a way that was kept in the console: the file's first line does not tell all columns";
+            Problem::invalid("/mapping", "refused", format!("{said}; {} {}", fault.field, fault.rule))
+        }
         UsageError::ImportSettings(fault) => {
             Problem::invalid(format!("/{}", fault.field), "refused", fault.rule).with_value(fault.value)
         }
@@ -258,12 +262,12 @@ async fn report(ask: &Ask, _: Nothing) -> ApiResult<Csv> {
 }
 
 async fn trial(ask: &Ask, _: Nothing) -> ApiResult<One<Import>> {
-    usage_metering::try_import(&ask.tx, ask.id("import_id")?, ask.now).await?;
+    usage_metering::try_import(&ask.tx, ask.id("import_id")?, ask.now).await.map_err(refused)?;
     found(ask).await
 }
 
 async fn start(ask: &Ask, _: Nothing) -> ApiResult<One<Import>> {
-    usage_metering::start_import(&ask.tx, ask.id("import_id")?, ask.now).await?;
+    usage_metering::start_import(&ask.tx, ask.id("import_id")?, ask.now).await.map_err(refused)?;
     found(ask).await
 }
 
@@ -315,8 +319,8 @@ pub async fn take(arriving: Arriving<'_>) -> ApiResult<Written> {
     let new = NewImport { name: &name, settings: &settings, bytes: &bytes, by: &by };
     let id = usage_metering::create_import(&tx, &new, now).await.map_err(refused)?;
     match then.as_deref() {
-        None | Some("start") => usage_metering::start_import(&tx, id, now).await?,
-        Some("try") => usage_metering::try_import(&tx, id, now).await?,
+        None | Some("start") => usage_metering::start_import(&tx, id, now).await.map_err(refused)?,
+        Some("try") => usage_metering::try_import(&tx, id, now).await.map_err(refused)?,
         Some("keep") => {}
         Some(other) => {
             return Err(Problem::invalid("/then", "unknown_word", "must be start, try or keep").with_value(other));

@@ -232,7 +232,7 @@ pub async fn create(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Res
             )
         };
         let customer_id = subscription::create_customer(&tx, &customer, began).await?;
-        subscription::add_phone(&tx, customer_id, caller.phone).await?;
+        subscription::add_phone(&tx, customer_id, caller.phone, began).await?;
         if let Some((account_no, pin)) = caller.pin {
             subscription::set_pin(&tx, customer_id, account_no, pin, began).await?;
         }

@@ -357,7 +357,7 @@ async fn topics(
     for (digit, (name, tariff)) in (0u8..).zip(topics) {
         let tariff_id = tariff_of(tx, tariff, began).await?;
         let topic = NewTopic { number_id, digit, name: name.into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
-        subscription::set_topic(tx, &topic).await?;
+        subscription::set_topic(tx, &topic, began).await?;
     }
     Ok(())
 }

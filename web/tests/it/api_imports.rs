@@ -16,7 +16,7 @@ const PHONE: &str = "+491701000001";
 async fn world() -> World {
     let world = World::new().await;
     let tx = world.nord().await;
-    subscription::add_phone(&tx, world.jonas, PHONE).await.unwrap();
+    subscription::add_phone(&tx, world.jonas, PHONE, crate::world::founded()).await.unwrap();
     tx.commit().await.unwrap();
     world
 }

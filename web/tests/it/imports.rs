@@ -49,7 +49,7 @@ fn file() -> String {
 
 async fn line_of_jonas(world: &World) {
     let tx = world.nord().await;
-    subscription::add_phone(&tx, world.jonas, JONAS_PHONE).await.unwrap();
+    subscription::add_phone(&tx, world.jonas, JONAS_PHONE, crate::world::founded()).await.unwrap();
     tx.commit().await.unwrap();
 }
 

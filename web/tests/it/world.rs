@@ -296,5 +296,5 @@ async fn number_and_topic(tx: &TenantTx, number_id: db::NumberId) {
     let tariff_id = subscription::publish_tariff(tx, "Support", Currency::EUR, &tariff, founded()).await.unwrap();
     let topic =
         NewTopic { number_id, digit: 1, name: "Support".into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
-    subscription::set_topic(tx, &topic).await.unwrap();
+    subscription::set_topic(tx, &topic, founded()).await.unwrap();
 }

@@ -9,8 +9,8 @@ use chrono::{DateTime, Months, TimeDelta, Utc};
 use db::{AgentId, CallId, CustomerId, NumberId, TariffId, TenantId, TenantTx};
 use money::{Currency, Decimal};
 use sip_media::EndCause;
-use std::collections::{BTreeMap, HashMap};
-use subscription::{Customer, MeterStarts, Topic};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use subscription::{CalledFrom, Customer, MeterStarts, Topic, TopicHistory};
 use usage_metering::{CallRecord, Direction, SuspenseCause, UsageEvent};
 use uuid::Uuid;
 
@@ -31,10 +31,12 @@ pub(super) enum Judged {
 /// What the records of a block look up again and again.
 pub(super) struct Book {
     held: HashMap<Called, Held>,
-    topics: HashMap<NumberId, Vec<Topic>>,
+    topics: TopicHistory,
+    /// Of numbers whose calls the network bills: the customer that stands for everybody who calls them.
+    network: HashMap<NumberId, Customer>,
     currencies: HashMap<TariffId, Currency>,
     by_account: HashMap<String, Option<Customer>>,
-    by_phone: HashMap<String, Option<Customer>>,
+    by_phone: HashMap<CalledFrom, Customer>,
     agents: HashMap<String, AgentId>,
     /// It has a policy for calls out.
     sells_out: bool,
@@ -49,7 +51,10 @@ pub(super) fn call_id(tenant_id: TenantId, source: &str, id: &str) -> CallId {
 impl Book {
     pub async fn read(tx: &TenantTx, records: &[&CallRecord]) -> Result<Self> {
         let mut asked: Vec<Called> = Vec::with_capacity(records.len() * 2);
-        let (mut by_account, mut by_phone) = (HashMap::new(), HashMap::new());
+        let mut by_account = HashMap::new();
+        let calls: HashSet<CalledFrom> =
+            records.iter().filter_map(|record| Some((record.caller.clone()?, record.started_at))).collect();
+        let calls: Vec<CalledFrom> = calls.into_iter().collect();
         for record in records {
             asked.push((record.called.clone(), record.started_at));
             if let Some(caller) = &record.caller {
@@ -60,16 +65,11 @@ impl Book {
             {
                 by_account.insert(account.clone(), subscription::customer_by_no(tx, account).await?);
             }
-            if let Some(caller) = &record.caller
-                && !by_phone.contains_key(caller)
-            {
-                by_phone.insert(caller.clone(), subscription::customer_by_phone(tx, caller).await?);
-            }
         }
-        let mut topics: HashMap<NumberId, Vec<Topic>> = HashMap::new();
-        for topic in subscription::topics_ever(tx).await? {
-            topics.entry(topic.number_id).or_default().push(topic);
-        }
+        let network = subscription::network_customers(tx).await?;
+        let ids: Vec<CustomerId> = network.iter().map(|(_, customer_id)| *customer_id).collect();
+        let billed = subscription::customers_by_id(tx, &ids).await?;
+        let of = |id: CustomerId| billed.iter().find(|customer| customer.id == id).cloned();
         let tariffs = subscription::tariffs(tx).await?.into_iter().map(|tariff| (tariff.id, tariff.currency));
         let mut agents = HashMap::new();
         for agent in tenant::agents(tx).await? {
@@ -78,10 +78,11 @@ impl Book {
         }
         Ok(Self {
             held: numbers::held(tx, &asked).await?,
-            topics,
+            topics: subscription::topic_history(tx).await?,
+            network: network.into_iter().filter_map(|(number_id, id)| Some((number_id, of(id)?))).collect(),
             currencies: tariffs.collect(),
             by_account,
-            by_phone,
+            by_phone: subscription::customers_of_calls(tx, &calls).await?,
             agents,
             sells_out: crate::policy::outgoing_policy(tx).await?.is_some(),
         })
@@ -120,15 +121,20 @@ impl Book {
         judged.unwrap_or_else(|(cause, detail)| Judged::Waits(cause, detail))
     }
 
-    /// By the account that the switch knows, else by the line that called. A number that the book does not know as an account
-    /// is no reason to charge another.
+    /// By the account that the switch knows, else by the line that called, as it was then. A number that the book does not know
+    /// as an account is no reason to charge another.
     fn customer(&self, record: &CallRecord) -> std::result::Result<&Customer, (SuspenseCause, String)> {
         let (found, what) = match (&record.account, &record.caller) {
-            (Some(account), _) => (self.by_account.get(account), format!("no customer has the number {account}")),
-            (None, Some(caller)) => (self.by_phone.get(caller), format!("nobody calls from {caller}")),
+            (Some(account), _) => {
+                (self.by_account.get(account).and_then(Option::as_ref), format!("no customer has the number {account}"))
+            }
+            (None, Some(caller)) => {
+                let found = self.by_phone.get(&(caller.clone(), record.started_at));
+                (found, format!("nobody called from {caller} at {}", record.started_at))
+            }
             (None, None) => (None, "the caller is withheld, and no account is named".to_owned()),
         };
-        found.and_then(Option::as_ref).ok_or((SuspenseCause::UnknownCustomer, what))
+        found.ok_or((SuspenseCause::UnknownCustomer, what))
     }
 
     fn inbound(
@@ -138,8 +144,11 @@ impl Book {
         number_id: NumberId,
         digit: Option<u8>,
     ) -> std::result::Result<Judged, (SuspenseCause, String)> {
-        let customer = self.customer(record)?;
-        let topic = self.topic(number_id, &record.called, digit)?;
+        let customer = match self.network.get(&number_id) {
+            Some(network) => network,
+            None => self.customer(record)?,
+        };
+        let topic = self.topic(number_id, record, digit)?;
         let currency = self.currencies.get(&topic.tariff_id).copied().unwrap_or(customer.currency);
         if currency != customer.currency {
             let detail = format!("a tariff in {currency} cannot charge customer {}", customer.customer_no);
@@ -172,28 +181,25 @@ impl Book {
         })))
     }
 
-    /// The digit that was pressed, else the only one that there is.
+    /// The digit that was pressed, else the only one that there was.
     fn topic(
         &self,
         number_id: NumberId,
-        called: &str,
+        record: &CallRecord,
         digit: Option<u8>,
     ) -> std::result::Result<&Topic, (SuspenseCause, String)> {
-        let topics = self.topics.get(&number_id).map_or(&[][..], Vec::as_slice);
-        // One that is offered stands before one that was removed.
-        let of_digit = |digit: u8| {
-            let mut found = topics.iter().filter(|topic| topic.digit == digit);
-            let first = found.next();
-            topics.iter().find(|topic| topic.digit == digit && topic.removed_at.is_none()).or(first)
-        };
+        let (called, at) = (&record.called, record.started_at);
         let refused = |why: String| (SuspenseCause::NotChargeable, why);
         match digit {
-            Some(digit) => of_digit(digit).ok_or_else(|| refused(format!("{called} has no topic {digit}"))),
+            Some(digit) => {
+                let found = self.topics.at(number_id, digit, at);
+                found.ok_or_else(|| refused(format!("{called} had no topic {digit} at {at}")))
+            }
             None => {
-                let mut offered = topics.iter().filter(|topic| topic.removed_at.is_none());
+                let mut offered = self.topics.offered(number_id, at);
                 match (offered.next(), offered.next()) {
                     (Some(only), None) => Ok(only),
-                    (None, _) => Err(refused(format!("{called} has no topic"))),
+                    (None, _) => Err(refused(format!("{called} had no topic at {at}"))),
                     (Some(_), Some(_)) => {
                         Err(refused(format!("{called} has several topics, and the record names none of them")))
                     }
@@ -214,7 +220,13 @@ impl Book {
             return Err((SuspenseCause::UnknownCustomer, detail));
         }
         let customer = self.customer(record)?;
-        if let (true, Some(number_id), Some(from)) = (self.sells_out, calling, &record.caller) {
+        if self.sells_out {
+            // Its deck prices what goes out, and no meter does.
+            let (Some(number_id), Some(from)) = (calling, &record.caller) else {
+                let from = record.caller.as_deref().unwrap_or("an extension");
+                let detail = format!("{from} was not a number of this book at {}", record.started_at);
+                return Err((SuspenseCause::UnknownNumber, detail));
+            };
             let out = FinishedOutgoing {
                 call_id,
                 customer_id: customer.id,

@@ -173,7 +173,7 @@ pub(super) async fn settle(
     }
     let book = Book::read(tx, &records.iter().map(|(_, record, _)| *record).collect::<Vec<_>>()).await?;
     let (mut calls, mut events, mut owners) = (Vec::<FinishedCall>::new(), Vec::<UsageEvent>::new(), Vec::new());
-    let mut outcomes: Vec<(RecordOutcome, Waits)> = Vec::with_capacity(records.len());
+    let (mut outcomes, mut out): (Vec<(RecordOutcome, Waits)>, _) = (Vec::with_capacity(records.len()), Vec::new());
     for (place, (id, record, taking)) in records.iter().enumerate() {
         let nothing = RecordOutcome::Accepted { charge: None, is_covered: false };
         let digit = taking.digit.filter(|_| record.digit.is_none());
@@ -181,12 +181,12 @@ pub(super) async fn settle(
             Judged::Waits(cause, detail) => RecordOutcome::Suspended(cause, detail),
             Judged::Call(call) => {
                 calls.push(*call);
-                nothing
+                // Unless it is settled below: the book has the call already.
+                RecordOutcome::Duplicate
             }
-            Judged::Out(out, number_id) => {
-                let taken = settle_out(tx, &out, number_id, (record, taking.source), now).await?;
-                outcomes.push(taken);
-                continue;
+            Judged::Out(call, number_id) => {
+                out.push((place, call, number_id));
+                nothing
             }
             Judged::Usage(used) => {
                 owners.extend(used.iter().map(|_| place));
@@ -195,6 +195,12 @@ pub(super) async fn settle(
             }
         };
         outcomes.push((outcome, Waits::AsRecord));
+    }
+    // Wallets are locked by customer, as everywhere, and not by the file's order.
+    out.sort_by_key(|(_, call, _)| call.customer_id);
+    for (place, call, number_id) in out {
+        let (_, record, taking) = &records[place];
+        outcomes[place] = settle_out(tx, &call, number_id, (record, taking.source), now).await?;
     }
     let settled: HashMap<CallId, Settled> =
         settle_each(tx, &calls, now).await?.into_iter().map(|settled| (settled.call_id, settled)).collect();
@@ -225,6 +231,7 @@ async fn settle_out(
             Ok((RecordOutcome::Suspended(SuspenseCause::MissingRate, error.to_string()), Waits::AsRecord))
         }
         Err(other) => Err(other),
+        Ok(settled) if !settled.is_new => Ok((RecordOutcome::Duplicate, Waits::AsRecord)),
         Ok(_) => {
             note(tx, out.call_id, record, source, now).await?;
             let call = crate::detail::call(tx, out.call_id).await?.call;

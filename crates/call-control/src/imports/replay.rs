@@ -1,11 +1,12 @@
 use super::judge::call_id;
 use super::records::{RecordOutcome, Taking, Waiting, Waits, settle};
 use crate::error::Result;
+use crate::store::savepoint;
 use chrono::{DateTime, Utc};
-use db::{CustomerId, SuspenseId, TenantTx};
+use db::{CallId, CustomerId, SuspenseId, TenantTx};
 use money::Money;
 use std::collections::BTreeMap;
-use usage_metering::{REPLAY_MAX, SuspenseCause};
+use usage_metering::{CallRecord, REPLAY_BLOCK, REPLAY_MAX, SuspenseCause};
 
 /// What a replay of recorded calls did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,13 +40,31 @@ pub async fn replay_records(
         Some(id) => subscription::customer(tx, id).await?.map(|customer| customer.customer_no),
         None => None,
     };
-    let mut waiting: Vec<(SuspenseId, Waiting)> = Vec::new();
-    for entry in usage_metering::lock_suspense(tx, cause, REPLAY_MAX).await? {
-        let Ok(mut record) = serde_json::from_value::<Waiting>(entry.payload) else { continue };
-        record.call_record.account = account.clone().or(record.call_record.account);
-        waiting.push((entry.id, record));
+    let (mut looked_at, mut after) = (0, None);
+    while looked_at < REPLAY_MAX {
+        let entries = usage_metering::lock_suspense(tx, cause, after, REPLAY_BLOCK).await?;
+        let Some(last) = entries.last() else { break };
+        after = Some((last.received_at, last.id));
+        looked_at += entries.len() as u64;
+        let mut waiting: Vec<(SuspenseId, Waiting)> = Vec::new();
+        for entry in entries {
+            let Ok(mut record) = serde_json::from_value::<Waiting>(entry.payload) else { continue };
+            record.call_record.account = account.clone().or(record.call_record.account);
+            waiting.push((entry.id, record));
+        }
+        block(tx, &waiting, &mut replay, by, now).await?;
     }
-    replay.tried = waiting.len() as u64;
+    Ok(replay)
+}
+
+async fn block(
+    tx: &TenantTx,
+    waiting: &[(SuspenseId, Waiting)],
+    replay: &mut RecordReplay,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    replay.tried += waiting.len() as u64;
     let records: Vec<_> = waiting
         .iter()
         .map(|(_, waiting)| {
@@ -54,7 +73,7 @@ pub async fn replay_records(
         })
         .collect();
     let mut done = Vec::new();
-    for ((id, _), (outcome, waits)) in waiting.iter().zip(settle(tx, &records, now).await?) {
+    for ((id, _), (outcome, waits)) in waiting.iter().zip(settle_what_can(tx, &records, now).await?) {
         match outcome {
             RecordOutcome::Accepted { charge, is_covered } => {
                 done.push(*id);
@@ -71,11 +90,43 @@ pub async fn replay_records(
                 }
                 *replay.waiting.entry(still).or_default() += 1;
             }
-            RecordOutcome::Duplicate | RecordOutcome::Conflict => {}
+            // The book has the call already: nothing waits any more.
+            RecordOutcome::Duplicate | RecordOutcome::Conflict => done.push(*id),
         }
     }
     usage_metering::resolve_all_suspense(tx, &done, &format!("settled on a second try by {by}"), now).await?;
-    Ok(replay)
+    Ok(())
+}
+
+/// Settles all together; where one of them cannot be settled at all, the halves by themselves, down to that one, which stays.
+async fn settle_what_can(
+    tx: &TenantTx,
+    records: &[(CallId, &CallRecord, Taking<'_>)],
+    now: DateTime<Utc>,
+) -> Result<Vec<(RecordOutcome, Waits)>> {
+    let mut outcomes = Vec::with_capacity(records.len());
+    let mut parts = vec![records];
+    while let Some(part) = parts.pop() {
+        savepoint::begin(tx).await?;
+        match settle(tx, part, now).await {
+            Ok(settled) => {
+                savepoint::keep(tx).await?;
+                outcomes.extend(settled);
+            }
+            Err(error) if error.is_final() => {
+                savepoint::give_up(tx).await?;
+                if part.len() > 1 {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                } else {
+                    let waits = RecordOutcome::Suspended(SuspenseCause::NotChargeable, error.to_string());
+                    outcomes.push((waits, Waits::AsRecord));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outcomes)
 }
 
 fn add(sums: &mut Vec<Money>, charge: Money) -> Result<()> {

@@ -8,5 +8,6 @@ pub mod numbers;
 pub mod outgoing;
 pub mod policy;
 pub mod reading;
+pub mod savepoint;
 pub mod shared;
 pub mod upward;

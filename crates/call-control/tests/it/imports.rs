@@ -236,7 +236,7 @@ async fn what_waits_is_settled_once_its_cause_is_gone_after_a_dry_run() {
     let still = RecordReplay { tried: 1, waiting: [(SuspenseCause::UnknownCustomer, 1)].into(), ..Default::default() };
     assert_eq!(again(true).await, still);
     let tx = world.tx().await;
-    subscription::add_phone(&tx, world.anna, "+491709999999").await.unwrap();
+    subscription::add_phone(&tx, world.anna, "+491709999999", noon()).await.unwrap();
     tx.commit().await.unwrap();
     let settled = RecordReplay { tried: 1, settled: 1, charged: vec![eur("0.60")], ..Default::default() };
     assert_eq!(again(false).await, settled);

@@ -122,11 +122,11 @@ impl World {
             topics.push(topic(&tx, number, digit, name, &tariff).await.1);
         }
         let anna = subscription::create_customer(&tx, &caller("C-1", "Anna"), at(0)).await.unwrap();
-        subscription::add_phone(&tx, anna, ANNA).await.unwrap();
+        subscription::add_phone(&tx, anna, ANNA, at(0)).await.unwrap();
         ledger::top_up(&tx, anna, eur("20.00"), "first", "Top-up", at(0), at(0)).await.unwrap();
         let firm = NewCustomer::postpaid("C-2", "Firm", Currency::EUR, "Europe/Berlin", "DE", day());
         let firm = subscription::create_customer(&tx, &firm, at(0)).await.unwrap();
-        subscription::add_phone(&tx, firm, FIRM).await.unwrap();
+        subscription::add_phone(&tx, firm, FIRM, at(0)).await.unwrap();
         tx.commit().await.unwrap();
         World {
             operator: ids[0],
@@ -216,5 +216,5 @@ async fn child(test: &TestDatabase, parent: TenantId, child: TenantId) -> Custom
 pub async fn topic(tx: &TenantTx, number_id: NumberId, digit: u8, name: &str, tariff: &Tariff) -> (TariffId, TopicId) {
     let tariff_id = subscription::publish_tariff(tx, name, Currency::EUR, tariff, at(0)).await.unwrap();
     let new = NewTopic { number_id, digit, name: name.into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
-    (tariff_id, subscription::set_topic(tx, &new).await.unwrap())
+    (tariff_id, subscription::set_topic(tx, &new, at(0)).await.unwrap())
 }

@@ -137,7 +137,7 @@ impl World {
             subscription::publish_tariff(&tx, name, Currency::EUR, &tariff, at("2026-01-01T00:00:00Z")).await.unwrap();
         let topic =
             NewTopic { number_id, digit: 1, name: name.to_owned(), tariff_id, meter_starts: MeterStarts::AgentJoined };
-        let id = subscription::set_topic(&tx, &topic).await.unwrap();
+        let id = subscription::set_topic(&tx, &topic, at("2026-01-01T00:00:00Z")).await.unwrap();
         tx.commit().await.unwrap();
         id
     }

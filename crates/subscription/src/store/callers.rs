@@ -8,26 +8,67 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder
 use uuid::Uuid;
 
 /// The customer that has the number afterwards: this one, or another that had it before.
-pub(crate) async fn claim_phone(tx: &TenantTx, customer_id: CustomerId, e164: &str) -> Result<CustomerId> {
+pub(crate) async fn claim_phone(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    e164: &str,
+    now: DateTime<Utc>,
+) -> Result<CustomerId> {
     let holder: Option<Uuid> = tx
         .value(
-            "INSERT INTO customer_phone (tenant_id, e164, customer_id) VALUES ($1, $2, $3)
+            "INSERT INTO customer_phone (tenant_id, e164, customer_id, since)
+             SELECT $1, $2, $3, max($4::timestamptz) FROM customer_phone_before WHERE tenant_id = $1 AND e164 = $2
              ON CONFLICT (tenant_id, e164) DO UPDATE SET customer_id = customer_phone.customer_id
              RETURNING customer_id AS v",
-            [tx.tenant_id().into(), e164.into(), customer_id.into()],
+            [tx.tenant_id().into(), e164.into(), customer_id.into(), now.into()],
         )
         .await?;
     Ok(holder.map_or(customer_id, CustomerId::from_uuid))
 }
 
-pub(crate) async fn delete_phone(tx: &TenantTx, customer_id: CustomerId, e164: &str) -> Result<bool> {
-    let deleted = customer_phone::Entity::delete_many()
-        .filter(customer_phone::Column::TenantId.eq(tx.tenant_id().uuid()))
-        .filter(customer_phone::Column::CustomerId.eq(customer_id.uuid()))
-        .filter(customer_phone::Column::E164.eq(e164))
-        .exec(tx)
+pub(crate) async fn delete_phone(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    e164: &str,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let kept = tx
+        .run(
+            "WITH gone AS (DELETE FROM customer_phone WHERE tenant_id = $1 AND customer_id = $2 AND e164 = $3 RETURNING *)
+             INSERT INTO customer_phone_before (tenant_id, e164, until, customer_id, since)
+             SELECT tenant_id, e164, $4, customer_id, since FROM gone",
+            [tx.tenant_id().into(), customer_id.into(), e164.into(), now.into()],
+        )
         .await?;
-    Ok(deleted.rows_affected > 0)
+    Ok(kept > 0)
+}
+
+/// Whose these numbers were at their time, and not closed by then; a place without one is left out.
+pub(crate) async fn holders(tx: &TenantTx, calls: &[(String, DateTime<Utc>)]) -> Result<Vec<(usize, CustomerId)>> {
+    #[derive(FromQueryResult)]
+    struct Holder {
+        place: i32,
+        customer_id: Uuid,
+    }
+    let rows: Vec<Holder> = tx
+        .rows(
+            "SELECT u.place, c.id AS customer_id
+             FROM unnest($2::int4[], $3::text[], $4::timestamptz[]) AS u (place, e164, at)
+             LEFT JOIN LATERAL (
+               SELECT b.customer_id, b.since, true AS is_past FROM customer_phone_before b
+               WHERE b.tenant_id = $1 AND b.e164 = u.e164 AND b.until > u.at ORDER BY b.until LIMIT 1) past ON true
+             LEFT JOIN customer_phone p ON p.tenant_id = $1 AND p.e164 = u.e164 AND past.is_past IS NULL
+             JOIN customer c ON c.tenant_id = $1 AND c.id = coalesce(past.customer_id, p.customer_id)
+             WHERE coalesce(past.since, p.since, '-infinity') <= u.at AND (c.closed_at IS NULL OR c.closed_at > u.at)",
+            [
+                tx.tenant_id().into(),
+                (0i32..).take(calls.len()).collect::<Vec<_>>().into(),
+                calls.iter().map(|(e164, _)| e164.clone()).collect::<Vec<_>>().into(),
+                calls.iter().map(|(_, at)| *at).collect::<Vec<_>>().into(),
+            ],
+        )
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((usize::try_from(row.place).ok()?, row.customer_id.into()))).collect())
 }
 
 pub(crate) async fn phones_of(tx: &TenantTx, customer_id: CustomerId) -> Result<Vec<String>> {

@@ -76,15 +76,19 @@ pub(crate) async fn is_collected(tx: &TenantTx, number_id: NumberId) -> Result<b
     Ok(found.unwrap_or(false))
 }
 
-pub(crate) async fn collected(tx: &TenantTx) -> Result<Vec<NumberId>> {
+pub(crate) async fn collected(tx: &TenantTx) -> Result<Vec<(NumberId, CustomerId)>> {
     #[derive(FromQueryResult)]
     struct Collected {
         number_id: Uuid,
+        customer_id: Uuid,
     }
     let rows: Vec<Collected> = tx
-        .rows("SELECT number_id FROM number_collected WHERE tenant_id = $1 AND by_seller", [tx.tenant_id().into()])
+        .rows(
+            "SELECT number_id, customer_id FROM number_collected WHERE tenant_id = $1 AND by_seller",
+            [tx.tenant_id().into()],
+        )
         .await?;
-    Ok(rows.into_iter().map(|row| row.number_id.into()).collect())
+    Ok(rows.into_iter().map(|row| (row.number_id.into(), row.customer_id.into())).collect())
 }
 
 pub(crate) async fn set_collected(

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use db::{NumberId, TariffId, TenantTx, TopicId};
 use money::Currency;
 use pricing::Tariff;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Versions of one name are numbered under a lock on the name, so that two at once do not collide.
@@ -63,11 +64,30 @@ fn tariff_of(row: tariff::Model) -> Result<StoredTariff> {
     })
 }
 
-pub(crate) async fn upsert_topic(tx: &TenantTx, new: &NewTopic) -> Result<TopicId> {
+pub(crate) async fn upsert_topic(tx: &TenantTx, new: &NewTopic, now: DateTime<Utc>) -> Result<TopicId> {
     let id = TopicId::new();
+    tx.run(
+        "INSERT INTO topic_before (tenant_id, topic_id, until, name, tariff_id, meter_starts)
+         SELECT tenant_id, id, $4, name, tariff_id, meter_starts FROM topic
+         WHERE tenant_id = $1 AND number_id = $2 AND digit = $3 AND removed_at IS NULL
+           AND (name, tariff_id, meter_starts) IS DISTINCT FROM ($5, $6, $7) FOR UPDATE
+         ON CONFLICT DO NOTHING",
+        [
+            tx.tenant_id().into(),
+            new.number_id.into(),
+            i32::from(new.digit).into(),
+            now.into(),
+            new.name.as_str().into(),
+            new.tariff_id.into(),
+            new.meter_starts.as_str().into(),
+        ],
+    )
+    .await?;
     let stored: Option<Uuid> = tx
         .value(
-            "INSERT INTO topic (tenant_id, id, number_id, digit, name, tariff_id, meter_starts) VALUES ($1, $2, $3, $4, $5, $6, $7)
+            "INSERT INTO topic (tenant_id, id, number_id, digit, name, tariff_id, meter_starts, since)
+             SELECT $1, $2, $3, $4, $5, $6, $7, max($8::timestamptz) FILTER (WHERE removed_at IS NOT NULL) FROM topic
+             WHERE tenant_id = $1 AND number_id = $3 AND digit = $4
              ON CONFLICT (tenant_id, number_id, digit) WHERE removed_at IS NULL
              DO UPDATE SET name = $5, tariff_id = $6, meter_starts = $7 RETURNING id AS v",
             [
@@ -78,6 +98,7 @@ pub(crate) async fn upsert_topic(tx: &TenantTx, new: &NewTopic) -> Result<TopicI
                 new.name.as_str().into(),
                 new.tariff_id.into(),
                 new.meter_starts.as_str().into(),
+                now.into(),
             ],
         )
         .await?;
@@ -118,6 +139,50 @@ pub(crate) async fn topics(tx: &TenantTx, with_removed: bool) -> Result<Vec<Topi
         query = query.filter(topic::Column::RemovedAt.is_null());
     }
     query.all(tx).await?.into_iter().map(topic_of).collect()
+}
+
+/// What a topic offered in a part of its time, until it was changed or removed.
+pub(crate) struct Term {
+    pub since: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    pub topic: Topic,
+}
+
+/// Every term of every topic that ever was.
+pub(crate) async fn topic_terms(tx: &TenantTx) -> Result<Vec<Term>> {
+    #[derive(FromQueryResult)]
+    struct Before {
+        topic_id: Uuid,
+        until: DateTime<Utc>,
+        name: String,
+        tariff_id: Uuid,
+        meter_starts: String,
+    }
+    let rows: Vec<Before> = tx
+        .rows(
+            "SELECT topic_id, until, name, tariff_id, meter_starts FROM topic_before WHERE tenant_id = $1 ORDER BY topic_id, until",
+            [tx.tenant_id().into()],
+        )
+        .await?;
+    let mut before: HashMap<Uuid, Vec<Before>> = HashMap::new();
+    for row in rows {
+        before.entry(row.topic_id).or_default().push(row);
+    }
+    let mut terms = Vec::new();
+    for row in topics_of_book(tx).all(tx).await? {
+        let (mut since, until) = (row.since, row.removed_at);
+        let changes = before.remove(&row.id).unwrap_or_default();
+        let topic = topic_of(row)?;
+        for change in changes {
+            let meter_starts = MeterStarts::stored(&change.meter_starts)?;
+            let (name, tariff_id) = (change.name, change.tariff_id.into());
+            let then = Topic { name, tariff_id, meter_starts, ..topic.clone() };
+            terms.push(Term { since, until: Some(change.until), topic: then });
+            since = Some(change.until);
+        }
+        terms.push(Term { since, until, topic });
+    }
+    Ok(terms)
 }
 
 fn topic_of(row: topic::Model) -> Result<Topic> {

@@ -114,21 +114,21 @@ async fn tariffs_are_kept_in_versions_and_a_topic_points_to_one() {
         tariff_id: first,
         meter_starts: MeterStarts::AgentJoined,
     };
-    let id = set_topic(&tx, &new).await.unwrap();
-    assert_eq!(set_topic(&tx, &NewTopic { tariff_id: second, ..new.clone() }).await.unwrap(), id);
+    let id = set_topic(&tx, &new, now).await.unwrap();
+    assert_eq!(set_topic(&tx, &NewTopic { tariff_id: second, ..new.clone() }, now).await.unwrap(), id);
     assert_eq!(topic(&tx, number, 1).await.unwrap().unwrap().tariff_id, second);
     assert_eq!(topic(&tx, number, 2).await.unwrap(), None);
     assert!(remove_topic(&tx, id, now).await.unwrap());
     assert_eq!(topic(&tx, number, 1).await.unwrap(), None);
     assert_eq!(topic_by_id(&tx, id).await.unwrap().unwrap().name, "Tax");
-    assert_ne!(set_topic(&tx, &new).await.unwrap(), id);
+    assert_ne!(set_topic(&tx, &new, now).await.unwrap(), id);
     assert_eq!(
-        refused(set_topic(&tx, &NewTopic { digit: 10, ..new.clone() }).await),
+        refused(set_topic(&tx, &NewTopic { digit: 10, ..new.clone() }, now).await),
         is("digit", "must_be_digit", "10")
     );
-    let unset = set_topic(&tx, &NewTopic { number_id: db::NumberId::new(), ..new.clone() }).await;
+    let unset = set_topic(&tx, &NewTopic { number_id: db::NumberId::new(), ..new.clone() }, now).await;
     assert!(matches!(unset, Err(SubscriptionError::NotFound { kind: "number", .. })));
-    let untold = set_topic(&tx, &NewTopic { tariff_id: db::TariffId::new(), ..new }).await;
+    let untold = set_topic(&tx, &NewTopic { tariff_id: db::TariffId::new(), ..new }, now).await;
     assert!(matches!(untold, Err(SubscriptionError::NotFound { kind: "tariff", .. })));
 }
 

@@ -1,11 +1,12 @@
 //! Accounting of Kamailio and OpenSIPS as JSON: a finished call in one object (`duration` stands in it), or the transactions of
-//! a call, whose INVITE and BYE are paired by Call-ID.
+//! a call, whose INVITE and BYE are paired by Call-ID. An INVITE that failed is a call that nobody took only if none of its
+//! Call-ID was taken before or after: the same call is asked for a password, tried elsewhere, put on hold.
 
 use super::record::{CallRecord, Fault, Found, Rule, fault};
 use super::rows::{Reading, Row, json_values};
 use super::time::{self, TimeFormat};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 type Fields = BTreeMap<String, String>;
 
@@ -16,16 +17,33 @@ struct Open {
     fields: Fields,
 }
 
+/// An INVITE that failed, as long as no other of its Call-ID is taken.
+struct Failed {
+    row: u64,
+    record: CallRecord,
+}
+
 struct Calls<'a, V> {
     values: V,
     reading: Reading<'a>,
     open: BTreeMap<String, Open>,
+    failed: BTreeMap<String, Failed>,
+    /// Calls that are told already.
+    over: BTreeSet<String>,
     left: Option<VecDeque<Row>>,
     end_byte: u64,
 }
 
 pub(super) fn rows<'a>(bytes: &'a [u8], reading: Reading<'a>) -> impl Iterator<Item = Row> + 'a {
-    Calls { values: json_values(bytes), reading, open: BTreeMap::new(), left: None, end_byte: 0 }
+    Calls {
+        values: json_values(bytes),
+        reading,
+        open: BTreeMap::new(),
+        failed: BTreeMap::new(),
+        over: BTreeSet::new(),
+        left: None,
+        end_byte: 0,
+    }
 }
 
 impl<'v, V: Iterator<Item = (u64, u64, Result<&'v str, Fault>)>> Iterator for Calls<'_, V> {
@@ -77,19 +95,24 @@ impl<V> Calls<'_, V> {
             return Err(fault("callid", Rule::MustBeThere, ""));
         }
         if fields.contains_key("duration") || fields.contains_key("ms_duration") {
-            return self.finished(&fields).map(Some);
+            let record = self.finished(&fields)?;
+            self.failed.remove(&id.1);
+            self.over.insert(id.1);
+            return Ok(Some(record));
         }
         let code = fields.get("sip_code").cloned().unwrap_or_default();
         let at = self.time("time", &fields)?.ok_or_else(|| fault("time", Rule::MustBeThere, ""))?;
         match fields.get("method").map_or("", String::as_str) {
             "INVITE" if code.starts_with('2') => {
                 // One inside the call, as for holding, is known by its tags; the first stands.
+                self.failed.remove(&id.1);
                 self.open.entry(id.1).or_insert(Open { row, answered_at: at, fields });
                 Ok(None)
             }
-            "INVITE" => self.call(&fields, at, None, at, None).map(Some),
+            "INVITE" => self.failed(row, id.1, &fields, (at, &code)),
             "BYE" => {
                 let open = self.open.remove(&id.1).ok_or_else(|| fault("callid", Rule::CallMustBeWhole, &id.1))?;
+                self.over.insert(id.1);
                 let started_at = self.time("created", &open.fields)?.unwrap_or(open.answered_at);
                 self.call(&open.fields, started_at, Some(open.answered_at), at, None).map(Some)
             }
@@ -98,6 +121,27 @@ impl<V> Calls<'_, V> {
             }
             other => Err(fault("method", Rule::MustBeACall, other)),
         }
+    }
+
+    /// Its id is its own: what is known of the call itself must not be taken for another record of it.
+    fn failed(
+        &mut self,
+        row: u64,
+        id: String,
+        fields: &Fields,
+        (at, code): (DateTime<Utc>, &str),
+    ) -> Result<Option<CallRecord>, Fault> {
+        if self.open.contains_key(&id) || self.over.contains(&id) {
+            return Ok(None);
+        }
+        if matches!(code, "401" | "407") {
+            // Not a call, but the question for a password before it.
+            return Ok(None);
+        }
+        let mut record = self.call(fields, at, None, at, None)?;
+        record.id = format!("{} failed {}", record.id, at.timestamp());
+        self.failed.insert(id, Failed { row, record });
+        Ok(None)
     }
 
     /// A call in one object: OpenSIPS says when it was created, how long it rang and how long it was talked; Kamailio says when
@@ -163,12 +207,15 @@ impl<V> Calls<'_, V> {
         }
     }
 
+    /// What the file's end leaves: calls without an end, and calls that nobody took.
     fn unfinished(&mut self) -> VecDeque<Row> {
-        let mut left: Vec<(u64, String)> =
-            std::mem::take(&mut self.open).into_iter().map(|(id, call)| (call.row, id)).collect();
-        left.sort();
-        left.into_iter()
-            .map(|(row, id)| Row::new(row, self.end_byte, Err(fault("callid", Rule::CallMustBeWhole, &id))))
-            .collect()
+        let open = std::mem::take(&mut self.open).into_iter();
+        let failed = std::mem::take(&mut self.failed).into_values();
+        let mut left: Vec<(u64, Result<CallRecord, Fault>)> = open
+            .map(|(id, call)| (call.row, Err(fault("callid", Rule::CallMustBeWhole, &id))))
+            .chain(failed.map(|failed| (failed.row, Ok(failed.record))))
+            .collect();
+        left.sort_by_key(|(row, _)| *row);
+        left.into_iter().map(|(row, record)| Row::new(row, self.end_byte, record)).collect()
     }
 }

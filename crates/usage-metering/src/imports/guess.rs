@@ -25,12 +25,12 @@ const NAMES: [(Column, &[&str]); 13] = [
     (Column::Account, &["account", "accountcode", "customer", "customerno", "kunde", "kundennummer"]),
     (Column::Digit, &["topic", "digit", "choice", "thema"]),
     (Column::Agent, &["agent"]),
-    (Column::Cause, &["hangupcause", "cause", "disposition"]),
+    (Column::Cause, &["hangupcause", "cause", "disposition", "status"]),
 ];
 
 impl Mapping {
     /// A proposal: the separator that the first line has most of, and the columns that are called as usual. What is not found
-    /// is the first column, so that the first rows say what is wrong.
+    /// is left out: the first rows say so, and no file is taken before somebody has said which column it is.
     pub fn guess(bytes: &[u8]) -> Mapping {
         let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let most = |separator: &char| first.iter().filter(|byte| char::from(**byte) == *separator).count();
@@ -47,19 +47,8 @@ impl Mapping {
         let names = mapping.columns_of(bytes);
         for (column, usual) in NAMES {
             let found = names.iter().find(|name| usual.contains(&bare(name).as_str()));
-            let is_needed = matches!(column, Column::Id | Column::Called | Column::Start);
-            if let Some(name) = found.or(names.first().filter(|_| is_needed)) {
+            if let Some(name) = found {
                 mapping.columns.insert(column, name.clone());
-            }
-        }
-        if ![Column::End, Column::Duration, Column::Billsec].iter().any(|column| mapping.columns.contains_key(column)) {
-            mapping.columns.extend(names.first().map(|name| (Column::Duration, name.clone())));
-        }
-        // A file of one empty line has no column at all: then each is the first.
-        if names.is_empty() {
-            mapping.has_header = false;
-            for column in [Column::Id, Column::Called, Column::Start, Column::Duration] {
-                mapping.columns.insert(column, "1".to_owned());
             }
         }
         mapping

@@ -188,13 +188,13 @@ pub fn unpack(bytes: Vec<u8>) -> Result<Vec<u8>, UsageError> {
     Ok(plain)
 }
 
-/// Keeps a file. Nothing is read of it until somebody says so.
+/// Keeps a file. Nothing is read of it until somebody says so, and that only once all needed columns are known.
 pub async fn create_import(tx: &TenantTx, new: &NewImport<'_>, now: DateTime<Utc>) -> Result<ImportId, UsageError> {
     let is_plain = (1..=200).contains(&new.name.chars().count()) && !new.name.chars().any(char::is_control);
     if !is_plain {
         return Err(UsageError::FileNameMustBePlain(new.name.chars().take(80).collect()));
     }
-    new.settings.check()?;
+    new.settings.check_form()?;
     if new.bytes.is_empty() || new.bytes.len() > FILE_BYTES_MAX {
         return Err(UsageError::FileMustHaveASize { bytes: new.bytes.len() as u64, max: FILE_BYTES_MAX });
     }
@@ -245,13 +245,14 @@ pub async fn change_import_settings(tx: &TenantTx, id: ImportId, settings: &Sett
 
 /// Asks for a trial: every row, and nothing written but what it comes to.
 pub async fn try_import(tx: &TenantTx, id: ImportId, now: DateTime<Utc>) -> Result<(), UsageError> {
-    open(tx, id, "tried").await?;
+    open(tx, id, "tried").await?.settings.check()?;
     Ok(store::reset(tx, id, ImportState::Trying, Some(now)).await?)
 }
 
 /// Asks for the import itself. Asked again while it runs or when it is done, nothing happens.
 pub async fn start_import(tx: &TenantTx, id: ImportId, now: DateTime<Utc>) -> Result<(), UsageError> {
     let found = lock_import(tx, id).await?;
+    found.settings.check()?;
     match found.state {
         ImportState::Running | ImportState::Done => Ok(()),
         ImportState::Uploaded | ImportState::Tried | ImportState::Trying => {
@@ -262,10 +263,10 @@ pub async fn start_import(tx: &TenantTx, id: ImportId, now: DateTime<Utc>) -> Re
     }
 }
 
-async fn open(tx: &TenantTx, id: ImportId, asked: &'static str) -> Result<(), UsageError> {
+async fn open(tx: &TenantTx, id: ImportId, asked: &'static str) -> Result<Import, UsageError> {
     let found = lock_import(tx, id).await?;
     if found.state.is_open() {
-        return Ok(());
+        return Ok(found);
     }
     Err(UsageError::ImportMustBeAsked { state: found.state.as_str(), asked })
 }

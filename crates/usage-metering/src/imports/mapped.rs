@@ -6,6 +6,39 @@ use super::settings::{Column, Mapping};
 use super::time;
 use std::collections::BTreeMap;
 
+/// What switches call the end of a call that was answered, without case and without what is no letter or digit.
+const ANSWERED: [&str; 9] =
+    ["answered", "answer", "completed", "connected", "normalclearing", "normalcallclearing", "16", "200", "200ok"];
+/// The same of a call that nobody took.
+const UNANSWERED: [&str; 26] = [
+    "noanswer",
+    "notanswered",
+    "unanswered",
+    "missed",
+    "abandoned",
+    "busy",
+    "userbusy",
+    "failed",
+    "failure",
+    "cancel",
+    "canceled",
+    "cancelled",
+    "originatorcancel",
+    "congestion",
+    "nouserresponse",
+    "callrejected",
+    "rejected",
+    "unallocatednumber",
+    "noroutedestination",
+    "17",
+    "18",
+    "19",
+    "21",
+    "404",
+    "486",
+    "487",
+];
+
 /// Where the columns stand.
 struct Places {
     names: Vec<String>,
@@ -109,8 +142,10 @@ impl Cells<'_> {
         let (duration, billed) = (self.duration(Column::Duration)?, self.duration(Column::Billsec)?);
         let answer = self.time(Column::Answer, reading)?;
         let end = self.time(Column::End, reading)?;
+        if duration.is_none() && billed.is_none() {
+            self.must_come_once(reading)?;
+        }
         let ended_at = match (end, duration, answer, billed) {
-            // In the hour that comes twice the end by itself could be of the other one.
             (_, Some(ms), ..) => time::after(started_at, ms),
             (Some(at), None, ..) => at,
             (None, None, at, Some(ms)) => time::after(at.unwrap_or(started_at), ms),
@@ -122,8 +157,8 @@ impl Cells<'_> {
             (Some(at), _) => Some(at),
             // Nothing says when it was answered, and something how long it was talked: until its end.
             (None, Some(ms)) => Some(before_end(ms)),
-            // No column says anything of an answer: then each call was answered at once.
-            (None, None) if !self.knows_answers() && ended_at > started_at => Some(started_at),
+            // No column says when it was answered: at once, if the word of its end does not say that it was not.
+            (None, None) if !self.knows_answers() && self.was_answered()? && ended_at > started_at => Some(started_at),
             (None, None) => None,
         };
         let (id, caller, called) = (name(Column::Id), name(Column::Caller), name(Column::Called));
@@ -149,6 +184,31 @@ impl Cells<'_> {
                 .collect(),
         };
         found.record(reading.country())
+    }
+
+    /// From times alone the length of a call is known only where each of them is one instant: not in the hour that comes twice.
+    fn must_come_once(&self, reading: &Reading<'_>) -> Result<(), Fault> {
+        let twice = [Column::Start, Column::Answer, Column::End]
+            .into_iter()
+            .find(|column| time::comes_twice(self.get(*column), &self.mapping.time_format, reading.zone));
+        match twice {
+            Some(column) => Err(fault(&self.places.name(column), Rule::TimeMustBeOne, self.get(column))),
+            None => Ok(()),
+        }
+    }
+
+    /// What the word of its end says of a call of which nothing else does; without such a column all were answered.
+    fn was_answered(&self) -> Result<bool, Fault> {
+        if !self.places.of.contains_key(&Column::Cause) {
+            return Ok(true);
+        }
+        let word: String =
+            self.get(Column::Cause).chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        match word.as_str() {
+            word if ANSWERED.contains(&word) => Ok(true),
+            word if UNANSWERED.contains(&word) => Ok(false),
+            _ => Err(fault(&self.places.name(Column::Cause), Rule::AnswerMustBeTold, self.get(Column::Cause))),
+        }
     }
 
     fn knows_answers(&self) -> bool {

@@ -74,6 +74,8 @@ pub enum Rule {
     TimeMustBeReadable,
     #[error("must be a time that the clock showed on that day")]
     TimeMustExist,
+    #[error("must be a time that the clock showed once on that day, or the record must tell a duration")]
+    TimeMustBeOne,
     #[error("must come with a time zone: the record has local times")]
     ZoneMustBeGiven,
     #[error("must be a duration")]
@@ -84,6 +86,8 @@ pub enum Rule {
     AnsweredMustNotExceedCall,
     #[error("must be a digit 0 to 9")]
     DigitMustBeOneOfTen,
+    #[error("must say whether the call was answered, as ANSWERED or NO ANSWER, or a column must say when or how long")]
+    AnswerMustBeTold,
     #[error("must be inbound or outbound")]
     DirectionMustBeKnown,
     #[error("must have at most 200 characters, none of them a control character")]
@@ -108,11 +112,13 @@ impl Rule {
             Self::NumberMustBeInternational => "number_must_be_international",
             Self::TimeMustBeReadable => "time_must_be_readable",
             Self::TimeMustExist => "time_must_exist",
+            Self::TimeMustBeOne => "time_must_be_one",
             Self::ZoneMustBeGiven => "zone_must_be_given",
             Self::DurationMustBeReadable => "duration_must_be_readable",
             Self::EndMustNotPrecedeStart => "end_must_not_precede_start",
             Self::AnsweredMustNotExceedCall => "answered_must_not_exceed_call",
             Self::DigitMustBeOneOfTen => "digit_must_be_one_of_ten",
+            Self::AnswerMustBeTold => "answer_must_be_told",
             Self::DirectionMustBeKnown => "direction_must_be_known",
             Self::TextMustBePlain => "text_must_be_plain",
             Self::ColumnMustExist => "column_must_exist",

@@ -98,26 +98,74 @@ pub(super) fn unreadable(error: &csv::Error) -> Fault {
     fault("row", Rule::RowMustBeReadable, what)
 }
 
-/// JSON values one behind the other: in an array, in lines, or just so. What is no JSON ends with its line.
+/// Bytes of one JSON value: records of switches have some ten thousand.
+const VALUE_BYTES_MAX: usize = 256 * 1024;
+
+/// JSON values one behind the other: in an array, in lines, or just so. What is no JSON ends with its line, so that a record that
+/// was cut off does not take the next with it; two lines that break at one place are read on from there, and what has no end
+/// within [`VALUE_BYTES_MAX`] is left out whole: reading takes time by the bytes of the file, whatever they are.
 pub(super) fn json_values(bytes: &[u8]) -> impl Iterator<Item = (u64, u64, Result<&str, Fault>)> + '_ {
-    let (mut at, mut row) = (0, 0);
+    let (mut at, mut row, mut broke_at) = (0, 0, 0);
     std::iter::from_fn(move || {
         let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'[' | b']');
         at += bytes[at..].iter().take_while(|byte| between(byte)).count();
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
         row += 1;
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&serde_json::value::RawValue>();
+        let part = &rest[..rest.len().min(VALUE_BYTES_MAX)];
+        let mut values = serde_json::Deserializer::from_slice(part).into_iter::<&serde_json::value::RawValue>();
         let found = match values.next() {
             Some(Ok(value)) => {
                 at += values.byte_offset().max(1);
                 Ok(value.get())
             }
-            _ => {
-                at += rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
-                let shown = String::from_utf8_lossy(&rest[..rest.len().min(80)]).into_owned();
+            error => {
+                let next_line = part.iter().position(|byte| *byte == b'\n').map_or(part.len(), |end| end + 1);
+                let breaks = error.and_then(Result::err);
+                let is_endless = part.len() < rest.len() && breaks.as_ref().is_some_and(serde_json::Error::is_eof);
+                let breaks = at + breaks.map_or(0, |error| line_start(part, error.line()));
+                at = match is_endless {
+                    true => at + part.len(),
+                    false if breaks == broke_at => breaks.max(at + next_line),
+                    false => at + next_line,
+                };
+                broke_at = breaks;
+                let shown = String::from_utf8_lossy(&part[..part.len().min(80)]).into_owned();
                 Err(fault("row", Rule::RowMustBeReadable, shown.lines().next().unwrap_or_default()))
             }
         };
         Some((row, at as u64, found))
     })
+}
+
+/// Where a line begins, counted from 1.
+fn line_start(bytes: &[u8], line: usize) -> usize {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    line.checked_sub(2).and_then(|before| ends.map(|(place, _)| place + 1).nth(before)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<(u64, Option<String>)> {
+        json_values(text.as_bytes()).map(|(row, _, value)| (row, value.ok().map(str::to_owned))).collect()
+    }
+
+    #[test]
+    fn a_record_that_was_cut_off_does_not_take_the_next_with_it() {
+        let good = r#"{"a":1}"#;
+        assert_eq!(
+            read(&format!("{{\"b\":\n{good}\n{good}\n")),
+            [(1, None), (2, Some(good.to_owned())), (3, Some(good.to_owned()))]
+        );
+    }
+
+    #[test]
+    fn a_file_that_opens_and_never_closes_is_read_once_and_not_once_for_each_line() {
+        // Each line opens an object inside the one before. Read to the end from each of them, that would be n x n / 2 lines.
+        for (n, last, rows) in [(1_000_000, "", 30), (40_000, "!", 4)] {
+            let text = "{\"a\":\n".repeat(n) + last;
+            assert!(read(&text).len() < rows, "{n} lines {last}: {}", read(&text).len());
+        }
+    }
 }

@@ -226,8 +226,14 @@ impl Settings {
         }
     }
 
-    /// The rules that settings keep; the first that they break.
+    /// The rules that a file is taken by: those of [`Settings::check_form`], and every column that a call needs is known.
     pub fn check(&self) -> Result<(), SettingsFault> {
+        self.check_form()?;
+        self.mapping.as_ref().map_or(Ok(()), Mapping::check_needed)
+    }
+
+    /// The rules that settings keep, though a column that a call needs may not be known yet; the first that they break.
+    pub fn check_form(&self) -> Result<(), SettingsFault> {
         let must = |holds: bool, field: &str, rule: &'static str, value: &str| {
             let fault = || SettingsFault { field: field.to_owned(), rule, value: value.chars().take(80).collect() };
             if holds { Ok(()) } else { Err(fault()) }
@@ -254,6 +260,19 @@ impl Settings {
 }
 
 impl Mapping {
+    fn check_needed(&self) -> Result<(), SettingsFault> {
+        let is_known = |column: &Column| self.columns.get(column).is_some_and(|name| !name.is_empty());
+        let fault =
+            |field: Column, rule| SettingsFault { field: field.as_str().to_owned(), rule, value: String::new() };
+        if let Some(missing) = [Column::Id, Column::Called, Column::Start].iter().find(|column| !is_known(column)) {
+            return Err(fault(*missing, "must be mapped to a column"));
+        }
+        match [Column::End, Column::Duration, Column::Billsec].iter().any(is_known) {
+            true => Ok(()),
+            false => Err(fault(Column::End, "must be mapped to a column, or duration or billsec must be")),
+        }
+    }
+
     fn check(
         &self,
         must: impl Fn(bool, &str, &'static str, &str) -> Result<(), SettingsFault>,
@@ -262,12 +281,6 @@ impl Mapping {
         let is_separator =
             separator.is_ascii() && !separator.is_alphanumeric() && !matches!(separator, '"' | '\n' | '\r');
         must(is_separator, "separator", "must be one character, as ; or a tab", &separator.to_string())?;
-        let at = |column: Column| self.columns.get(&column).map_or("", String::as_str);
-        for column in [Column::Id, Column::Called, Column::Start] {
-            must(!at(column).is_empty(), column.as_str(), "must be mapped to a column", "")?;
-        }
-        let ends = [Column::End, Column::Duration, Column::Billsec].into_iter().any(|column| !at(column).is_empty());
-        must(ends, "end", "must be mapped to a column, or duration or billsec must be", "")?;
         let columns = self.columns.iter().map(|(column, name)| (column.as_str(), name));
         for (field, name) in columns.chain(self.dimensions.iter().map(|(name, column)| (name.as_str(), column))) {
             must(name.chars().count() <= 200, field, "must be the name of a column", name)?;

@@ -70,6 +70,22 @@ fn local(field: &str, text: &str, at: jiff::civil::DateTime, zone: Zone<'_>) -> 
     at.ok_or_else(|| fault(field, Rule::TimeMustBeReadable, text))
 }
 
+/// Did the clock show this time twice on that day, so that only a duration tells which of the two it was?
+pub(super) fn comes_twice(text: &str, format: &TimeFormat, zone: Zone<'_>) -> bool {
+    let text = text.trim();
+    let local = match format {
+        TimeFormat::EpochSeconds | TimeFormat::EpochMillis => None,
+        TimeFormat::Iso if text.parse::<jiff::Timestamp>().is_ok() => None,
+        TimeFormat::Iso => text.parse().ok(),
+        TimeFormat::Written(format) => {
+            let broken = jiff::fmt::strtime::parse(format, text).ok();
+            broken.filter(|broken| broken.to_timestamp().is_err()).and_then(|broken| broken.to_datetime().ok())
+        }
+    };
+    let ambiguous = zone.zip(local).map(|(zone, local)| zone.to_ambiguous_timestamp(local));
+    ambiguous.is_some_and(|at| matches!(at.offset(), AmbiguousOffset::Fold { .. }))
+}
+
 /// A duration in units of so many milliseconds, or as `1:02:03`.
 pub(super) fn duration_ms(field: &str, text: &str, ms_each: i64, decimal_comma: bool) -> Result<u64, Fault> {
     let unreadable = || fault(field, Rule::DurationMustBeReadable, text);

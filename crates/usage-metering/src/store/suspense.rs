@@ -64,13 +64,21 @@ pub async fn of_cause(tx: &TenantTx, cause: SuspenseCause, limit: u64) -> Result
     rows.into_iter().map(read).collect()
 }
 
-/// The oldest open entries of a cause, held until the transaction ends.
-pub async fn lock_some(tx: &TenantTx, cause: SuspenseCause, limit: u64) -> Result<Vec<Suspended>, UsageError> {
+/// The oldest open entries of a cause, after one of them; held until the transaction ends.
+pub async fn lock_some(
+    tx: &TenantTx,
+    cause: SuspenseCause,
+    after: Option<(DateTime<Utc>, SuspenseId)>,
+    limit: u64,
+) -> Result<Vec<Suspended>, UsageError> {
+    let (at, id) = after.map_or((None, None), |(at, id)| (Some(at), Some(id.uuid())));
     let rows: Vec<Row> = tx
         .rows(
             "SELECT id, cause, detail, payload, received_at FROM suspense
-             WHERE tenant_id = $1 AND cause = $2 AND resolved_at IS NULL ORDER BY received_at, id LIMIT $3 FOR UPDATE",
-            [tx.tenant_id().into(), cause.as_str().into(), (limit as i64).into()],
+             WHERE tenant_id = $1 AND cause = $2 AND resolved_at IS NULL
+               AND ($4::timestamptz IS NULL OR (received_at, id) > ($4, $5))
+             ORDER BY received_at, id LIMIT $3 FOR UPDATE",
+            [tx.tenant_id().into(), cause.as_str().into(), (limit as i64).into(), at.into(), id.into()],
         )
         .await?;
     rows.into_iter().map(read).collect()

@@ -121,14 +121,105 @@ fn accounting_is_read_as_finished_calls_and_as_pairs_of_transactions() {
     assert_eq!(
         told(&read("acc.json", &settings(Format::AccJson))),
         [
-            "2 77aa@198.51.100.7 +4915112345678>+49301234567 02 09:01:00 - - +0 0ms",
             "3 5f3c@198.51.100.7 +4915112345678>+49301234567 02 09:00:02 +0 - +181 181000ms",
             "4 method must_be_a_call MESSAGE",
             "5 9b1e@203.0.113.5 +4915112345678>+49301234567 02 09:05:00 +4 - +64.64 60640ms",
             "6 kam1@203.0.113.5 withheld>+49301234567 02 09:10:00 +0 - +60 60000ms",
+            "2 77aa@198.51.100.7 failed 1772442060 +4915112345678>+49301234567 02 09:01:00 - - +0 0ms",
             "7 callid call_must_be_whole open@198.51.100.7",
         ]
     );
+}
+
+#[test]
+fn an_invite_that_fails_before_or_inside_a_call_is_not_the_call() {
+    let at = |time: &str, method: &str, code: u32| {
+        format!(
+            r#"{{"callid":"c1","time":"2026-03-02 {time}","method":"{method}","sip_code":"{code}","caller":"4915112345678","callee":"49301234567"}}"#
+        )
+    };
+    let lines = [
+        at("10:00:00", "INVITE", 407), // the password is asked for
+        at("10:00:00", "INVITE", 480), // the first gateway does not take it
+        at("10:00:02", "INVITE", 200),
+        at("10:03:00", "INVITE", 488), // a fax inside the call is refused
+        at("10:05:00", "INVITE", 491), // both sides at once
+        at("10:10:02", "BYE", 200),
+        at("10:10:02", "INVITE", 481), // it crossed the BYE
+    ];
+    let read = |lines: &[String]| -> Vec<Row> {
+        Reader::new(lines.join("\n").as_bytes(), &settings(Format::AccJson)).rows().collect()
+    };
+    // One call of ten minutes.
+    assert_eq!(told(&read(&lines)), ["6 c1 +4915112345678>+49301234567 02 09:00:02 +0 - +600 600000ms"]);
+    assert_eq!(told(&read(&lines[..1])), Vec::<String>::new());
+    assert_eq!(
+        told(&read(&lines[..2])),
+        ["2 c1 failed 1772442000 +4915112345678>+49301234567 02 09:00:00 - - +0 0ms"],
+        "nobody took it; its id leaves the call's free"
+    );
+}
+
+fn csv(text: &str) -> Vec<String> {
+    let guessed = Settings { mapping: Some(Mapping::guess(text.as_bytes())), ..settings(Format::Csv) };
+    told(&Reader::new(text.as_bytes(), &guessed).rows().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_column_that_is_not_known_by_its_name_is_never_another_one() {
+    // "seconds" is no usual name. The first column is no duration: 90,061 s would be 1,501 minutes.
+    let text = "call_id,from,to,start,seconds\n90061,+491701000001,+4930900100,2026-03-02 10:00:00,60\n";
+    let guessed = Mapping::guess(text.as_bytes());
+    assert_eq!(guessed.columns.get(&Column::Duration), None);
+    let fault = Settings { mapping: Some(guessed), ..settings(Format::Csv) }.check().unwrap_err();
+    assert_eq!(
+        (fault.field.as_str(), fault.rule),
+        ("end", "must be mapped to a column, or duration or billsec must be")
+    );
+    assert_eq!(csv(text), ["2 end must_be_there"], "and its first rows say so");
+    let nothing = Settings { mapping: Some(Mapping::guess(b"a;b\n1;2\n")), ..settings(Format::Csv) };
+    assert_eq!((nothing.check_form(), nothing.check().unwrap_err().field.as_str()), (Ok(()), "id"));
+}
+
+#[test]
+fn a_call_whose_end_says_that_nobody_took_it_is_not_charged_for_its_ringing() {
+    let header = "uniqueid,calldate,src,dst,duration,disposition\n";
+    let row = |id: &str, word: &str| format!("{id},2026-03-02 10:00:00,+491701000001,+4930900100,28,{word}\n");
+    let words = ["ANSWERED", "NO ANSWER", "BUSY", "FAILED", "Ausgang 7", ""];
+    let rows: String = words.iter().enumerate().map(|(place, word)| row(&format!("d{place}"), word)).collect();
+    assert_eq!(
+        csv(&(header.to_owned() + &rows)),
+        [
+            "2 d0 +491701000001>+4930900100 02 09:00:00 +0 - +28 28000ms",
+            "3 d1 +491701000001>+4930900100 02 09:00:00 - - +28 0ms",
+            "4 d2 +491701000001>+4930900100 02 09:00:00 - - +28 0ms",
+            "5 d3 +491701000001>+4930900100 02 09:00:00 - - +28 0ms",
+            "6 disposition answer_must_be_told Ausgang 7",
+            "7 disposition answer_must_be_told",
+        ]
+    );
+}
+
+#[test]
+fn the_length_of_a_call_is_not_taken_from_times_of_the_hour_that_comes_twice() {
+    // 25 October 2026: 02:10 comes twice. From 01:50 to the second of them are 80 minutes, and to the first 20.
+    let row = |id: &str, start: &str, end: &str, more: &str| {
+        format!("{id},+491701000001,+4930900100,2026-10-25 {start},2026-10-25 {end}{more}\n")
+    };
+    let times = "id,from,to,start,end\n".to_owned()
+        + &row("1", "01:50:00", "02:10:00", "")
+        + &row("2", "02:50:00", "03:10:00", "")
+        + &row("3", "01:10:00", "01:30:00", "");
+    assert_eq!(
+        csv(&times),
+        [
+            "2 end time_must_be_one 2026-10-25 02:10:00",
+            "3 start time_must_be_one 2026-10-25 02:50:00",
+            "4 3 +491701000001>+4930900100 24 23:10:00 +0 - +1200 1200000ms",
+        ]
+    );
+    let told = "id,from,to,start,end,duration\n".to_owned() + &row("1", "01:50:00", "02:10:00", ",4800");
+    assert_eq!(csv(&told), ["2 1 +491701000001>+4930900100 24 23:50:00 +0 - +4800 4800000ms"]); // 80 minutes
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 31] = [
+const TENANT_PATHS: [&str; 35] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
@@ -19,6 +19,7 @@ const TENANT_PATHS: [&str; 31] = [
     "/admin/customers/*/next-bill",
     "/admin/customers/*/subscriptions/new",
     "/admin/customers/*/payments?amount=25.00",
+    "/admin/customers/*/wallet",
     "/admin/coupons",
     "/admin/coupons/new",
     "/admin/settings/brand",
@@ -35,16 +36,20 @@ const TENANT_PATHS: [&str; 31] = [
     "/admin/runs",
     "/admin/runs/*",
     "/admin/ledger",
+    "/admin/ledger/entries?account=revenue",
     "/admin/imports",
     "/admin/imports/*",
     "/admin/imports/new",
     "/admin/suspense",
     "/admin/account",
+    "/admin/account/settlements",
+    "/admin/account/settlements/*",
 ];
-const OPERATOR_PATHS: [&str; 16] = [
+const OPERATOR_PATHS: [&str; 20] = [
     "/ops",
     "/ops/customers",
     "/ops/customers/*",
+    "/ops/customers/*/split",
     "/ops/coupons",
     "/ops/coupons/*",
     "/ops/plans",
@@ -52,6 +57,9 @@ const OPERATOR_PATHS: [&str; 16] = [
     "/ops/runs",
     "/ops/runs/*",
     "/ops/ledger",
+    "/ops/numbers",
+    "/ops/settlements",
+    "/ops/settlements/*",
     "/ops/decks",
     "/ops/decks/*",
     "/ops/decks/new",
@@ -59,13 +67,17 @@ const OPERATOR_PATHS: [&str; 16] = [
     "/ops/carriers/new",
     "/ops/outgoing",
 ];
-const RESELLER_PATHS: [&str; 7] = [
+const RESELLER_PATHS: [&str; 11] = [
     "/reseller",
     "/reseller/customers",
     "/reseller/customers/*",
     "/reseller/invoices",
     "/reseller/runs",
     "/reseller/account",
+    "/reseller/account/settlements",
+    "/reseller/account/settlements/*",
+    "/reseller/settlements",
+    "/reseller/settlements/*",
     "/reseller/settings/brand",
 ];
 const CUSTOMER_PATHS: [&str; 8] = [

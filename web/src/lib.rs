@@ -27,6 +27,7 @@ mod limit;
 pub mod mail;
 pub mod pages;
 pub mod read;
+mod recharge;
 pub mod refusal;
 pub mod rules;
 pub mod security;

@@ -139,7 +139,7 @@ struct Book {
     step: Upward,
     child: Customer,
     terms: HashMap<NumberId, NumberTerms>,
-    /// What calls that are taken back had come to here.
+    /// What calls that are corrected or taken back had come to here.
     standing: HashMap<CallId, Standing>,
 }
 
@@ -197,12 +197,9 @@ async fn read_book(db: &Db, step: Upward, facts: &[FactRow]) -> Result<Book> {
     };
     let terms = subscription::all_number_terms(&tx).await?.into_iter();
     let terms = terms.filter(|terms| terms.customer_id == step.customer_id);
-    let reversed: Vec<CallId> = facts
-        .iter()
-        .filter(|fact| fact.correction() == Some(Correction::Reversal))
-        .map(|fact| CallId::from_uuid(fact.id))
-        .collect();
-    let standing = legs::standing(&tx, &reversed).await?;
+    let corrected = facts.iter().filter(|fact| fact.correction.is_some());
+    let corrected: Vec<CallId> = corrected.map(|fact| CallId::from_uuid(fact.id)).collect();
+    let standing = legs::standing(&tx, &corrected).await?;
     Ok(Book { step, child, terms: terms.map(|terms| (terms.number_id, terms)).collect(), standing })
 }
 
@@ -213,12 +210,22 @@ fn parts_of(books: &[Book], fact: &FactRow) -> Result<Vec<Part>> {
     let currency = fact.currency.as_deref().map(read_currency).transpose()?;
     let Some((micros, currency)) = fact.net_micros.zip(currency) else { return Ok(vec![Part::Nothing; books.len()]) };
     let net = Money::from_micros(micros, currency);
-    let level =
-        |book: &Book| Level { terms: book.terms.get(&fact.number_id.into()).copied(), currency: book.child.currency };
+    let level = |book: &Book| Level { terms: terms_of(book, fact), currency: book.child.currency };
     let levels: Vec<Level> = books.iter().map(level).collect();
     match fact.collected_by.as_str() {
         "seller" => split::descend(&levels, net),
         _ => split::climb(&levels, net, Some(net)),
+    }
+}
+
+/// The terms of a call. What corrects it is split as the call was, whatever has been agreed since.
+fn terms_of(book: &Book, fact: &FactRow) -> Option<NumberTerms> {
+    let terms = book.terms.get(&fact.number_id.into()).copied();
+    let Some(standing) = book.standing.get(&CallId::from_uuid(fact.id)) else { return terms };
+    match standing.share {
+        Some(share) => terms.map(|terms| NumberTerms { share: share.percent, ..terms }),
+        // Without a share it was rent only, or waits for a rate, as its correction then does.
+        None => terms.filter(|_| fact.currency.as_deref() != Some(book.child.currency.code())),
     }
 }
 

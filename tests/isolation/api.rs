@@ -93,6 +93,22 @@ fn body(method: &str, path: &str) -> Option<Value> {
         }
         ("POST", "/v1/subscriptions/{subscription_id}/changes") => Some(json!({"kind": "seats", "seats": 7})),
         ("POST", "/v1/coupons") => Some(json!({"code": "STRANGER", "name": "A stranger", "percent_off": "100"})),
+        ("POST", "/v1/customers/{customer_id}/credits") => {
+            Some(json!({"amount": {"amount": "1", "currency": "EUR"}, "memo": "a stranger's"}))
+        }
+        ("PUT", "/v1/customers/{customer_id}/credit-limit") => {
+            Some(json!({"amount": {"amount": "1", "currency": "EUR"}}))
+        }
+        ("PUT", "/v1/customers/{customer_id}/auto-recharge") => {
+            let euro = json!({"amount": "1", "currency": "EUR"});
+            Some(json!({
+                "is_on": true, "below": euro, "amount": euro, "day_cap": euro, "month_cap": euro, "cool_off_seconds": 0
+            }))
+        }
+        ("POST", "/v1/settlements/{settlement_id}/payout") => {
+            Some(json!({"paid_on": "2026-01-01", "reference": "a stranger's"}))
+        }
+        ("POST", "/v1/settlements/{settlement_id}/discard") => Some(json!({"reason": "a stranger's"})),
         ("POST", "/v1/subscriptions/{subscription_id}/coupons") => Some(json!({"code": "STRANGER"})),
         _ => Some(json!({})),
     }
@@ -110,6 +126,7 @@ async fn ids_of(machine: &Machine) -> Ids {
         ("document_id", "/v1/invoices?limit=1"),
         ("call_id", "/v1/calls?limit=1"),
         ("import_id", "/v1/imports?limit=1"),
+        ("settlement_id", "/v1/settlements?limit=1"),
     ] {
         let (status, list) = machine.get(path).await;
         assert_eq!(status, 200, "{path}: {list}");
@@ -143,7 +160,7 @@ async fn ids_of(machine: &Machine) -> Ids {
     ids.insert("change_id", db::ChangeId::new().to_string());
     ids.insert("coupon_id", db::CouponId::new().to_string());
     ids.insert("method_id", db::PaymentMethodId::new().to_string());
-    ids.insert("settlement_id", db::SettlementId::new().to_string());
+    ids.entry("settlement_id").or_insert_with(|| db::SettlementId::new().to_string());
     ids
 }
 

@@ -95,8 +95,11 @@ async fn ids_of(guest: &Guest, prefix: &str) -> Ids {
     ids.extend(subscription_ids(guest, prefix).await);
     // The demo world keeps no draft open: an id of nobody's, of the right kind.
     ids.insert("draft_id", db::DraftId::new().to_string());
-    // Nor has its network collected anything yet.
-    ids.insert("settlement_id", db::SettlementId::new().to_string());
+    if prefix != "/admin" {
+        let start = format!("{prefix}/settlements/");
+        let link = guest.get(&format!("{prefix}/settlements")).await.links(&start).into_iter().next();
+        ids.insert("settlement_id", link.expect("a seller owes its partners")[start.len()..].to_owned());
+    }
     if prefix == "/ops" {
         let page = guest.get("/ops/numbers").await.text();
         let (_, link) = page.split_once("href=\"/ops/numbers/").expect("the operator sells numbers");
@@ -225,7 +228,8 @@ async fn its_own_people_open_every_page_of_theirs() {
                 || path.ends_with("/reversal")
                 || path.contains("{draft_id}")
                 || path.contains("/account/")
-                || path.contains("{settlement_id}");
+                // The newest statement is a draft, and has no paper.
+                || path.ends_with("{settlement_id}/pdf");
             let Some(own_path) = filled(&path, ids).filter(|_| !is_elsewhere) else { continue };
             let answer = guest.get(&own_path).await;
             if answer.status != 200 {
@@ -234,6 +238,39 @@ async fn its_own_people_open_every_page_of_theirs() {
         }
     }
     assert!(broken.is_empty(), "{} pages that are not there:\n{}", broken.len(), broken.join("\n"));
+}
+
+#[tokio::test]
+async fn a_payee_opens_the_statements_that_were_issued_to_it_and_no_other() {
+    let world = world().await;
+    let who = |name: &str| &world.guests.iter().find(|(known, ..)| *known == name).expect("it is signed in").2;
+    let links = async |name: &str, page: &str| -> BTreeSet<String> {
+        let start = format!("{page}/");
+        let links = who(name).get(page).await.links(&start);
+        links.into_iter().map(|link| link[start.len()..].to_owned()).filter(|id| !id.contains('/')).collect()
+    };
+    let written: BTreeSet<String> =
+        &links("the operator", "/ops/settlements").await | &links("the reseller", "/reseller/settlements").await;
+    let mut received = BTreeSet::new();
+    for (name, prefix) in [
+        ("the reseller", "/reseller/account/settlements"),
+        ("Nordlicht's admin", "/admin/account/settlements"),
+        ("Brightline's admin", "/admin/account/settlements"),
+    ] {
+        let own = links(name, prefix).await;
+        assert!(!own.is_empty() && own.is_subset(&written), "{name} has statements of its seller: {own:?}");
+        assert!(own.is_disjoint(&received), "{name} sees what was issued to another: {own:?}");
+        for id in &written {
+            for page in ["", "/pdf", "/csv"] {
+                let status = who(name).get(&format!("{prefix}/{id}{page}")).await.status;
+                let right = if own.contains(id) { 200 } else { 404 };
+                assert_eq!(status, right, "{name}: {prefix}/{id}{page}");
+            }
+        }
+        received.extend(own);
+    }
+    // A draft is the seller's alone.
+    assert!(received.len() < written.len(), "the operator has yet to issue one");
 }
 
 #[tokio::test]

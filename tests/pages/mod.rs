@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 33] = [
+const TENANT_PATHS: [&str; 36] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
@@ -21,6 +21,7 @@ const TENANT_PATHS: [&str; 33] = [
     "/admin/customers/*/next-bill",
     "/admin/customers/*/subscriptions/new",
     "/admin/customers/*/payments?amount=25.00",
+    "/admin/customers/*/wallet",
     "/admin/coupons",
     "/admin/coupons/new",
     "/admin/settings/brand",
@@ -37,17 +38,21 @@ const TENANT_PATHS: [&str; 33] = [
     "/admin/runs",
     "/admin/runs/*",
     "/admin/ledger",
+    "/admin/ledger/entries?account=revenue",
     "/admin/imports",
     "/admin/imports/*",
     "/admin/imports/new",
     "/admin/suspense",
     "/admin/account",
+    "/admin/account/settlements",
+    "/admin/account/settlements/*",
 ];
-const OPERATOR_PATHS: [&str; 17] = [
+const OPERATOR_PATHS: [&str; 21] = [
     "/ops",
     "/ops/usage",
     "/ops/customers",
     "/ops/customers/*",
+    "/ops/customers/*/split",
     "/ops/coupons",
     "/ops/coupons/*",
     "/ops/plans",
@@ -55,6 +60,9 @@ const OPERATOR_PATHS: [&str; 17] = [
     "/ops/runs",
     "/ops/runs/*",
     "/ops/ledger",
+    "/ops/numbers",
+    "/ops/settlements",
+    "/ops/settlements/*",
     "/ops/decks",
     "/ops/decks/*",
     "/ops/decks/new",
@@ -62,7 +70,7 @@ const OPERATOR_PATHS: [&str; 17] = [
     "/ops/carriers/new",
     "/ops/outgoing",
 ];
-const RESELLER_PATHS: [&str; 8] = [
+const RESELLER_PATHS: [&str; 12] = [
     "/reseller",
     "/reseller/usage",
     "/reseller/customers",
@@ -70,6 +78,10 @@ const RESELLER_PATHS: [&str; 8] = [
     "/reseller/invoices",
     "/reseller/runs",
     "/reseller/account",
+    "/reseller/account/settlements",
+    "/reseller/account/settlements/*",
+    "/reseller/settlements",
+    "/reseller/settlements/*",
     "/reseller/settings/brand",
 ];
 const CUSTOMER_PATHS: [&str; 8] = [

@@ -66,6 +66,12 @@ await as('operator', async (visit, page, same, go) => {
   await document(visit, page, same, 'a[href^="/ops/invoices/"]')
   await page.locator('a.rt-twist').first().click()
   await page.locator('.rt-nest:not(.loading)').first().waitFor()
+  await go('/ops/settlements')
+  const statement = page.locator('main tr').filter({ has: page.locator('a[href^="/ops/settlements/"]') }).first()
+  const payable = figure(await statement.innerText())
+  await visit.follow(statement.locator('a').first())
+  const sums = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Payable' }) })
+  same(figure((await sums.innerText()).split('Payable').pop()), payable, 'what a statement pays')
 })
 
 await as('reseller', async (visit, page, same, go) => {

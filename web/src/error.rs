@@ -124,9 +124,11 @@ impl From<ledger::LedgerError> for PageError {
             E::Db(error) => error.into(),
             E::NoWallet { .. } | E::UnknownTransaction(_) => Self::NotFound,
             E::AlreadyReversed(_) | E::WalletMustKeepItsFloor => Self::Conflict(sentence(error)),
-            E::AmountMustBePositive(_) | E::ChargeMustNotBeNegative(_) | E::FloorMustNotBePositive(_) => {
-                Self::Refused(sentence(error))
-            }
+            E::AmountMustBePositive(_)
+            | E::ChargeMustNotBeNegative(_)
+            | E::FloorMustNotBePositive(_)
+            | E::PromotionMustNotHaveExpired(_)
+            | E::CapsMustRise => Self::Refused(sentence(error)),
             fault => Self::failed(fault),
         }
     }
@@ -204,9 +206,12 @@ impl From<invoicing::InvoicingError> for PageError {
             | E::DraftMustStandOnChanges
             | E::SettlementMustBeDraft(_)
             | E::SettlementMustBeUnpaid(_)
+            | E::SettlementMustBeDiscarded(_)
+            | E::SettlementMustOweSomething
             | E::MustBeUncreditedInvoice => Self::Conflict(sentence(error)),
             E::CurrencyMustMatchCustomer { .. }
             | E::ReferenceMustBeGiven { .. }
+            | E::DiscardMustHaveReason { .. }
             | E::PayoutMustFollowIssue { .. }
             | E::CreditMustNotExceedLine { .. }
             | E::CreditMustNotExceedInvoice { .. } => Self::Refused(sentence(error)),

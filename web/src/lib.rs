@@ -29,6 +29,7 @@ mod moves;
 pub mod metrics;
 pub mod pages;
 pub mod read;
+mod recharge;
 pub mod refusal;
 pub mod rules;
 pub mod security;

@@ -4,10 +4,12 @@
 
 mod letter;
 mod quote;
+mod recharge;
 mod told;
 
 pub use letter::Letter;
 pub use quote::post_quote;
+pub use recharge::ask as ask_recharge;
 pub(crate) use told::overdue;
 pub use told::{Told, told};
 

@@ -2,7 +2,7 @@
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
-use crate::life;
+use crate::{life, recharge};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use db::{Db, PlatformReason, TenantId};
 use invoicing::Phase;
@@ -203,6 +203,7 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     let tx = db.tenant(tenant_id).await?;
     ledger::expire_promotions(&tx, now).await?;
     ledger::decide_recharges(&tx, now).await?;
+    recharge::round(&tx, now).await?;
     tx.commit().await?;
     let moved = call_control::deliver_upward(db, tenant_id, now).await?;
     call_control::deliver_seats_upward(db, tenant_id, now).await?;

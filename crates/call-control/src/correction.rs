@@ -32,7 +32,7 @@ struct Longer<'a> {
 }
 
 /// Charges what a call that was closed by estimate used beyond it, and counts its minutes. Nothing happens to a call whose end
-/// is known, or that waits in suspense.
+/// is known, that waits in suspense, or whose charge was taken back.
 pub(crate) async fn correct(tx: &TenantTx, call: &mut Model, ending: &Ending) -> Result<()> {
     let settled_ms = call.metered_ms.unwrap_or(0).unsigned_abs();
     let authorised_ms = call.authorised_seconds.map_or(u64::MAX, |seconds| u64::from(seconds.unsigned_abs()) * 1000);
@@ -40,6 +40,10 @@ pub(crate) async fn correct(tx: &TenantTx, call: &mut Model, ending: &Ending) ->
     let Some(customer_id) = call.customer_id.filter(|_| call.estimated && metered_ms > settled_ms) else {
         return Ok(());
     };
+    let known = many::corrections(tx, CallId::from_uuid(call.id)).await?;
+    if known.iter().any(|known| known.kind == Correction::Reversal.as_str()) {
+        return Ok(());
+    }
     let Some(customer) = subscription::customer(tx, customer_id.into()).await? else { return Ok(()) };
     let book = tenant::organisation(tx).await?;
     let (settled, metered) = (started_seconds(settled_ms), started_seconds(metered_ms));

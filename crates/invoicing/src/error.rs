@@ -52,6 +52,15 @@ pub enum InvoicingError {
     /// A settlement is issued once.
     #[error("the settlement is {0} already")]
     SettlementMustBeDraft(&'static str),
+    /// Why a draft was wrong is told.
+    #[error("discarding needs a reason of {longest} letters at most")]
+    DiscardMustHaveReason { longest: usize },
+    /// What was discarded is drafted again, nothing else.
+    #[error("only a settlement that was discarded is drafted again, and this one is {0}")]
+    SettlementMustBeDiscarded(&'static str),
+    /// There must be something to pay.
+    #[error("nothing is owed any more for this month, or another settlement says it")]
+    SettlementMustOweSomething,
     /// What is issued is paid once.
     #[error("only a settlement that is issued and unpaid can be paid out, and this one is {0}")]
     SettlementMustBeUnpaid(&'static str),

@@ -74,8 +74,8 @@ pub use run::{
     run_items, runs, schedule_run,
 };
 pub use sample::{SampleLine, SampleMonth, sample_month};
-pub use settle::{issue_settlement, record_payout};
+pub use settle::{discard_settlement, issue_settlement, record_payout};
 pub use settlement::{
-    Payee, Payout, Settlement, SettlementFilter, SettlementState, Statement, StatementRow, draft_settlements,
-    settlement, settlements,
+    Discard, Payee, Payout, Settlement, SettlementFilter, SettlementState, Statement, StatementRow, draft_again,
+    draft_settlements, settlement, settlements,
 };

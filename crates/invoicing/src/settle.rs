@@ -6,7 +6,7 @@ use crate::error::{InvoicingError, Result};
 use crate::finalise::issue;
 use crate::print::Party;
 use crate::received;
-use crate::settlement::{Payout, Settlement, SettlementState, Statement, StatementRow, fitted};
+use crate::settlement::{Discard, Payout, Settlement, SettlementState, Statement, StatementRow, fitted};
 use crate::store::finals::NewDocument;
 use crate::store::{drafts, settlements as store};
 use crate::words;
@@ -19,6 +19,7 @@ use subscription::Customer;
 use tenant::Organisation;
 
 const REFERENCE_LETTERS_MAX: usize = 140;
+const REASON_LETTERS_MAX: usize = 200;
 
 /// Issues a statement: a self-billed document with the next number of the payee's series.
 pub async fn issue_settlement(tx: &TenantTx, id: SettlementId, by: &str, now: DateTime<Utc>) -> Result<DocumentId> {
@@ -140,6 +141,26 @@ pub(crate) fn entries(totals: &Totals, rounding: Money) -> Result<Vec<(AccountRe
         (AccountRef::Book(AccountKind::Rounding), rounding),
         (AccountRef::Book(AccountKind::Tax), totals.tax.checked_neg()?),
     ])
+}
+
+/// Throws a draft away, once: what stood on it is free for another.
+pub async fn discard_settlement(
+    tx: &TenantTx,
+    id: SettlementId,
+    reason: &str,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let settlement = store::lock(tx, id).await?.ok_or(InvoicingError::UnknownSettlement(id))?;
+    if settlement.state() != SettlementState::Draft {
+        return Err(InvoicingError::SettlementMustBeDraft(settlement.state().as_str()));
+    }
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_LETTERS_MAX {
+        return Err(InvoicingError::DiscardMustHaveReason { longest: REASON_LETTERS_MAX });
+    }
+    ledger::free_shares(tx, id).await?;
+    store::mark_discarded(tx, id, &Discard { at: now, by: by.to_owned(), reason: reason.to_owned() }).await
 }
 
 /// Records that a statement was paid, once; that closes what was owed.

@@ -94,15 +94,21 @@ pub enum SettlementState {
     Draft,
     Issued,
     Paid,
+    /// Its shares are free again.
+    Discarded,
 }
 
 impl SettlementState {
+    /// All, in the order of a statement's life.
+    pub const ALL: [SettlementState; 4] = [Self::Draft, Self::Issued, Self::Paid, Self::Discarded];
+
     /// As sent and filtered by.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Draft => "draft",
             Self::Issued => "issued",
             Self::Paid => "paid",
+            Self::Discarded => "discarded",
         }
     }
 }
@@ -114,6 +120,14 @@ pub struct Payout {
     pub reference: String,
     /// Who recorded it.
     pub by: String,
+}
+
+/// When, by whom and why a draft was thrown away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discard {
+    pub at: DateTime<Utc>,
+    pub by: String,
+    pub reason: String,
 }
 
 /// A payee's statement for a month.
@@ -137,14 +151,16 @@ pub struct Settlement {
     pub issued_at: Option<DateTime<Utc>>,
     pub issued_by: Option<String>,
     pub payout: Option<Payout>,
+    pub discarded: Option<Discard>,
 }
 
 impl Settlement {
     pub fn state(&self) -> SettlementState {
-        match (&self.payout, self.document_id) {
-            (Some(_), _) => SettlementState::Paid,
-            (None, Some(_)) => SettlementState::Issued,
-            (None, None) => SettlementState::Draft,
+        match (&self.payout, self.document_id, &self.discarded) {
+            (Some(_), ..) => SettlementState::Paid,
+            (None, Some(_), _) => SettlementState::Issued,
+            (None, None, Some(_)) => SettlementState::Discarded,
+            (None, None, None) => SettlementState::Draft,
         }
     }
 }
@@ -171,7 +187,7 @@ pub async fn settlement(tx: &TenantTx, id: SettlementId) -> Result<Settlement> {
     store::by_id(tx, id).await?.ok_or(InvoicingError::UnknownSettlement(id))
 }
 
-/// Drafts the statements of all months that ended before a day and have none; how many were drafted. Safe to repeat, and in
+/// Drafts the statements of all months that ended before a day and have none, not even one that was discarded; how many. Safe to repeat, and in
 /// several processes at once: a share stands on one statement, and a payee has one statement for a month.
 pub async fn draft_settlements(db: &Db, seller: TenantId, until_on: NaiveDate, now: DateTime<Utc>) -> Result<u64> {
     let tx = db.tenant(seller).await?;
@@ -203,18 +219,44 @@ async fn draft_one(
     if store::exists(&tx, customer_id, starts_on).await? {
         return Ok(false);
     }
+    let is_drafted = write(db, &tx, customer_id, (starts_on, ends_on), now).await?.is_some();
+    if is_drafted {
+        tx.commit().await?;
+    }
+    Ok(is_drafted)
+}
+
+/// Drafts the month of a discarded statement again, as everything is now.
+pub async fn draft_again(db: &Db, tx: &TenantTx, id: SettlementId, now: DateTime<Utc>) -> Result<SettlementId> {
+    let old = store::lock(tx, id).await?.ok_or(InvoicingError::UnknownSettlement(id))?;
+    if old.state() != SettlementState::Discarded {
+        return Err(InvoicingError::SettlementMustBeDiscarded(old.state().as_str()));
+    }
+    let period = (old.period_starts_on, old.period_ends_on);
+    write(db, tx, old.customer_id, period, now).await?.ok_or(InvoicingError::SettlementMustOweSomething)
+}
+
+/// Claims what is open and writes the draft over it. `None` when there is nothing to pay, or somebody was faster: then nothing
+/// may be committed.
+async fn write(
+    db: &Db,
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    (starts_on, ends_on): (NaiveDate, NaiveDate),
+    now: DateTime<Utc>,
+) -> Result<Option<SettlementId>> {
     let id = SettlementId::new();
-    let shares = ledger::claim_shares(&tx, customer_id, ends_on, id).await?;
-    let Some(customer) = subscription::customer(&tx, customer_id).await? else { return Ok(false) };
+    let shares = ledger::claim_shares(tx, customer_id, ends_on, id).await?;
+    let Some(customer) = subscription::customer(tx, customer_id).await? else { return Ok(None) };
     let currency = customer.currency;
     let owed = Money::sum(currency, shares.iter().map(|share| share.owed))?;
     let (net, _) = owed.to_minor(Rounding::HalfAwayFromZero)?;
-    // What comes to nothing or less stays open, and lessens the next statement. Nothing is committed.
-    let Some(organisation_id) = customer.organisation_id.filter(|_| net.is_positive()) else { return Ok(false) };
+    // What comes to nothing or less stays open, and lessens the next statement.
+    let Some(organisation_id) = customer.organisation_id.filter(|_| net.is_positive()) else { return Ok(None) };
     let child = db.tenant(organisation_id).await?;
     let payee = tenant::organisation(&child).await?;
     drop(child);
-    let own = tenant::organisation(&tx).await?;
+    let own = tenant::organisation(tx).await?;
     let (category, percent) = tax_status(&payee, &own);
     let tax = Percent::new(percent)?.of(net)?.to_minor(Rounding::HalfAwayFromZero)?.0;
     let (rows, adjustments) = rows_of(&shares, starts_on, &payee.language)?;
@@ -233,20 +275,17 @@ async fn draft_one(
             payee: payee_of(payee, &customer),
             tax_category: category.to_owned(),
             tax_percent: percent,
-            agreement: subscription::partner_terms(&tx, customer_id).await?.agreement,
+            agreement: subscription::partner_terms(tx, customer_id).await?.agreement,
         },
         drafted_at: now,
         document_id: None,
         issued_at: None,
         issued_by: None,
         payout: None,
+        discarded: None,
     };
     // Another worker may have been faster: then its statement stands, and these shares wait for the next.
-    if !store::insert(&tx, &settlement).await? {
-        return Ok(false);
-    }
-    tx.commit().await?;
-    Ok(true)
+    Ok(store::insert(tx, &settlement).await?.then_some(id))
 }
 
 /// The payee is the one who supplies: without a tax id it charges none, across a border its buyer owes it, else at its own rate.

@@ -39,14 +39,15 @@ pub use block::{Block, BlockAnswers, Extend, apply_block};
 pub use entries::{EntryFilter, EntryLine, EntryPlace, balance_before, entries};
 pub use error::LedgerError;
 pub use partner::{
-    CollectedFrom, Owed, PartnerShare, ShareKind, claim_shares, earn, owe, payees, settled, shares_of, unsettled,
+    Owed, PartnerShare, ShareKind, claim_shares, earn, free_shares, owe, payees, settled, shares_of, unsettled,
 };
 pub use posting::{Posted, Posting, accrual, accrue, post, post_many, reverse, reverse_keyed};
 pub use promotion::{Credit, Grant, Promotion, credit_of, expire_promotions, grant};
 pub use reading::{StatementLine, TrialBalanceLine, balance, statement, trial_balance};
 pub use recharge::{
     AutoRecharge, AutoRechargeState, RECHARGE, Recharge, RechargeState, auto_recharge_of, close_breaker,
-    decide_recharges, recharge_failed, recharge_paid, recharges_of, set_auto_recharge,
+    decide_recharges, recharge_arrived, recharge_failed, recharge_paid, recharges_asked_before, recharges_of,
+    set_auto_recharge,
 };
 pub use reservation::{Held, Leg, Reserve, Reserved, expire_leases, extend_lease, held, release, reserve};
 pub use settlement::{Settle, Settled, settle};

@@ -58,20 +58,13 @@ pub struct PartnerShare {
     pub owed: Money,
 }
 
-/// A share and the instant at which it counts.
+/// A share, where the book has it from, and the instant at which it counts.
 #[derive(Clone, Debug)]
 pub struct Owed {
     pub share: PartnerShare,
+    /// How much of the base the level above owes; the rest is on its way from the callers' network.
+    pub from_seller: Money,
     pub effective_at: DateTime<Utc>,
-}
-
-/// Where a book has the money from that it shares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CollectedFrom {
-    /// The callers' network: on its way.
-    Network,
-    /// The level above, which owes it.
-    Seller,
 }
 
 /// One key for a share in both books that it concerns.
@@ -91,15 +84,12 @@ fn memo(share: &PartnerShare) -> String {
 }
 
 /// In the book that collected: what it got is split into what it keeps and what it owes. Repeated, it changes nothing.
-pub async fn owe(tx: &TenantTx, shares: &[Owed], from: CollectedFrom, now: DateTime<Utc>) -> Result<(), LedgerError> {
-    let source = match from {
-        CollectedFrom::Network => AccountKind::ProcessorClearing,
-        CollectedFrom::Seller => AccountKind::DueFromSeller,
-    };
+pub async fn owe(tx: &TenantTx, shares: &[Owed], now: DateTime<Utc>) -> Result<(), LedgerError> {
     let mut postings = Vec::with_capacity(shares.len());
-    for Owed { share, effective_at } in shares {
+    for Owed { share, from_seller, effective_at } in shares {
         let entries = vec![
-            (AccountRef::Book(source), share.base.checked_neg()?),
+            (AccountRef::Book(AccountKind::ProcessorClearing), from_seller.checked_sub(share.base)?),
+            (AccountRef::Book(AccountKind::DueFromSeller), from_seller.checked_neg()?),
             (AccountRef::Book(AccountKind::Revenue), share.kept),
             (AccountRef::Book(AccountKind::PartnerPayable), share.owed),
         ];
@@ -113,7 +103,7 @@ pub async fn owe(tx: &TenantTx, shares: &[Owed], from: CollectedFrom, now: DateT
 /// In the book of the last payee: what its seller owes it is what it earned. Repeated, it changes nothing.
 pub async fn earn(tx: &TenantTx, shares: &[Owed], now: DateTime<Utc>) -> Result<(), LedgerError> {
     let mut postings = Vec::with_capacity(shares.len());
-    for Owed { share, effective_at } in shares {
+    for Owed { share, effective_at, .. } in shares {
         let entries = vec![
             (AccountRef::Book(AccountKind::DueFromSeller), share.owed.checked_neg()?),
             (AccountRef::Book(AccountKind::Revenue), share.owed),
@@ -138,6 +128,11 @@ pub async fn claim_shares(
     settlement_id: SettlementId,
 ) -> Result<Vec<PartnerShare>, LedgerError> {
     store::claim(tx, customer_id, before_on, settlement_id).await
+}
+
+/// Takes everything off a statement that is discarded; it may stand on another.
+pub async fn free_shares(tx: &TenantTx, settlement_id: SettlementId) -> Result<u64, LedgerError> {
+    store::free(tx, settlement_id).await
 }
 
 /// What stands on a statement.

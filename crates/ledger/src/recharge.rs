@@ -47,6 +47,20 @@ pub enum RechargeState {
     Failed,
 }
 
+impl RechargeState {
+    /// In the order of an attempt's life.
+    pub const ALL: [RechargeState; 3] = [Self::Asked, Self::Paid, Self::Failed];
+
+    /// As stored and sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Paid => "paid",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// A decision to ask for money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recharge {
@@ -119,6 +133,27 @@ pub async fn decide_recharges(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<R
         decided.push(attempt);
     }
     Ok(decided)
+}
+
+/// Attempts that are open and were decided before an instant.
+pub async fn recharges_asked_before(tx: &TenantTx, before: DateTime<Utc>) -> Result<Vec<RechargeId>, LedgerError> {
+    store::asked_before(tx, before).await
+}
+
+/// Money came into a wallet: an open attempt that asked for no more is paid. The attempt that was closed.
+pub async fn recharge_arrived(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    amount: Money,
+    now: DateTime<Utc>,
+) -> Result<Option<RechargeId>, LedgerError> {
+    let newest = recharges_of(tx, customer_id, 1).await?.pop();
+    let Some(open) = newest.filter(|attempt| attempt.state == RechargeState::Asked) else { return Ok(None) };
+    let is_enough = open.amount.currency() == amount.currency() && amount.at_least(open.amount)?;
+    if !is_enough || !recharge_paid(tx, open.id, now).await? {
+        return Ok(None);
+    }
+    Ok(Some(open.id))
 }
 
 /// The payment of an attempt succeeded and its money is in the wallet: to be told in the transaction that posts the top-up, or

@@ -1,13 +1,13 @@
-//! What partners are owed, month by month. Read only: a person issues a statement and records that it was paid.
+//! What partners are owed, month by month: read, issued, discarded, drafted again, and recorded as paid.
 
 use super::body::{Number, Text};
 use super::list::{self, List};
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Asked, Nothing, One, Pdf, Route, Shown, get};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Pdf, Route, Shown, get, post};
 use super::shapes::{self, Amount};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, SettlementId};
-use invoicing::{SettlementFilter, SettlementState, StatementRow};
+use invoicing::{InvoicingError, Payout, SettlementFilter, SettlementState, StatementRow};
 use money::Decimal;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -20,6 +20,10 @@ pub fn routes() -> Vec<Route> {
         get("/v1/settlements", group, "List what partners are owed, the newest month first", settlements),
         get("/v1/settlements/{settlement_id}", group, "Read one statement with its rows", settlement),
         get("/v1/settlements/{settlement_id}/pdf", group, "Read an issued statement as a PDF", pdf),
+        post("/v1/settlements/{settlement_id}/issue", group, "Issue a draft: it gets its number", issue),
+        post("/v1/settlements/{settlement_id}/payout", group, "Record that an issued statement was paid", pay),
+        post("/v1/settlements/{settlement_id}/discard", group, "Throw a draft away: its calls stand on another", discard),
+        post("/v1/settlements/{settlement_id}/redraft", group, "Draft the month of a discarded statement again", redraft),
     ]
 }
 
@@ -49,6 +53,8 @@ struct Settlement {
     issued_at: Option<DateTime<Utc>>,
     paid_on: Option<NaiveDate>,
     payout_reference: Option<String>,
+    discarded_at: Option<DateTime<Utc>>,
+    discard_reason: Option<String>,
 }
 
 impl Shown for Settlement {}
@@ -72,6 +78,8 @@ impl From<invoicing::Settlement> for Settlement {
             issued_at: of.issued_at,
             paid_on: of.payout.as_ref().map(|payout| payout.on),
             payout_reference: of.payout.map(|payout| payout.reference),
+            discarded_at: of.discarded.as_ref().map(|discard| discard.at),
+            discard_reason: of.discarded.map(|discard| discard.reason),
         }
     }
 }
@@ -103,7 +111,11 @@ struct OpenedSettlement {
     adjustments: Vec<SettlementRow>,
 }
 
-impl Shown for OpenedSettlement {}
+impl Shown for OpenedSettlement {
+    fn id(&self) -> String {
+        self.settlement.id.clone()
+    }
+}
 
 fn row(of: &StatementRow) -> SettlementRow {
     SettlementRow {
@@ -144,11 +156,10 @@ impl FromStr for Month {
 }
 
 async fn settlements(ask: &Ask, Asked(asked): Asked<ListAsked>) -> ApiResult<List<Settlement>> {
-    let states = [SettlementState::Draft, SettlementState::Issued, SettlementState::Paid];
     let state = |word: String| {
-        let known = states.into_iter().find(|state| state.as_str() == word);
-        known
-            .ok_or_else(|| Problem::invalid("/state", "unknown_word", "must be draft, issued or paid").with_value(word))
+        let known = SettlementState::ALL.into_iter().find(|state| state.as_str() == word);
+        let rule = "must be draft, issued, paid or discarded";
+        known.ok_or_else(|| Problem::invalid("/state", "unknown_word", rule).with_value(word))
     };
     let limit = list::limit(asked.limit)?;
     let filter = SettlementFilter {
@@ -163,14 +174,75 @@ async fn settlements(ask: &Ask, Asked(asked): Asked<ListAsked>) -> ApiResult<Lis
     Ok(List::page(found.into_iter().map(Settlement::from).collect(), next))
 }
 
-async fn settlement(ask: &Ask, _: Nothing) -> ApiResult<One<OpenedSettlement>> {
-    let of = invoicing::settlement(&ask.tx, ask.id("settlement_id")?).await?;
-    Ok(One(OpenedSettlement {
+async fn opened(ask: &Ask, id: SettlementId) -> ApiResult<OpenedSettlement> {
+    let of = invoicing::settlement(&ask.tx, id).await?;
+    Ok(OpenedSettlement {
         agreement: of.statement.agreement.clone(),
         rows: of.statement.rows.iter().map(row).collect(),
         adjustments: of.statement.adjustments.iter().map(row).collect(),
         settlement: of.into(),
-    }))
+    })
+}
+
+async fn settlement(ask: &Ask, _: Nothing) -> ApiResult<One<OpenedSettlement>> {
+    Ok(One(opened(ask, ask.id("settlement_id")?).await?))
+}
+
+async fn issue(ask: &Ask, _: Nothing) -> ApiResult<One<OpenedSettlement>> {
+    let id = ask.id("settlement_id")?;
+    invoicing::issue_settlement(&ask.tx, id, &ask.actor(), ask.now).await?;
+    Ok(One(opened(ask, id).await?))
+}
+
+/// That a statement was paid, and how the transfer is found again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewPayout)]
+struct NewPayout {
+    /// A day from its issue to today.
+    paid_on: NaiveDate,
+    #[schema(example = "SEPA 4711")]
+    reference: String,
+}
+
+async fn pay(ask: &Ask, Given(given): Given<NewPayout>) -> ApiResult<One<OpenedSettlement>> {
+    let id = ask.id("settlement_id")?;
+    let payout = Payout { on: given.paid_on, reference: given.reference.clone(), by: ask.actor() };
+    invoicing::record_payout(&ask.tx, id, &payout, ask.now).await.map_err(|error| match error {
+        InvoicingError::ReferenceMustBeGiven { .. } => {
+            Problem::invalid("/reference", "must_be_given", error.to_string()).with_value(given.reference)
+        }
+        InvoicingError::PayoutMustFollowIssue { .. } => {
+            Problem::invalid("/paid_on", "must_follow_issue", error.to_string()).with_value(given.paid_on.to_string())
+        }
+        other => other.into(),
+    })?;
+    Ok(One(opened(ask, id).await?))
+}
+
+/// Why a draft is wrong.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SettlementDiscard)]
+struct NewDiscard {
+    reason: String,
+}
+
+async fn discard(ask: &Ask, Given(given): Given<NewDiscard>) -> ApiResult<One<OpenedSettlement>> {
+    let id = ask.id("settlement_id")?;
+    let discarded = invoicing::discard_settlement(&ask.tx, id, &given.reason, &ask.actor(), ask.now).await;
+    discarded.map_err(|error| match error {
+        InvoicingError::DiscardMustHaveReason { .. } => {
+            Problem::invalid("/reason", "must_be_given", error.to_string()).with_value(given.reason)
+        }
+        other => other.into(),
+    })?;
+    Ok(One(opened(ask, id).await?))
+}
+
+async fn redraft(ask: &Ask, _: Nothing) -> ApiResult<Created<OpenedSettlement>> {
+    let new = invoicing::draft_again(&ask.app.db, &ask.tx, ask.id("settlement_id")?, ask.now).await?;
+    Ok(Created(opened(ask, new).await?))
 }
 
 async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {

@@ -122,7 +122,8 @@ words! {
     call_state = ["menu", "queued", "talking", "held", "ended"];
     charged_by = ["tariff", "component", "nothing"];
     aggregation = ["sum", "count", "max"];
-    settlement_state = ["draft", "issued", "paid"];
+    settlement_state = invoicing::SettlementState::ALL.map(invoicing::SettlementState::as_str);
+    recharge_state = ledger::RechargeState::ALL.map(ledger::RechargeState::as_str);
     account = ledger::AccountKind::all().map(ledger::AccountKind::code);
 }
 

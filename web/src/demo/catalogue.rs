@@ -279,11 +279,11 @@ async fn numbers(db: &Db, world: &World, began: DateTime<Utc>) -> anyhow::Result
     tx.commit().await?;
 
     let tx = db.tenant(world.nordlicht).await?;
-    topics(&tx, ids[0], "Advice line", ADVICE_TOPICS, began).await?;
-    topics(&tx, ids[1], "Support line", SUPPORT_TOPICS, began).await?;
+    topics(&tx, ids[0], "Advice line", &ADVICE_TOPICS, began).await?;
+    topics(&tx, ids[1], "Support line", &SUPPORT_TOPICS, began).await?;
     tx.commit().await?;
     let tx = db.tenant(world.brightline).await?;
-    topics(&tx, ids[2], "Help line", HELP_TOPICS, began).await?;
+    topics(&tx, ids[2], "Help line", &HELP_TOPICS, began).await?;
     tx.commit().await?;
 
     let tx = db.tenant(world.operator).await?;
@@ -315,6 +315,9 @@ const ADVICE_TOPICS: [(&str, &str); 10] = [
     ("Data protection", HOURLY),
     ("Anything else", SERVICE),
 ];
+/// Of lines that strangers call.
+pub const PREMIUM_TOPICS: [(&str, &str); 3] =
+    [("Reception", FREE), ("A quick question", SERVICE), ("A longer talk", STEPPED)];
 const SUPPORT_TOPICS: [(&str, &str); 10] = [
     ("Reception", FREE),
     ("Orders", SERVICE),
@@ -340,11 +343,12 @@ const HELP_TOPICS: [(&str, &str); 10] = [
     ("Anything else", SERVICE),
 ];
 
-async fn topics(
+/// What callers of a number can choose.
+pub async fn topics(
     tx: &TenantTx,
     number_id: NumberId,
     label: &str,
-    topics: [(&str, &str); 10],
+    topics: &[(&str, &str)],
     began: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let setting = NumberSetting {
@@ -356,7 +360,7 @@ async fn topics(
     subscription::set_number(tx, &setting).await?;
     for (digit, (name, tariff)) in (0u8..).zip(topics) {
         let tariff_id = tariff_of(tx, tariff, began).await?;
-        let topic = NewTopic { number_id, digit, name: name.into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
+        let topic = NewTopic { number_id, digit, name: (*name).into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
         subscription::set_topic(tx, &topic, began).await?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::World;
 use super::callers::{Cast, Centre};
 use super::catalogue::PlanCode;
 use super::random::Random;
+use anyhow::Context;
 use call_control::{FinishedCall, HandledBy};
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, TimeZone, Utc, Weekday};
 use db::{AgentId, CallId, Db, PlatformReason, TenantId, TenantTx};
@@ -52,6 +53,7 @@ pub async fn play(
         }
         say(&format!("invoices for {}", from.format("%B %Y")));
         super::billing::close_month(db, world, to, now).await?;
+        super::partners::close_month(db, world, to, now).await?;
     }
     if let Some(cast) = cast.iter().find(|cast| cast.caller.customer_no == super::callers::MOVES_AWAY) {
         takes_the_rest_back(db, cast, cast.caller.centre.tenant_id(world), now).await?;
@@ -95,10 +97,13 @@ async fn month(
         let cast: Vec<&Cast> = cast.iter().filter(|cast| cast.caller.centre == centre).collect();
         let tx = db.tenant(tenant_id).await?;
         let agents: Vec<AgentId> = tenant::agents(&tx).await?.into_iter().map(|agent| agent.id).collect();
+        let network = super::partners::network(&tx).await?.context("a demo number is collected by the network")?;
         for day in days(from, to) {
             top_ups(&tx, &cast, day, now).await?;
             seats(&tx, &agents, day, now).await?;
-            let calls = cast.iter().flat_map(|cast| calls_of_day(cast, &agents, day, now)).collect();
+            let known = cast.iter().flat_map(|cast| calls_of_day(cast, &agents, day, now));
+            let strangers = super::partners::calls_of_day(centre, network, &agents, day, now);
+            let calls = known.chain(strangers).collect();
             settle(&tx, calls, now).await?;
         }
         usage_metering::ingest_in(&tx, &hours(&tx, &cast, from, to, now).await?, now).await?;

@@ -10,6 +10,7 @@ mod history;
 mod imports;
 mod offers;
 mod outward;
+mod partners;
 mod people;
 mod random;
 
@@ -18,6 +19,7 @@ use db::{CustomerId, Db, PlatformReason, TenantId};
 
 pub use callers::{Caller, Cast, Centre};
 pub use centres::DEMO_SLUG;
+pub use partners::{BRIGHTLINE_PREMIUM, NORDLICHT_PREMIUM};
 pub use people::{Login, PASSWORD, logins};
 
 /// What a test needs to know about the world.
@@ -66,6 +68,7 @@ pub async fn found(db: &Db, began: DateTime<Utc>, say: &impl Fn(&str)) -> anyhow
     people::create(db, &world, began).await?;
     say("plans, tariffs, numbers and topics");
     catalogue::create(db, &world, began).await?;
+    partners::create(db, &world, began).await?;
     offers::create(db, &world, began).await?;
     say("rate decks, carriers and limits");
     outward::create(db, &world, began).await?;

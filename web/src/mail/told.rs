@@ -1,7 +1,7 @@
 //! What the clock tells a customer by letter: that its trial ends and what then, what became of it, a renewal, an overdue invoice.
 
 use super::quote::{self, QuoteTold};
-use super::{Letter, TOPIC};
+use super::{Letter, TOPIC, recharge};
 use crate::app::App;
 use crate::colours::BrandColours;
 use crate::host::{self, Site};
@@ -9,7 +9,7 @@ use crate::life::who_can_pay;
 use crate::pages::book::words;
 use crate::urls;
 use chrono::{DateTime, Utc};
-use db::{CustomerId, DocumentId, TenantId, TenantTx};
+use db::{CustomerId, DocumentId, RechargeId, TenantId, TenantTx};
 use payments::{OpenItem, PaymentStatus};
 use serde::{Deserialize, Serialize};
 use subscription::{Customer, Notice, NoticeKind, TrialEnd};
@@ -35,6 +35,11 @@ pub enum Told {
         guard: String,
         detail: String,
         at: DateTime<Utc>,
+    },
+    /// A wallet runs low and asks for money by itself.
+    Recharge {
+        customer_id: CustomerId,
+        attempt_id: RechargeId,
     },
     /// An offer to anybody with an address.
     Quote(QuoteTold),
@@ -80,6 +85,7 @@ pub(super) async fn letter(
     let customer_id = match told {
         Told::Subscription { customer_id, .. }
         | Told::Overdue { customer_id, .. }
+        | Told::Recharge { customer_id, .. }
         | Told::SpendAlert { customer_id, .. } => *customer_id,
         Told::Quote(told) => {
             let letter = quote::letter(&tx, told, from, now).await?;
@@ -98,6 +104,7 @@ pub(super) async fn letter(
         }
         Told::Overdue { document_id, .. } => of_overdue(&tx, &customer, *document_id, now).await?,
         Told::SpendAlert { detail, at, .. } => Some(of_spending(&customer, detail, *at)?),
+        Told::Recharge { attempt_id, .. } => recharge::of_attempt(&tx, &customer, *attempt_id).await?,
     };
     let Some(said) = said else { return Ok(None) };
     let origin = site.origin(app);
@@ -148,11 +155,11 @@ impl From {
 }
 
 /// The words of one letter.
-struct Said {
-    subject: String,
-    paragraphs: Vec<String>,
-    action: &'static str,
-    path: &'static str,
+pub(super) struct Said {
+    pub subject: String,
+    pub paragraphs: Vec<String>,
+    pub action: &'static str,
+    pub path: &'static str,
 }
 
 fn of_subscription(

@@ -22,6 +22,14 @@ impl Audience {
     pub fn settlement_issue(self, id: impl Display) -> String {
         self.at(format_args!("settlements/{id}/issue"))
     }
+    /// POST throws a draft away.
+    pub fn settlement_discard(self, id: impl Display) -> String {
+        self.at(format_args!("settlements/{id}/discard"))
+    }
+    /// POST drafts the month of a discarded statement again.
+    pub fn settlement_redraft(self, id: impl Display) -> String {
+        self.at(format_args!("settlements/{id}/redraft"))
+    }
     /// POST records that it was paid.
     pub fn settlement_payout(self, id: impl Display) -> String {
         self.at(format_args!("settlements/{id}/payout"))
@@ -47,6 +55,26 @@ impl Audience {
     /// How revenue is split with a customer, for its numbers without terms of their own; POST agrees it.
     pub fn customer_split(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/split"))
+    }
+    /// A customer's wallet: what is in it, and on what terms.
+    pub fn customer_wallet(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/wallet"))
+    }
+    /// POST gives credit.
+    pub fn customer_credits(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/wallet/credits"))
+    }
+    /// POST moves the floor.
+    pub fn customer_credit_limit(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/wallet/credit-limit"))
+    }
+    /// POST agrees when the wallet asks for money by itself.
+    pub fn customer_recharge(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/wallet/recharge"))
+    }
+    /// POST lets a wallet ask again whose breaker is open.
+    pub fn customer_recharge_reset(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/wallet/recharge/reset"))
     }
     /// Every account of the book, entry by entry.
     pub fn ledger_entries(self) -> String {

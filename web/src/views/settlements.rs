@@ -2,7 +2,7 @@
 
 use super::fields::Field;
 use super::form::Fields;
-use super::parts::{Facts, Heading, Note, Pager, Sums};
+use super::parts::{Facts, Heading, Note, Pager, Stats, Sums};
 use super::table::Table;
 use super::ui;
 use crate::shell::{Shell, Token};
@@ -24,25 +24,43 @@ pub struct SettlementPage {
     pub pdf_href: Option<String>,
     /// The calls behind it, for the one who had them.
     pub csv_href: Option<String>,
-    /// Where a POST issues a draft.
-    pub issue: Option<Issue>,
-    pub payout: Option<PayoutForm>,
+    /// What may be done with it now, the usual first.
+    pub moves: Vec<Move>,
 }
 
-/// What issuing will do.
-pub struct Issue {
-    pub action: String,
-    pub button: String,
-}
-
-/// That it was paid, and how it is found again.
-pub struct PayoutForm {
+/// One thing that may be done with a statement, by POST.
+pub struct Move {
+    pub title: &'static str,
+    /// What it will do; empty where the title says it.
+    pub text: &'static str,
     pub action: String,
     pub fields: Vec<Field>,
+    /// Sent along unseen.
+    pub hidden: Vec<(&'static str, String)>,
     pub button: String,
+    pub is_usual: bool,
 }
 
 impl SettlementPage {
+    fn token(&self) -> Token {
+        self.shell.token()
+    }
+}
+
+/// `GET /admin/customers/{id}/wallet`: what is in a wallet, and on what terms.
+#[derive(Template, WebTemplate)]
+#[template(path = "wallet.html")]
+pub struct WalletPage {
+    pub shell: Shell,
+    pub heading: Heading,
+    pub note: Option<Note>,
+    pub figures: Stats,
+    pub grants: Table,
+    pub attempts: Table,
+    pub moves: Vec<Move>,
+}
+
+impl WalletPage {
     fn token(&self) -> Token {
         self.shell.token()
     }

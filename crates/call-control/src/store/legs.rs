@@ -2,10 +2,9 @@
 
 use crate::error::Result;
 use crate::explanation::read_currency;
-use crate::upward::split::Share;
+use crate::upward::split::{CollectedFrom, Share};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CallId, CustomerId, TenantId, TenantTx};
-use ledger::CollectedFrom;
 use money::{Money, Percent};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;

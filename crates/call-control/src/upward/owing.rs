@@ -3,16 +3,16 @@
 use crate::error::Result;
 use crate::store::legs;
 use crate::store::upward::{Correction, FactRow};
-use crate::upward::split::Share;
+use crate::upward::split::{CollectedFrom, Share};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CallId, TenantTx};
-use ledger::{CollectedFrom, Owed, PartnerShare, ShareKind};
+use ledger::{Owed, PartnerShare, ShareKind};
 use money::Money;
 use std::collections::{BTreeMap, HashMap};
 use subscription::Customer;
 use uuid::Uuid;
 
-type Key = (String, NaiveDate, ShareKind, bool);
+type Key = (String, NaiveDate, ShareKind);
 
 pub(crate) struct Owing<'a> {
     child: &'a Customer,
@@ -68,12 +68,16 @@ impl<'a> Owing<'a> {
                 kept: zero,
                 owed: zero,
             },
+            from_seller: zero,
             effective_at: fact.effective_at(),
         };
-        let key = (fact.called.clone(), shared_on, kind, from == CollectedFrom::Network);
+        let key = (fact.called.clone(), shared_on, kind);
         let sum = self.sums.entry(key).or_insert_with(new);
         let cost = carriers.get(&(fact.id.into(), currency.code().to_owned())).copied().unwrap_or(0);
         sum.effective_at = sum.effective_at.max(fact.effective_at());
+        if from == CollectedFrom::Seller {
+            sum.from_seller = sum.from_seller.checked_add(share.base)?;
+        }
         let sum = &mut sum.share;
         sum.calls += calls;
         sum.seconds += i64::from(seconds);
@@ -86,12 +90,8 @@ impl<'a> Owing<'a> {
 
     /// Writes and posts the sums; what they are.
     pub(crate) async fn put(self, tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<Owed>> {
-        let (network, seller): (Vec<_>, Vec<_>) = self.sums.into_iter().partition(|((.., is_network), _)| *is_network);
-        let owed = |sums: Vec<(Key, Owed)>| sums.into_iter().map(|(_, owed)| owed).collect::<Vec<_>>();
-        let (mut network, seller) = (owed(network), owed(seller));
-        ledger::owe(tx, &network, CollectedFrom::Network, now).await?;
-        ledger::owe(tx, &seller, CollectedFrom::Seller, now).await?;
-        network.extend(seller);
-        Ok(network)
+        let owed: Vec<Owed> = self.sums.into_values().collect();
+        ledger::owe(tx, &owed, now).await?;
+        Ok(owed)
     }
 }

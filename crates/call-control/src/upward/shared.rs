@@ -30,7 +30,7 @@ pub(crate) async fn share(
 struct Terms<'a> {
     book: &'a Book,
     by_number: HashMap<NumberId, NumberTerms>,
-    /// What calls that are taken back had come to here.
+    /// What calls that are corrected or taken back had come to here.
     standing: HashMap<CallId, Standing>,
 }
 
@@ -52,10 +52,21 @@ impl Terms<'_> {
         let tx = db.tenant(book.step.book).await?;
         let terms = subscription::all_number_terms(&tx).await?.into_iter();
         let terms = terms.filter(|terms| terms.customer_id == book.step.customer_id);
-        let is_reversed = |fact: &&FactRow| fact.correction() == Some(Correction::Reversal);
-        let reversed: Vec<CallId> = facts.iter().filter(is_reversed).map(FactRow::call_id).collect();
-        let standing = legs::standing(&tx, &reversed).await?;
+        let corrected = facts.iter().filter(|fact| fact.correction.is_some());
+        let corrected: Vec<CallId> = corrected.map(FactRow::call_id).collect();
+        let standing = legs::standing(&tx, &corrected).await?;
         Ok(Terms { book, by_number: terms.map(|terms| (terms.number_id, terms)).collect(), standing })
+    }
+
+    /// The terms of a call. What corrects it is split as the call was, whatever has been agreed since.
+    fn of(&self, fact: &FactRow) -> Option<NumberTerms> {
+        let terms = self.by_number.get(&fact.number_id.into()).copied();
+        let Some(standing) = self.standing.get(&fact.call_id()) else { return terms };
+        match standing.share {
+            Some(share) => terms.map(|terms| NumberTerms { share: share.percent, ..terms }),
+            // Without a share it was rent only, or waits for a rate, as its correction then does.
+            None => terms.filter(|_| fact.currency.as_deref() != Some(self.book.child.currency.code())),
+        }
     }
 }
 
@@ -68,10 +79,7 @@ fn parts_of(levels: &[Terms<'_>], fact: &FactRow) -> Result<Vec<Part>> {
         return Ok(levels.iter().map(|_| Part::Shared(split::Part::Nothing, 0)).collect());
     };
     let net = Money::from_micros(micros, currency);
-    let level = |level: &Terms<'_>| Level {
-        terms: level.by_number.get(&fact.number_id.into()).copied(),
-        currency: level.book.child.currency,
-    };
+    let level = |level: &Terms<'_>| Level { terms: level.of(fact), currency: level.book.child.currency };
     let levels: Vec<Level> = levels.iter().map(level).collect();
     let parts = match fact.collected_by.as_str() {
         "seller" => split::descend(&levels, net)?,

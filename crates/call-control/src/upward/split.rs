@@ -3,9 +3,17 @@
 //! their child and comes down: each keeps its part of what it received and owes the rest.
 
 use crate::error::Result;
-use ledger::CollectedFrom;
 use money::{Currency, Decimal, Money, Percent};
 use subscription::{Collection, NumberTerms, ShareOf};
+
+/// Where a book has the money from that it shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CollectedFrom {
+    /// The callers' network: on its way.
+    Network,
+    /// The level above, which owes it.
+    Seller,
+}
 
 /// What one book has of a call.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,12 +1,13 @@
 //! Numbers whose calls the network collects: the money starts at the top and comes down, each level keeping its part.
 
-use crate::edge::{later, place};
+use crate::edge::{EdgeCall, later, place};
 use crate::world::{ANNA, FIRM, PLAIN, STEPS, World, at, dec, eur};
 use call_control::{deliver_upward, reverse_call};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, TenantId};
 use ledger::{AccountKind, AccountRef, Promotion};
 use money::{Currency, Money, Percent};
+use sip_media::{CallControl, EndCause};
 use subscription::{Collection, ShareOf, Split};
 
 /// A caller whom no book knows.
@@ -233,6 +234,84 @@ async fn the_audit_sees_a_share_that_does_not_sum() {
     world.test.as_owner(less).await;
     let found = call_control::check(&world.book(world.operator).await, now).await.unwrap();
     assert_eq!(found.iter().map(|violation| violation.invariant).collect::<Vec<_>>(), ["I8"]);
+}
+
+/// A stranger's call whose edge died after a minute, and came back a minute later than was known.
+async fn closed_early(world: &World) -> EdgeCall {
+    let mut call = EdgeCall::arrive(world, STRANGER, 10).await.unwrap();
+    call.choose(PLAIN).await.unwrap();
+    call.start_meter().await;
+    call.talk_to(60).await;
+    let event = call.ended(EndCause::EdgeFailure, true);
+    call.control.record(&[event]).await.unwrap();
+    call
+}
+
+#[tokio::test]
+async fn what_corrects_a_call_is_split_as_the_call_was() {
+    let world = World::set().await;
+    collected(&world).await;
+    let mut call = closed_early(&world).await;
+    deliver(&world, 2000).await;
+    let tx = world.book(world.reseller).await;
+    let other = split("50", Collection::Seller);
+    subscription::set_split(&tx, world.number, world.centre_customer, other, at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    call.metered = 120;
+    let event = call.ended(EndCause::CallerHungUp, false);
+    call.control.record(&[event]).await.unwrap();
+    deliver(&world, 2001).await;
+    // 2 x 0.60, net 0.504202, of which the operator owes 0.352941 and the reseller 70% of that: 0.247059
+    let open = ledger::unsettled(&world.book(world.reseller).await).await.unwrap();
+    assert_eq!(open, [(world.centre_customer, eur("0.494118"))]);
+    world.audit(later(2002)).await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_taken_back_stays_so_when_its_edge_comes_back() {
+    let world = World::set().await;
+    collected(&world).await;
+    let mut call = closed_early(&world).await;
+    let tx = world.tx().await;
+    assert_eq!(reverse_call(&tx, call.call_id(), "the caller was cut off", later(100)).await.unwrap(), eur("0.60"));
+    tx.commit().await.unwrap();
+    call.metered = 120;
+    let event = call.ended(EndCause::CallerHungUp, false);
+    call.control.record(&[event]).await.unwrap();
+    deliver(&world, 2000).await;
+    let open = ledger::unsettled(&world.book(world.reseller).await).await.unwrap();
+    assert_eq!(open, [(world.centre_customer, eur("0"))]);
+    let detail = call_control::call(&world.tx().await, call.call_id()).await.unwrap();
+    assert_eq!(detail.corrections.iter().map(|one| one.amount).collect::<Vec<_>>(), [eur("-0.60")]);
+    world.audit(later(2001)).await;
+}
+
+#[tokio::test]
+async fn calls_that_are_taken_back_together_go_back_to_whom_each_was_collected_from() {
+    let world = World::set().await;
+    collected(&world).await;
+    let above = place(&world, STRANGER, PLAIN, 60).await;
+    deliver(&world, 2000).await;
+    // from now on the network pays the reseller itself
+    let tx = world.book(world.operator).await;
+    let own = split("30", Collection::Tenant);
+    subscription::set_split(&tx, world.number, world.reseller_customer, own, at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    let here = place(&world, STRANGER, PLAIN, 60).await;
+    deliver(&world, 2001).await;
+    let from_operator = account(&world, world.reseller, AccountKind::DueFromSeller, later(90_000)).await;
+    let from_network = account(&world, world.reseller, AccountKind::ProcessorClearing, later(90_000)).await;
+    assert_eq!((from_operator, from_network), (eur("-0.352941"), eur("-0.504202")));
+    let tx = world.tx().await;
+    for call in [&above, &here] {
+        reverse_call(&tx, call.call_id(), "the network charged it back", later(2002)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    deliver(&world, 2003).await;
+    for kind in [AccountKind::DueFromSeller, AccountKind::ProcessorClearing, AccountKind::PartnerPayable] {
+        assert_eq!(account(&world, world.reseller, kind, later(90_000)).await, eur("0"), "{kind}");
+    }
+    world.audit(later(2004)).await;
 }
 
 /// A prepaid centre pays its share call by call, and gets it back entry by entry.

@@ -1,5 +1,5 @@
 use crate::error::{InvoicingError, Result};
-use crate::settlement::{Payout, Settlement, SettlementFilter, SettlementState};
+use crate::settlement::{Discard, Payout, Settlement, SettlementFilter, SettlementState};
 use crate::store::money;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, DocumentId, SettlementId, TenantTx};
@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 const COLUMNS: &str =
     "id, customer_id, currency, period_starts_on, period_ends_on, owed_micros, net_micros, tax_micros, gross_micros,
-       statement, drafted_at, document_id, issued_at, issued_by, paid_on, paid_reference, paid_by";
+       statement, drafted_at, document_id, issued_at, issued_by, paid_on, paid_reference, paid_by,
+       discarded_at, discarded_by, discard_reason";
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -29,6 +30,9 @@ struct Row {
     paid_on: Option<NaiveDate>,
     paid_reference: Option<String>,
     paid_by: Option<String>,
+    discarded_at: Option<DateTime<Utc>>,
+    discarded_by: Option<String>,
+    discard_reason: Option<String>,
 }
 
 fn domain(row: Row) -> Result<Settlement> {
@@ -36,6 +40,11 @@ fn domain(row: Row) -> Result<Settlement> {
         on,
         reference,
         by: row.paid_by.unwrap_or_default(),
+    });
+    let discarded = row.discarded_at.map(|at| Discard {
+        at,
+        by: row.discarded_by.unwrap_or_default(),
+        reason: row.discard_reason.unwrap_or_default(),
     });
     Ok(Settlement {
         id: row.id.into(),
@@ -52,9 +61,11 @@ fn domain(row: Row) -> Result<Settlement> {
         issued_at: row.issued_at,
         issued_by: row.issued_by,
         payout,
+        discarded,
     })
 }
 
+/// Has the payee one for this month, be it discarded?
 pub(crate) async fn exists(tx: &TenantTx, customer_id: CustomerId, starts_on: NaiveDate) -> Result<bool> {
     let found: Option<bool> = tx
         .value(
@@ -73,7 +84,7 @@ pub(crate) async fn insert(tx: &TenantTx, of: &Settlement) -> Result<bool> {
             "INSERT INTO settlement (tenant_id, id, customer_id, currency, period_starts_on, period_ends_on, owed_micros, net_micros, tax_micros,
                gross_micros, statement, drafted_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-             ON CONFLICT (tenant_id, customer_id, period_starts_on) DO NOTHING",
+             ON CONFLICT (tenant_id, customer_id, period_starts_on) WHERE discarded_at IS NULL DO NOTHING",
             [
                 tx.tenant_id().into(),
                 of.id.into(),
@@ -119,7 +130,8 @@ pub(crate) async fn page(tx: &TenantTx, filter: &SettlementFilter) -> Result<Vec
         .rows(
             &format!(
                 "SELECT {COLUMNS} FROM settlement WHERE tenant_id = $1 AND ($2::uuid IS NULL OR customer_id = $2)
-                   AND ($3::text IS NULL OR $3 = CASE WHEN paid_at IS NOT NULL THEN 'paid' WHEN document_id IS NOT NULL THEN 'issued' ELSE 'draft' END)
+                   AND ($3::text IS NULL OR $3 = CASE WHEN paid_at IS NOT NULL THEN 'paid' WHEN document_id IS NOT NULL THEN 'issued'
+                     WHEN discarded_at IS NOT NULL THEN 'discarded' ELSE 'draft' END)
                    AND (NOT $4 OR document_id IS NOT NULL)
                    AND ($5::date IS NULL OR (period_starts_on, id) < ($5, $6))
                  ORDER BY period_starts_on DESC, id DESC LIMIT $7"
@@ -169,6 +181,21 @@ pub(crate) async fn mark_paid(tx: &TenantTx, id: SettlementId, payout: &Payout, 
     Ok(())
 }
 
+pub(crate) async fn mark_discarded(tx: &TenantTx, id: SettlementId, discard: &Discard) -> Result<()> {
+    tx.run(
+        "UPDATE settlement SET discarded_at = $3, discarded_by = $4, discard_reason = $5 WHERE tenant_id = $1 AND id = $2",
+        [
+            tx.tenant_id().into(),
+            id.into(),
+            discard.at.into(),
+            discard.by.as_str().into(),
+            discard.reason.as_str().into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The statement that a document is.
 pub(crate) async fn of_document(tx: &TenantTx, document_id: DocumentId) -> Result<Option<Settlement>> {
     let row: Option<Row> = tx
@@ -191,7 +218,7 @@ pub(crate) async fn unpaid(tx: &TenantTx) -> Result<Vec<(String, i64)>> {
     let rows: Vec<Unpaid> = tx
         .rows(
             "SELECT currency, sum(CASE WHEN document_id IS NULL THEN owed_micros ELSE gross_micros END)::bigint AS micros
-             FROM settlement WHERE tenant_id = $1 AND paid_at IS NULL GROUP BY 1",
+             FROM settlement WHERE tenant_id = $1 AND paid_at IS NULL AND discarded_at IS NULL GROUP BY 1",
             [tx.tenant_id().into()],
         )
         .await?;
@@ -206,6 +233,10 @@ pub(crate) async fn owed(tx: &TenantTx) -> Result<Vec<(SettlementId, i64)>> {
         owed_micros: i64,
     }
     let rows: Vec<Says> =
-        tx.rows("SELECT id, owed_micros FROM settlement WHERE tenant_id = $1", [tx.tenant_id().into()]).await?;
+        tx.rows(
+        "SELECT id, owed_micros FROM settlement WHERE tenant_id = $1 AND discarded_at IS NULL",
+        [tx.tenant_id().into()],
+    )
+    .await?;
     Ok(rows.into_iter().map(|row| (row.id.into(), row.owed_micros)).collect())
 }

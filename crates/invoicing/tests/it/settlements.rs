@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use db::{CustomerId, PlatformReason, SettlementId, TenantId};
 use invoicing::{
     DocumentKind, InvoicingError, Payout, Settlement, SettlementFilter, SettlementState, deliver_settlements,
-    draft_settlements, issue_settlement, record_payout,
+    discard_settlement, draft_again, draft_settlements, issue_settlement, record_payout,
 };
-use ledger::{AccountKind, AccountRef, CollectedFrom, Owed, PartnerShare, ShareKind};
+use ledger::{AccountKind, AccountRef, Owed, PartnerShare, ShareKind};
 use money::{Currency, Money};
 use rust_decimal::Decimal;
 use subscription::NewCustomer;
@@ -77,9 +77,9 @@ impl Story {
             owed,
         };
         let effective_at: DateTime<Utc> = at(&format!("{day}T11:00:00Z"));
-        let shares = [Owed { share, effective_at }];
+        let shares = [Owed { share, from_seller: eur("0"), effective_at }];
         let tx = self.world.tx().await;
-        ledger::owe(&tx, &shares, CollectedFrom::Network, effective_at).await.unwrap();
+        ledger::owe(&tx, &shares, effective_at).await.unwrap();
         tx.commit().await.unwrap();
         let tx = self.world.database.db.tenant(self.payee).await.unwrap();
         ledger::earn(&tx, &shares, effective_at).await.unwrap();
@@ -256,6 +256,60 @@ async fn two_workers_draft_one_statement_and_two_clicks_issue_and_pay_it_once() 
     assert!(matches!(refused, InvoicingError::SettlementMustBeUnpaid("paid")), "{refused}");
     assert_eq!(story.balance(story.world.tenant, AccountKind::PartnerPayable, at(paid)).await, eur("0"));
     story.audit(paid).await;
+}
+
+#[tokio::test]
+async fn a_draft_that_is_wrong_is_discarded_and_its_calls_stand_on_another() {
+    let story = Story::with_payee("DE", Some("DE111222333")).await;
+    story.share("2026-11-05", ShareKind::Call, (4, 20), ("10.00", "7.00")).await;
+    story.draft("2026-12-01", "2026-12-01T02:00:00Z").await;
+    let wrong = story.all().await.remove(0).id;
+    let now = at("2026-12-02T09:00:00Z");
+    let tx = story.world.tx().await;
+    let no_reason = discard_settlement(&tx, wrong, "  ", "Berta", now).await.unwrap_err();
+    assert_eq!(no_reason.to_string(), "discarding needs a reason of 200 letters at most");
+    let too_early = draft_again(&story.world.database.db, &tx, wrong, now).await.unwrap_err();
+    assert!(matches!(too_early, InvoicingError::SettlementMustBeDiscarded("draft")), "{too_early}");
+    discard_settlement(&tx, wrong, "the partner has moved", "Berta", now).await.unwrap();
+    tx.commit().await.unwrap();
+    // Nothing is lost, and nobody drafts it behind a person's back.
+    assert_eq!(ledger::unsettled(&story.world.tx().await).await.unwrap(), [(story.customer, eur("7.00"))]);
+    assert_eq!(story.draft("2026-12-01", "2026-12-02T10:00:00Z").await, 0);
+    story.audit("2026-12-02T10:00:00Z").await;
+    for _ in 0..2 {
+        let issued = story.issue(wrong, "2026-12-02T10:00:00Z").await.unwrap_err();
+        assert!(matches!(issued, InvoicingError::SettlementMustBeDraft("discarded")), "{issued}");
+    }
+    // A second look: the same month once more, with what has come since.
+    story.share("2026-11-30", ShareKind::Call, (1, 3), ("3.00", "2.10")).await;
+    let tx = story.world.tx().await;
+    let again = draft_again(&story.world.database.db, &tx, wrong, at("2026-12-02T11:00:00Z")).await.unwrap();
+    tx.commit().await.unwrap();
+    let tx = story.world.tx().await;
+    let twice = draft_again(&story.world.database.db, &tx, wrong, at("2026-12-02T11:00:00Z")).await.unwrap_err();
+    assert!(matches!(twice, InvoicingError::SettlementMustOweSomething), "{twice}");
+    drop(tx);
+    let drafted = invoicing::settlement(&story.world.tx().await, again).await.unwrap();
+    assert_eq!((drafted.period_starts_on, drafted.owed), (on("2026-11-01"), eur("9.10"))); // 7.00 + 2.10
+    story.issue(again, "2026-12-03T09:00:00Z").await.unwrap();
+    story.audit("2026-12-03T10:00:00Z").await;
+}
+
+#[tokio::test]
+async fn what_was_discarded_and_not_drafted_again_stands_on_the_next_month() {
+    let story = Story::with_payee("DE", Some("DE111222333")).await;
+    story.share("2026-11-05", ShareKind::Call, (4, 20), ("10.00", "7.00")).await;
+    story.draft("2026-12-01", "2026-12-01T02:00:00Z").await;
+    let tx = story.world.tx().await;
+    let november = story.all().await.remove(0).id;
+    discard_settlement(&tx, november, "paid with December's", "Berta", at("2026-12-02T09:00:00Z")).await.unwrap();
+    tx.commit().await.unwrap();
+    story.share("2026-12-06", ShareKind::Call, (2, 9), ("20.00", "14.00")).await;
+    assert_eq!(story.draft("2027-01-01", "2027-01-01T02:00:00Z").await, 1);
+    let december = story.all().await.remove(0);
+    assert_eq!((december.period_starts_on, december.owed), (on("2026-12-01"), eur("21.00"))); // 14.00 + 7.00
+    assert_eq!(december.statement.adjustments[0].note, "Late calls, 11/2026");
+    story.audit("2027-01-02T00:00:00Z").await;
 }
 
 #[tokio::test]

@@ -112,6 +112,16 @@ pub async fn claim(
     rows.into_iter().map(share_of).collect()
 }
 
+pub async fn free(tx: &TenantTx, settlement_id: SettlementId) -> Result<u64, LedgerError> {
+    let freed = tx
+        .run(
+            "UPDATE partner_share SET settlement_id = NULL WHERE tenant_id = $1 AND settlement_id = $2",
+            [tx.tenant_id().into(), settlement_id.into()],
+        )
+        .await?;
+    Ok(freed)
+}
+
 pub async fn of_settlement(tx: &TenantTx, settlement_id: SettlementId) -> Result<Vec<PartnerShare>, LedgerError> {
     let rows: Vec<Row> = tx
         .rows(

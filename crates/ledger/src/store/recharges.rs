@@ -154,6 +154,20 @@ pub async fn insert(tx: &TenantTx, attempt: &Recharge) -> Result<(), LedgerError
     Ok(())
 }
 
+pub async fn asked_before(tx: &TenantTx, before: DateTime<Utc>) -> Result<Vec<RechargeId>, LedgerError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT id FROM recharge_attempt WHERE tenant_id = $1 AND state = 'asked' AND decided_at < $2 ORDER BY id",
+            [tx.tenant_id().into(), before.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.id.into()).collect())
+}
+
 /// What came into an attempt's wallet since it was decided, in micros.
 pub async fn credited_since(tx: &TenantTx, id: RechargeId) -> Result<i64, LedgerError> {
     let micros: Option<i64> = tx

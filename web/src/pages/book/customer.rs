@@ -119,6 +119,9 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
     if may_change && customer.organisation_id.is_some() && audience != Audience::Tenant {
         heading = heading.action("Revenue split", audience.customer_split(id));
     }
+    if record.wallet.is_some() {
+        heading = heading.action("Credit and limits", audience.customer_wallet(id));
+    }
     let may_subscribe = may_change && customer.closed_at.is_none();
     if may_subscribe && !record.subscriptions.all.is_empty() {
         heading = heading.action("Subscribe to a plan", &subscribe_href);

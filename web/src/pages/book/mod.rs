@@ -52,6 +52,7 @@ mod route_trial;
 mod route_words;
 mod run;
 mod runs;
+mod settlement_moves;
 mod settlements;
 mod span;
 mod splits;
@@ -60,6 +61,8 @@ mod suspense;
 mod suspense_entries;
 mod usage;
 mod usage_parts;
+pub(super) mod wallet;
+mod wallet_recharge;
 pub(super) mod why;
 pub(crate) mod words;
 
@@ -131,6 +134,11 @@ fn selling() -> Vec<Entry> {
         book_get(all, "customers/{customer_id}/advice", advice::of_customer),
         book_get(all, "customers/{customer_id}/payments", payment::preview),
         book_post(all, "customers/{customer_id}/payments", payment::record),
+        book_get(all, "customers/{customer_id}/wallet", wallet::wallet),
+        book_post(all, "customers/{customer_id}/wallet/credits", wallet::give),
+        book_post(all, "customers/{customer_id}/wallet/credit-limit", wallet::limit),
+        book_post(all, "customers/{customer_id}/wallet/recharge", wallet_recharge::agree),
+        book_post(all, "customers/{customer_id}/wallet/recharge/reset", wallet_recharge::reset),
         book_post(all, "customers/{customer_id}/payment-methods", methods::grant),
         book_post(all, "customers/{customer_id}/payment-methods/{method_id}/removal", methods::remove),
         book_get(all, "coupons", coupons::coupons),
@@ -255,8 +263,10 @@ fn settling() -> Vec<Entry> {
         book_get(settlements::SELLERS, "settlements", settlements::settlements),
         book_get(settlements::SELLERS, "settlements/{settlement_id}", settlements::settlement),
         book_get(settlements::SELLERS, "settlements/{settlement_id}/pdf", settlements::pdf),
-        book_post(settlements::SELLERS, "settlements/{settlement_id}/issue", settlements::issue),
-        book_post(settlements::SELLERS, "settlements/{settlement_id}/payout", settlements::pay),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/issue", settlement_moves::issue),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/discard", settlement_moves::discard),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/redraft", settlement_moves::redraft),
+        book_post(settlements::SELLERS, "settlements/{settlement_id}/payout", settlement_moves::pay),
         book_get(settlements::SELLERS, "numbers/{number_id}/split", splits::of_number),
         book_post(settlements::SELLERS, "numbers/{number_id}/split", splits::agree_number),
         book_get(settlements::SELLERS, "customers/{customer_id}/split", splits::of_customer),

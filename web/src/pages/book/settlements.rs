@@ -1,25 +1,23 @@
-//! What this book owes its partners, month by month: the list, one statement, issuing it, and recording that it was paid.
+//! What this book owes its partners, month by month: the list and one statement. What may be done with one is in
+//! `settlement_moves.rs`.
 
 use super::words::{customer_names, day};
-use super::{pdf_answer, shell};
-use crate::answer::{SeeOther, see_other};
-use crate::error::{PageError, PageResult, sentence};
+use super::{pdf_answer, settlement_moves, shell};
+use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
-use crate::pages::form::{Faults, Given, Outcome, again};
-use crate::read;
+use crate::pages::form::{Faults, Given};
 use crate::shell::{Section, Shell};
 use crate::urls::{Audience, with_query};
 use crate::views::book::{List, TableCard};
-use crate::views::fields::{Control, Field};
 use crate::views::parts::{Fact, Facts, Heading, PagePath, Pager, Stat, Stats, SumRow, Sums};
-use crate::views::settlements::{Issue, PayoutForm, SettlementPage};
+use crate::views::settlements::SettlementPage;
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Tone};
-use actix_web::{Either, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use db::{SettlementId, TenantTx};
-use invoicing::{InvoicingError, Payout, Settlement, SettlementFilter, SettlementState, Statement, StatementRow};
+use invoicing::{Settlement, SettlementFilter, SettlementState, Statement, StatementRow};
 use jiff::tz::TimeZone;
 use money::{Decimal, Money};
 use serde::Deserialize;
@@ -39,8 +37,7 @@ pub struct Asked {
 /// `GET /ops/settlements`
 pub async fn settlements(member: Member, asked: web::Query<Asked>) -> PageResult<List> {
     let tx = member.tx().await?;
-    let states = [SettlementState::Draft, SettlementState::Issued, SettlementState::Paid];
-    let state = states.into_iter().find(|state| state.as_str() == asked.state);
+    let state = SettlementState::ALL.into_iter().find(|state| state.as_str() == asked.state);
     let filter =
         SettlementFilter { state, after: place(&asked.after), limit: SHOWN + 1, ..SettlementFilter::default() };
     let (found, next) = cut(invoicing::settlements(&tx, &filter).await?);
@@ -58,7 +55,7 @@ pub async fn settlements(member: Member, asked: web::Query<Asked>) -> PageResult
             .facts("What the network collected for partners. A month is drafted by itself once it has ended."),
         stats: open_stats(&tx).await?,
         search: None,
-        tabs: vec![tab("All", ""), tab("Drafts", "draft"), tab("Issued", "issued"), tab("Paid", "paid")],
+        tabs: vec![tab("All", ""), tab("Drafts", "draft"), tab("Issued", "issued"), tab("Paid", "paid"), tab("Discarded", "discarded")],
         cards: vec![TableCard { title: String::new(), all: None, table }],
         pager: Some(pager(found.len(), !asked.after.is_empty(), next, here)),
     })
@@ -147,6 +144,7 @@ fn badge(settlement: &Settlement) -> Badge {
         SettlementState::Draft => Badge::new("Draft", Tone::Soon),
         SettlementState::Issued => Badge::new("To be paid", Tone::On),
         SettlementState::Paid => Badge::new("Paid", Tone::Good),
+        SettlementState::Discarded => Badge::new("Discarded", Tone::Plain),
     }
 }
 
@@ -157,7 +155,8 @@ pub async fn settlement(member: Member, path: web::Path<String>) -> PageResult<S
     page(&member, &tx, &settlement, &Given::default(), &Faults::default()).await
 }
 
-async fn page(
+/// A statement as its seller sees it, with what was typed.
+pub async fn page(
     member: &Member,
     tx: &TenantTx,
     settlement: &Settlement,
@@ -175,25 +174,9 @@ async fn page(
         .badge(badge(settlement).word, badge(settlement).tone);
     page.facts.0.insert(0, Fact::new("Partner", name).to(audience.customer(settlement.customer_id)));
     page.pdf_href = settlement.document_id.map(|_| audience.settlement_pdf(settlement.id));
-    let state = settlement.state();
-    page.issue = (may && state == SettlementState::Draft).then(|| Issue {
-        action: audience.settlement_issue(settlement.id),
-        button: format!("Issue over {}", settlement.gross.human()),
-    });
-    let today = super::words::civil_day(member.now, &member.session.organisation.time_zone)?.to_string();
-    page.payout = (may && state == SettlementState::Issued).then(|| PayoutForm {
-        action: audience.settlement_payout(settlement.id),
-        fields: vec![
-            Field::text("reference", "Reference of the transfer", given.get("reference"))
-                .error(faults.at("reference"))
-                .required(),
-            Field::text("paid_on", "Paid on", given.or("paid_on", &today))
-                .control(Control::Date)
-                .error(faults.at("paid_on"))
-                .required(),
-        ],
-        button: format!("Record {} as paid", settlement.gross.human()),
-    });
+    if may {
+        page.moves = settlement_moves::moves(member, settlement, given, faults)?;
+    }
     Ok(page)
 }
 
@@ -220,6 +203,10 @@ pub async fn statement(
     }
     if let Some(payout) = &settlement.payout {
         facts.push(Fact::new("Paid", day(payout.on)).quiet(payout.reference.clone()));
+    }
+    if let Some(discard) = &settlement.discarded {
+        facts.push(Fact::new("Discarded", format::stamp(discard.at, zone).text).quiet(discard.by.clone()));
+        facts.push(Fact::new("Because", discard.reason.clone()));
     }
     if !of.agreement.is_empty() {
         facts.push(Fact::new("Agreed in", of.agreement.clone()));
@@ -256,8 +243,7 @@ pub async fn statement(
         sums: Sums(sums),
         pdf_href: None,
         csv_href: None,
-        issue: None,
-        payout: None,
+        moves: Vec::new(),
     })
 }
 
@@ -305,49 +291,6 @@ fn rows(
         table.total(cells(Cell::text("Sum"), &Statement::sum(currency, rows.iter())?));
     }
     Ok(table)
-}
-
-/// `POST /ops/settlements/{settlement_id}/issue`
-pub async fn issue(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
-    member.must(Role::Billing)?;
-    let id: SettlementId = path.parse()?;
-    let tx = member.tx().await?;
-    let document_id = invoicing::issue_settlement(&tx, id, &member.actor(), member.now).await?;
-    let number = invoicing::document(&tx, document_id).await?.document.number;
-    let payload = serde_json::json!({ "number": number });
-    tenant::record_audit(&tx, &member.actor(), "settlement.issue", &id.to_string(), payload, member.now).await?;
-    tx.commit().await?;
-    Ok(see_other(member.audience.settlement(id)).notice(format!("{number} is issued, and its partner sees it.")))
-}
-
-/// `POST /ops/settlements/{settlement_id}/payout`
-pub async fn pay(
-    member: Member,
-    path: web::Path<String>,
-    given: web::Form<Given>,
-) -> PageResult<Outcome<SeeOther, SettlementPage>> {
-    member.must(Role::Billing)?;
-    let id: SettlementId = path.parse()?;
-    let tx = member.tx().await?;
-    let settlement = invoicing::settlement(&tx, id).await?;
-    let mut faults = Faults::default();
-    let on = faults.keep("paid_on", read::day(given.get("paid_on")));
-    let Some(on) = on else { return Ok(again(page(&member, &tx, &settlement, &given, &faults).await?)) };
-    let payout = Payout { on, reference: given.get("reference").to_owned(), by: member.actor() };
-    match invoicing::record_payout(&tx, id, &payout, member.now).await {
-        Ok(()) => {}
-        Err(error @ InvoicingError::ReferenceMustBeGiven { .. }) => faults.say("reference", sentence(error)),
-        Err(error @ InvoicingError::PayoutMustFollowIssue { .. }) => faults.say("paid_on", sentence(error)),
-        Err(error) => return Err(error.into()),
-    }
-    if !faults.none() {
-        return Ok(again(page(&member, &tx, &settlement, &given, &faults).await?));
-    }
-    let payload = serde_json::json!({ "reference": payout.reference, "paid_on": on.to_string() });
-    tenant::record_audit(&tx, &member.actor(), "settlement.payout", &id.to_string(), payload, member.now).await?;
-    tx.commit().await?;
-    let notice = format!("{} is recorded as paid on {}.", settlement.gross.human(), day(on));
-    Ok(Either::Left(see_other(member.audience.settlement(id)).notice(notice)))
 }
 
 /// `GET /ops/settlements/{settlement_id}/pdf`

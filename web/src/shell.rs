@@ -85,6 +85,7 @@ impl Theme {
 pub enum Section {
     Home,
     Live,
+    Edges,
     Calls,
     Customers,
     Plans,
@@ -280,7 +281,12 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
         (Section::Live, "phone-call", "Live", live.as_str()),
         (Section::Calls, "list-details", "Calls", calls.as_str()),
     ];
-    let watch = group("", section, if audience == Audience::Tenant { &watch } else { &watch[..1] });
+    let edges = (Section::Edges, "phone-call", "Phone edge", crate::urls::EDGES);
+    let watch = match audience {
+        Audience::Operator => group("", section, &[watch[0], edges]),
+        Audience::Reseller => group("", section, &watch[..1]),
+        Audience::Tenant => group("", section, &watch),
+    };
     let sell = group(
         "Sell",
         section,

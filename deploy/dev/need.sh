@@ -103,6 +103,11 @@ need_chromium() {
 
 need_sipp() { command -v sipp >/dev/null || install_packages "the SIP test peer" sip-tester; }
 
+need_baresip() {
+    command -v baresip >/dev/null || install_packages "the softphone of the call tests" baresip-core
+    command -v openssl >/dev/null || install_packages "what makes the call tests' certificate" openssl
+}
+
 need_shellcheck() { command -v shellcheck >/dev/null || install_packages "shellcheck" shellcheck; }
 
 # need_cargo_tool NAME: a cargo subcommand, built once for this user.

@@ -26,6 +26,7 @@ tools() {
     need_postgres
     need_chromium
     need_sipp
+    need_baresip
     need_cargo_tool nextest
 }
 

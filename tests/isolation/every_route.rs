@@ -169,6 +169,8 @@ const WITH_PARTNERS: &[(&str, &str)] = &[
 
 /// All others, in full.
 const ALONE: &[(&str, &str, For)] = &[
+    ("GET", "/ops/edges", For::Operator),
+    ("POST", "/ops/edges/bans/lifting", For::Operator),
     ("GET", "/healthz", For::Anybody),
     ("GET", "/readyz", For::Anybody),
     ("GET", "/assets/{print}/{path:.*}", For::Anybody),

@@ -128,7 +128,13 @@ fn config(database: &TestDatabase) -> Config {
             connections_max: 4,
         },
         http: HttpSettings { listen, host: "localhost".into(), proxies: Vec::new() },
-        sip: SipSettings { listen, advertised: listen.ip(), spool: std::env::temp_dir() },
+        sip: SipSettings {
+            listen,
+            advertised: listen.ip(),
+            tls: None,
+            trusted: Vec::new(),
+            spool: std::env::temp_dir(),
+        },
         mail: None,
         secret: "0123456789abcdef0123456789abcdef".to_owned().into(),
     }

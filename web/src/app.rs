@@ -10,7 +10,7 @@ use anyhow::Context;
 use call_control::Control;
 use db::Db;
 use hickory_resolver::TokioResolver;
-use sip_media::{Edge, EdgeConfig, EdgeError};
+use sip_media::{Edge, EdgeConfig, EdgeError, TlsSettings};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
@@ -109,7 +109,16 @@ impl App {
 
     /// Starts answering calls. Events that an earlier process left in the spool are delivered first.
     pub async fn start_edge(&self, config: &Config) -> anyhow::Result<()> {
-        let settings = EdgeConfig::new(config.sip.listen, config.sip.advertised, SIP_REALM, config.sip.spool.clone());
+        let sip = &config.sip;
+        let mut settings = EdgeConfig::new(sip.listen, sip.advertised, SIP_REALM, sip.spool.clone());
+        settings.trusted.clone_from(&sip.trusted);
+        if let Some(tls) = &sip.tls {
+            let file = |path: &std::path::Path| {
+                std::fs::read(path).with_context(|| format!("SIP over TLS cannot read {}", path.display()))
+            };
+            let (certificate, key) = (file(&tls.certificate)?, file(&tls.key)?);
+            settings.tls = Some(TlsSettings { listen: tls.listen, certificate, key });
+        }
         let control = Arc::new(Control::new(self.db.clone()));
         let started = Edge::start(settings, control, Arc::new(self.clock.clone())).await;
         let edge = started.map_err(|error| {
@@ -146,6 +155,10 @@ fn remedy(error: &EdgeError) -> String {
             "another ringtill keeps its events in {}; stop that one, or set RINGTILL_SPOOL to a folder of this one's own",
             path.display()
         ),
+        EdgeError::CertificateMustBeUsable(_) => {
+            "set RINGTILL_SIP_TLS_CERTIFICATE and RINGTILL_SIP_TLS_KEY to a certificate in PEM and its own private key"
+                .into()
+        }
         EdgeError::SpoolStopped | EdgeError::MusicMustNotBeEmpty | EdgeError::Signalling(_) => {
             "the SIP edge cannot start".into()
         }

@@ -45,14 +45,45 @@ pub struct HttpSettings {
     pub proxies: Vec<IpAddr>,
 }
 
-/// `RINGTILL_SIP`, `RINGTILL_SIP_ADVERTISED`, `RINGTILL_SPOOL`.
+/// `RINGTILL_SIP`, `RINGTILL_SIP_ADVERTISED`, `RINGTILL_SIP_TRUSTED`, `RINGTILL_SPOOL`, and those of TLS.
 #[derive(Clone, Debug)]
 pub struct SipSettings {
     pub listen: SocketAddr,
     /// The address that phones are told to send to, where it is another than the listening one.
     pub advertised: std::net::IpAddr,
+    /// `None`: phones reach the edge over UDP and TCP only.
+    pub tls: Option<SipTlsSettings>,
+    /// Carriers and proxies: never banned, however much of what they bring comes to nothing.
+    pub trusted: Vec<IpAddr>,
     /// Folder of the durable event spool.
     pub spool: PathBuf,
+}
+
+/// `RINGTILL_SIP_TLS`, `RINGTILL_SIP_TLS_CERTIFICATE`, `RINGTILL_SIP_TLS_KEY`.
+#[derive(Clone, Debug)]
+pub struct SipTlsSettings {
+    pub listen: SocketAddr,
+    /// PEM: the certificate and its issuers'.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+}
+
+impl SipTlsSettings {
+    fn from_environment() -> Result<Option<Self>, ConfigError> {
+        if text("RINGTILL_SIP_TLS").is_none() {
+            return Ok(None);
+        }
+        let file = |variable: &'static str| {
+            let problem = "is not set; with RINGTILL_SIP_TLS it names a PEM file".to_owned();
+            text(variable).map(PathBuf::from).ok_or(ConfigError { variable, problem })
+        };
+        Ok(Some(Self {
+            listen: address("RINGTILL_SIP_TLS", "127.0.0.1:5061")?,
+            certificate: file("RINGTILL_SIP_TLS_CERTIFICATE")?,
+            key: file("RINGTILL_SIP_TLS_KEY")?,
+        }))
+    }
 }
 
 /// `RINGTILL_SMTP`, `RINGTILL_MAIL_FROM`.
@@ -119,7 +150,13 @@ impl Config {
                 host: host()?,
                 proxies: addresses("RINGTILL_PROXIES")?,
             },
-            sip: SipSettings { listen, advertised: advertised(listen)?, spool: spool() },
+            sip: SipSettings {
+                listen,
+                advertised: advertised(listen)?,
+                tls: SipTlsSettings::from_environment()?,
+                trusted: addresses("RINGTILL_SIP_TRUSTED")?,
+                spool: spool(),
+            },
             mail: MailSettings::from_environment()?,
             secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
         })

@@ -85,6 +85,7 @@ impl Theme {
 pub enum Section {
     Home,
     Live,
+    Edges,
     Calls,
     Usage,
     Customers,
@@ -287,9 +288,11 @@ fn book_nav(audience: Audience, section: Section, live_calls: u32) -> Vec<NavGro
         (Section::Calls, "list-details", "Calls", calls.as_str()),
         (Section::Usage, "activity", "Usage", usage.as_str()),
     ];
+    let edges = (Section::Edges, "phone-call", "Phone edge", crate::urls::EDGES);
     let watch = match audience {
+        Audience::Operator => group("", section, &[watch[0], watch[3], edges]),
+        Audience::Reseller => group("", section, &[watch[0], watch[3]]),
         Audience::Tenant => group("", section, &watch),
-        Audience::Operator | Audience::Reseller => group("", section, &[watch[0], watch[3]]),
     };
     let sell = group(
         "Sell",

@@ -16,6 +16,11 @@ pub enum Audience {
     Tenant,
 }
 
+/// The operator's page of the phone edge.
+pub const EDGES: &str = "/ops/edges";
+/// POST hears a source again.
+pub const EDGE_BAN_LIFTING: &str = "/ops/edges/bans/lifting";
+
 impl Audience {
     pub const ALL: [Audience; 3] = [Audience::Operator, Audience::Reseller, Audience::Tenant];
 

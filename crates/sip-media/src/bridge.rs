@@ -6,11 +6,13 @@ use crate::g711::Codec;
 use crate::inbox::{Input, Message};
 use crate::leg::Leg;
 use crate::live::CallState;
-use crate::party::{Party, fresh_session_id};
+use crate::party::{Party, Signalled, fresh_session_id};
 use crate::prompt::{Prompt, Prompts};
 use crate::registrar::Binding;
-use crate::sdp::{self, LocalAudio};
+use crate::sdp::{self, Encryption, Keys, LocalAudio};
+use crate::session::{self, Session};
 use crate::shared::{Shared, lock};
+use crate::signalling::allow;
 use rsipstack::dialog::dialog::DialogStateReceiver;
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::sip::{self, Response, StatusCode, StatusCodeKind};
@@ -26,6 +28,8 @@ enum Rung {
     Refused,
     /// May be free later.
     Busy,
+    /// Not with this description (488, 415, 606).
+    Incompatible,
 }
 
 impl Call {
@@ -47,7 +51,7 @@ impl Call {
                         self.agent = Some(agent);
                         return Ok(());
                     }
-                    Rung::Refused => {
+                    Rung::Refused | Rung::Incompatible => {
                         refused.insert(username.clone());
                     }
                     Rung::Busy => {}
@@ -61,13 +65,34 @@ impl Call {
 
     async fn ring(&mut self, username: &str, binding: Binding, queue_until: Instant) -> Outcome<Rung> {
         self.record(CallEventKind::AgentRinging { username: username.to_owned() }).await?;
+        let transport = binding.flow.as_ref().and_then(|flow| flow.r#type);
+        if Keys::over(transport) == Keys::Taken {
+            // A phone that refuses encrypted audio is rung again without.
+            match self.ring_once(username, &binding, queue_until, Encryption::Wanted).await? {
+                Rung::Incompatible => {}
+                rung => return Ok(rung),
+            }
+        }
+        self.ring_once(username, &binding, queue_until, Encryption::None).await
+    }
+
+    async fn ring_once(
+        &mut self,
+        username: &str,
+        binding: &Binding,
+        queue_until: Instant,
+        encryption: Encryption,
+    ) -> Outcome<Rung> {
         let Ok((leg, _)) = Leg::open(&self.shared.ports).await else {
             warn!("No RTP port is free for an agent");
             return Ok(Rung::Busy);
         };
-        let signalling = binding.flow.as_ref().and_then(|flow| flow.get_socketaddr().ok()).map(|flow| flow.ip());
+        let from = binding.flow.as_ref().and_then(|flow| flow.get_socketaddr().ok()).map(|flow| flow.ip());
+        let keys = Keys::over(binding.flow.as_ref().and_then(|flow| flow.r#type));
         let session_id = fresh_session_id();
-        let Some(states) = self.start_ringing(&leg, binding, session_id) else { return Ok(Rung::Busy) };
+        let Some((states, described)) = self.start_ringing(&leg, binding.clone(), session_id, encryption) else {
+            return Ok(Rung::Busy);
+        };
         let until = queue_until.min(Instant::now() + self.shared.config.timing.agent_ring);
         let response = loop {
             match self.next(Some(until)).await? {
@@ -85,31 +110,45 @@ impl Call {
             info!(agent.username = username, status = response.status_code.code(), "An agent's phone said no");
             return Ok(refusal(&response));
         }
-        let party = Party::new(dialog, states, leg, signalling, session_id);
-        let Some(remote) = sdp::parse(&response.body) else {
+        let mut party = Party::new(dialog, states, leg, Signalled { from, keys }, session_id);
+        let Some(remote) = party.read(&response.body) else {
             self.shared.say_farewell(party.dialog, Some("SIP;cause=488;text=\"no common codec\""));
             return Ok(Rung::Refused);
         };
+        let asked = self.shared.config.timing.session;
+        party.session = Some(Session::agreed(&response.headers, asked, Instant::now()));
+        party.described = described;
+        party.guest = from.map(|source| self.shared.bans.in_call(source));
         party.connect(&remote);
         Ok(Rung::Joined(Agent { username: username.to_owned(), party }))
     }
 
     /// Sends the INVITE; its final answer comes to the inbox.
-    fn start_ringing(&mut self, leg: &Leg, binding: Binding, session_id: u64) -> Option<DialogStateReceiver> {
-        let over_tcp = binding.flow.as_ref().is_some_and(|flow| flow.r#type != Some(sip::Transport::Udp));
-        let contact = self.shared.contact(over_tcp).ok()?;
+    fn start_ringing(
+        &mut self,
+        leg: &Leg,
+        binding: Binding,
+        session_id: u64,
+        encryption: Encryption,
+    ) -> Option<(DialogStateReceiver, Vec<u8>)> {
+        let contact = self.shared.contact(binding.flow.as_ref().and_then(|flow| flow.r#type)).ok()?;
         let first = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
-        let local = LocalAudio { ip: self.shared.config.advertised_ip, port: leg.port(), session_id, version: 1 };
-        let mut caller = contact.clone();
+        let ip = self.shared.config.advertised_ip;
+        let local = LocalAudio { ip, port: leg.port(), session_id, version: 1, key: leg.key() };
+        let mut caller = self.shared.contact(None).ok()?;
         let shown = lock(&self.live).caller.clone().unwrap_or_else(|| "anonymous".to_owned());
         caller.auth = Some(sip::Auth { user: shown, password: None });
+        let described = sdp::offer(local, first, encryption);
+        let mut headers = session::wished(&self.shared.config.timing);
+        headers.push(allow());
         let option = InviteOption {
             caller,
             callee: binding.contact,
             contact,
             destination: binding.flow,
             content_type: Some("application/sdp".to_owned()),
-            offer: Some(sdp::offer(local, first)),
+            offer: Some(described.clone()),
+            headers: Some(headers),
             ..InviteOption::default()
         };
         let (states_tx, states) = self.shared.dialogs.new_dialog_state_channel();
@@ -130,7 +169,7 @@ impl Call {
             // The caller may have hung up; the dialog has been cancelled then.
             let _ = outbox.send(Message::AgentAnswered(response));
         });
-        Some(states)
+        Some((states, described))
     }
 
     /// CANCEL; should the 200 be on its way already, the stack acknowledges it and says BYE.
@@ -175,6 +214,9 @@ impl Call {
 
 fn refusal(response: &Response) -> Rung {
     match response.status_code {
+        StatusCode::NotAcceptableHere | StatusCode::UnsupportedMediaType | StatusCode::NotAcceptableGlobal => {
+            Rung::Incompatible
+        }
         StatusCode::BusyHere | StatusCode::ServiceUnavailable | StatusCode::RequestTimeout => Rung::Busy,
         _ => Rung::Refused,
     }
@@ -182,9 +224,13 @@ fn refusal(response: &Response) -> Rung {
 
 impl Shared {
     #[allow(clippy::result_large_err, reason = "the error is the signalling library's own")]
-    pub(crate) fn contact(&self, over_tcp: bool) -> rsipstack::Result<sip::Uri> {
-        let transport = if over_tcp { ";transport=tcp" } else { "" };
-        let host = std::net::SocketAddr::new(self.config.advertised_ip, self.address.port());
+    pub(crate) fn contact(&self, transport: Option<sip::Transport>) -> rsipstack::Result<sip::Uri> {
+        let (port, transport) = match (transport, self.tls_address) {
+            (Some(sip::Transport::Tls), Some(tls)) => (tls.port(), ";transport=tls"),
+            (Some(sip::Transport::Tcp), _) => (self.address.port(), ";transport=tcp"),
+            _ => (self.address.port(), ""),
+        };
+        let host = std::net::SocketAddr::new(self.config.advertised_ip, port);
         Ok(sip::Uri::try_from(format!("sip:edge@{host}{transport}").as_str())?)
     }
 }

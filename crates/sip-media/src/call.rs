@@ -1,19 +1,24 @@
 //! One call: its door (admission of the INVITE), its state, and the order of its life. One task owns all of it.
 //! The life reads top to bottom in [`Call::live`]; what may happen at any moment of it is in `inbox.rs`.
 
+use crate::bans::Offence;
 use crate::control::{
     Admission, CallEventKind, CallId, EndCause, Grant, IncomingCall, RefusalReason, Service, TopicDecision,
 };
+use crate::edge::remote_ip;
 use crate::g711::Codec;
 use crate::identity;
 use crate::inbox::{Input, Message};
 use crate::leg::{Leg, MediaEvent};
 use crate::live::{CallState, Live};
 use crate::meter::Meter;
-use crate::party::{Party, fresh_session_id};
+use crate::party::{Party, Signalled, fresh_session_id};
+use crate::refresh::Refreshed;
 use crate::sdp::LocalAudio;
-use crate::sdp::{self, RemoteAudio};
+use crate::sdp::{self, Keys, RemoteAudio};
+use crate::session::Session;
 use crate::shared::{CallLog, Command, Shared, Ticket, lock};
+use crate::signalling::allow;
 use rsipstack::dialog::dialog::DialogStateReceiver;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{self, Header, StatusCode};
@@ -60,6 +65,8 @@ pub(crate) struct Call {
     pub(crate) heard: mpsc::UnboundedReceiver<MediaEvent>,
     pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
     pub(crate) outbox: mpsc::UnboundedSender<Message>,
+    pub(crate) refreshes: mpsc::UnboundedReceiver<Refreshed>,
+    pub(crate) refreshes_tx: mpsc::UnboundedSender<Refreshed>,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
     pub(crate) accepted: bool,
     pub(crate) confirmed: bool,
@@ -78,21 +85,29 @@ pub(crate) struct Call {
 
 /// Answers an INVITE that starts a call: refuses it at the door, or gives it a task.
 pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstack::Result<()> {
-    let source = tx.connection.as_ref().and_then(|connection| connection.get_remote_addr()?.get_socketaddr().ok());
-    let source_ip = source.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |source| source.ip());
-    if !shared.rate.allows(source_ip, Instant::now()) {
+    let source_ip = remote_ip(&tx).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    if !shared.allows(&shared.rate, source_ip) {
         return shared.reply_busy(&mut tx).await;
     }
     if let Some(required) = identity::required(&tx.original) {
         let unsupported = Header::Unsupported(sip::Unsupported::new(required));
         return tx.reply_with(StatusCode::BadExtension, vec![unsupported], None).await;
     }
-    let offer = if tx.original.body.is_empty() { None } else { sdp::parse(&tx.original.body) };
+    let transport = tx.connection.as_ref().and_then(|connection| connection.get_addr().r#type);
+    let keys = Keys::over(transport);
+    let offer = if tx.original.body.is_empty() { None } else { sdp::parse(&tx.original.body, keys) };
     if offer.is_none() && !tx.original.body.is_empty() {
         return tx.reply(StatusCode::NotAcceptableHere).await;
     }
+    if let Err(headers) = Session::answering(&tx.original.headers, &shared.config.timing, Instant::now()) {
+        return tx.reply_with(StatusCode::SessionIntervalTooSmall, headers, None).await;
+    }
     let call_id = CallId::now_v7();
     let incoming = identity::incoming(call_id, &tx.original, shared.clock.now())?;
+    let caller = incoming.caller.clone().unwrap_or_default();
+    if !caller.is_empty() && !shared.caller_rate.allows(caller, Instant::now()) {
+        return shared.reply_busy(&mut tx).await;
+    }
     let (commands_tx, commands) = mpsc::unbounded_channel();
     let live = Arc::new(Mutex::new(Live::new(&incoming)));
     let Some(ticket) = shared.admit(call_id, commands_tx, live.clone()) else {
@@ -101,11 +116,11 @@ pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstac
     let Ok((leg, heard)) = Leg::open(&shared.ports).await else {
         return shared.reply_busy(&mut tx).await;
     };
-    let over_tcp = tx.connection.as_ref().is_some_and(rsipstack::transport::SipConnection::is_reliable);
-    let contact = shared.contact(over_tcp)?;
+    let contact = shared.contact(transport)?;
     let (states_tx, states) = shared.dialogs.new_dialog_state_channel();
     let mut dialog = shared.dialogs.get_or_create_server_invite(&tx, states_tx, None, Some(contact))?;
-    let door = Door { shared, call_id, live, offer, leg, heard, commands, ticket, signalling: source_ip };
+    let signalling = Signalled { from: Some(source_ip), keys };
+    let door = Door { shared, call_id, live, offer, leg, heard, commands, ticket, signalling };
     tokio::spawn(door.open(dialog.clone(), states, incoming));
     dialog.handle(&mut tx).await
 }
@@ -120,7 +135,7 @@ struct Door {
     heard: mpsc::UnboundedReceiver<MediaEvent>,
     commands: mpsc::UnboundedReceiver<Command>,
     ticket: Ticket,
-    signalling: IpAddr,
+    signalling: Signalled,
 }
 
 impl Door {
@@ -156,16 +171,21 @@ impl Door {
     }
 
     fn into_call(self, log: Arc<CallLog>, dialog: InviteDialog, states: DialogStateReceiver) -> Call {
+        let mut caller = Party::new(dialog, states, self.leg, self.signalling, fresh_session_id());
+        caller.guest = self.signalling.from.map(|source| self.shared.bans.in_call(source));
         let (outbox, inbox) = mpsc::unbounded_channel();
+        let (refreshes_tx, refreshes) = mpsc::unbounded_channel();
         Call {
             shared: self.shared,
             log,
             live: self.live,
-            caller: Party::new(dialog, states, self.leg, Some(self.signalling), fresh_session_id()),
+            caller,
             offer: self.offer,
             heard: self.heard,
             inbox,
             outbox,
+            refreshes,
+            refreshes_tx,
             commands: self.commands,
             accepted: false,
             confirmed: false,
@@ -197,7 +217,12 @@ impl Call {
         })
         .await?;
         match self.ask_admission(&incoming).await? {
-            Admission::Refuse { status, reason } => return Err(End::with(EndCause::Refused(reason), status)),
+            Admission::Refuse { status, reason } => {
+                if reason == RefusalReason::UnknownNumber {
+                    self.caller.offended(&self.shared, Offence::Scan);
+                }
+                return Err(End::with(EndCause::Refused(reason), status));
+            }
             Admission::Menu { .. } => {
                 self.record(CallEventKind::CallerIdentified { by_pin: false }).await?;
                 self.answer().await?;
@@ -243,15 +268,23 @@ impl Call {
         let local = self.local_audio();
         let body = match &self.offer {
             Some(offer) => sdp::answer(local, offer),
-            None => sdp::offer(local, Codec::Pcmu),
+            None => self.caller.offer(local.ip),
         };
-        self.caller.dialog.accept(Some(sdp_headers()), Some(body)).map_err(|_| cancelled())?;
+        let asked = self.caller.dialog.initial_request();
+        let mut headers = sdp_headers();
+        headers.push(allow());
+        if let Ok((session, agreed)) = Session::answering(&asked.headers, &self.shared.config.timing, Instant::now()) {
+            self.caller.session = Some(session);
+            headers.extend(agreed);
+        }
+        self.caller.described.clone_from(&body);
+        self.caller.dialog.accept(Some(headers), Some(body)).map_err(|_| cancelled())?;
         self.accepted = true;
         while !self.confirmed {
             self.next(None).await?;
         }
         if self.offer.is_none() {
-            let answer = self.caller.dialog.last_remote_ack().and_then(|ack| sdp::parse(&ack.body));
+            let answer = self.caller.dialog.last_remote_ack().and_then(|ack| self.caller.read(&ack.body));
             self.offer = Some(answer.ok_or_else(|| End::with(EndCause::Refused(RefusalReason::Unavailable), 488))?);
         }
         if let Some(remote) = &self.offer {

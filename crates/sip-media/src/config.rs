@@ -31,6 +31,53 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
+/// SIP over TLS. Its phones are offered encrypted audio, whose keys nobody on the way can read.
+#[derive(Clone)]
+pub struct TlsSettings {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The certificate and those of its issuers, PEM.
+    pub certificate: Vec<u8>,
+    /// Its private key, PEM (PKCS #8 or PKCS #1).
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for TlsSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("TlsSettings").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// So many offences of one source within so long, and it is not heard for so long.
+#[derive(Clone, Copy, Debug)]
+pub struct BanRule {
+    pub offences: u32,
+    pub within: Duration,
+    pub lasts: Duration,
+}
+
+/// When a source is not heard any more, by what it does.
+#[derive(Clone, Copy, Debug)]
+pub struct BanRules {
+    /// Wrong passwords.
+    pub guesses: BanRule,
+    /// Numbers that nobody has, methods and requests that are none.
+    pub scans: BanRule,
+    /// Requests beyond the rate.
+    pub floods: BanRule,
+}
+
+impl Default for BanRules {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            guesses: BanRule { offences: 100, within: seconds(3_600), lasts: seconds(43_200) },
+            scans: BanRule { offences: 100, within: seconds(60), lasts: seconds(300) },
+            floods: BanRule { offences: 100, within: seconds(2), lasts: seconds(300) },
+        }
+    }
+}
+
 /// How long the edge waits for what.
 #[derive(Clone, Debug)]
 pub struct Timing {
@@ -54,6 +101,10 @@ pub struct Timing {
     pub heartbeat: Duration,
     /// Seconds before a final end at which the caller is warned.
     pub low_balance_seconds: Vec<u32>,
+    /// A session is refreshed, or found dead, within this time (RFC 4028).
+    pub session: Duration,
+    /// Shorter sessions are refused; RFC 4028 allows no less than 90 s.
+    pub session_shortest: Duration,
     /// A nonce is stale after this.
     pub nonce: Duration,
     /// The shortest and longest registration granted.
@@ -76,6 +127,8 @@ impl Default for Timing {
             renew_retry: seconds(2),
             heartbeat: seconds(10),
             low_balance_seconds: vec![60, 20],
+            session: seconds(1_800),
+            session_shortest: seconds(90),
             nonce: seconds(300),
             registration: seconds(30)..=seconds(3600),
             spool_retention: seconds(7 * 86_400),
@@ -88,7 +141,9 @@ impl Default for Timing {
 pub struct EdgeConfig {
     /// SIP over UDP and TCP; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The address put into Contact and SDP.
+    /// SIP over TLS, beside the others.
+    pub tls: Option<TlsSettings>,
+    /// The address put into Via, Contact and SDP: the one outside, where a router translates.
     pub advertised_ip: IpAddr,
     /// The digest realm; secrets are bound to it.
     pub realm: String,
@@ -101,6 +156,14 @@ pub struct EdgeConfig {
     /// New calls, and registrations to be checked, per source address; more are answered 503. A carrier sends all its
     /// calls from few addresses: leave it room.
     pub invite_rate: RateLimit,
+    /// Requests that start nothing (OPTIONS, REGISTER and the like), per source address; more are dropped.
+    pub request_rate: RateLimit,
+    /// New calls per caller's number; more are answered 503.
+    pub caller_rate: RateLimit,
+    /// Who is not heard any more.
+    pub bans: BanRules,
+    /// Never banned: carriers and the operator's own proxies.
+    pub trusted: Vec<IpAddr>,
     /// Failed registrations of one user from one address before both are refused for five minutes.
     pub failed_registrations: u32,
     pub digest: DigestOffer,
@@ -114,12 +177,17 @@ impl EdgeConfig {
     pub fn new(listen: SocketAddr, advertised_ip: IpAddr, realm: &str, spool_dir: impl Into<PathBuf>) -> Self {
         Self {
             listen,
+            tls: None,
             advertised_ip,
             realm: realm.to_owned(),
             spool_dir: spool_dir.into(),
             rtp_ports: None,
             max_calls: 1_000,
             invite_rate: RateLimit { per_second: 50, burst: 200 },
+            request_rate: RateLimit { per_second: 50, burst: 200 },
+            caller_rate: RateLimit { per_second: 2, burst: 20 },
+            bans: BanRules::default(),
+            trusted: Vec::new(),
             failed_registrations: 10,
             digest: DigestOffer::Sha256AndMd5,
             music: None,
@@ -139,6 +207,8 @@ pub enum EdgeError {
     SpoolMustBeOurs { path: PathBuf },
     #[error("the spool writer has stopped")]
     SpoolStopped,
+    #[error("the certificate of SIP over TLS and its key must be PEM and fit together: {0}")]
+    CertificateMustBeUsable(String),
     #[error("hold music must not be empty")]
     MusicMustNotBeEmpty,
     #[error("signalling: {0}")]

@@ -186,6 +186,8 @@ pub enum EndCause {
     BalanceExhausted,
     Refused(RefusalReason),
     RtpTimeout,
+    /// A side was not there any more: its session was not refreshed, or it did not know of it.
+    SessionExpired,
     NoTopicChosen,
     EndedByAdmin,
     /// The edge died during the call; closed at its last heartbeat when it came back.

@@ -191,6 +191,11 @@ impl Digester {
         Some(Duration::from_millis(u64::from_be_bytes(age)))
     }
 
+    /// Whether a challenge of this edge carried it.
+    pub(crate) fn is_ours(&self, nonce: &str) -> bool {
+        self.issued(nonce).is_some()
+    }
+
     /// `secret` is `None` for a user that does not exist: the work, and the answer, are those of a wrong password.
     pub(crate) fn verify(&self, claim: &Claim, method: &str, secret: Option<&PhoneSecret>) -> Verdict {
         let Some(algorithm) = claim.algorithm() else { return Verdict::Wrong };

@@ -1,5 +1,6 @@
 //! The running edge: listeners, the door for requests, and what its owner may ask of it.
 
+use crate::bans::{Ban, Bans, Offence};
 use crate::call;
 use crate::config::{Clock, EdgeConfig, EdgeError};
 use crate::control::{CallControl, CallId};
@@ -22,7 +23,7 @@ use rsipstack::sip::prelude::*;
 use rsipstack::sip::{Method, StatusCode};
 use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::transaction::Transaction;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -60,12 +61,14 @@ impl Edge {
         };
         let spool = open_spool(&config, clock.clone()).await?;
         let abort = CancellationToken::new();
-        let signalling = signalling::listen(config.listen, config.advertised_ip, &abort).await?;
+        let bans = Arc::new(Bans::new(config.bans, config.trusted.clone()));
+        let signalling = signalling::listen(config.listen, config.advertised_ip, config.tls.as_ref(), &abort).await?;
+        signalling.hear_only_whom(bans.clone());
         let incoming = signalling.incoming()?;
         let dialogs = Arc::new(DialogLayer::new(signalling.endpoint.inner.clone()));
         let digester = Digester::new(&config.realm, config.digest, config.timing.nonce);
         let registrar = Registrar::new(digester, Failures::new(config.failed_registrations));
-        let address = signalling.address;
+        let (address, tls_address) = (signalling.address, signalling.tls_address);
         let folder = config.spool_dir.clone();
         let set_aside = set_aside::set_aside(&folder);
         let set_aside = set_aside.map_err(|source| EdgeError::SpoolMustBeWritable { path: folder, source })?.len();
@@ -73,8 +76,19 @@ impl Edge {
         let stop_delivery = abort.child_token();
         let delivery = Delivery { control: control.clone(), progress: progress_tx, stop: stop_delivery.clone() };
         let delivery = Some(tokio::spawn(delivery.run(spool.clone())));
-        let shared =
-            Arc::new(Shared::new(Parts { config, control, clock, spool, dialogs, address, registrar, music, abort }));
+        let shared = Arc::new(Shared::new(Parts {
+            config,
+            control,
+            clock,
+            spool,
+            dialogs,
+            address,
+            tls_address,
+            registrar,
+            music,
+            bans,
+            abort,
+        }));
         tokio::spawn(serve(shared.clone(), incoming));
         signalling.serve();
         info!(%address, "Answering calls");
@@ -86,6 +100,11 @@ impl Edge {
         self.shared.address
     }
 
+    /// Where it listens for TLS, if it does.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.shared.tls_address
+    }
+
     /// The calls now on the edge, oldest first.
     pub fn live(&self) -> Vec<LiveCall> {
         self.shared.live(Instant::now())
@@ -94,6 +113,16 @@ impl Edge {
     /// The phones now registered, by user name.
     pub fn registrations(&self) -> Vec<RegisteredPhone> {
         self.shared.registrar.list(Instant::now())
+    }
+
+    /// The sources that are not heard now.
+    pub fn bans(&self) -> Vec<Ban> {
+        self.shared.bans.list(Instant::now())
+    }
+
+    /// Hears a source again. `false` when it was heard.
+    pub fn lift_ban(&self, source: IpAddr) -> bool {
+        self.shared.bans.lift(source)
     }
 
     /// When the oldest event happened that call control has not taken yet; `None` when it has them all.
@@ -197,17 +226,43 @@ async fn dispatch(shared: Arc<Shared>, mut tx: Transaction) -> rsipstack::Result
             _ => tx.reply(StatusCode::CallTransactionDoesNotExist).await,
         };
     }
-    if identity::is_malformed(&tx.original) && !matches!(tx.original.method, Method::Ack | Method::Cancel) {
+    if matches!(tx.original.method, Method::Ack | Method::Cancel) {
+        return Ok(());
+    }
+    let source = remote_ip(&tx);
+    // It has calls that are up, or a connection of before its ban; more than those it does not get.
+    if source.is_some_and(|source| shared.bans.keeps_out(source, Instant::now())) {
+        return Ok(());
+    }
+    if tx.original.method != Method::Invite && source.is_some_and(|source| !shared.allows(&shared.request_rate, source))
+    {
+        return Ok(());
+    }
+    let offended = |offence| {
+        if let Some(source) = source {
+            shared.bans.offended(source, offence, Instant::now());
+        }
+    };
+    if identity::is_malformed(&tx.original) {
+        offended(Offence::Scan);
         return tx.reply(StatusCode::BadRequest).await;
     }
     match tx.original.method {
-        Method::Invite => call::invite(shared, tx).await,
+        Method::Invite => call::invite(shared.clone(), tx).await,
         Method::Register => registrar::register(&shared, &mut tx).await,
-        Method::Options => tx.reply(StatusCode::OK).await,
-        Method::Ack | Method::Cancel => Ok(()),
+        Method::Options => tx.reply_with(StatusCode::OK, vec![signalling::allow()], None).await,
         Method::Bye | Method::Update | Method::Info | Method::PRack => {
             tx.reply(StatusCode::CallTransactionDoesNotExist).await
         }
-        _ => tx.reply(StatusCode::MethodNotAllowed).await,
+        _ => {
+            offended(Offence::Scan);
+            tx.reply_with(StatusCode::MethodNotAllowed, vec![signalling::allow()], None).await
+        }
     }
+}
+
+/// Where a request comes from.
+pub(crate) fn remote_ip(tx: &Transaction) -> Option<IpAddr> {
+    let connection = tx.connection.as_ref()?;
+    Some(connection.get_remote_addr()?.get_socketaddr().ok()?.ip())
 }

@@ -56,6 +56,7 @@ fn reason_header(cause: EndCause) -> &'static str {
     match cause {
         EndCause::BalanceExhausted => "Q.850;cause=16;text=\"authorised time used up\"",
         EndCause::RtpTimeout => "SIP;cause=804;text=\"MEDIA_TIMEOUT\"",
+        EndCause::SessionExpired => "SIP;cause=408;text=\"session expired\"",
         EndCause::EndedByAdmin => "Q.850;cause=31;text=\"ended by the operator\"",
         EndCause::ShutDown | EndCause::EdgeFailure => "Q.850;cause=41;text=\"going down\"",
         _ => "Q.850;cause=16;text=\"normal call clearing\"",

@@ -65,12 +65,14 @@ fn is_no_number(user: &str) -> bool {
     digits.len() > DIGITS_MAX && digits.bytes().all(|octet| octet.is_ascii_digit())
 }
 
-/// Extensions the caller insists on; the edge has none that could be insisted on (RFC 3261 8.2.2.3).
+/// Extensions the caller insists on and the edge lacks (RFC 3261 8.2.2.3): all but session timers.
 pub(crate) fn required(request: &sip::Request) -> Option<String> {
-    request.headers.iter().find_map(|header| match header {
-        Header::Require(required) => Some(required.value().to_owned()),
+    let required = request.headers.iter().filter_map(|header| match header {
+        Header::Require(required) => Some(required.value().split(',').map(str::trim)),
         _ => None,
-    })
+    });
+    let lacking: Vec<&str> = required.flatten().filter(|word| !word.eq_ignore_ascii_case("timer")).collect();
+    (!lacking.is_empty()).then(|| lacking.join(", "))
 }
 
 /// The user part of the first `sip:` or `tel:` address of a header value.

@@ -8,6 +8,7 @@ use crate::leg::MediaEvent;
 use crate::meter::{Due, Meter};
 use crate::party::Hold;
 use crate::prompt::{Prompt, Prompts};
+use crate::refresh::Refreshed;
 use crate::shared::{Command, lock};
 use rsipstack::dialog::dialog::{DialogState, TerminatedReason, TransactionHandle};
 use rsipstack::sip::{Response, StatusCode};
@@ -36,7 +37,7 @@ pub(crate) enum Input {
 
 /// Which side a thing happened on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Caller,
     Agent,
 }
@@ -49,6 +50,8 @@ enum Happened {
     Media(MediaEvent),
     Deadline,
     RtpCheck,
+    SessionDue,
+    Refreshed(Refreshed),
 }
 
 async fn until(instant: Option<Instant>) {
@@ -62,6 +65,7 @@ impl Call {
     /// Waits for the next thing the script must know of. An `Err` ends the call.
     pub(crate) async fn next(&mut self, deadline: Option<Instant>) -> Outcome<Input> {
         loop {
+            let session_at = self.session_at();
             let agent_states = async {
                 match &mut self.agent {
                     Some(agent) => agent.party.states.recv().await,
@@ -79,6 +83,8 @@ impl Call {
                 Some(event) = self.heard.recv() => Happened::Media(event),
                 () = until(deadline) => Happened::Deadline,
                 () = sleep_until(self.rtp_check) => Happened::RtpCheck,
+                () = until(session_at) => Happened::SessionDue,
+                Some(refreshed) = self.refreshes.recv() => Happened::Refreshed(refreshed),
             };
             if let Some(input) = self.take(happened).await? {
                 return Ok(input);
@@ -104,6 +110,8 @@ impl Call {
             Happened::Media(MediaEvent::Played) => Ok(Some(Input::Played)),
             Happened::Deadline => Ok(Some(Input::Deadline)),
             Happened::RtpCheck => self.check_rtp().map(|()| None),
+            Happened::SessionDue => self.session_due().map(|()| None),
+            Happened::Refreshed(refreshed) => self.refreshed(refreshed).await.map(|()| None),
         }
     }
 
@@ -242,9 +250,9 @@ impl Call {
                 }
             }
             DialogState::Updated(_, request, handle) => {
-                let ip = self.shared.config.advertised_ip;
+                let shared = self.shared.clone();
                 if let Some(party) = self.party(side) {
-                    let hold = party.update(&request, &handle, ip).await;
+                    let hold = party.update(&request, &handle, &shared.config).await;
                     self.held(side, &hold).await?;
                 }
             }
@@ -264,7 +272,7 @@ impl Call {
         Ok(None)
     }
 
-    fn party(&mut self, side: Side) -> Option<&mut crate::party::Party> {
+    pub(crate) fn party(&mut self, side: Side) -> Option<&mut crate::party::Party> {
         match side {
             Side::Caller => Some(&mut self.caller),
             Side::Agent => self.agent.as_mut().map(|agent| &mut agent.party),
@@ -282,7 +290,7 @@ impl Call {
     }
 
     /// A side has put us on hold or taken us off it: the other hears music meanwhile.
-    async fn held(&mut self, side: Side, hold: &Hold) -> Outcome<()> {
+    pub(crate) async fn held(&mut self, side: Side, hold: &Hold) -> Outcome<()> {
         let kind = match hold {
             Hold::Unchanged => return Ok(()),
             Hold::On => CallEventKind::HoldOn,

@@ -7,6 +7,8 @@ use crate::g711::Codec;
 use crate::prompt::Clip;
 use crate::rtp::{Packet, Ports};
 use crate::sdp::RemoteAudio;
+use crate::srtp::{MasterKey, Receiver};
+use crate::tones::ToneDetector;
 use crate::voice::Voice;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,13 +35,18 @@ struct Ear {
     latched: Option<SocketAddr>,
     telephone_event: Option<u8>,
     digits: DigitDetector,
+    /// For a peer that cannot say digits otherwise.
+    tones: ToneDetector,
     peer: Weak<Inner>,
+    /// Opens what the peer encrypts; packets in the clear are foreign then.
+    encryption: Option<Receiver>,
     record: Option<Vec<i16>>,
 }
 
 struct Inner {
     socket: UdpSocket,
     port: u16,
+    key: MasterKey,
     born: Instant,
     voice: Mutex<Voice>,
     ear: Mutex<Ear>,
@@ -71,6 +78,7 @@ impl Leg {
         let inner = Arc::new(Inner {
             socket,
             port,
+            key: MasterKey::fresh(),
             born: Instant::now(),
             voice: Mutex::new(Voice::new()),
             ear: Mutex::new(Ear {
@@ -78,7 +86,9 @@ impl Leg {
                 latched: None,
                 telephone_event: None,
                 digits: DigitDetector::default(),
+                tones: ToneDetector::default(),
                 peer: Weak::new(),
+                encryption: None,
                 record: None,
             }),
             wake: Notify::new(),
@@ -98,6 +108,11 @@ impl Leg {
         self.inner.port
     }
 
+    /// Of what this leg sends, should it be encrypted.
+    pub(crate) fn key(&self) -> MasterKey {
+        self.inner.key
+    }
+
     /// Takes the peer's address, codec and wish from its SDP. `signalling` is where its requests come from.
     pub(crate) fn connect(&self, remote: &RemoteAudio, signalling: Option<IpAddr>) {
         {
@@ -106,8 +121,13 @@ impl Leg {
             ear.allowed = [sdp_ip, signalling];
             ear.latched = None;
             ear.telephone_event = remote.telephone_event;
+            match remote.crypto {
+                // The same key goes on counting.
+                Some(crypto) if ear.encryption.as_ref().is_some_and(|open| open.crypto == crypto) => {}
+                crypto => ear.encryption = crypto.map(Receiver::new),
+            }
         }
-        lock(&self.inner.voice).connect(remote);
+        lock(&self.inner.voice).connect(remote, &self.inner.key);
         self.touch();
         self.inner.wake.notify_one();
     }
@@ -202,6 +222,7 @@ impl Inner {
         let mut voice = lock(&self.voice);
         let mut wire = std::mem::take(&mut voice.wire);
         if let Some(to) = build(&mut voice, &mut wire)
+            && voice.protect(&mut wire)
             // A full socket buffer loses the packet, as a full wire would.
             && self.socket.try_send_to(&wire, to).is_ok()
         {
@@ -210,14 +231,18 @@ impl Inner {
         voice.wire = wire;
     }
 
-    fn hear(&self, datagram: &[u8], from: SocketAddr) {
-        let Some(packet) = Packet::read(datagram) else { return };
+    fn hear(&self, datagram: &mut [u8], from: SocketAddr) {
+        if Packet::read(datagram).is_none() {
+            return;
+        }
+        let packet;
         let peer = {
             let mut ear = lock(&self.ear);
-            if !ear.accepts(from) {
+            let Some(read) = ear.open(datagram, from) else {
                 self.foreign.fetch_add(1, Ordering::Relaxed);
                 return;
-            }
+            };
+            packet = read;
             if ear.latched.is_none() {
                 ear.latched = Some(from);
                 lock(&self.voice).set_remote(from);
@@ -237,6 +262,11 @@ impl Inner {
                 return;
             }
             let Some(codec) = Codec::of_payload_type(packet.payload_type) else { return };
+            if ear.telephone_event.is_none()
+                && let Some(digit) = ear.tones.hear(codec, packet.payload)
+            {
+                let _ = self.events.send(MediaEvent::Digit(digit));
+            }
             if let Some(record) = &mut ear.record {
                 record.extend(packet.payload.iter().map(|octet| codec.expand(*octet)));
             }
@@ -249,6 +279,18 @@ impl Inner {
 }
 
 impl Ear {
+    /// The peer's packet, decrypted; `None` for a foreign one.
+    fn open<'a>(&mut self, datagram: &'a mut [u8], from: SocketAddr) -> Option<Packet<'a>> {
+        if !self.accepts(from) {
+            return None;
+        }
+        let end = match &mut self.encryption {
+            Some(receiver) => receiver.open(datagram)?,
+            None => datagram.len(),
+        };
+        Packet::read(&datagram[..end])
+    }
+
     fn accepts(&self, from: SocketAddr) -> bool {
         match self.latched {
             Some(latched) => latched == from,
@@ -265,7 +307,7 @@ async fn receive(inner: Arc<Inner>) {
             received = inner.socket.recv_from(&mut datagram) => {
                 // An error here is an ICMP answer to something we sent; the peer may come back.
                 if let Ok((octets, from)) = received {
-                    inner.hear(&datagram[..octets], from);
+                    inner.hear(&mut datagram[..octets], from);
                 }
             }
         }

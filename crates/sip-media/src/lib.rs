@@ -6,6 +6,7 @@
 //! Logs: the signalling stack below writes whole messages, digits and credentials included, at level INFO. Give
 //! [`LOG_FILTER`] to the subscriber.
 
+mod bans;
 mod bridge;
 mod call;
 pub mod caller;
@@ -16,6 +17,8 @@ mod digest;
 mod dtmf;
 mod edge;
 mod farewell;
+#[doc(hidden)]
+pub mod fuzzing;
 mod g711;
 mod identity;
 mod inbox;
@@ -27,17 +30,23 @@ mod meter;
 mod party;
 mod prompt;
 mod recovery;
+mod refresh;
 mod registrar;
+mod routers;
 mod rtp;
 mod sdp;
 mod segment;
+mod session;
 mod set_aside;
 mod shared;
 mod signalling;
 mod spool;
+mod srtp;
+mod tones;
 mod unanswered;
 mod voice;
 
+pub use bans::{Ban, Offence};
 pub use config::*;
 pub use control::*;
 pub use edge::Edge;

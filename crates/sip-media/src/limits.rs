@@ -1,7 +1,8 @@
-//! Who may ask how often: a token bucket of new calls per source address, and a ban on failed registrations.
+//! Who may ask how often: token buckets per source or number, and a ban on failed registrations of one user.
 
 use crate::config::RateLimit;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,18 +16,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-pub(crate) struct CallRate {
+pub(crate) struct CallRate<K = IpAddr> {
     limit: RateLimit,
-    buckets: Mutex<HashMap<IpAddr, (f64, Instant)>>,
+    buckets: Mutex<HashMap<K, (f64, Instant)>>,
 }
 
-impl CallRate {
+impl<K: Hash + Eq> CallRate<K> {
     pub(crate) fn new(limit: RateLimit) -> Self {
         Self { limit, buckets: Mutex::default() }
     }
 
     /// Takes a token; `false` when there is none.
-    pub(crate) fn allows(&self, source: IpAddr, now: Instant) -> bool {
+    pub(crate) fn allows(&self, source: K, now: Instant) -> bool {
         let (rate, burst) = (f64::from(self.limit.per_second), f64::from(self.limit.burst));
         let filled = |tokens: f64, at: Instant| (tokens + rate * now.duration_since(at).as_secs_f64()).min(burst);
         let mut buckets = lock(&self.buckets);

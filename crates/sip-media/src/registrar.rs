@@ -1,5 +1,6 @@
 //! Where agents' phones are: REGISTER with digest, bindings with an end, kept in memory (phones register again by themselves).
 
+use crate::bans::Offence;
 use crate::digest::{Algorithm, Claim, Digester, Verdict};
 use crate::limits::Failures;
 use crate::shared::Shared;
@@ -47,7 +48,7 @@ pub(crate) struct Registrar {
 }
 
 /// What a well-formed, authenticated REGISTER asks for.
-struct Wish {
+pub(crate) struct Wish {
     contacts: Vec<(sip::Uri, Duration)>,
     remove_all: bool,
     call_id: String,
@@ -148,7 +149,7 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
     if !fits || registrar.failures.banned(&username, source, now) {
         return challenge(shared, tx, known, false).await;
     }
-    if !shared.registration_rate.allows(source, now) {
+    if !shared.allows(&shared.registration_rate, source) {
         return shared.reply_busy(tx).await;
     }
     let secret = timeout(shared.config.timing.control, shared.control.phone_secret(&username)).await;
@@ -158,6 +159,10 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
     match registrar.digester.verify(&claim, "REGISTER", secret.as_ref()) {
         Verdict::Wrong => {
             registrar.failures.failed(&username, source, now);
+            // A forged source cannot know a challenge of ours; it must not get its victim banned.
+            if registrar.digester.is_ours(&claim.nonce) {
+                shared.bans.offended(source, Offence::Guess, now);
+            }
             warn!(source.address = %source, "Refused a registration");
             return challenge(shared, tx, known, false).await;
         }
@@ -213,7 +218,10 @@ fn names_host_of(claim: &Claim, uri: &sip::Uri) -> bool {
     sip::Uri::try_from(claim.uri.as_str()).is_ok_and(|claimed| claimed.host() == uri.host())
 }
 
-fn read_wish(request: &sip::Request, bounds: &std::ops::RangeInclusive<Duration>) -> Result<Wish, StatusCode> {
+pub(crate) fn read_wish(
+    request: &sip::Request,
+    bounds: &std::ops::RangeInclusive<Duration>,
+) -> Result<Wish, StatusCode> {
     let bad = |_| StatusCode::BadRequest;
     let call_id = request.call_id_header().map_err(bad)?.value().to_owned();
     let sequence = request.cseq_header().and_then(|cseq| cseq.seq()).map_err(bad)?;

@@ -1,6 +1,9 @@
-//! SDP offer and answer (RFC 3264) for one audio stream of G.711 with telephone events. Other streams are refused with port 0.
+//! SDP offer and answer (RFC 3264) for one audio stream of G.711 with telephone events, encrypted where the peer wants it
+//! and its signalling is protected. Other streams are refused with port 0.
 
 use crate::g711::Codec;
+use crate::srtp::{Crypto, MasterKey, Suite};
+use rsipstack::sip::Transport;
 use std::net::{IpAddr, SocketAddr};
 
 /// Who sends, seen from the one who wrote the description.
@@ -56,6 +59,10 @@ pub(crate) struct RemoteAudio {
     pub(crate) codecs: Vec<Codec>,
     pub(crate) telephone_event: Option<u8>,
     pub(crate) direction: Direction,
+    /// How it is encrypted.
+    pub(crate) crypto: Option<Crypto>,
+    /// As its `m=` line says it: the answer says the same.
+    profile: String,
     /// `m=` lines to refuse in the answer: those before the audio stream, and those after it.
     refused: (Vec<String>, Vec<String>),
 }
@@ -67,6 +74,31 @@ pub(crate) struct LocalAudio {
     pub(crate) port: u16,
     pub(crate) session_id: u64,
     pub(crate) version: u64,
+    /// Of what we send, if it is encrypted.
+    pub(crate) key: MasterKey,
+}
+
+/// Whether keys in a description are worth anything: not when everybody on the way could read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    Taken,
+    Ignored,
+}
+
+impl Keys {
+    pub(crate) fn over(transport: Option<Transport>) -> Self {
+        if transport == Some(Transport::Tls) { Self::Taken } else { Self::Ignored }
+    }
+}
+
+/// How an offer of ours asks for encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    None,
+    /// By the plain profile with a key beside it: who knows no keys takes no notice.
+    Offered,
+    /// By the profile that says so.
+    Wanted,
 }
 
 #[derive(Default)]
@@ -77,13 +109,19 @@ struct Stream {
     ip: Option<IpAddr>,
     rtpmap: Vec<(u8, String)>,
     direction: Option<Direction>,
+    crypto: Vec<Crypto>,
 }
 
-/// Reads a description; `None` when it has no audio stream over plain RTP with a codec of ours and a usable address.
-pub(crate) fn parse(body: &[u8]) -> Option<RemoteAudio> {
+/// Reads a description; `None` when it has no audio stream over RTP with a codec of ours and a usable address.
+pub(crate) fn parse(body: &[u8], keys: Keys) -> Option<RemoteAudio> {
     let text = std::str::from_utf8(body).ok()?;
     let (session_ip, session_direction, mut streams) = read_lines(text)?;
-    let index = streams.iter().position(Stream::is_ours)?;
+    if keys == Keys::Ignored {
+        streams.iter_mut().for_each(|stream| stream.crypto.clear());
+    }
+    // Of two descriptions of one stream the encrypted one is taken.
+    let encrypted = streams.iter().position(|stream| stream.is_ours() && !stream.crypto.is_empty());
+    let index = encrypted.or_else(|| streams.iter().position(Stream::is_ours))?;
     let after = streams.split_off(index + 1);
     let audio = streams.pop()?;
     let ip = audio.ip.or(session_ip)?;
@@ -97,6 +135,8 @@ pub(crate) fn parse(body: &[u8]) -> Option<RemoteAudio> {
         codecs: audio.codecs(),
         telephone_event: audio.telephone_event(),
         direction,
+        crypto: audio.crypto.first().copied(),
+        profile: audio.profile()?.to_owned(),
         refused: (lines_of(streams), lines_of(after)),
     })
 }
@@ -145,17 +185,25 @@ impl Stream {
             && let Ok(format) = format.parse()
         {
             self.rtpmap.push((format, name.trim().to_ascii_lowercase()));
+        } else if let Some(crypto) = value.strip_prefix("crypto:") {
+            self.crypto.extend(Crypto::read(crypto));
         }
     }
 
     fn is_ours(&self) -> bool {
-        let mut words = self.line.split_whitespace();
-        let kind = words.next();
-        let profile = words.nth(1);
-        kind == Some("audio")
-            && matches!(profile, Some("RTP/AVP" | "RTP/AVPF"))
+        let profile_is_ours = match self.profile() {
+            Some("RTP/AVP" | "RTP/AVPF") => true,
+            Some("RTP/SAVP" | "RTP/SAVPF") => !self.crypto.is_empty(),
+            _ => false,
+        };
+        self.line.split_whitespace().next() == Some("audio")
+            && profile_is_ours
             && self.port != 0
             && !self.codecs().is_empty()
+    }
+
+    fn profile(&self) -> Option<&str> {
+        self.line.split_whitespace().nth(2)
     }
 
     fn codecs(&self) -> Vec<Codec> {
@@ -173,15 +221,20 @@ impl Stream {
 }
 
 /// An offer of both laws, `first` preferred, and telephone events as 101.
-pub(crate) fn offer(local: LocalAudio, first: Codec) -> Vec<u8> {
+pub(crate) fn offer(local: LocalAudio, first: Codec, encryption: Encryption) -> Vec<u8> {
     let second = if first == Codec::Pcmu { Codec::Pcma } else { Codec::Pcmu };
-    offer_of(local, &[first, second], Direction::SendRecv)
+    offer_of(local, &[first, second], Direction::SendRecv, encryption)
 }
 
 /// An offer of these codecs, and telephone events as 101.
-pub(crate) fn offer_of(local: LocalAudio, codecs: &[Codec], direction: Direction) -> Vec<u8> {
+pub(crate) fn offer_of(local: LocalAudio, codecs: &[Codec], direction: Direction, encryption: Encryption) -> Vec<u8> {
     let mut text = head(local);
-    push_audio(&mut text, local.port, codecs, Some(101), direction);
+    let profile = if encryption == Encryption::Wanted { "RTP/SAVP" } else { "RTP/AVP" };
+    let audio = Audio { port: local.port, profile, codecs, telephone_event: Some(101), direction };
+    push_audio(&mut text, &audio);
+    if encryption != Encryption::None {
+        text.push_str(&Crypto { tag: 1, suite: Suite::Tag80, key: local.key }.line());
+    }
     text.into_bytes()
 }
 
@@ -191,7 +244,17 @@ pub(crate) fn answer(local: LocalAudio, remote: &RemoteAudio) -> Vec<u8> {
     for line in &remote.refused.0 {
         push_refused(&mut text, line);
     }
-    push_audio(&mut text, local.port, &remote.codecs[..1], remote.telephone_event, remote.direction.answered());
+    let audio = Audio {
+        port: local.port,
+        profile: &remote.profile,
+        codecs: &remote.codecs[..1],
+        telephone_event: remote.telephone_event,
+        direction: remote.direction.answered(),
+    };
+    push_audio(&mut text, &audio);
+    if let Some(crypto) = remote.crypto {
+        text.push_str(&Crypto { key: local.key, ..crypto }.line());
+    }
     for line in &remote.refused.1 {
         push_refused(&mut text, line);
     }
@@ -208,8 +271,18 @@ fn head(local: LocalAudio) -> String {
     )
 }
 
-fn push_audio(text: &mut String, port: u16, codecs: &[Codec], telephone_event: Option<u8>, direction: Direction) {
-    text.push_str(&format!("m=audio {port} RTP/AVP"));
+/// An audio stream as it is described.
+struct Audio<'a> {
+    port: u16,
+    profile: &'a str,
+    codecs: &'a [Codec],
+    telephone_event: Option<u8>,
+    direction: Direction,
+}
+
+fn push_audio(text: &mut String, audio: &Audio<'_>) {
+    let Audio { port, profile, codecs, telephone_event, direction } = *audio;
+    text.push_str(&format!("m=audio {port} {profile}"));
     for codec in codecs {
         text.push_str(&format!(" {}", codec.payload_type()));
     }
@@ -238,8 +311,14 @@ fn push_refused(text: &mut String, line: &str) {
 mod tests {
     use super::*;
 
-    const LOCAL: LocalAudio =
-        LocalAudio { ip: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 4000, session_id: 1, version: 2 };
+    fn local() -> LocalAudio {
+        let ip = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+        LocalAudio { ip, port: 4000, session_id: 1, version: 2, key: MasterKey::fresh() }
+    }
+
+    fn parse(body: &[u8]) -> Option<RemoteAudio> {
+        super::parse(body, Keys::Ignored)
+    }
 
     fn description(lines: &[&str]) -> Vec<u8> {
         lines.join("\r\n").into_bytes()
@@ -247,7 +326,7 @@ mod tests {
 
     #[test]
     fn an_offer_of_ours_is_read_back() {
-        let read = parse(&offer(LOCAL, Codec::Pcma)).unwrap();
+        let read = parse(&offer(local(), Codec::Pcma, Encryption::None)).unwrap();
         assert_eq!(read.address, "192.0.2.1:4000".parse().unwrap());
         assert_eq!(read.codecs, [Codec::Pcma, Codec::Pcmu]);
         assert_eq!(read.telephone_event, Some(101));
@@ -265,9 +344,30 @@ mod tests {
             "a=sendonly",
         ]))
         .unwrap();
-        let text = String::from_utf8(answer(LOCAL, &remote)).unwrap();
+        let text = String::from_utf8(answer(local(), &remote)).unwrap();
         assert!(text.contains("m=video 0 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 8 96\r\n"), "{text}");
         assert!(text.contains("a=recvonly\r\n") && text.contains("a=rtpmap:96 telephone-event/8000\r\n"), "{text}");
+    }
+
+    #[test]
+    fn an_encrypted_stream_is_taken_where_its_keys_are_safe_and_answered_with_our_key() {
+        let local = local();
+        let theirs = Crypto { tag: 7, suite: Suite::Tag80, key: MasterKey::fresh() };
+        let (plain, line) = ("m=audio 6000 RTP/AVP 0", theirs.line());
+        let lines = ["v=0", "c=IN IP4 192.0.2.7", plain, "m=audio 6002 RTP/SAVP 0", line.trim_end()];
+        let taken = super::parse(&description(&lines), Keys::Taken).unwrap();
+        assert_eq!((taken.address.port(), taken.crypto), (6002, Some(theirs)), "rather than the plain one");
+        let text = String::from_utf8(answer(local, &taken)).unwrap();
+        assert!(text.contains("m=audio 0 RTP/AVP 0\r\nm=audio 4000 RTP/SAVP 0\r\n"), "{text}");
+        assert!(text.contains(&Crypto { key: local.key, ..theirs }.line()), "{text}");
+        let ignored = parse(&description(&lines)).unwrap();
+        assert_eq!((ignored.address.port(), ignored.crypto), (6000, None), "everybody could read the key");
+        let wanted = offer(local, Codec::Pcmu, Encryption::Wanted);
+        assert_eq!(parse(&wanted), None);
+        assert!(super::parse(&wanted, Keys::Taken).unwrap().crypto.is_some());
+        let offered = offer(local, Codec::Pcmu, Encryption::Offered);
+        assert!(parse(&offered).unwrap().crypto.is_none());
+        assert!(super::parse(&offered, Keys::Taken).unwrap().crypto.is_some());
     }
 
     #[test]

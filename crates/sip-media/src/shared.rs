@@ -1,5 +1,6 @@
 //! What every part of a running edge has in common.
 
+use crate::bans::{Bans, Offence, source_of};
 use crate::config::EdgeError;
 use crate::config::{Clock, EdgeConfig};
 use crate::control::{CallControl, CallEvent, CallEventKind, CallId};
@@ -13,7 +14,7 @@ use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::sip::{self, Header, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
@@ -40,8 +41,12 @@ pub(crate) struct Shared {
     pub(crate) spool: Spool,
     pub(crate) dialogs: Arc<DialogLayer>,
     pub(crate) address: SocketAddr,
+    pub(crate) tls_address: Option<SocketAddr>,
     pub(crate) registrar: Registrar,
     pub(crate) rate: CallRate,
+    pub(crate) caller_rate: CallRate<String>,
+    pub(crate) request_rate: CallRate,
+    pub(crate) bans: Arc<Bans>,
     /// The same for registrations that must be looked up.
     pub(crate) registration_rate: CallRate,
     pub(crate) ports: Ports,
@@ -68,16 +73,22 @@ pub(crate) struct Parts {
     pub(crate) spool: Spool,
     pub(crate) dialogs: Arc<DialogLayer>,
     pub(crate) address: SocketAddr,
+    pub(crate) tls_address: Option<SocketAddr>,
     pub(crate) registrar: Registrar,
     pub(crate) music: Clip,
+    pub(crate) bans: Arc<Bans>,
     pub(crate) abort: CancellationToken,
 }
 
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, control, clock, spool, dialogs, address, registrar, music, abort } = parts;
+        let Parts { config, control, clock, spool, dialogs, address, tls_address, registrar, music, bans, abort } =
+            parts;
         Self {
             rate: CallRate::new(config.invite_rate),
+            caller_rate: CallRate::new(config.caller_rate),
+            request_rate: CallRate::new(config.request_rate),
+            bans,
             registration_rate: CallRate::new(config.invite_rate),
             ports: Ports::new(config.listen.ip(), config.rtp_ports.clone()),
             config,
@@ -86,6 +97,7 @@ impl Shared {
             spool,
             dialogs,
             address,
+            tls_address,
             registrar,
             music,
             draining: abort.child_token(),
@@ -132,6 +144,16 @@ impl Shared {
             // A call that has just ended does not listen any more.
             let _ = slot.commands.send(command());
         }
+    }
+
+    /// Takes a token of a source; without one the source has offended.
+    pub(crate) fn allows(&self, rate: &CallRate, source: IpAddr) -> bool {
+        let now = Instant::now();
+        let allowed = rate.allows(source_of(source), now);
+        if !allowed {
+            self.bans.offended(source, Offence::Flood, now);
+        }
+        allowed
     }
 
     /// 503, come back in a moment.

@@ -1,28 +1,43 @@
 //! Sockets and endpoint of the signalling stack, for the edge and for the caller.
 
-use crate::config::EdgeError;
+use crate::bans::Bans;
+use crate::config::{EdgeError, TlsSettings};
+use crate::routers::BehindRouters;
 use rsipstack::sip::Method;
 use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transaction::{Endpoint, TransactionReceiver};
 use rsipstack::transport::tcp_listener::TcpListenerConnection;
+use rsipstack::transport::tls::{ReloadableCertResolver, TlsConfig, TlsListenerConnection};
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
 use rsipstack::transport::{SipAddr, TransportLayer};
 use rsipstack::{EndpointBuilder, sip};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
+
+/// What the edge takes, for those who look before they ask.
+pub(crate) fn allow() -> sip::Header {
+    sip::Header::Allow(sip::Allow::new("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER"))
+}
 
 pub(crate) struct Signalling {
     pub(crate) endpoint: Endpoint,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    pub(crate) tls_address: Option<SocketAddr>,
 }
 
-/// Listens on UDP and, on the same port, TCP; both stop with `abort`.
+/// Longer than the longest registration: the connection of a phone that registers again in time stays. The stack would
+/// close it after five minutes of silence, and its calls with it.
+const SILENT_CONNECTION: Duration = Duration::from_secs(3_900);
+
+/// Listens on UDP and, on the same port, TCP, and on TLS where that is wanted; all stop with `abort`.
 pub(crate) async fn listen(
     listen: SocketAddr,
     advertised_ip: IpAddr,
+    tls: Option<&TlsSettings>,
     abort: &CancellationToken,
 ) -> Result<Signalling, EdgeError> {
     let taken = |source| EdgeError::ListenAddressMustBeFree { address: listen, source };
@@ -35,12 +50,18 @@ pub(crate) async fn listen(
     layer.add_transport(udp.into());
     let tcp = TcpListenerConnection::new(address, Some(advertised)).await;
     layer.add_transport(tcp.map_err(|error| EdgeError::Signalling(error.to_string()))?.into());
+    layer.set_stream_idle_timeout(SILENT_CONNECTION);
+    let tls_address = match tls {
+        Some(tls) => Some(listen_for_tls(&layer, tls, advertised_ip).await?),
+        None => None,
+    };
     let options = EndpointOption { callid_suffix: Some(advertised_ip.to_string()), ..EndpointOption::default() };
     let endpoint = EndpointBuilder::new()
         .with_user_agent("ringtill")
         .with_transport_layer(layer)
         .with_cancel_token(abort.child_token())
         .with_option(options)
+        .with_inspector(Box::new(BehindRouters))
         .with_allows(vec![
             Method::Invite,
             Method::Ack,
@@ -52,7 +73,28 @@ pub(crate) async fn listen(
             Method::Register,
         ])
         .build();
-    Ok(Signalling { endpoint, address })
+    Ok(Signalling { endpoint, address, tls_address })
+}
+
+async fn listen_for_tls(
+    layer: &TransportLayer,
+    tls: &TlsSettings,
+    advertised_ip: IpAddr,
+) -> Result<SocketAddr, EdgeError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    // Another part of the program may have chosen already.
+    let _ = rustls::crypto::CryptoProvider::install_default((*provider).clone());
+    // The stack looks at them only later, and tells nobody.
+    ReloadableCertResolver::new(&tls.certificate, &tls.key, provider)
+        .map_err(|error| EdgeError::CertificateMustBeUsable(error.to_string()))?;
+    let taken = |source| EdgeError::ListenAddressMustBeFree { address: tls.listen, source };
+    let address = TcpListener::bind(tls.listen).await.and_then(|socket| socket.local_addr()).map_err(taken)?;
+    let advertised = SocketAddr::new(advertised_ip, address.port());
+    let (cert, key) = (Some(tls.certificate.clone()), Some(tls.key.clone()));
+    let config = TlsConfig { cert, key, ..TlsConfig::default() };
+    let listener = TlsListenerConnection::new(address, Some(advertised), config).await;
+    layer.add_transport(listener.map_err(|error| EdgeError::Signalling(error.to_string()))?.into());
+    Ok(address)
 }
 
 /// The stack binds TCP itself later and tells nobody when that fails, so the port is tried first.
@@ -74,6 +116,14 @@ async fn bind(listen: SocketAddr) -> std::io::Result<(UdpSocket, SocketAddr)> {
 impl Signalling {
     pub(crate) fn incoming(&self) -> Result<TransactionReceiver, EdgeError> {
         self.endpoint.incoming_transactions().map_err(|error| EdgeError::Signalling(error.to_string()))
+    }
+
+    /// Drops what comes from banned sources before it is read.
+    pub(crate) fn hear_only_whom(&self, bans: Arc<Bans>) {
+        self.endpoint.inner.transport_layer.set_whitelist(move |source: IpAddr| {
+            let hears = bans.hears(source, tokio::time::Instant::now());
+            async move { hears }
+        });
     }
 
     /// Starts the endpoint's own work.

@@ -5,6 +5,7 @@ use crate::g711::{Codec, transcode};
 use crate::prompt::Clip;
 use crate::rtp::{FRAME_OCTETS, Packet};
 use crate::sdp::RemoteAudio;
+use crate::srtp::{MasterKey, Sender};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +40,9 @@ pub(crate) struct Voice {
     relayed: bool,
     offset: Option<Offset>,
     overlay: Option<(Arc<[i16]>, usize)>,
+    /// Kept while a stream is in the clear for a time: its numbers must not be used again.
+    encryption: Option<Sender>,
+    encrypts: bool,
     /// Scratch space for the packet being built.
     pub(crate) wire: Vec<u8>,
 }
@@ -64,11 +68,18 @@ impl Voice {
             relayed: false,
             offset: None,
             overlay: None,
+            encryption: None,
+            encrypts: false,
             wire: Vec::with_capacity(256),
         }
     }
 
-    pub(crate) fn connect(&mut self, remote: &RemoteAudio) {
+    /// `key` is ours, for the whole call.
+    pub(crate) fn connect(&mut self, remote: &RemoteAudio, key: &MasterKey) {
+        self.encrypts = remote.crypto.is_some();
+        if let Some(crypto) = remote.crypto {
+            self.encryption.get_or_insert_with(|| Sender::new(key, crypto.suite)).suite = crypto.suite;
+        }
         self.remote = Some(remote.address);
         self.codec = remote.codecs[0];
         self.telephone_event = remote.telephone_event;
@@ -101,6 +112,15 @@ impl Voice {
 
     pub(crate) fn mute(&mut self) {
         self.muted = true;
+    }
+
+    /// The packet as it goes on the wire; `false` when it must not.
+    #[must_use]
+    pub(crate) fn protect(&mut self, wire: &mut Vec<u8>) -> bool {
+        match &mut self.encryption {
+            Some(sender) if self.encrypts => sender.protect(wire),
+            _ => true,
+        }
     }
 
     /// Nothing for the pacing task to do.

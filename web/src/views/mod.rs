@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod customers;
 pub mod desk;
 pub mod door;
+pub mod edges;
 pub mod fields;
 pub mod form;
 pub mod imports;
@@ -32,6 +33,8 @@ pub mod usage;
 mod sample;
 #[cfg(test)]
 mod sample_console;
+#[cfg(test)]
+mod sample_edges;
 #[cfg(test)]
 mod sample_keys;
 #[cfg(test)]

@@ -39,6 +39,14 @@ pub fn admin(title: &str, section: Section) -> Shell {
     shell
 }
 
+pub fn operator(title: &str, section: Section) -> Shell {
+    let mut shell = Shell::outside(title, Brand::operator(), None).book(Audience::Operator, section, 0);
+    shell.csrf = "0f3c".into();
+    shell.organisation = Organisation { name: "Ringtill".into(), facts: "Europe/Berlin, EUR".into() };
+    shell.person = person("Ada Behrens", "Operator");
+    shell
+}
+
 fn desk_shell(section: Section) -> Shell {
     let mut shell = Shell::outside("Desk", Brand::operator(), None).desk(section);
     shell.csrf = "0f3c".into();

@@ -4,7 +4,7 @@
 use askama::Template;
 
 use super::{
-    sample, sample_console as console, sample_keys as keys, sample_money as money,
+    sample, sample_console as console, sample_edges as edges, sample_keys as keys, sample_money as money,
     sample_subscriptions as subscriptions,
 };
 
@@ -37,6 +37,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("run", html(money::run())),
         ("run-ready", html(money::run_ready())),
         ("ledger", html(money::ledger())),
+        ("edges", html(edges::edges())),
+        ("edges-quiet", html(edges::edges_quiet())),
         ("api-keys", html(keys::api_keys())),
         ("api-keys-none", html(keys::api_keys_none())),
         ("desk", html(sample::desk())),

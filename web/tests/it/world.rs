@@ -223,7 +223,13 @@ pub fn config() -> Config {
             connections_max: 1,
         },
         http: HttpSettings { listen: nowhere, host: MAIN.into(), proxies: Vec::new() },
-        sip: SipSettings { listen: nowhere, advertised: nowhere.ip(), spool: "/nowhere".into() },
+        sip: SipSettings {
+            listen: nowhere,
+            advertised: nowhere.ip(),
+            tls: None,
+            trusted: Vec::new(),
+            spool: "/nowhere".into(),
+        },
         mail: None,
         secret: String::from("0123456789abcdef0123456789abcdef").into(),
     }

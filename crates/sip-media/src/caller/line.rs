@@ -3,7 +3,7 @@
 use crate::config::EdgeError;
 use crate::leg::{Leg, MediaEvent};
 use crate::rtp::Ports;
-use crate::sdp::{self, LocalAudio};
+use crate::sdp::{self, Keys, LocalAudio};
 use crate::signalling;
 use rsipstack::dialog::dialog::{Dialog, DialogState};
 use rsipstack::dialog::dialog_layer::DialogLayer;
@@ -33,7 +33,7 @@ impl Line {
         invites: Option<mpsc::UnboundedSender<Transaction>>,
     ) -> Result<Self, EdgeError> {
         let abort = CancellationToken::new();
-        let signalling = signalling::listen(SocketAddr::new(ip, 0), ip, &abort).await?;
+        let signalling = signalling::listen(SocketAddr::new(ip, 0), ip, None, &abort).await?;
         let (address, incoming) = (signalling.address, signalling.incoming()?);
         let endpoint = signalling.endpoint.inner.clone();
         let dialogs = Arc::new(DialogLayer::new(endpoint.clone()));
@@ -100,7 +100,7 @@ pub(super) fn ends(state: &DialogState) -> bool {
 pub(super) async fn answer_in_dialog(state: DialogState, leg: &Leg, local: LocalAudio) {
     let (handle, body) = match state {
         DialogState::Updated(_, request, handle) => {
-            let remote = sdp::parse(&request.body);
+            let remote = sdp::parse(&request.body, Keys::Ignored);
             if let Some(remote) = &remote {
                 leg.connect(remote, None);
             }

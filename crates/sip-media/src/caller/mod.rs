@@ -11,7 +11,7 @@ use crate::config::EdgeError;
 use crate::g711::Codec;
 use crate::leg::Leg;
 use crate::prompt::Clip;
-use crate::sdp::{self, Direction, LocalAudio};
+use crate::sdp::{self, Direction, Encryption, Keys, LocalAudio};
 use line::Line;
 use rsipstack::dialog::dialog::DialogStateReceiver;
 use rsipstack::dialog::invitation::InviteOption;
@@ -138,7 +138,7 @@ impl Caller {
             leg.record();
         }
         let (states_tx, states) = self.line.dialogs.new_dialog_state_channel();
-        let local = LocalAudio { ip: self.line.ip, port: leg.port(), session_id: 1, version: 1 };
+        let local = LocalAudio { ip: self.line.ip, port: leg.port(), session_id: 1, version: 1, key: leg.key() };
         let option = self.invitation(&plan, local)?;
         let started_invite = self.line.dialogs.do_invite_async(option, states_tx);
         let (dialog, mut answer) = started_invite.map_err(|error| EdgeError::Signalling(error.to_string()))?;
@@ -177,7 +177,7 @@ impl Caller {
             callee: uri(&plan.to, plan.target)?,
             contact: uri(&plan.from, self.line.address)?,
             content_type: Some("application/sdp".to_owned()),
-            offer: Some(sdp::offer_of(local, &[plan.codec], Direction::SendRecv)),
+            offer: Some(sdp::offer_of(local, &[plan.codec], Direction::SendRecv, Encryption::None)),
             ..InviteOption::default()
         })
     }
@@ -213,7 +213,7 @@ struct Up<'a> {
 impl Up<'_> {
     async fn run(&mut self, response: Option<&Response>, outcome: &mut CallOutcome) {
         let answered = Instant::now();
-        if let Some(remote) = response.and_then(|response| sdp::parse(&response.body)) {
+        if let Some(remote) = response.and_then(|response| sdp::parse(&response.body, Keys::Ignored)) {
             self.leg.connect(&remote, None);
             // A whole number of periods, so that the loop has no click.
             self.leg.set_background(Some(Clip::tone(self.plan.tone_hertz, 8000.0, 1000)));
@@ -254,10 +254,10 @@ impl Up<'_> {
 
     async fn reinvite(&mut self, direction: Direction) {
         self.local.version += 1;
-        let offer = sdp::offer_of(self.local, &[self.plan.codec], direction);
+        let offer = sdp::offer_of(self.local, &[self.plan.codec], direction, Encryption::None);
         let headers = crate::call::sdp_headers();
         if let Ok(Some(response)) = self.dialog.reinvite(Some(headers), Some(offer)).await
-            && let Some(remote) = sdp::parse(&response.body)
+            && let Some(remote) = sdp::parse(&response.body, Keys::Ignored)
         {
             self.leg.connect(&remote, None);
         }

@@ -6,7 +6,7 @@ use crate::config::EdgeError;
 use crate::g711::Codec;
 use crate::leg::Leg;
 use crate::prompt::Clip;
-use crate::sdp::{self, Direction, LocalAudio};
+use crate::sdp::{self, Direction, Encryption, Keys, LocalAudio};
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{self, StatusCode};
@@ -136,7 +136,7 @@ impl PhoneCall {
 
     async fn reinvite(&mut self, direction: Direction) -> u16 {
         self.local.version += 1;
-        let offer = sdp::offer_of(self.local, &[self.codec], direction);
+        let offer = sdp::offer_of(self.local, &[self.codec], direction, Encryption::None);
         match self.dialog.reinvite(Some(crate::call::sdp_headers()), Some(offer)).await {
             Ok(Some(response)) => response.status_code.code(),
             _ => 408,
@@ -183,7 +183,8 @@ async fn answer_call(
     calls: mpsc::UnboundedSender<PhoneCall>,
 ) -> Result<(), EdgeError> {
     let failed = |error: rsipstack::Error| EdgeError::Signalling(error.to_string());
-    let Some(mut remote) = sdp::parse(&tx.original.body).filter(|remote| remote.codecs.contains(&plan.codec)) else {
+    let remote = sdp::parse(&tx.original.body, Keys::Ignored);
+    let Some(mut remote) = remote.filter(|remote| remote.codecs.contains(&plan.codec)) else {
         return tx.reply(StatusCode::NotAcceptableHere).await.map_err(failed);
     };
     remote.codecs = vec![plan.codec];
@@ -196,7 +197,7 @@ async fn answer_call(
         leg.record();
     }
     let leg = Arc::new(leg);
-    let local = LocalAudio { ip: line.ip, port: leg.port(), session_id: 2, version: 1 };
+    let local = LocalAudio { ip: line.ip, port: leg.port(), session_id: 2, version: 1, key: leg.key() };
     let mut transaction = dialog.clone();
     let abort = line.abort.clone();
     tokio::spawn(async move {

@@ -200,3 +200,70 @@ async fn a_caller_who_offers_nothing_gets_our_offer_and_answers_in_the_ack() {
     world.desk.hears("call_ended", 1).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_call_over_version_6_of_the_internet_protocol_is_like_any_other() {
+    let six = std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+    let world = World::with(|config| {
+        (config.listen, config.advertised_ip) = (std::net::SocketAddr::new(six, 0), six);
+    });
+    let world = world.await;
+    world.desk.serves(3, Service::Music, unlimited());
+    let outcome = Caller::start(six).await.unwrap().make(world.plan("3", ms(1_500))).await.unwrap();
+    assert_eq!((outcome.status, outcome.ended_by), (200, EndedBy::Caller));
+    assert!(outcome.rtp_received > 40, "{outcome:?}");
+    world.desk.hears("call_ended", 1).await;
+    assert!(world.desk.story().contains(&"meter_started"), "the digit was heard");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_caller_whose_gateway_knows_no_events_chooses_by_the_tone_in_its_voice() {
+    let world = World::new().await;
+    world.desk.serves(3, Service::Music, unlimited());
+    let raw = Raw::new(world.address()).await;
+    let media = tokio::net::UdpSocket::bind((LOOPBACK, 0)).await.unwrap();
+    let port = media.local_addr().unwrap().port();
+    let sdp = format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 8\r\n");
+    raw.send(raw.request("INVITE", "did", "tone", 1, "", "Content-Type: application/sdp\r\n", &sdp).as_bytes()).await;
+    let answer = raw.answer("1 INVITE").await;
+    assert!(!answer.contains("telephone-event"), "{answer}");
+    let tag = to_tag(&answer);
+    raw.send(raw.request("ACK", "did", "tone", 1, &tag, "", "").as_bytes()).await;
+    let line = answer.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    let edge: u16 = line.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut sent = 0u16;
+    while world.desk.offset_if("meter_started").is_none() {
+        // The tones of 3, 697 and 1,477 Hz, in A-law.
+        let mut packet = vec![0x80, 8];
+        packet.extend(sent.to_be_bytes());
+        packet.extend((u32::from(sent) * 160).to_be_bytes());
+        packet.extend([0, 0, 0, 1]);
+        packet.extend((0..160u32).map(|sample| {
+            let angle = f64::from(u32::from(sent) * 160 + sample) * std::f64::consts::TAU / 8_000.0;
+            alaw(((angle * 697.0).sin() + (angle * 1_477.0).sin()) * 6_000.0)
+        }));
+        media.send_to(&packet, (LOOPBACK, edge)).await.unwrap();
+        sent += 1;
+        assert!(sent < 500, "ten seconds of 3: {:?}", world.desk.story());
+        tokio::time::sleep(ms(20)).await;
+    }
+    raw.send(raw.request("BYE", "did", "tone", 2, &tag, "", "").as_bytes()).await;
+    raw.answer("2 BYE").await;
+    world.desk.hears("call_ended", 1).await;
+    assert_eq!(world.desk.story().iter().filter(|name| **name == "topic_selected").count(), 1, "a key held is one");
+    world.close().await;
+}
+
+/// G.711 by its definition: a segment and a step within it, every second bit turned.
+fn alaw(sample: f64) -> u8 {
+    let sign = if sample < 0.0 { 0 } else { 0x80 };
+    let value = (sample.abs() / 16.0) as u32;
+    let code = if value < 32 {
+        value >> 1
+    } else {
+        let segment = value.ilog2() - 4;
+        segment << 4 | (value >> segment & 15)
+    };
+    (code as u8 | sign) ^ 0x55
+}

@@ -9,7 +9,7 @@ use sip_media::*;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::UdpSocket;
@@ -23,6 +23,18 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
+}
+
+/// Counts what would end a task; the runtime keeps it from ending more.
+pub fn count_panics() -> Arc<AtomicUsize> {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let counted = panics.clone();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        usual(panic);
+    }));
+    panics
 }
 
 /// Decides about calls as the test wants, and keeps the events.
@@ -114,8 +126,12 @@ impl Desk {
     }
 
     pub fn offset_of(&self, name: &str) -> u64 {
+        self.offset_if(name).expect(name)
+    }
+
+    pub fn offset_if(&self, name: &str) -> Option<u64> {
         let events = self.events.borrow();
-        events.iter().find(|event| event.kind.name() == name).expect(name).offset_ms
+        Some(events.iter().find(|event| event.kind.name() == name)?.offset_ms)
     }
 }
 
@@ -315,6 +331,25 @@ impl Raw {
         let mut buffer = [0u8; 8192];
         let (octets, _) = timeout(Duration::from_secs(3), self.socket.recv_from(&mut buffer)).await.ok()?.unwrap();
         Some(String::from_utf8_lossy(&buffer[..octets]).into_owned())
+    }
+
+    /// The next request of this method from the edge.
+    pub async fn asked(&self, method: &str) -> String {
+        loop {
+            let message = self.receive().await.unwrap_or_else(|| panic!("no {method}"));
+            if message.starts_with(&format!("{method} ")) {
+                return message;
+            }
+        }
+    }
+
+    /// Answers a request of the edge's.
+    pub async fn reply(&self, request: &str, status: &str, extra: &str) {
+        let mut answer = format!("SIP/2.0 {status}\r\n");
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            answer += &format!("{name}: {}\r\n", header(request, name));
+        }
+        self.send(format!("{answer}{extra}Content-Length: 0\r\n\r\n").as_bytes()).await;
     }
 
     /// The next final answer to `cseq`.

@@ -19,6 +19,7 @@ mod deck;
 mod deck_version;
 mod decks;
 mod dry_run;
+mod edges;
 mod estimates;
 mod find;
 pub(super) mod foot;
@@ -185,6 +186,8 @@ fn running() -> Vec<Entry> {
     [
         book_get(all, "", home::home),
         book_get(all, "find", find::find),
+        book_get(&[Audience::Operator], "edges", edges::edges),
+        book_post(&[Audience::Operator], "edges/bans/lifting", edges::lift),
         book_get(tenant, "live", live::live),
         book_get(tenant, "live/events", live::events),
         book_get(tenant, "calls", calls::calls),

@@ -41,7 +41,9 @@ pub async fn measure(scale: Scale) -> Result<Vec<Line>> {
     let (mut alone, mut beside) = (Rounds::default(), Rounds::default());
     let refused = Arc::new(AtomicUsize::new(0));
     for round in 0..=scale.rounds() {
-        tell(&format!("fairness, round {round}: {QUIET} organisations for {seconds} s, without and with one that floods"));
+        tell(&format!(
+            "fairness, round {round}: {QUIET} organisations for {seconds} s, without and with one that floods"
+        ));
         let without = p99_ms(&intake, quiet, seconds, &format!("{round}-a")).await?;
         let stop = Arc::new(AtomicBool::new(false));
         let flood = tokio::spawn(flood(intake.clone(), noisy, round, Arc::clone(&stop), Arc::clone(&refused)));
@@ -70,7 +72,8 @@ async fn sender(world: &World, n: usize) -> Result<Sender> {
     ptx.commit().await?;
     let tx = world.database.db.tenant(tenant_id).await?;
     usage_metering::define_standard_meters(&tx).await?;
-    let new = subscription::NewCustomer::postpaid("C-1", "Alpenblick", Currency::EUR, crate::world::ZONE, "DE", month(0));
+    let new =
+        subscription::NewCustomer::postpaid("C-1", "Alpenblick", Currency::EUR, crate::world::ZONE, "DE", month(0));
     let customer_id = subscription::create_customer(&tx, &new, month_at(0)).await?;
     tx.commit().await?;
     Ok(Sender { tenant_id, customer_id })

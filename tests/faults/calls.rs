@@ -3,7 +3,9 @@
 
 use super::audit::assert_audit_is_clean;
 use super::dice::{Dice, seeds};
-use super::power_cut::{Jonas, assert_charged_once, call, eur, last_heartbeat_ms, wait_for};
+use super::power_cut::{
+    Jonas, assert_charged_once, assert_charged_once_and_told, call, eur, last_heartbeat_ms, wait_for,
+};
 use call_control::CallState;
 use manual::Program;
 use std::time::Duration;
@@ -65,7 +67,7 @@ async fn a_call_whose_edge_is_gone_is_closed_at_its_last_heartbeat_and_not_charg
     assert!(detail.call.is_estimated);
     let heard = last_heartbeat_ms(&detail).unwrap().div_ceil(1000);
     assert_eq!(u64::from(detail.call.metered_seconds), heard);
-    assert_charged_once(&program, &jonas, &detail).await;
+    assert_charged_once_and_told(&program, &jonas, &detail, 0).await;
     assert_audit_is_clean(&program);
 
     program.cut_off();

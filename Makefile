@@ -8,7 +8,7 @@ help:
 	@echo 'make demo-call     place a real test call to the running system (CALL="60 3": a minute on topic 3)'
 	@echo 'make api-key       print a new key for the API of the running system (ORG=nordlicht SCOPES="customers:read")'
 	@echo 'make test          every test, on a throw-away database'
-	@echo 'make test-nightly  the same, the seeded tests for long'
+	@echo 'make test-nightly  the same for a night: faults 200 times, ten million events, every guard left out once'
 	@echo 'make check         formatting, clippy, shellcheck, licences and sources of the dependencies'
 	@echo 'make bench         the measurements, in a release build (ONLY=name for one of them)'
 	@echo 'make migrate       bring the database to the newest schema'

@@ -14,4 +14,4 @@ mod program;
 pub use guest::{Answer, Guest};
 pub use machine::Machine;
 pub use peers::{Finished, find_program, run_peer};
-pub use program::{Program, demo_database, program_path};
+pub use program::{Program, demo_database, guarded_demo_database, program_path};

@@ -4,6 +4,7 @@
 //! Arguments: names of measurements, all without one; `--tiny` for a look at whether it works. RINGTILL_BENCH_SCALE=50 halves
 //! the work. Start at `MEASUREMENTS` below.
 
+mod fairness;
 mod ingest;
 mod intake;
 mod invoices;
@@ -22,7 +23,7 @@ use std::alloc::System;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const MEASUREMENTS: [&str; 4] = ["rating", "ingest", "settle", "invoices"];
+const MEASUREMENTS: [&str; 5] = ["rating", "ingest", "fairness", "settle", "invoices"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -42,6 +43,7 @@ async fn main() -> Result<()> {
         lines.extend(match name {
             "rating" => rating::measure(scale)?,
             "ingest" => ingest::measure(scale).await?,
+            "fairness" => fairness::measure(scale).await?,
             "settle" => settle::measure(scale).await?,
             _ => invoices::measure(scale).await?,
         });
@@ -55,7 +57,7 @@ fn measurement_of(name: &str) -> Result<&'static str> {
     let measurement = match name {
         "deck_lookup" => "rating",
         "ingest_store" => "ingest",
-        "settle_one" | "settle_batch" => "settle",
+        "settle_one" | "settle_hot" | "settle_batch" => "settle",
         "invoice_run" | "invoice_run_4x" | "pdf" => "invoices",
         other => other,
     };

@@ -34,12 +34,13 @@ pub async fn measure(scale: Scale) -> Result<Vec<Line>> {
         wallets.len()
     );
     world.as_owner(&fill).await?;
-    let one = one_by_one(&mut world, &wallets, scale).await?;
+    let one = one_by_one(&mut world, "settle_one", &wallets, scale).await?;
+    let hot = one_by_one(&mut world, "settle_hot", &wallets[..1], scale).await?;
     let batch = in_batches(&mut world, &wallets, scale).await?;
     let violations = ledger::check_ledger(&world.tx().await?, month_at(2)).await?;
     ensure!(violations.is_empty(), "the ledger holds: {violations:?}");
     world.drop().await?;
-    Ok(vec![one, batch])
+    Ok(vec![one, hot, batch])
 }
 
 fn reserve(call_id: CallId, customer_id: CustomerId, amount: Money) -> Reserve {
@@ -58,15 +59,17 @@ fn settle(call_id: CallId, customer_id: CustomerId, charge: Money) -> Settle {
     }
 }
 
-async fn one_by_one(world: &mut World, wallets: &[CustomerId], scale: Scale) -> Result<Line> {
+async fn one_by_one(world: &mut World, name: &'static str, wallets: &[CustomerId], scale: Scale) -> Result<Line> {
     let calls_each = scale.of(CALLS_EACH, 20);
-    let script = Script::new("settle-one", &settle_one_script(world.tenant_id, wallets.len())).await?;
+    let script = Script::new(name, &settle_one_script(world.tenant_id, wallets.len())).await?;
     let shared: Arc<[CustomerId]> = wallets.into();
+    // Numbers that the other one has not used.
+    let first = if wallets.len() == 1 { 100_000_000 } else { 0 };
     let (mut ours, mut limit) = (Rounds::default(), Rounds::default());
     for round in 0..=scale.rounds() {
         // Round 0 warms up: connections, prepared statements, caches.
         let each = if round == 0 { calls_each / 5 } else { calls_each };
-        tell(&format!("settle_one, round {round}: {CLIENTS} clients with {each} calls each"));
+        tell(&format!("{name}, round {round}: {CLIENTS} clients with {each} calls each"));
         world.settle_down().await?;
         let start = Instant::now();
         let clients = (0..CLIENTS).map(|client| {
@@ -78,18 +81,19 @@ async fn one_by_one(world: &mut World, wallets: &[CustomerId], scale: Scale) -> 
         }
         let figure = per_second(each * CLIENTS, start);
         world.settle_down().await?;
-        let theirs = script.run(&world.database.owner, each, round * 1_000_000).await?;
+        let theirs = script.run(&world.database.owner, each, first + round * 1_000_000).await?;
         if round > 0 {
             ours.push(figure);
             limit.push(theirs);
         }
     }
+    let whose = if wallets.len() == 1 { "all on one wallet; " } else { "" };
     let note = format!(
-        "limit: pgbench, {CLIENTS} clients, prepared: the same reads and writes as 8 plain statements in the same two transactions, on copies \
+        "{whose}limit: pgbench, {CLIENTS} clients, prepared: the same reads and writes as 8 plain statements in the same two transactions, on copies \
          of the tables (same keys and indexes; no policies, triggers, foreign keys). Ours: {CLIENTS} clients, reserve and settle each a \
          transaction of its own, limits checked, every answer durable"
     );
-    Ok(Line { name: "settle_one", ours, limit, unit: "calls/s", note })
+    Ok(Line { name, ours, limit, unit: "calls/s", note })
 }
 
 async fn calls_of_client(

@@ -177,6 +177,11 @@ async fn admin() -> Result<PgConnection> {
     connect(&url.into()).await
 }
 
+/// One of many, beside the world's own.
+pub fn organisation_named(n: usize) -> NewOrganisation {
+    NewOrganisation { slug: format!("organisation-{n}"), series_prefix: format!("O{n}"), ..organisation() }
+}
+
 fn organisation() -> NewOrganisation {
     NewOrganisation {
         kind: OrganisationKind::Tenant,

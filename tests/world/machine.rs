@@ -53,8 +53,17 @@ impl Machine {
 
     /// Posts a JSON text; `None` when no answer came, as from a program that was just cut off.
     pub async fn offer(&self, path: &str, body: String) -> Option<(u16, Value)> {
+        self.offer_as("application/json", path, body).await
+    }
+
+    /// The same of a text with a JSON object on each line.
+    pub async fn offer_lines(&self, path: &str, body: String) -> Option<(u16, Value)> {
+        self.offer_as("application/x-ndjson", path, body).await
+    }
+
+    async fn offer_as(&self, kind: &str, path: &str, body: String) -> Option<(u16, Value)> {
         let request = self.client.post(format!("{}{path}", self.origin)).bearer_auth(&self.key);
-        let response = request.header("content-type", "application/json").body(body).send().await.ok()?;
+        let response = request.header("content-type", kind).body(body).send().await.ok()?;
         let status = response.status().as_u16();
         Some((status, serde_json::from_slice(&response.bytes().await.ok()?).ok()?))
     }

@@ -44,17 +44,37 @@ pub async fn demo_database() -> TestDatabase {
     .await
 }
 
+/// The demo world for a test that may itself be under test: with a guard less, if somebody has taken one away.
+pub async fn guarded_demo_database() -> TestDatabase {
+    let database = demo_database().await;
+    if let Ok(statements) = std::env::var("RINGTILL_MUTANT_SQL") {
+        database.as_owner(&statements).await;
+    }
+    database
+}
+
 impl Program {
     /// Starts the program on a fresh copy of the demo world and waits until it answers.
     pub async fn on_the_demo_world() -> Self {
-        Self::on(demo_database().await)
+        Self::on(guarded_demo_database().await)
+    }
+
+    /// The same with a fault in it, as `db::fault` names them: it dies at that place.
+    pub async fn that_dies_at(place: &str) -> Self {
+        Self::on_with(guarded_demo_database().await, &[("RINGTILL_FAULT", place)])
     }
 
     /// Starts the program on this database. Call it from the test's own thread: the program ends with that thread.
     pub fn on(database: TestDatabase) -> Self {
+        Self::on_with(database, &[])
+    }
+
+    fn on_with(database: TestDatabase, variables: &[(&str, &str)]) -> Self {
         let folder = new_folder();
         let (http, sip) = (free_address(), free_address());
-        let child = start(environment(serve(), &database, &folder), &folder, &http, &sip);
+        let mut serve = environment(serve(), &database, &folder);
+        serve.envs(variables.iter().copied());
+        let child = start(serve, &folder, &http, &sip);
         let mut program = Self { database, http, sip, folder, days_ahead: 0, child };
         program.await_answer();
         program
@@ -78,6 +98,13 @@ impl Program {
         command
     }
 
+    /// Memory of its own that the program has now.
+    pub fn memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or_default() * 1024
+    }
+
     /// kill -9, as a power cut does it. The database and the spool stay; `start_again` goes on from there.
     pub fn cut_off(&mut self) {
         self.child.kill().expect("a child can be killed");
@@ -86,8 +113,36 @@ impl Program {
 
     /// Starts the program once more on the same database, spool and addresses.
     pub fn start_again(&mut self) {
-        self.child = start(self.ahead_of_the_machine(serve()), &self.folder, &self.http, &self.sip);
+        self.start_again_with(&[]);
+    }
+
+    /// The same with these variables, for this one life.
+    pub fn start_again_with(&mut self, variables: &[(&str, &str)]) {
+        let mut serve = self.ahead_of_the_machine(serve());
+        serve.envs(variables.iter().copied());
+        self.child = start(serve, &self.folder, &self.http, &self.sip);
         self.await_answer();
+    }
+
+    /// The edge's disk is gone ..
+    pub fn hide_spool(&self) {
+        std::fs::rename(self.folder.join("spool"), self.folder.join("spool-away")).expect("the folder is ours");
+        std::fs::create_dir(self.folder.join("spool")).expect("the folder is ours");
+    }
+
+    /// .. and back, as it was.
+    pub fn bring_spool_back(&self) {
+        std::fs::remove_dir_all(self.folder.join("spool")).expect("the folder is ours");
+        std::fs::rename(self.folder.join("spool-away"), self.folder.join("spool")).expect("the folder is ours");
+    }
+
+    /// Waits until the program has died by itself, as one does that met its fault.
+    pub fn await_death(&mut self) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while matches!(self.child.try_wait(), Ok(None)) {
+            assert!(Instant::now() < until, "the program never met its fault");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Stops the program and starts it once more, with a clock that is so many days further than the machine's.

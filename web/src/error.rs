@@ -25,6 +25,8 @@ pub enum PageError {
     Refused(String),
     /// 429: too many tries.
     TooMany { retry_after_seconds: i64 },
+    /// 503: more is asked at once than can be answered.
+    Busy,
     /// 500: a fault of ours; logged with the request's id, told without details.
     Failed(String),
 }
@@ -44,6 +46,7 @@ impl fmt::Display for PageError {
             Self::Forged => f.write_str("the form came from elsewhere"),
             Self::Misdirected => f.write_str("the host is not served here"),
             Self::Conflict(sentence) | Self::Refused(sentence) | Self::Failed(sentence) => f.write_str(sentence),
+            Self::Busy => f.write_str("no connection came free in time"),
             Self::TooMany { retry_after_seconds } => write!(f, "too many tries, wait {retry_after_seconds} s"),
         }
     }
@@ -61,6 +64,7 @@ impl ResponseError for PageError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -76,7 +80,7 @@ impl From<db::DbError> for PageError {
         if db::is_retryable(&error) {
             return Self::Conflict("Somebody else changed this at the same moment. Load the page again.".into());
         }
-        Self::failed(error)
+        if db::is_busy(&error) { Self::Busy } else { Self::failed(error) }
     }
 }
 

@@ -15,6 +15,9 @@ use askama::Template;
 use rand::RngCore;
 use std::sync::Arc;
 
+/// What anybody is told to wait where there was no connection for it.
+pub const BUSY_SECONDS: i64 = 1;
+
 /// Names one request in the log and on the page of a fault.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
@@ -83,8 +86,12 @@ pub(crate) fn page_of(
     };
     let mut answer = HttpResponse::build(status);
     answer.content_type("text/html; charset=utf-8").insert_header(("x-request-id", id.0.as_str()));
-    if let Some(PageError::TooMany { retry_after_seconds }) = error {
-        answer.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
+    match error {
+        Some(PageError::TooMany { retry_after_seconds }) => {
+            answer.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
+        }
+        Some(PageError::Busy) => drop(answer.insert_header((header::RETRY_AFTER, BUSY_SECONDS.to_string()))),
+        _ => {}
     }
     match page.render() {
         Ok(html) => answer.body(html),
@@ -135,6 +142,9 @@ impl Words {
             Some(PageError::Refused(text)) => words("alert-circle", "That cannot be done", text),
             Some(PageError::TooMany { retry_after_seconds }) => {
                 words("clock-exclamation", "Too many tries", &format!("Wait {retry_after_seconds} s, then try again."))
+            }
+            Some(PageError::Busy) => {
+                words("clock-exclamation", "Too much at once", "Nothing was changed. Try again in a moment.")
             }
             _ => match status {
                 StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Words {

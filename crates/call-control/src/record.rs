@@ -64,10 +64,16 @@ async fn record_call(control: &Control, tenant_id: TenantId, call_id: CallId, to
     for event in &fresh {
         apply(&tx, &mut call, event).await?;
     }
+    if call.ended_at.is_some() {
+        tx.place("settle.halfway").await?;
+    }
     if !fresh.is_empty() {
         store::calls::save(&tx, &call).await?;
     }
     tx.commit().await?;
+    if call.ended_at.is_some() {
+        db::fault::place("settle.committed");
+    }
     Ok(call.ended_at.is_some())
 }
 

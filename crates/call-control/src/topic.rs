@@ -95,6 +95,7 @@ async fn choose_in_book(
     };
     store::calls::save(&tx, &call).await?;
     tx.commit().await?;
+    db::fault::place("reserve.committed");
     Ok(Chosen::Served { service, reach, above })
 }
 

@@ -4,6 +4,7 @@
 //! transaction cannot be changed once it is open. Start at `wall.rs`.
 
 mod bulk;
+pub mod fault;
 mod ids;
 mod migrate;
 mod outbox;
@@ -19,5 +20,5 @@ pub use outbox::{
     tenants_with_outbox,
 };
 pub use sea_orm::DbErr as DbError;
-pub use sql::{constraint_of, is_refusal, is_retryable, is_unique_violation, sql, sqlstate_of};
+pub use sql::{constraint_of, is_busy, is_refusal, is_retryable, is_unique_violation, sql, sqlstate_of};
 pub use wall::{CustomerTx, DatabaseConfig, Db, PlatformReason, PlatformTx, TenantTx};

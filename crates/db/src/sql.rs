@@ -1,3 +1,4 @@
+use crate::fault::{self, Guard};
 use sea_orm::{DbBackend, DbErr, RuntimeErr, Statement, Value};
 
 /// A PostgreSQL statement with `$1`, `$2` .. values.
@@ -22,7 +23,12 @@ pub fn is_unique_violation(error: &DbErr) -> bool {
 
 /// True for a serialization failure or a deadlock: the same transaction may be tried again.
 pub fn is_retryable(error: &DbErr) -> bool {
-    matches!(sqlstate_of(error).as_deref(), Some("40001" | "40P01"))
+    matches!(sqlstate_of(error).as_deref(), Some("40001" | "40P01")) && !fault::is_left_out(Guard::Retry)
+}
+
+/// True when no connection came free in time: too much is asked at once, and it may be asked again.
+pub fn is_busy(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(_)) || matches!(driver_error(error), Some(sqlx::Error::PoolTimedOut))
 }
 
 /// True when PostgreSQL will refuse the same statement for ever: its data cannot be stored (class 22), a constraint or a

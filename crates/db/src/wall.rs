@@ -1,4 +1,5 @@
 use crate::bulk::BulkTx;
+use crate::fault::{self, Guard};
 use crate::ids::{CustomerId, TenantId};
 use async_trait::async_trait;
 use sea_orm::{
@@ -71,10 +72,8 @@ pub struct Db {
 
 /// Connections of the mass path.
 const BULK_CONNECTIONS_MAX: u32 = 4;
-/// How long anybody waits for a free connection.
-const ACQUIRE_SECONDS_MAX: u64 = 10;
-/// How long the mass path waits: whoever sent the events is told to come back before it gives up itself.
-const BULK_ACQUIRE_SECONDS_MAX: u64 = 2;
+/// How long anybody waits for a free connection: who asked is told to come back before it gives up itself.
+const ACQUIRE_SECONDS_MAX: u64 = 2;
 
 /// Why somebody looks at all tenants at once. The list is closed: a new caller needs a new line here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,9 +102,9 @@ impl Db {
     /// Opens the pools. Refuses a role that could see past the policies (superuser, BYPASSRLS or an owner of tables).
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, DbErr> {
         let db = Self {
-            tenant: open(&config.tenant_url, config.connections_max, ACQUIRE_SECONDS_MAX).await?,
-            platform: open(&config.platform_url, config.connections_max, ACQUIRE_SECONDS_MAX).await?,
-            bulk: open(&config.tenant_url, BULK_CONNECTIONS_MAX, BULK_ACQUIRE_SECONDS_MAX).await?,
+            tenant: open(&config.tenant_url, config.connections_max).await?,
+            platform: open(&config.platform_url, config.connections_max).await?,
+            bulk: open(&config.tenant_url, BULK_CONNECTIONS_MAX).await?,
         };
         for pool in [&db.tenant, &db.platform, &db.bulk] {
             refuse_mighty_role(pool).await?;
@@ -120,7 +119,7 @@ impl Db {
 
     /// The same on a connection of the mass path: for what a batch must read before it is written.
     pub async fn tenant_for_bulk(&self, tenant_id: TenantId) -> Result<TenantTx, DbErr> {
-        tenant_tx(&self.bulk, tenant_id).await
+        tenant_tx(self.mass(), tenant_id).await
     }
 
     /// A portal customer's transaction: within the seller's book, only rows of this customer and the public catalogue.
@@ -144,7 +143,11 @@ impl Db {
 
     /// A tenant's transaction that can COPY. COPY straight into a table with policies is refused by PostgreSQL: stage first.
     pub async fn bulk(&self, tenant_id: TenantId) -> Result<BulkTx, DbErr> {
-        BulkTx::begin(self.bulk.get_postgres_connection_pool(), tenant_id).await
+        BulkTx::begin(self.mass().get_postgres_connection_pool(), tenant_id).await
+    }
+
+    fn mass(&self) -> &DatabaseConnection {
+        if fault::is_left_out(Guard::OwnPool) { &self.tenant } else { &self.bulk }
     }
 
     /// True when both roles can reach the server: for readiness, nothing else.
@@ -167,9 +170,12 @@ async fn tenant_tx(pool: &DatabaseConnection, tenant_id: TenantId) -> Result<Ten
     Ok(TenantTx { tx, tenant_id })
 }
 
-async fn open(url: &SecretString, connections_max: u32, seconds_max: u64) -> Result<DatabaseConnection, DbErr> {
+async fn open(url: &SecretString, connections_max: u32) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.expose_secret().to_owned());
-    options.max_connections(connections_max).acquire_timeout(Duration::from_secs(seconds_max)).sqlx_logging(false);
+    options
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
+        .sqlx_logging(false);
     Database::connect(options).await
 }
 

@@ -66,6 +66,8 @@ pub enum Rejection {
     QuantityMustFit,
     #[error("at most 20 dimensions of at most 200 characters")]
     DimensionsMustBeFew,
+    #[error("the database does not take it")]
+    DatabaseMustTakeIt,
 }
 
 pub(crate) const TEXT_CHARS_MAX: usize = 200;

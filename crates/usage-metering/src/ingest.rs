@@ -1,11 +1,12 @@
 //! Events in: judged by the book, stored by their keys, summed, all in one transaction.
 
 use crate::error::UsageError;
-use crate::event::{Outcome, UsageEvent};
+use crate::event::{Outcome, Rejection, UsageEvent};
 use crate::prepare::{Book, Prepared, Row};
 use crate::store;
 use crate::suspense::{NewSuspense, SuspenseCause};
 use chrono::{DateTime, Utc};
+use db::fault::{self, Guard};
 use db::{BatchId, Db, TenantId, TenantTx};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub async fn ingest(
     let tx = db.tenant_for_bulk(tenant_id).await?;
     let book = Book::for_batch(&tx, events, true).await?;
     tx.commit().await?;
+    fault::place("ingest.begun");
     let mut left = TRIES;
     loop {
         left -= 1;
@@ -55,6 +57,38 @@ pub async fn ingest(
     }
 }
 
+/// What the database refuses whole, it is offered in halves, down to the event that it does not take: that one is rejected, so that
+/// neither its neighbours nor what its sender has behind it wait for it for ever.
+pub(crate) async fn ingest_apart(
+    db: &Db,
+    tenant_id: TenantId,
+    events: &[UsageEvent],
+    now: DateTime<Utc>,
+) -> Result<Vec<Outcome>, UsageError> {
+    match ingest(db, tenant_id, events, now).await {
+        Err(error) if is_fault_of_one(&error) && events.len() > 1 => {
+            let (first, rest) = events.split_at(events.len() / 2);
+            let mut outcomes = Box::pin(ingest_apart(db, tenant_id, first, now)).await?;
+            outcomes.extend(Box::pin(ingest_apart(db, tenant_id, rest, now)).await?);
+            Ok(outcomes)
+        }
+        Err(error) if is_fault_of_one(&error) => {
+            tracing::error!(tenant.id = %tenant_id, %error, event.id = ?events[0].id, "An event was refused by the database and rejected");
+            Ok(vec![Outcome::Rejected(Rejection::DatabaseMustTakeIt)])
+        }
+        answered => answered,
+    }
+}
+
+/// Could one event be what fails the batch? All else fails whoever asks, and may pass.
+fn is_fault_of_one(error: &UsageError) -> bool {
+    match error {
+        UsageError::Db(error) => db::is_refusal(error) && !fault::is_left_out(Guard::EventAlone),
+        UsageError::SumMustFit => true,
+        _ => false,
+    }
+}
+
 async fn try_ingest(
     db: &Db,
     tenant_id: TenantId,
@@ -66,12 +100,14 @@ async fn try_ingest(
     let batch_id = BatchId::new();
     let mut bulk = db.bulk(tenant_id).await?;
     store::bulk::stage(&mut bulk, &prepared.rows, &prepared.further, batch_id, now).await?;
-    let keyed = store::bulk::put_keys(&mut bulk, prepared.rows.len()).await?;
+    let keyed = store::bulk::put_keys(&mut bulk).await?;
     store::bulk::put_events(&mut bulk).await?;
+    bulk.place("ingest.halfway").await?;
     store::bulk::put_sums(&mut bulk, batch_id, &Book::sums(&accepted(&prepared, &keyed).concat())?).await?;
     let (outcomes, suspense) = answer(prepared, &keyed);
     store::bulk::put_suspense(&mut bulk, &suspense, now).await?;
     bulk.commit().await?;
+    fault::place("ingest.committed");
     Ok(outcomes)
 }
 

@@ -6,7 +6,7 @@
 
 use crate::error::UsageError;
 use crate::event::{Outcome, UsageEvent};
-use crate::ingest::ingest;
+use crate::ingest::ingest_apart;
 use chrono::{DateTime, Utc};
 use db::{Db, TenantId};
 use std::collections::{HashMap, VecDeque};
@@ -49,6 +49,8 @@ struct Shared {
     /// Where the writers run: not on the thread that happens to serve a request.
     runtime: Handle,
     queues: Mutex<Queues>,
+    /// When something last could not be stored that may be stored later, by the clock of its request.
+    failed_at: Mutex<Option<DateTime<Utc>>>,
 }
 
 #[derive(Default)]
@@ -83,7 +85,14 @@ struct Batch {
 impl Intake {
     /// Nothing waits yet. Call it inside the runtime on which batches shall be written.
     pub fn new(db: Db) -> Self {
-        Self { shared: Arc::new(Shared { db, runtime: Handle::current(), queues: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                db,
+                runtime: Handle::current(),
+                queues: Mutex::default(),
+                failed_at: Mutex::default(),
+            }),
+        }
     }
 
     /// Takes a request's events and answers after they are committed, in their order. Whoever stops waiting for the answer may
@@ -99,6 +108,11 @@ impl Intake {
             self.shared.runtime.spawn(write_in_turn(Arc::clone(&self.shared)));
         }
         answered.await.unwrap_or_else(|_| Err(IntakeError::NotStored("the process is ending".into())))
+    }
+
+    /// When events last could not be stored; `None` once some were again.
+    pub fn failed_at(&self) -> Option<DateTime<Utc>> {
+        *self.shared.failed_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Events that wait now, those being written not counted.
@@ -183,7 +197,7 @@ async fn write_in_turn(shared: Arc<Shared>) {
         let Some(batch) = shared.queues().next() else { return };
         let tenant_id = batch.tenant_id;
         // In a task of its own: a panic ends the batch, whose clients are told so, and not the writer.
-        let writing = tokio::spawn(write(shared.db.clone(), batch));
+        let writing = tokio::spawn(write(Arc::clone(&shared), batch));
         if let Err(error) = writing.await {
             tracing::error!(tenant.id = %tenant_id, %error, "A batch of events was given up");
         }
@@ -191,7 +205,7 @@ async fn write_in_turn(shared: Arc<Shared>) {
     }
 }
 
-async fn write(db: Db, batch: Batch) {
+async fn write(shared: Arc<Shared>, batch: Batch) {
     let Batch { tenant_id, mut requests } = batch;
     // The latest of them: what each says of the time is minutes or months, what they differ by are milliseconds.
     let Some(now) = requests.iter().map(|request| request.now).max() else { return };
@@ -201,20 +215,14 @@ async fn write(db: Db, batch: Batch) {
         sizes.push(request.events.len());
         events.append(&mut request.events);
     }
-    match ingest(&db, tenant_id, &events, now).await {
+    let taken = ingest_apart(&shared.db, tenant_id, &events, now).await;
+    *shared.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = taken.is_err().then_some(now);
+    match taken {
         Ok(mut outcomes) => {
             for (request, size) in requests.into_iter().zip(sizes) {
                 let rest = outcomes.split_off(size.min(outcomes.len()));
                 // A client that has gone away wants no answer.
                 let _ = request.answer.send(Ok(std::mem::replace(&mut outcomes, rest)));
-            }
-        }
-        Err(error) if requests.len() > 1 && is_fault_of_one(&error) => {
-            let mut left = events.as_slice();
-            for (request, size) in requests.into_iter().zip(sizes) {
-                let (own, rest) = left.split_at(size);
-                left = rest;
-                let _ = request.answer.send(ingest(&db, tenant_id, own, now).await.map_err(not_stored(tenant_id)));
             }
         }
         Err(error) => {
@@ -223,14 +231,6 @@ async fn write(db: Db, batch: Batch) {
                 let _ = request.answer.send(Err(error.clone()));
             }
         }
-    }
-}
-
-/// Could one request's events be what fails the batch? Then each is tried by itself, so that no client fails for another's.
-fn is_fault_of_one(error: &UsageError) -> bool {
-    match error {
-        UsageError::Db(error) => db::is_refusal(error),
-        _ => true,
     }
 }
 

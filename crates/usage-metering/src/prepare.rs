@@ -7,6 +7,7 @@ use crate::meter::{Aggregation, Meter};
 use crate::suspense::{NewSuspense, SuspenseCause};
 use crate::{meter, store};
 use chrono::{DateTime, Months, TimeDelta, Utc};
+use db::fault::{Guard, is_left_out};
 use db::{CustomerId, SubscriptionId, TenantTx};
 use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -211,7 +212,8 @@ impl Book {
             return Some((SuspenseCause::UnknownMeter, detail));
         }
         let earliest = now.checked_sub_months(Months::new(AGE_MONTHS_MAX)).unwrap_or(DateTime::<Utc>::MIN_UTC);
-        if event.occurred_at > now + TimeDelta::hours(AHEAD_HOURS_MAX) || event.occurred_at < earliest {
+        let is_early = event.occurred_at > now + TimeDelta::hours(AHEAD_HOURS_MAX) && !is_left_out(Guard::EarlyEvent);
+        if is_early || event.occurred_at < earliest {
             return Some((SuspenseCause::AbsurdTime, format!("it occurred at {}", event.occurred_at)));
         }
         None

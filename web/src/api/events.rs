@@ -281,6 +281,7 @@ fn field_of(rejection: Rejection, named: &Named, place: &str) -> FieldProblem {
         Rejection::QuantityMustFit => ("/data/quantity", "must_lie_between"),
         Rejection::QuantityMustBeOne => ("/data/quantity", "must_be_one"),
         Rejection::DimensionsMustBeFew => ("/data/dimensions", "must_be_few"),
+        Rejection::DatabaseMustTakeIt => ("", "must_be_storable"),
     };
     let pointer = format!("{place}{field}");
     let value = match field {

@@ -213,6 +213,10 @@ impl From<PageError> for Problem {
                 retry_after_seconds: Some(retry_after_seconds),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Wait, then try again.")
             },
+            PageError::Busy => Self {
+                retry_after_seconds: Some(crate::refusal::BUSY_SECONDS),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_busy", "Too much is asked at once. Try again.")
+            },
             PageError::Failed(cause) => Self::failed(cause),
         }
     }
@@ -223,7 +227,7 @@ impl From<db::DbError> for Problem {
         if db::is_retryable(&error) {
             return Self::conflict("changed_meanwhile", "Somebody else changed this at the same moment. Try again.");
         }
-        Self::failed(error)
+        if db::is_busy(&error) { PageError::Busy.into() } else { Self::failed(error) }
     }
 }
 

@@ -17,13 +17,19 @@ async fn alive() -> HttpResponse {
 /// Call events reach the books in seconds; those that wait longer are being kept from it.
 const EVENTS_WAIT_AT_MOST: TimeDelta = TimeDelta::seconds(60);
 
-/// `GET /readyz`: the database answers, what happens on the phones reaches the books, and the server is not about to stop.
+/// Who could not store events is left in peace for so long; then somebody tries again.
+const STORING_FAILED_WITHIN: TimeDelta = TimeDelta::seconds(10);
+
+/// `GET /readyz`: the database answers, events can be stored, what happens on the phones reaches the books, and the server is not about to stop.
 async fn ready(app: web::Data<App>) -> HttpResponse {
     if app.closing.is_cancelled() {
         return HttpResponse::ServiceUnavailable().content_type("text/plain").body("stopping\n");
     }
     if !app.db.is_reachable().await {
         return HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database does not answer\n");
+    }
+    if app.intake.failed_at().is_some_and(|at| app.clock.now() - at < STORING_FAILED_WITHIN) {
+        return HttpResponse::ServiceUnavailable().content_type("text/plain").body("events cannot be stored\n");
     }
     let since = app.ask_edge(sip_media::Edge::waiting_since).flatten();
     if since.is_some_and(|since| app.clock.now() - since > EVENTS_WAIT_AT_MOST) {

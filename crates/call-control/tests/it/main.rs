@@ -4,6 +4,7 @@
 mod above;
 mod admission;
 mod came_back;
+mod changes;
 mod covered;
 mod edge;
 mod finished;

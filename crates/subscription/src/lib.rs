@@ -24,8 +24,8 @@ mod words;
 
 pub use audit::check;
 pub use caller::{
-    PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone, customer_by_phone,
-    customer_by_pin, customers_of_calls, phones_of, remove_phone, set_pin,
+    CalledFrom, PIN_FAILURES_FREE, PIN_WAIT_SECONDS_FIRST, PIN_WAIT_SECONDS_MAX, PinCheck, add_phone,
+    customer_by_phone, customer_by_pin, customers_of_calls, phones_of, remove_phone, set_pin,
 };
 pub use catalogue::{
     Cliff, Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion,

@@ -22,8 +22,18 @@ pub fn routes() -> Vec<Route> {
         get("/v1/settlements/{settlement_id}/pdf", group, "Read an issued statement as a PDF", pdf),
         post("/v1/settlements/{settlement_id}/issue", group, "Issue a draft: it gets its number", issue),
         post("/v1/settlements/{settlement_id}/payout", group, "Record that an issued statement was paid", pay),
-        post("/v1/settlements/{settlement_id}/discard", group, "Throw a draft away: its calls stand on another", discard),
-        post("/v1/settlements/{settlement_id}/redraft", group, "Draft the month of a discarded statement again", redraft),
+        post(
+            "/v1/settlements/{settlement_id}/discard",
+            group,
+            "Throw a draft away: its calls stand on another",
+            discard,
+        ),
+        post(
+            "/v1/settlements/{settlement_id}/redraft",
+            group,
+            "Draft the month of a discarded statement again",
+            redraft,
+        ),
     ]
 }
 

@@ -22,13 +22,28 @@ pub fn routes() -> Vec<Route> {
     let group = ScopeGroup::Wallets;
     vec![
         get("/v1/customers/{customer_id}/wallet", group, "Read a prepaid customer's wallet", wallet),
-        get("/v1/customers/{customer_id}/credits", group, "List promotional credit by time, and what is left of it", credits),
+        get(
+            "/v1/customers/{customer_id}/credits",
+            group,
+            "List promotional credit by time, and what is left of it",
+            credits,
+        ),
         post("/v1/customers/{customer_id}/credits", group, "Give promotional credit", give),
         put("/v1/customers/{customer_id}/credit-limit", group, "Set how far below zero calls may go", limit),
         get("/v1/customers/{customer_id}/auto-recharge", group, "Read when a wallet asks for money by itself", terms),
         put("/v1/customers/{customer_id}/auto-recharge", group, "Agree when a wallet asks for money by itself", agree),
-        post("/v1/customers/{customer_id}/auto-recharge/reset", group, "Let a wallet ask again that has stopped", reset),
-        get("/v1/customers/{customer_id}/recharges", group, "List what a wallet asked for, the newest first", recharges),
+        post(
+            "/v1/customers/{customer_id}/auto-recharge/reset",
+            group,
+            "Let a wallet ask again that has stopped",
+            reset,
+        ),
+        get(
+            "/v1/customers/{customer_id}/recharges",
+            group,
+            "List what a wallet asked for, the newest first",
+            recharges,
+        ),
     ]
 }
 
@@ -178,19 +193,21 @@ struct Limit {
 
 async fn limit(ask: &Ask, Given(given): Given<Limit>) -> ApiResult<One<Wallet>> {
     let customer_id = holder(ask).await?;
-    let refused = |code: &str, rule: &str| {
-        Problem::invalid("/amount", code, rule).with_value(given.amount.format_plain())
-    };
+    let refused =
+        |code: &str, rule: &str| Problem::invalid("/amount", code, rule).with_value(given.amount.format_plain());
     if given.amount.is_negative() {
         return Err(refused("must_not_be_negative", "must not be negative"));
     }
-    ledger::set_floor(&ask.tx, customer_id, given.amount.checked_neg()?, ask.now).await.map_err(|error| match error {
-        LedgerError::WalletMustKeepItsFloor => {
-            refused("must_cover_what_is_used", "must not be less than what is used already, calls that run included")
-        }
-        LedgerError::NoWallet { .. } => refused("must_match_wallet", "must be in the wallet's currency"),
-        other => other.into(),
-    })?;
+    ledger::set_floor(&ask.tx, customer_id, given.amount.checked_neg()?, ask.now).await.map_err(
+        |error| match error {
+            LedgerError::WalletMustKeepItsFloor => refused(
+                "must_cover_what_is_used",
+                "must not be less than what is used already, calls that run included",
+            ),
+            LedgerError::NoWallet { .. } => refused("must_match_wallet", "must be in the wallet's currency"),
+            other => other.into(),
+        },
+    )?;
     wallet(ask, Nothing).await
 }
 
@@ -297,8 +314,10 @@ async fn agree(ask: &Ask, Given(given): Given<NewTerms>) -> ApiResult<One<Terms>
         LedgerError::ChargeMustNotBeNegative(below) => {
             Problem::invalid("/below", "must_not_be_negative", "must not be negative").with_value(below.format_plain())
         }
-        LedgerError::CapsMustRise => Problem::invalid("/day_cap", "caps_must_rise", LedgerError::CapsMustRise.to_string())
-            .with_value(given.day_cap.format_plain()),
+        LedgerError::CapsMustRise => {
+            Problem::invalid("/day_cap", "caps_must_rise", LedgerError::CapsMustRise.to_string())
+                .with_value(given.day_cap.format_plain())
+        }
         other => other.into(),
     })?;
     Ok(One(terms_of(ask, customer_id).await?))

@@ -360,7 +360,8 @@ pub async fn topics(
     subscription::set_number(tx, &setting).await?;
     for (digit, (name, tariff)) in (0u8..).zip(topics) {
         let tariff_id = tariff_of(tx, tariff, began).await?;
-        let topic = NewTopic { number_id, digit, name: (*name).into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
+        let topic =
+            NewTopic { number_id, digit, name: (*name).into(), tariff_id, meter_starts: MeterStarts::AgentJoined };
         subscription::set_topic(tx, &topic, began).await?;
     }
     Ok(())

@@ -99,6 +99,8 @@ pub fn calls_of_day(
             ended_at: meter_started_at + TimeDelta::milliseconds(talk_ms as i64),
             metered_ms: talk_ms,
             end_cause: EndCause::CallerHungUp,
+            language: None,
+            region: None,
         }
     };
     let calls: Vec<FinishedCall> = (0..count).map(&mut call).collect();
@@ -121,8 +123,7 @@ pub async fn close_month(db: &Db, world: &World, until_on: NaiveDate, now: DateT
     for seller in [world.operator, world.reseller] {
         invoicing::draft_settlements(db, seller, until_on, drafted_at).await?;
         let tx = db.tenant(seller).await?;
-        let filter =
-            SettlementFilter { state: Some(SettlementState::Draft), limit: 10, ..SettlementFilter::default() };
+        let filter = SettlementFilter { state: Some(SettlementState::Draft), limit: 10, ..SettlementFilter::default() };
         for draft in invoicing::settlements(&tx, &filter).await? {
             let waits = is_newest && draft.customer_id == world.nordlicht_as_customer;
             if waits || issued_at > now {

@@ -123,7 +123,8 @@ async fn a_person_discards_a_draft_with_a_reason_and_drafts_the_month_again() {
     let refused = ops.post(&format!("{new}/payout"), &token, &fields).await;
     assert_eq!(refused.status, 422);
     assert!(refused.body.contains("SEPA 4711") && refused.body.contains("must lie between"), "{}", refused.body);
-    let paid = ops.post(&format!("{new}/payout"), &token, &[("reference", "SEPA 4711"), ("paid_on", "2026-03-02")]).await;
+    let paid =
+        ops.post(&format!("{new}/payout"), &token, &[("reference", "SEPA 4711"), ("paid_on", "2026-03-02")]).await;
     assert_eq!(paid.to(), new);
     assert!(ops.get(&new).await.body.contains("SEPA 4711"));
 }

@@ -43,7 +43,7 @@ async fn credit_is_given_once_and_what_expires_is_posted_back() {
     assert!(page.body.contains("Give credit") && page.body.contains("No credit given"), "{}", page.body);
     let token = page.token();
     for (credit, memo, last_day, words) in [
-        ("0", "Welcome", "", "Is not above zero") ,
+        ("0", "Welcome", "", "Is not above zero"),
         ("5.00", "", "", "Must not be empty."),
         ("5.00", "Welcome", "2026-03-01", "Must not lie in the past."),
         ("5,00", "Welcome", "", "Must"),
@@ -196,7 +196,8 @@ async fn a_machine_gives_credit_and_sees_what_was_paid_and_what_was_given() {
         let refused = machine.post(&credits, pointer, &body).await;
         assert_eq!((refused.field().0, refused.field().1.as_str()), (422, pointer), "{}", refused.text());
     }
-    let body = json!({"amount": {"amount": "5", "currency": "EUR"}, "memo": "Welcome", "expires_at": "2026-04-01T00:00:00Z"});
+    let body =
+        json!({"amount": {"amount": "5", "currency": "EUR"}, "memo": "Welcome", "expires_at": "2026-04-01T00:00:00Z"});
     let given = machine.post(&credits, "c-1", &body).await;
     assert_eq!((given.status, &given.json()["left"]["amount"]), (201, &json!("5.00")));
     assert_eq!(machine.post(&credits, "c-1", &body).await.json(), given.json());

@@ -232,11 +232,11 @@ pub(crate) async fn owed(tx: &TenantTx) -> Result<Vec<(SettlementId, i64)>> {
         id: Uuid,
         owed_micros: i64,
     }
-    let rows: Vec<Says> =
-        tx.rows(
-        "SELECT id, owed_micros FROM settlement WHERE tenant_id = $1 AND discarded_at IS NULL",
-        [tx.tenant_id().into()],
-    )
-    .await?;
+    let rows: Vec<Says> = tx
+        .rows(
+            "SELECT id, owed_micros FROM settlement WHERE tenant_id = $1 AND discarded_at IS NULL",
+            [tx.tenant_id().into()],
+        )
+        .await?;
     Ok(rows.into_iter().map(|row| (row.id.into(), row.owed_micros)).collect())
 }

@@ -32,9 +32,7 @@ pub fn moves(member: &Member, settlement: &Settlement, given: &Given, faults: &F
         title: "Discard",
         text: "Its calls stand on a new draft of this month when you ask for one, and else on the next month’s.",
         action: audience.settlement_discard(settlement.id),
-        fields: vec![
-            Field::text("reason", "Reason", given.get("reason")).error(faults.at("reason")).required(),
-        ],
+        fields: vec![Field::text("reason", "Reason", given.get("reason")).error(faults.at("reason")).required()],
         hidden: Vec::new(),
         button: "Discard the draft".into(),
         is_usual: false,

@@ -55,7 +55,13 @@ pub async fn settlements(member: Member, asked: web::Query<Asked>) -> PageResult
             .facts("What the network collected for partners. A month is drafted by itself once it has ended."),
         stats: open_stats(&tx).await?,
         search: None,
-        tabs: vec![tab("All", ""), tab("Drafts", "draft"), tab("Issued", "issued"), tab("Paid", "paid"), tab("Discarded", "discarded")],
+        tabs: vec![
+            tab("All", ""),
+            tab("Drafts", "draft"),
+            tab("Issued", "issued"),
+            tab("Paid", "paid"),
+            tab("Discarded", "discarded"),
+        ],
         cards: vec![TableCard { title: String::new(), all: None, table }],
         pager: Some(pager(found.len(), !asked.after.is_empty(), next, here)),
     })

@@ -96,7 +96,11 @@ fn grants(credit: Option<&Credit>, zone: &str, member: &Member) -> PageResult<Ta
         Column::text("Last day"),
         Column::text("State"),
     ];
-    let empty = Empty::new("gift", "No credit given", "Credit that is given is used before paid money, the soonest to expire first.");
+    let empty = Empty::new(
+        "gift",
+        "No credit given",
+        "Credit that is given is used before paid money, the soonest to expire first.",
+    );
     let mut table = Table::new("Credit given", columns, empty);
     for grant in credit.into_iter().flat_map(|credit| credit.grants.iter().rev()) {
         let last = match grant.expires_at {

@@ -79,10 +79,7 @@ pub fn moves(
 /// That the breaker is open, and why.
 pub fn note(state: &AutoRechargeState, zone: &TimeZone) -> Option<Note> {
     let (at, why) = state.breaker.as_ref()?;
-    Some(Note::wrong(
-        "It no longer asks by itself.",
-        format!("Since {}: {why}.", format::stamp(*at, zone).text),
-    ))
+    Some(Note::wrong("It no longer asks by itself.", format!("Since {}: {why}.", format::stamp(*at, zone).text)))
 }
 
 pub async fn attempts(tx: &TenantTx, customer: &Customer, zone: &TimeZone) -> PageResult<Table> {
@@ -158,7 +155,9 @@ pub async fn agree(
         .await?;
     tx.commit().await?;
     let notice = match terms.is_on {
-        true => format!("The wallet asks for {} when less than {} is available.", terms.amount.human(), terms.below.human()),
+        true => {
+            format!("The wallet asks for {} when less than {} is available.", terms.amount.human(), terms.below.human())
+        }
         false => "The wallet does not ask by itself.".to_owned(),
     };
     Ok(Either::Left(see_other(member.audience.customer_wallet(customer.id)).notice(notice)))

@@ -29,12 +29,14 @@ pub enum Told {
         customer_id: CustomerId,
         document_id: DocumentId,
     },
-    /// A call out was stopped by a limit, or by a closed destination.
+    /// A call out was stopped by a limit, or by a closed destination; or it was over when it was first heard of.
     SpendAlert {
         customer_id: CustomerId,
         guard: String,
         detail: String,
         at: DateTime<Utc>,
+        #[serde(default)]
+        went_out: bool,
     },
     /// An offer to anybody with an address.
     Quote(QuoteTold),
@@ -97,7 +99,8 @@ pub(super) async fn letter(
             of_subscription(&customer, plan, kind, *at, can_pay, now)?
         }
         Told::Overdue { document_id, .. } => of_overdue(&tx, &customer, *document_id, now).await?,
-        Told::SpendAlert { detail, at, .. } => Some(of_spending(&customer, detail, *at)?),
+        Told::SpendAlert { detail, at, went_out: false, .. } => Some(of_stopped(&customer, detail, *at)?),
+        Told::SpendAlert { detail, at, .. } => Some(of_gone(&customer, detail, *at)?),
     };
     let Some(said) = said else { return Ok(None) };
     let origin = site.origin(app);
@@ -202,13 +205,22 @@ fn of_subscription(
     Ok(Some(Said { subject, paragraphs, action, path }))
 }
 
-fn of_spending(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
+fn of_stopped(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
     let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
+    of_spending("A call out was stopped", format!("On {on} a call out was stopped: {detail}."))
+}
+
+fn of_gone(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
+    let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
+    of_spending("A call out that should not have been", format!("On {on} a call went out all the same: {detail}."))
+}
+
+fn of_spending(subject: &str, told: String) -> anyhow::Result<Said> {
     let why =
         "If it was not you who called, somebody may be using your telephones: tell us, and change their passwords.";
     Ok(Said {
-        subject: "A call out was stopped".to_owned(),
-        paragraphs: vec![format!("On {on} a call out was stopped: {detail}."), why.to_owned()],
+        subject: subject.to_owned(),
+        paragraphs: vec![told, why.to_owned()],
         action: "Look at your calls",
         path: urls::PORTAL_CALLS,
     })

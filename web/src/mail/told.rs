@@ -207,23 +207,23 @@ fn of_subscription(
 
 fn of_stopped(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
     let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
-    of_spending("A call out was stopped", format!("On {on} a call out was stopped: {detail}."))
+    Ok(of_spending("A call out was stopped", format!("On {on} a call out was stopped: {detail}.")))
 }
 
 fn of_gone(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
     let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
-    of_spending("A call out that should not have been", format!("On {on} a call went out all the same: {detail}."))
+    Ok(of_spending("A call out that should not have been", format!("On {on} a call went out all the same: {detail}.")))
 }
 
-fn of_spending(subject: &str, told: String) -> anyhow::Result<Said> {
+fn of_spending(subject: &str, told: String) -> Said {
     let why =
         "If it was not you who called, somebody may be using your telephones: tell us, and change their passwords.";
-    Ok(Said {
+    Said {
         subject: subject.to_owned(),
         paragraphs: vec![told, why.to_owned()],
         action: "Look at your calls",
         path: urls::PORTAL_CALLS,
-    })
+    }
 }
 
 async fn of_overdue(

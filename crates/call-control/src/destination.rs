@@ -3,10 +3,10 @@
 
 use crate::error::{CallError, Result};
 use crate::store::policy as store;
+pub use crate::store::policy::customer_destinations;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, TenantTx};
 use money::{Currency, Money};
-use std::collections::HashMap;
 
 /// The list that comes with the program: code, name, prefixes.
 const SHIPPED: [(&str, &str, &str); 6] = [
@@ -110,11 +110,6 @@ pub(crate) fn class_of<'a>(classes: &'a [DestinationClass], digits: &str) -> Opt
         .filter_map(|class| Some((longest(class)?, class)))
         .max_by_key(|(length, _)| *length)
         .map(|(_, class)| class)
-}
-
-/// What was opened or closed for one customer, by code.
-pub async fn customer_destinations(tx: &TenantTx, customer_id: CustomerId) -> Result<HashMap<String, bool>> {
-    store::customer_destinations(tx, customer_id).await
 }
 
 /// Opens or closes a class for one customer; `None`: as for everybody.

@@ -165,7 +165,7 @@ impl Book {
         let numbers = numbers::held(tx, &called).await?;
         let mut tariffs = HashMap::new();
         for stored in subscription::tariffs(tx).await? {
-            let price = grant::compile(&stored, &organisation)?;
+            let price = grant::compile(&stored.tariff, stored.currency, &organisation)?;
             tariffs.insert(stored.id, (stored, price));
         }
         let ids: HashSet<CustomerId> = calls.iter().map(|call| call.customer_id).collect();

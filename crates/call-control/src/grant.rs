@@ -8,8 +8,8 @@ use crate::upward;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, CustomerId, Db, NumberId, PlatformReason, TariffId, TenantId, TenantTx};
 use ledger::{Leg, Reserve, Reserved};
-use money::{Decimal, Money};
-use pricing::{CompiledTariff, RoundTo};
+use money::{Currency, Decimal, Money};
+use pricing::{CompiledTariff, RoundTo, Tariff};
 use sip_media::Grant;
 use subscription::{Billing, Customer, StoredTariff, TaxTreatment};
 use tenant::{Organisation, RoundCallsTo};
@@ -31,12 +31,13 @@ pub(crate) async fn price_of(
     book: &Organisation,
 ) -> Result<(StoredTariff, CallPrice)> {
     let stored = subscription::tariff(tx, tariff_id).await?.ok_or(CallError::UnknownTariff(tariff_id))?;
-    let price = compile(&stored, book)?;
+    let price = compile(&stored.tariff, stored.currency, book)?;
     Ok((stored, price))
 }
 
-pub(crate) fn compile(stored: &StoredTariff, book: &Organisation) -> Result<CallPrice> {
-    let compiled = CompiledTariff::compile(&stored.tariff, stored.currency, &book.time_zone)?;
+/// A tariff, or a prefix's in a deck, with a book's zone and rounding.
+pub(crate) fn compile(tariff: &Tariff, currency: Currency, book: &Organisation) -> Result<CallPrice> {
+    let compiled = CompiledTariff::compile(tariff, currency, &book.time_zone)?;
     let round = match book.round_calls_to {
         RoundCallsTo::Micros => RoundTo::Micros,
         RoundCallsTo::Minor => RoundTo::Minor,

@@ -7,7 +7,7 @@ use crate::policy::{self, SpendAlert};
 use crate::store::policy as store;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, CustomerId, TenantTx};
-use money::{Currency, Money};
+use money::Money;
 
 /// Outbox topic of letters; the roof writes them.
 const MAIL: &str = "mail";
@@ -42,39 +42,20 @@ pub(crate) async fn left(
     call_id: CallId,
     at: DateTime<Utc>,
 ) -> Result<std::result::Result<Left, Stop>> {
-    let (customer, limit) = (&level.customer, &level.limit);
+    let customer = &level.customer;
     store::lock_customer(tx, customer.id).await?;
-    if let Some(most) = limit.calls_at_once_max {
+    if let Some(most) = level.limit.calls_at_once_max {
         let running = store::running(tx, customer.id, call_id, at).await?;
         if running >= u64::from(most) {
             let detail = format!("{} has {running} calls out, and may have {most} at once", customer.name);
             return Ok(Err(Stop::new(OutgoingRefusal::CallsAtOnce, detail)));
         }
     }
-    let currency = customer.currency;
     let mut tightest = Left { amount: None, by: None };
-    let mut limits = vec![(limit.call_micros, 0, OutgoingRefusal::CallLimit, "one call")];
-    for (most, hours, refusal, words) in [
-        (limit.hour_micros, 1, OutgoingRefusal::HourLimit, "an hour"),
-        (limit.day_micros, 24, OutgoingRefusal::DayLimit, "a day"),
-    ] {
-        if most.is_some() {
-            let spent = store::spent(tx, customer.id, None, (at - TimeDelta::hours(hours), at), Some(call_id)).await?;
-            limits.push((most, spent, refusal, words));
-        }
-    }
-    if let (Some(class), Some(_)) = (&level.decision.class, level.class_day_micros) {
-        let span = (at - TimeDelta::hours(24), at);
-        let spent = store::spent(tx, customer.id, Some(class), span, Some(call_id)).await?;
-        limits.push((level.class_day_micros, spent, OutgoingRefusal::ClassLimit, "a day to this class"));
-    }
-    for (most, spent, refusal, words) in limits {
-        let Some(most) = policy::amount(most, currency) else { continue };
-        let spent = Money::from_micros(spent, currency);
-        let left = most.checked_sub(spent)?;
+    for counted in counted(tx, level, 0, Some(call_id), at).await? {
+        let left = counted.most.checked_sub(counted.spent)?;
         if tightest.amount.is_none_or(|amount| left.micros() < amount.micros()) {
-            let detail = format!("{} may spend {most} in {words}, and has spent {spent}", customer.name);
-            tightest = Left { amount: Some(left), by: Some(Stop::new(refusal, detail)) };
+            tightest = Left { amount: Some(left), by: Some(counted.stop(&customer.name)) };
         }
     }
     match tightest {
@@ -83,7 +64,54 @@ pub(crate) async fn left(
     }
 }
 
-/// Writes down that a limit was reached: timeline and letter, once an hour. True when it was the first of its hour.
+/// A limit and what counts against it.
+struct Counted {
+    most: Money,
+    spent: Money,
+    refusal: OutgoingRefusal,
+    words: &'static str,
+}
+
+impl Counted {
+    fn stop(&self, customer: &str) -> Stop {
+        let Counted { most, spent, words, .. } = self;
+        Stop::new(self.refusal, format!("{customer} may spend {most} in {words}, and has spent {spent}"))
+    }
+}
+
+/// The limits that are set for a customer: of one call that came to so much, of an hour, a day, and a day to the class of what is
+/// called; one call may be left out.
+async fn counted(
+    tx: &TenantTx,
+    level: &Level,
+    call_micros: i64,
+    without: Option<CallId>,
+    at: DateTime<Utc>,
+) -> Result<Vec<Counted>> {
+    let (limit, currency) = (&level.limit, level.customer.currency);
+    let class = level.decision.class.as_deref();
+    let mut found = Vec::new();
+    for (most, hours, class, refusal, words) in [
+        (limit.call_micros, 0, None, OutgoingRefusal::CallLimit, "one call"),
+        (limit.hour_micros, 1, None, OutgoingRefusal::HourLimit, "an hour"),
+        (limit.day_micros, 24, None, OutgoingRefusal::DayLimit, "a day"),
+        (level.class_day_micros, 24, class, OutgoingRefusal::ClassLimit, "a day to this class"),
+    ] {
+        let Some(most) = policy::amount(most, currency) else { continue };
+        let span = (at - TimeDelta::hours(hours), at);
+        let spent = match hours {
+            0 => call_micros,
+            _ => store::spent(tx, level.customer.id, class, span, without).await?,
+        };
+        found.push(Counted { most, spent: Money::from_micros(spent, currency), refusal, words });
+    }
+    Ok(found)
+}
+
+const STOPPED: &str = "A call out was stopped";
+const WENT_OUT: &str = "A call went out all the same";
+
+/// Writes down that a limit stopped a call: timeline and letter, once an hour. True when it was the first of its hour.
 pub(crate) async fn alert(
     tx: &TenantTx,
     customer_id: CustomerId,
@@ -91,15 +119,43 @@ pub(crate) async fn alert(
     stop: &Stop,
     at: DateTime<Utc>,
 ) -> Result<bool> {
+    alert_of(tx, customer_id, call_id, (stop, STOPPED), at).await
+}
+
+/// The same of a call that was not stopped.
+pub(crate) async fn alert_of_gone(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    call_id: CallId,
+    stop: &Stop,
+    at: DateTime<Utc>,
+) -> Result<bool> {
+    alert_of(tx, customer_id, call_id, (stop, WENT_OUT), at).await
+}
+
+async fn alert_of(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    call_id: CallId,
+    (stop, what): (&Stop, &str),
+    at: DateTime<Utc>,
+) -> Result<bool> {
     let guard = stop.refusal.as_str().to_owned();
     let alert = SpendAlert { customer_id, guard: guard.clone(), at, call_id, detail: stop.detail.clone() };
     if !store::put_alert(tx, &alert).await? {
         return Ok(false);
     }
-    let text = format!("A call out was stopped: {}", stop.detail);
+    // What a call is bought for is no affair of who pays it: neither the timeline that it reads nor a letter.
+    if stop.refusal == OutgoingRefusal::Loss {
+        return Ok(true);
+    }
+    let text = format!("{what}: {}", stop.detail);
     subscription::add_customer_event(tx, customer_id, "spend_alert", &text, at, at).await?;
     let hour = at.timestamp() / 3600;
-    let payload = serde_json::json!({ "spend_alert": { "customer_id": customer_id, "guard": guard, "detail": stop.detail, "at": at } });
+    let went_out = what == WENT_OUT;
+    let payload = serde_json::json!({ "spend_alert": {
+        "customer_id": customer_id, "guard": guard, "detail": stop.detail, "at": at, "went_out": went_out,
+    } });
     db::enqueue(tx, MAIL, &format!("spend_alert {customer_id} {guard} {hour}"), payload, at).await?;
     Ok(true)
 }
@@ -121,24 +177,12 @@ pub(crate) async fn look_back(
     charge: Money,
     at: DateTime<Utc>,
 ) -> Result<Option<Stop>> {
-    let currency: Currency = level.customer.currency;
-    let over = |most: Option<i64>, spent: i64| most.is_some_and(|most| spent > most);
-    let (limit, id) = (&level.limit, level.customer.id);
-    let hour = store::spent(tx, id, None, (at - TimeDelta::hours(1), at), None).await?;
-    let day = store::spent(tx, id, None, (at - TimeDelta::hours(24), at), None).await?;
-    let said = |most: Option<i64>, spent: i64, words: &str| {
-        let (most, spent) = (Money::from_micros(most.unwrap_or(0), currency), Money::from_micros(spent, currency));
-        format!("{} may spend {most} in {words}, and has spent {spent}", level.customer.name)
-    };
-    let stop = if over(limit.call_micros, charge.micros()) {
-        Stop::new(OutgoingRefusal::CallLimit, said(limit.call_micros, charge.micros(), "one call"))
-    } else if over(limit.hour_micros, hour) {
-        Stop::new(OutgoingRefusal::HourLimit, said(limit.hour_micros, hour, "an hour"))
-    } else if over(limit.day_micros, day) {
-        Stop::new(OutgoingRefusal::DayLimit, said(limit.day_micros, day, "a day"))
-    } else {
-        return Ok(None);
-    };
-    alert(tx, id, call_id, &stop, at).await?;
-    Ok(Some(stop))
+    for counted in counted(tx, level, charge.micros(), None, at).await? {
+        if counted.spent.micros() > counted.most.micros() {
+            let stop = counted.stop(&level.customer.name);
+            alert_of(tx, level.customer.id, call_id, (&stop, WENT_OUT), at).await?;
+            return Ok(Some(stop));
+        }
+    }
+    Ok(None)
 }

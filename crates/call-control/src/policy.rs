@@ -2,6 +2,7 @@
 
 use crate::error::{CallError, Result};
 use crate::store::policy as store;
+pub use crate::store::policy::{alerts as spend_alerts, policy as outgoing_policy};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, DeckId, TenantTx};
 use money::{Decimal, Money};
@@ -82,11 +83,6 @@ impl LimitOf {
     }
 }
 
-/// A book's policy; `None` before it has one, and then no call goes out.
-pub async fn outgoing_policy(tx: &TenantTx) -> Result<Option<OutgoingPolicy>> {
-    store::policy(tx).await
-}
-
 /// Sets it.
 pub async fn set_outgoing_policy(tx: &TenantTx, policy: &OutgoingPolicy, now: DateTime<Utc>) -> Result<()> {
     must_be_sell_deck(tx, policy.sell_deck).await?;
@@ -157,11 +153,6 @@ pub struct SpendAlert {
     pub at: DateTime<Utc>,
     pub call_id: db::CallId,
     pub detail: String,
-}
-
-/// The newest alerts of the book, or of one customer.
-pub async fn spend_alerts(tx: &TenantTx, customer_id: Option<CustomerId>, limit: u64) -> Result<Vec<SpendAlert>> {
-    store::alerts(tx, customer_id, limit).await
 }
 
 /// What a customer spent on outgoing calls since an instant, running ones counted with what they hold.

@@ -3,6 +3,9 @@
 
 use crate::error::UsageError;
 use crate::store::deck as store;
+pub use crate::store::deck::{
+    all as decks, publications, rows as deck_rows, version_in_force, versions as deck_versions,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{DeckId, TenantTx};
 use money::Currency;
@@ -115,46 +118,15 @@ pub async fn create_deck(
     store::create(tx, name, kind, currency, now).await
 }
 
-/// The decks of this book, by name.
-pub async fn decks(tx: &TenantTx) -> Result<Vec<RateDeck>, UsageError> {
-    store::all(tx).await
-}
-
 /// One deck.
 pub async fn deck(tx: &TenantTx, id: DeckId) -> Result<Option<RateDeck>, UsageError> {
     Ok(store::all(tx).await?.into_iter().find(|deck| deck.id == id))
-}
-
-/// The versions of a deck, the newest first.
-pub async fn deck_versions(tx: &TenantTx, id: DeckId) -> Result<Vec<DeckVersion>, UsageError> {
-    store::versions(tx, id).await
-}
-
-/// What was published of a deck, the newest first.
-pub async fn publications(tx: &TenantTx, id: DeckId) -> Result<Vec<Publication>, UsageError> {
-    store::publications(tx, id).await
 }
 
 /// The publication that holds at an instant, of those of [`publications`].
 pub fn in_force(publications: &[Publication], at: DateTime<Utc>) -> Option<&Publication> {
     let begun = publications.iter().filter(|one| one.withdrawn_at.is_none() && one.effective_from <= at);
     begun.max_by_key(|one| (one.effective_from, one.position))
-}
-
-/// Which version of a deck holds at an instant.
-pub async fn version_in_force(tx: &TenantTx, id: DeckId, at: DateTime<Utc>) -> Result<Option<u32>, UsageError> {
-    store::version_in_force(tx, id, at).await
-}
-
-/// Rows of a version by prefix, beginning with this one.
-pub async fn deck_rows(
-    tx: &TenantTx,
-    id: DeckId,
-    version: u32,
-    from_prefix: &str,
-    limit: u64,
-) -> Result<Vec<DeckRow>, UsageError> {
-    store::rows(tx, id, version, from_prefix, limit).await
 }
 
 /// Lets a version hold from an instant on. A former version is published again in the same way.

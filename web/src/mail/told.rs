@@ -29,12 +29,14 @@ pub enum Told {
         customer_id: CustomerId,
         document_id: DocumentId,
     },
-    /// A call out was stopped by a limit, or by a closed destination.
+    /// A call out was stopped by a limit, or by a closed destination; or it was over when it was first heard of.
     SpendAlert {
         customer_id: CustomerId,
         guard: String,
         detail: String,
         at: DateTime<Utc>,
+        #[serde(default)]
+        went_out: bool,
     },
     /// A wallet runs low and asks for money by itself.
     Recharge {
@@ -103,7 +105,8 @@ pub(super) async fn letter(
             of_subscription(&customer, plan, kind, *at, can_pay, now)?
         }
         Told::Overdue { document_id, .. } => of_overdue(&tx, &customer, *document_id, now).await?,
-        Told::SpendAlert { detail, at, .. } => Some(of_spending(&customer, detail, *at)?),
+        Told::SpendAlert { detail, at, went_out: false, .. } => Some(of_stopped(&customer, detail, *at)?),
+        Told::SpendAlert { detail, at, .. } => Some(of_gone(&customer, detail, *at)?),
         Told::Recharge { attempt_id, .. } => recharge::of_attempt(&tx, &customer, *attempt_id).await?,
     };
     let Some(said) = said else { return Ok(None) };
@@ -209,16 +212,25 @@ fn of_subscription(
     Ok(Some(Said { subject, paragraphs, action, path }))
 }
 
-fn of_spending(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
+fn of_stopped(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
     let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
+    Ok(of_spending("A call out was stopped", format!("On {on} a call out was stopped: {detail}.")))
+}
+
+fn of_gone(customer: &Customer, detail: &str, at: DateTime<Utc>) -> anyhow::Result<Said> {
+    let on = words::day(pricing::civil_date(at, &customer.time_zone)?);
+    Ok(of_spending("A call out that should not have been", format!("On {on} a call went out all the same: {detail}.")))
+}
+
+fn of_spending(subject: &str, told: String) -> Said {
     let why =
         "If it was not you who called, somebody may be using your telephones: tell us, and change their passwords.";
-    Ok(Said {
-        subject: "A call out was stopped".to_owned(),
-        paragraphs: vec![format!("On {on} a call out was stopped: {detail}."), why.to_owned()],
+    Said {
+        subject: subject.to_owned(),
+        paragraphs: vec![told, why.to_owned()],
         action: "Look at your calls",
         path: urls::PORTAL_CALLS,
-    })
+    }
 }
 
 async fn of_overdue(

@@ -209,7 +209,7 @@ async fn write(
     let over = match level.decision.refusal.filter(|refusal| guard::is_alarming(*refusal)) {
         Some(refusal) => {
             let stop = Stop::new(refusal, level.decision.detail.clone());
-            guard::alert(tx, call.customer_id, call.call_id, &stop, at).await?;
+            guard::alert_of_gone(tx, call.customer_id, call.call_id, &stop, at).await?;
             Some(stop)
         }
         None => guard::look_back(tx, level, call.call_id, charge, at).await?,

@@ -288,7 +288,8 @@ async fn keep(
     store::put(tx, &taken).await?;
     if loses {
         let detail = format!("a call to {} keeps less than it must, and was let go", asked.digits);
-        guard::alert(tx, level.customer.id, call.call_id, &Stop::new(OutgoingRefusal::Loss, detail), call.at).await?;
+        guard::alert_of_gone(tx, level.customer.id, call.call_id, &Stop::new(OutgoingRefusal::Loss, detail), call.at)
+            .await?;
     }
     Ok(())
 }

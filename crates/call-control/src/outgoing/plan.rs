@@ -12,12 +12,11 @@ use crate::store::carriers::{self as store, Place};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CarrierId, CustomerId, Db, DeckId, PlatformReason, TenantId, TenantTx};
 use money::{Currency, Decimal};
-use pricing::{CompiledTariff, RoundTo};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 use subscription::Customer;
-use tenant::{Organisation, RoundCallsTo};
+use tenant::Organisation;
 use usage_metering::DeckTable;
 
 /// What is to be called, by whom.
@@ -297,17 +296,8 @@ async fn price(tx: &TenantTx, level: &mut Level, deck: Option<DeckId>, wish: &Wi
         rate: row.rate,
         net_rate: (row.rate / tax).round_dp(12).normalize(),
     });
-    level.price = Some(compile(&row.tariff(), deck.currency, &level.organisation)?);
+    level.price = Some(grant::compile(&row.tariff(), deck.currency, &level.organisation)?);
     Ok(())
-}
-
-pub(crate) fn compile(tariff: &pricing::Tariff, currency: Currency, book: &Organisation) -> Result<CallPrice> {
-    let compiled = CompiledTariff::compile(tariff, currency, &book.time_zone)?;
-    let round = match book.round_calls_to {
-        RoundCallsTo::Micros => RoundTo::Micros,
-        RoundCallsTo::Minor => RoundTo::Minor,
-    };
-    Ok(CallPrice::new(compiled, round))
 }
 
 /// The book's carriers with what each is worth now, those that this call has tried marked.

@@ -5,7 +5,7 @@ use crate::entity::call::Model;
 use crate::error::{CallError, Result};
 use crate::explanation::{CallExplanation, PricedBy, TaxInside};
 use crate::grant;
-use crate::outgoing::plan::{self as planning, Decision};
+use crate::outgoing::plan::Decision;
 use crate::price::{CallPrice, started_seconds};
 use crate::settlement::Rated;
 use crate::store::carriers::Place;
@@ -41,7 +41,7 @@ pub(crate) async fn deck_price(
     let table = usage_metering::deck_table(tx, id, version).await?;
     let Some(row) = table.longest(digits) else { return Ok(None) };
     Ok(Some(DeckPrice {
-        price: planning::compile(&row.tariff(), deck.currency, book)?,
+        price: grant::compile(&row.tariff(), deck.currency, book)?,
         deck: deck.name,
         version,
         prefix: row.prefix.to_string(),

@@ -10,6 +10,7 @@ use sea_orm::FromQueryResult;
 use std::collections::HashMap;
 use uuid::Uuid;
 
+/// A book's policy; `None` before it has one, and then no call goes out.
 pub async fn policy(tx: &TenantTx) -> Result<Option<OutgoingPolicy>> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -150,6 +151,7 @@ pub async fn put_class(tx: &TenantTx, class: &DestinationClass, now: DateTime<Ut
     Ok(())
 }
 
+/// What was opened or closed for one customer, by code.
 pub async fn customer_destinations(tx: &TenantTx, customer_id: CustomerId) -> Result<HashMap<String, bool>> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -255,6 +257,7 @@ pub async fn put_alert(tx: &TenantTx, alert: &SpendAlert) -> Result<bool> {
     Ok(made > 0)
 }
 
+/// The newest alerts of the book, or of one customer.
 pub async fn alerts(tx: &TenantTx, customer_id: Option<CustomerId>, limit: u64) -> Result<Vec<SpendAlert>> {
     #[derive(FromQueryResult)]
     struct Row {

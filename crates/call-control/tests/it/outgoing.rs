@@ -142,6 +142,8 @@ async fn a_call_that_a_level_would_lose_on_is_refused_or_goes_out_with_a_flag() 
     assert_eq!((calls.len(), calls[0].cost), (1, Some(eur("0.09")))); // 0.08 - 0.09: a cent lost
     let alerts = call_control::spend_alerts(&tx, Some(world.reseller_customer), 10).await.unwrap();
     assert_eq!(alerts[0].guard, "loss");
+    // what it is bought for is no affair of the reseller, who reads the letters
+    assert_eq!(db::claim_outbox(&tx, "mail", 10, at(100)).await.unwrap().len(), 0);
     world.audit(at(100)).await;
 }
 

@@ -6,8 +6,24 @@ use crate::world::{NUMBER, at, eur};
 use call_control::{
     DestinationClass, FinishedOutgoing, LimitOf, OutgoingAdmission, OutgoingRefusal, SpendLimit, settle_outgoing,
 };
-use db::CallId;
+use db::{CallId, CustomerId};
 use sip_media::EndCause;
+
+/// A minute to a mobile, told when it is over.
+fn minute(customer_id: CustomerId, seconds: i64) -> FinishedOutgoing {
+    FinishedOutgoing {
+        call_id: CallId::new(),
+        customer_id,
+        from: NUMBER.into(),
+        called: MOBILE.into(),
+        carrier: None,
+        agent_id: None,
+        started_at: at(seconds),
+        answered_at: Some(at(seconds)),
+        ended_at: at(seconds + 60),
+        metered_ms: 60_000,
+    }
+}
 
 #[tokio::test]
 async fn satellite_phones_are_closed_until_every_book_has_opened_them() {
@@ -73,27 +89,18 @@ async fn what_an_hour_and_a_day_may_cost_is_counted_with_what_runs_and_the_last_
     // A call that came in whole stops nobody, but somebody is told.
     limit(&world, world.centre, LimitOf::One(world.firm), SpendLimit { call_micros: Some(200_000), ..unlimited() })
         .await;
-    let finished = FinishedOutgoing {
-        call_id: CallId::new(),
-        customer_id: world.firm,
-        from: NUMBER.into(),
-        called: MOBILE.into(),
-        carrier: None,
-        agent_id: None,
-        started_at: at(8000),
-        answered_at: Some(at(8000)),
-        ended_at: at(8060),
-        metered_ms: 60_000,
-    };
-    let settled = settle_outgoing(&world.test.db, world.centre, &finished, at(8100)).await.unwrap();
+    let settled = settle_outgoing(&world.test.db, world.centre, &minute(world.firm, 8000), at(8100)).await.unwrap();
     assert_eq!(settled.over.map(|(refusal, _)| refusal), Some(OutgoingRefusal::CallLimit));
+    let events = subscription::customer_events(&world.tx().await, world.firm, 10).await.unwrap();
+    let told = "A call went out all the same: Firm may spend 0.20 EUR in one call, and has spent 0.238 EUR";
+    assert!(events.iter().any(|event| event.text == told), "{events:?}");
 }
 
 #[tokio::test]
 async fn what_a_day_and_a_class_of_destinations_may_cost_is_counted_apart() {
     let (world, control) = open().await;
     let day = |micros| SpendLimit { day_micros: Some(micros), ..unlimited() };
-    limit(&world, world.centre, LimitOf::One(world.firm), day(500_000)).await;
+    limit(&world, world.centre, LimitOf::One(world.firm), day(900_000)).await;
     let mobiles = DestinationClass {
         code: "mobiles".into(),
         name: "German mobiles".into(),
@@ -121,7 +128,11 @@ async fn what_a_day_and_a_class_of_destinations_may_cost_is_counted_apart() {
     assert_eq!(detail, "Firm may spend 0.30 EUR in a day to this class, and has spent 0.2975 EUR");
     // others go out until the day is spent
     assert!(admitted(&control, &call(&world, world.firm, "+49 30 123456", 7400)).await.is_ok());
-    limit(&world, world.centre, LimitOf::One(world.firm), day(297_500)).await;
+    // one that was over when it was heard of stopped nobody, but is told
+    let told = settle_outgoing(&world.test.db, world.centre, &minute(world.firm, 7410), at(7480)).await.unwrap();
+    assert_eq!(told.over.map(|(refusal, _)| refusal), Some(OutgoingRefusal::ClassLimit));
+    // 0.2975 + 0.238, and 0.0595 that the other holds
+    limit(&world, world.centre, LimitOf::One(world.firm), day(595_000)).await;
     let fourth = call(&world, world.firm, "+49 30 123456", 7500);
     assert_eq!(admitted(&control, &fourth).await, Err(OutgoingRefusal::DayLimit));
     assert!(admitted(&control, &call(&world, world.firm, MOBILE, 7215 + 86_400)).await.is_ok(), "a day later");

@@ -41,6 +41,7 @@ pub async fn lock(tx: &TenantTx, id: DeckId) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// The decks of this book, by name.
 pub async fn all(tx: &TenantTx) -> Result<Vec<RateDeck>, UsageError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -69,6 +70,7 @@ pub async fn all(tx: &TenantTx) -> Result<Vec<RateDeck>, UsageError> {
     rows.into_iter().map(deck).collect()
 }
 
+/// The versions of a deck, the newest first.
 pub async fn versions(tx: &TenantTx, id: DeckId) -> Result<Vec<DeckVersion>, UsageError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -106,6 +108,7 @@ pub async fn version_of(tx: &TenantTx, id: DeckId, hash: &[u8]) -> Result<Option
     Ok(version.map(i32::unsigned_abs))
 }
 
+/// What was published of a deck, the newest first.
 pub async fn publications(tx: &TenantTx, id: DeckId) -> Result<Vec<Publication>, UsageError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -134,6 +137,7 @@ pub async fn publications(tx: &TenantTx, id: DeckId) -> Result<Vec<Publication>,
     Ok(rows.into_iter().map(publication).collect())
 }
 
+/// Which version of a deck holds at an instant.
 pub async fn version_in_force(tx: &TenantTx, id: DeckId, at: DateTime<Utc>) -> Result<Option<u32>, UsageError> {
     let version: Option<i32> = tx
         .value(
@@ -146,6 +150,7 @@ pub async fn version_in_force(tx: &TenantTx, id: DeckId, at: DateTime<Utc>) -> R
     Ok(version.map(i32::unsigned_abs))
 }
 
+/// Rows of a version by prefix, beginning with this one.
 pub async fn rows(
     tx: &TenantTx,
     id: DeckId,

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use subscription::{Component, ComponentKind, History};
+use subscription::{Component, History};
 
 const AHEAD_HOURS_MAX: i64 = 24;
 const AGE_MONTHS_MAX: u32 = 13;
@@ -236,11 +236,7 @@ impl Book {
     fn charging_subscriptions(&self, event: &UsageEvent, meter: &Meter) -> impl Iterator<Item = SubscriptionId> {
         let of_customer = self.charging.get(&event.customer_id).into_iter().flatten();
         of_customer.flat_map(move |history| {
-            let charges = |component: &&Component| {
-                matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours)
-                    && component.measure.as_deref() == Some(meter.code.as_str())
-                    && component.matches(&event.dimensions)
-            };
+            let charges = |component: &&Component| component.charges(&meter.code, &event.dimensions);
             history.components_at(event.occurred_at).filter(charges).map(|_| history.subscription.id)
         })
     }

@@ -179,6 +179,11 @@ pub fn stamp(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
     moment(at, zone, "%-d %b %Y, %H:%M %Z")
 }
 
+/// "20 Nov 2026, 13:41", in a timeline that may reach over years.
+pub fn dated(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
+    moment(at, zone, "%-d %b %Y, %H:%M")
+}
+
 /// "20 Nov, 13:41", on a page that says its zone.
 pub fn short(at: DateTime<Utc>, zone: &TimeZone) -> Moment {
     moment(at, zone, "%-d %b, %H:%M")

@@ -4,7 +4,6 @@
 use crate::mail;
 use chrono::{DateTime, Days, Utc};
 use db::{CustomerId, TenantTx};
-use payments::{OpenItem, PaymentStatus};
 use std::collections::{BTreeMap, HashSet};
 use subscription::{Billing, Looked};
 
@@ -13,9 +12,11 @@ const LOOKED_AT: u64 = 50;
 
 /// Does what is due for some subscriptions; true when there may be more.
 pub async fn live(tx: &TenantTx, now: DateTime<Utc>) -> anyhow::Result<bool> {
-    let ending = subscription::customers_at_trial_end(tx, now).await?;
+    // Locked first: whoever is asked about is whoever is looked at, also where a trial ends at this moment.
+    let due = subscription::due(tx, LOOKED_AT, now).await?;
+    let ending: Vec<CustomerId> = due.iter().filter(|due| due.trial_is_over).map(|due| due.customer_id).collect();
     let can_pay = if ending.is_empty() { HashSet::new() } else { who_can_pay(tx, &ending).await? };
-    let Looked { subscriptions, notices } = subscription::look(tx, LOOKED_AT, &can_pay, now).await?;
+    let Looked { subscriptions, notices } = subscription::look(tx, &due, &can_pay, now).await?;
     for notice in notices {
         // The sentence stands in the customer's timeline already; the letter leaves with this transaction's outbox.
         mail::told(tx, &notice, now).await?;
@@ -32,14 +33,10 @@ pub async fn live(tx: &TenantTx, now: DateTime<Utc>) -> anyhow::Result<bool> {
 /// Customers with a means of payment: one on file, or money in the wallet.
 pub(crate) async fn who_can_pay(tx: &TenantTx, customers: &[CustomerId]) -> anyhow::Result<HashSet<CustomerId>> {
     let mut can_pay = payments::customers_with_method(tx, customers).await?;
-    for customer in subscription::customers_by_id(tx, customers).await? {
-        if customer.billing == Billing::Prepaid
-            && let Some(wallet) = ledger::wallet_of(tx, customer.id).await?
-            && wallet.available()?.is_positive()
-        {
-            can_pay.insert(customer.id);
-        }
-    }
+    let prepaid = subscription::customers_by_id(tx, customers).await?.into_iter();
+    let prepaid: Vec<CustomerId> =
+        prepaid.filter(|customer| customer.billing == Billing::Prepaid).map(|customer| customer.id).collect();
+    can_pay.extend(ledger::customers_with_credit(tx, &prepaid).await?);
     Ok(can_pay)
 }
 
@@ -48,11 +45,7 @@ pub(crate) async fn who_can_pay(tx: &TenantTx, customers: &[CustomerId]) -> anyh
 pub async fn fall_due(tx: &TenantTx, now: DateTime<Utc>) -> anyhow::Result<()> {
     let zone = tenant::organisation(tx).await?.time_zone;
     let mut since: BTreeMap<CustomerId, DateTime<Utc>> = BTreeMap::new();
-    let late: Vec<OpenItem> = payments::all_open_items(tx, now)
-        .await?
-        .into_iter()
-        .filter(|item| item.status == PaymentStatus::Overdue)
-        .collect();
+    let late = payments::overdue_items(tx, now).await?;
     for item in &late {
         let Some(after) = item.due_on.checked_add_days(Days::new(1)) else { continue };
         let at = pricing::start_of_day(after, &zone)?;

@@ -11,7 +11,7 @@ use ledger::{Leg, Reserve, Reserved};
 use money::{Currency, Decimal, Money};
 use pricing::{CompiledTariff, RoundTo, Tariff};
 use sip_media::Grant;
-use subscription::{Billing, Customer, StoredTariff, TaxTreatment};
+use subscription::{Billing, Customer, StoredTariff};
 use tenant::{Organisation, RoundCallsTo};
 
 /// A reservation outlives the time that it pays for by this much; three missed renewals.
@@ -47,7 +47,7 @@ pub(crate) fn compile(tariff: &Tariff, currency: Currency, book: &Organisation) 
 
 /// The tax rate inside a customer's call charges: the seller's, unless the customer is taxed otherwise.
 pub(crate) fn tax_percent(customer: &Customer, book: &Organisation) -> Decimal {
-    if customer.tax_treatment == TaxTreatment::Standard { book.tax_percent } else { Decimal::ZERO }
+    customer.tax_treatment.percent(book.tax_percent)
 }
 
 /// What the edge is told.

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use money::Percent;
 use pricing::{Exact, Proration};
 use std::collections::BTreeMap;
-use subscription::{CouponOff, LoyaltyReward, Redeemed};
+use subscription::{CouponOff, LoyaltyReward};
 
 /// Discounts, what they take off the bases, and which coupon each is.
 #[derive(Default)]
@@ -134,7 +134,7 @@ impl Billing<'_> {
         let position = charged.entries[charged.bases[0].0].position;
         for (coupon, percent) in coupons(&own.history.redeemed, self.currency()) {
             let Some(place) = own.history.redeemed.iter().position(|redeemed| redeemed == coupon) else { continue };
-            let lowers = |month: u32| lowers(coupon, position, month, charged.at);
+            let lowers = |month: u32| coupon.lowers_ahead(position, month, charged.at);
             let holds: Vec<bool> = charged.bases.iter().map(|(_, base)| lowers(base.month)).collect();
             let service = self.service_of_all(charged, |_| true);
             let Some(service) = service.filter(|_| holds.contains(&true)) else { continue };
@@ -166,12 +166,4 @@ impl Billing<'_> {
         }
         Ok(())
     }
-}
-
-/// Does a coupon lower a month that is charged at an instant, in the period at a position? What it is taken away from later was
-/// charged with it.
-fn lowers(coupon: &Redeemed, position: u32, month: u32, charged_at: DateTime<Utc>) -> bool {
-    let ended = coupon.ended_at.is_some_and(|ended_at| ended_at <= charged_at);
-    let passed = month.checked_sub(coupon.first_position).filter(|_| position >= coupon.first_position);
-    !ended && passed.is_some_and(|passed| coupon.coupon.periods.is_none_or(|periods| passed < periods))
 }

@@ -223,17 +223,22 @@ pub async fn document_by_number(tx: &TenantTx, number: &str) -> Result<Option<Do
 
 /// Invoices of a customer that ask for money, the first due first: what payments are allocated to.
 pub async fn open_documents(tx: &TenantTx, customer_id: CustomerId) -> Result<Vec<OpenDocument>> {
-    documents::asking(tx, Some(customer_id), None).await
+    documents::asking(tx, documents::Asking::OfCustomer(customer_id)).await
 }
 
 /// These invoices as [`open_documents`] would show them.
 pub async fn open_documents_by_id(tx: &TenantTx, ids: &[DocumentId]) -> Result<Vec<OpenDocument>> {
-    documents::asking(tx, None, Some(ids)).await
+    documents::asking(tx, documents::Asking::These(ids)).await
 }
 
 /// All invoices of the book that ask for money: for lists of what is overdue.
 pub async fn asking_documents(tx: &TenantTx) -> Result<Vec<OpenDocument>> {
-    documents::asking(tx, None, None).await
+    documents::asking(tx, documents::Asking::All).await
+}
+
+/// Those of them whose due date lies before a day.
+pub async fn asking_documents_due_before(tx: &TenantTx, on: NaiveDate) -> Result<Vec<OpenDocument>> {
+    documents::asking(tx, documents::Asking::DueBefore(on)).await
 }
 
 /// What invoices issued in `[from_on, before_on)` come to, less credit notes, for each currency: net, tax and gross.

@@ -36,6 +36,7 @@ mod quote;
 mod rate;
 mod received;
 mod replay;
+mod report;
 mod rerate;
 mod run;
 mod sample;
@@ -57,8 +58,8 @@ pub use content::{
 pub use credit::{credit, credit_lines};
 pub use document::{
     BilledTotal, CreditedBy, Document, DocumentFilter, DocumentKind, DocumentView, Frozen, Grouped, OpenDocument,
-    asking_documents, billed_between, document, document_by_number, documents, grouped, open_documents,
-    open_documents_by_id,
+    asking_documents, asking_documents_due_before, billed_between, document, document_by_number, documents, grouped,
+    open_documents, open_documents_by_id,
 };
 pub use draft::{Draft, DraftState, draft, drafts, void_draft};
 pub use dry_run::{DryRun, DryRunRow, DryRunSubscriber, dry_run};
@@ -66,9 +67,10 @@ pub use error::InvoicingError;
 pub use finalise::{finalise, finalise_some};
 pub use pdf::{draft_pdf, pdf, unprinted};
 pub use preview::{Preview, preview, preview_until};
-pub use quote::{Quoted, QuotedOnce, quote_pdf, quoted};
+pub use quote::{Quoted, QuotedOnce, must_be_reckoned, quote_pdf, quoted};
 pub use received::deliver_settlements;
 pub use replay::{Replay, Replayed, ReplayedMonth, replay};
+pub use report::{NewReport, report_pdf};
 pub use run::{
     BY_SCHEDULE, Counts, Item, ItemState, Pace, Phase, Run, abandon_run, draft_some, plan_run, retry_failed, run,
     run_items, runs, schedule_run,

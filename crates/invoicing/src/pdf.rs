@@ -67,7 +67,7 @@ pub async fn draft_pdf(tx: &TenantTx, id: DraftId, now: DateTime<Utc>) -> Result
         },
         draft: true,
     };
-    let brand = brand(tx, &frozen).await?;
+    let brand = brand(tx, &frozen.issuer).await?;
     let sums = Sums { totals: draft.content.totals, taxes: &draft.content.taxes };
     let paper = assemble(heading, brand, &frozen, draft.content.lines, sums)?;
     Ok(render(paper).await?.bytes)
@@ -116,7 +116,7 @@ async fn paper(tx: &TenantTx, view: DocumentView, seen_at: Option<&str>) -> Resu
         kind,
         draft: false,
     };
-    let brand = brand(tx, frozen).await?;
+    let brand = brand(tx, &frozen.issuer).await?;
     let lines = view.groups.into_iter().flat_map(|grouped| grouped.lines).collect();
     let mut paper = assemble(heading, brand, frozen, lines, Sums { totals: document.totals, taxes: &view.taxes })?;
     paper.online = seen_at.map(|url| Online { url: url.to_owned() });
@@ -148,7 +148,7 @@ async fn statement_paper(
         kind,
         draft: false,
     };
-    let brand = brand(tx, frozen).await?;
+    let brand = brand(tx, &frozen.issuer).await?;
     let mut paper = assemble(heading, brand, frozen, Vec::new(), Sums { totals: document.totals, taxes })?;
     paper.legal.insert(0, print::Legal { code: Some("self".to_owned()), text: None });
     paper.online = seen_at.map(|url| Online { url: url.to_owned() });
@@ -275,17 +275,28 @@ fn span(service: &Service) -> print::Span {
     print::Span { start: service.starts_on, end: service.ends_on }
 }
 
-pub(crate) async fn brand(tx: &TenantTx, frozen: &Frozen) -> Result<print::Brand> {
+/// A seller as its papers name it.
+pub(crate) fn seller(organisation: &tenant::Organisation) -> print::Party {
+    print::Party {
+        name: organisation.legal_name.clone(),
+        lines: organisation.address_lines.clone(),
+        contact: organisation.contact_lines.clone(),
+        tax_id: organisation.tax_id.clone(),
+        tax_label: None,
+        sender: None,
+    }
+}
+
+pub(crate) async fn brand(tx: &TenantTx, issuer: &print::Party) -> Result<print::Brand> {
     let brand = tenant::brand(tx).await?;
     let colour = |of: fn(&tenant::BrandColours) -> &String| {
         brand.as_ref().map_or_else(|| INK.to_owned(), |brand| of(&brand.colours).clone())
     };
-    let mut footer =
-        vec![std::iter::once(frozen.issuer.name.clone()).chain(frozen.issuer.lines.clone()).collect::<Vec<_>>()];
-    footer.push(frozen.issuer.contact.iter().cloned().chain(frozen.issuer.tax_id.clone()).collect());
+    let mut footer = vec![std::iter::once(issuer.name.clone()).chain(issuer.lines.clone()).collect::<Vec<_>>()];
+    footer.push(issuer.contact.iter().cloned().chain(issuer.tax_id.clone()).collect());
     let logo_svg = brand.as_ref().and_then(|brand| brand.logo_svg.clone());
     Ok(print::Brand {
-        name: brand.as_ref().map_or_else(|| frozen.issuer.name.clone(), |brand| brand.name.clone()),
+        name: brand.as_ref().map_or_else(|| issuer.name.clone(), |brand| brand.name.clone()),
         logo: logo_svg.as_ref().map(|_| "brand/logo.svg".to_owned()),
         primary: colour(|colours| &colours.accent_dark),
         accent: colour(|colours| &colours.accent),

@@ -3,7 +3,7 @@
 
 use crate::content::TaxRow;
 use crate::document::Frozen;
-use crate::error::Result;
+use crate::error::{InvoicingError, Result};
 use crate::pdf;
 use crate::print::{self, Online, Paper, PaperKind};
 use crate::sample::{SampleLine, SampleMonth, sample_month};
@@ -11,8 +11,10 @@ use crate::{tax, words};
 use chrono::TimeDelta;
 use db::TenantTx;
 use money::{Currency, Decimal, Money, Percent};
-use pricing::{Model, TaxLine, tax_groups};
-use subscription::{Component, ComponentKind, Quote, QuotedCustomer, TaxTreatment, customers_by_id};
+use pricing::{Model, PricingError, TaxLine, tax_groups};
+use subscription::{
+    Component, ComponentKind, Quote, QuotedCustomer, Refusal, SubscriptionError, TaxTreatment, customers_by_id,
+};
 use tenant::Organisation;
 
 /// The figures of a quote.
@@ -44,6 +46,18 @@ pub async fn quoted(tx: &TenantTx, quote: &Quote) -> Result<Quoted> {
     figures(quote, treatment, organisation.tax_percent)
 }
 
+/// Refuses a quote whose month outgrows what money is kept in, by the quantity that does it.
+pub async fn must_be_reckoned(tx: &TenantTx, quote: &Quote) -> Result<()> {
+    let Err(InvoicingError::Pricing(_) | InvoicingError::Money(_)) = quoted(tx, quote).await else { return Ok(()) };
+    let most = quote.quantities.iter().max_by_key(|(_, quantity)| **quantity);
+    let (field, value) = match most {
+        Some((key, quantity)) => (format!("quantities/{key}"), quantity.normalize().to_string()),
+        None => ("seats".to_owned(), quote.seats.to_string()),
+    };
+    let rule = subscription::Rule::Document(PricingError::TooLarge);
+    Err(SubscriptionError::Refused(Refusal { field, rule, value }).into())
+}
+
 fn figures(quote: &Quote, treatment: TaxTreatment, seller_percent: Decimal) -> Result<Quoted> {
     let currency = quote.terms.currency;
     let month = sample_month(&quote.terms, &quote.quantities)?;
@@ -70,7 +84,7 @@ pub async fn quote_pdf(tx: &TenantTx, quote: &Quote, seen_at: Option<&str>) -> R
     let organisation = tenant::organisation(tx).await?;
     let frozen = frozen(tx, quote, &organisation).await?;
     let quoted = quoted(tx, quote).await?;
-    let brand = pdf::brand(tx, &frozen).await?;
+    let brand = pdf::brand(tx, &frozen.issuer).await?;
     let paper = paper(quote, &quoted, &organisation, &frozen, brand, seen_at)?;
     Ok(pdf::render(paper).await?.bytes)
 }
@@ -95,10 +109,7 @@ async fn frozen(tx: &TenantTx, quote: &Quote, organisation: &Organisation) -> Re
         QuotedCustomer::New(of) => (stated(&of.name, &of.address_lines, &of.tax_id), String::new()),
     };
     Ok(Frozen {
-        issuer: print::Party {
-            contact: organisation.contact_lines.clone(),
-            ..stated(&organisation.legal_name, &organisation.address_lines, &organisation.tax_id)
-        },
+        issuer: pdf::seller(organisation),
         recipient,
         country: organisation.country.clone(),
         language: language.to_owned(),

@@ -10,13 +10,14 @@ use subscription::TaxTreatment;
 /// The category (EN 16931 letter) and rate of a customer's lines. The rate is the seller's; a seller without one is outside
 /// the scope of VAT.
 pub(crate) fn category(treatment: TaxTreatment, seller_percent: Decimal) -> (&'static str, Decimal) {
-    match treatment {
-        TaxTreatment::Standard if seller_percent.is_zero() => ("O", Decimal::ZERO),
-        TaxTreatment::Standard => ("S", seller_percent.normalize()),
-        TaxTreatment::ReverseCharge => ("AE", Decimal::ZERO),
-        TaxTreatment::Exempt => ("E", Decimal::ZERO),
-        TaxTreatment::OutOfScope => ("O", Decimal::ZERO),
-    }
+    let letter = match treatment {
+        TaxTreatment::Standard if seller_percent.is_zero() => "O",
+        TaxTreatment::Standard => "S",
+        TaxTreatment::ReverseCharge => "AE",
+        TaxTreatment::Exempt => "E",
+        TaxTreatment::OutOfScope => "O",
+    };
+    (letter, treatment.percent(seller_percent).normalize())
 }
 
 /// The tax groups of a document and what its calls come to.
@@ -78,30 +79,60 @@ fn single(sum: &TaxSum) -> (Money, Money) {
     (sum.net, sum.tax)
 }
 
-/// Gives each call line its share of the group's net, by what it grossed. A correction below zero has no weight to share by:
-/// then each line takes its own proportion, and the first what rounding leaves.
+/// Gives each call line its share of the group's net, by what it grossed.
 fn share_net(net: Money, calls: &mut [&mut Line]) -> Result<()> {
     let gross: Vec<Money> = calls.iter().filter_map(|line| line.gross).collect();
-    if gross.iter().all(Money::is_zero) {
-        calls.iter_mut().for_each(|line| line.amount = Money::zero(net.currency()));
-        return Ok(());
-    }
-    let shares = if gross.iter().any(Money::is_negative) {
-        let whole = Money::sum(net.currency(), gross.iter().copied())?;
-        let mut shares = Vec::with_capacity(gross.len());
-        for part in &gross {
-            let share = if whole.is_positive() { part.scale(net.micros(), whole.micros())? } else { *part };
-            shares.push(share.to_minor(Rounding::HalfAwayFromZero)?.0);
-        }
-        let left = net.checked_sub(Money::sum(net.currency(), shares.iter().copied())?)?;
-        shares[0] = shares[0].checked_add(left)?;
-        shares
-    } else {
-        net.allocate(&gross.iter().map(Money::as_decimal).collect::<Vec<_>>())?
-    };
+    let shares = shares(net, &gross)?;
     if shares.len() != calls.len() {
         return Err(InvoicingError::SumsMustAgree("a call line has no gross"));
     }
     calls.iter_mut().zip(shares).for_each(|(line, share)| line.amount = share);
     Ok(())
+}
+
+/// A group's net by what its lines grossed. A correction below zero has no weight to share by: then each line takes its own
+/// proportion, and the first what rounding leaves. Where the lines sum to nothing, none has a proportion: each keeps its gross.
+fn shares(net: Money, gross: &[Money]) -> Result<Vec<Money>> {
+    if gross.iter().all(Money::is_zero) {
+        return Ok(gross.iter().map(|_| Money::zero(net.currency())).collect());
+    }
+    if !gross.iter().any(Money::is_negative) {
+        return Ok(net.allocate(&gross.iter().map(Money::as_decimal).collect::<Vec<_>>())?);
+    }
+    let whole = Money::sum(net.currency(), gross.iter().copied())?;
+    // A ratio of two negative amounts is the ratio of the amounts.
+    let (of, whole) = if whole.is_negative() { (net.checked_neg()?, whole.checked_neg()?) } else { (net, whole) };
+    let mut shares = Vec::with_capacity(gross.len());
+    for part in gross {
+        let share = if whole.is_zero() { *part } else { part.scale(of.micros(), whole.micros())? };
+        shares.push(share.to_minor(Rounding::HalfAwayFromZero)?.0);
+    }
+    let left = net.checked_sub(Money::sum(net.currency(), shares.iter().copied())?)?;
+    shares[0] = shares[0].checked_add(left)?;
+    Ok(shares)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_has_its_share_of_the_net_also_where_corrections_make_it_negative() {
+        let eur = |text: &str| Money::parse(text, Currency::EUR).unwrap();
+        for (net, gross, expected) in [
+            ("30", vec!["11.90", "23.80"], vec!["10", "20"]),
+            ("-30", vec!["-11.90", "-23.80"], vec!["-10", "-20"]),
+            ("10", vec!["23.80", "-11.90"], vec!["20", "-10"]),
+            ("-10", vec!["11.90", "-23.80"], vec!["10", "-20"]),
+            // Nothing in all: no proportion, and the sum is right.
+            ("0", vec!["11.90", "-11.90"], vec!["11.90", "-11.90"]),
+            ("0", vec!["0", "0"], vec!["0", "0"]),
+            // 0.01 / 1.19 = 0.0084 is 0.01 each; their sum -0.02 is one cent more than the net, and the first gives it back.
+            ("-0.01", vec!["-0.01", "-0.01"], vec!["0", "-0.01"]),
+        ] {
+            let gross: Vec<Money> = gross.into_iter().map(eur).collect();
+            let expected: Vec<Money> = expected.into_iter().map(eur).collect();
+            assert_eq!(shares(eur(net), &gross).unwrap(), expected, "{net} by {gross:?}");
+        }
+    }
 }

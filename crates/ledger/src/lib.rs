@@ -53,4 +53,4 @@ pub use reservation::{Held, Leg, Reserve, Reserved, expire_leases, extend_lease,
 pub use settlement::{Settle, Settled, settle};
 pub use together::{SettledTogether, Together, settle_together, summed};
 pub use units::Units;
-pub use wallet::{Wallet, open_wallet, set_floor, top_up, wallet_of, wallets_below};
+pub use wallet::{Wallet, customers_with_credit, open_wallet, set_floor, top_up, wallet_of, wallets_below};

@@ -55,6 +55,11 @@ pub async fn wallet_of(tx: &TenantTx, customer_id: CustomerId) -> Result<Option<
     store::wallets::of_customer(tx, customer_id).await
 }
 
+/// Which of these customers have something available in their wallets.
+pub async fn customers_with_credit(tx: &TenantTx, customers: &[CustomerId]) -> Result<Vec<CustomerId>, LedgerError> {
+    store::wallets::with_credit(tx, customers).await
+}
+
 /// Wallets with less than this available, the emptiest first: who should be told. `below` also names the currency.
 pub async fn wallets_below(tx: &TenantTx, below: Money, limit: u64) -> Result<Vec<Wallet>, LedgerError> {
     store::wallets::below(tx, below, limit).await

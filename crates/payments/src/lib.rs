@@ -23,7 +23,9 @@ pub use iban::{Iban, IbanFault};
 pub use method::{
     MethodKind, PaymentMethod, agree_on_invoice, customers_with_method, give_mandate, methods_on_file, remove_method,
 };
-pub use open_item::{OpenItem, OpenItems, PaymentStatus, all_open_items, open_item, open_items, paid_of, status_of};
+pub use open_item::{
+    OpenItem, OpenItems, PaymentStatus, all_open_items, open_item, open_items, overdue_items, paid_of, status_of,
+};
 pub use payment::{
     NewPayment, Payment, PaymentFilter, payment, payment_of_reference, payments, payments_of, record_payment, top_up,
 };

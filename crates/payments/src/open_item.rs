@@ -94,6 +94,12 @@ pub async fn all_open_items(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<Ope
     unpaid(tx, invoicing::asking_documents(tx).await?, now).await
 }
 
+/// What is past its due date in the whole book, by due date: what is not due yet is not read.
+pub async fn overdue_items(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<OpenItem>, PaymentError> {
+    let today = today(tx, now).await?;
+    unpaid(tx, invoicing::asking_documents_due_before(tx, today).await?, now).await
+}
+
 async fn unpaid(
     tx: &TenantTx,
     documents: Vec<OpenDocument>,

@@ -149,7 +149,6 @@ entity! { subscription = "subscription" {
     pub id: Uuid,
     pub customer_id: Uuid,
     pub plan_version_id: Uuid,
-    pub status: String,
     pub anchor_on: Date,
     pub time_zone: String,
     pub seats: i32,

@@ -1,3 +1,5 @@
+use rust_decimal::Decimal;
+
 /// An enum that is stored, sent and shown as one word per variant.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? })+) => {$(
@@ -47,6 +49,16 @@ macro_rules! words {
             }
         }
     )+};
+}
+
+impl TaxTreatment {
+    /// The tax rate on what such a customer buys: the seller's, or none.
+    pub fn percent(self, seller_percent: Decimal) -> Decimal {
+        match self {
+            TaxTreatment::Standard => seller_percent,
+            TaxTreatment::ReverseCharge | TaxTreatment::Exempt | TaxTreatment::OutOfScope => Decimal::ZERO,
+        }
+    }
 }
 
 words! {

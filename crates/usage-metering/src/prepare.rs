@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use subscription::{Attached, Component, ComponentKind, History, LateUsage};
+use subscription::{Attached, Component, History, LateUsage};
 
 /// An event may say that it occurs so long after it came: clocks differ.
 pub(crate) const AHEAD_HOURS_MAX: i64 = 24;
@@ -279,11 +279,7 @@ impl Book {
     fn charging(&self, event: &UsageEvent, meter: &Meter) -> impl Iterator<Item = (&History, &Attached)> {
         let of_customer = self.charging.get(&event.customer_id).into_iter().flatten();
         of_customer.flat_map(move |history| {
-            let charges = |component: &&Component| {
-                matches!(component.kind, ComponentKind::Usage | ComponentKind::Hours)
-                    && component.measure.as_deref() == Some(meter.code.as_str())
-                    && component.matches(&event.dimensions)
-            };
+            let charges = |component: &&Component| component.charges(&meter.code, &event.dimensions);
             let attached = history.attached_at(event.occurred_at);
             attached.flat_map(move |attached| {
                 attached.version.components.iter().filter(charges).map(move |_| (history, attached))

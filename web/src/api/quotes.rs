@@ -248,7 +248,9 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Q
     };
     let meters = own_meters(ask).await?;
     let (id, token) = subscription::create_quote(&ask.tx, &new, &meters, &ask.actor(), ask.now).await?;
-    Ok(Created(Quote { token: Some(token), ..find(ask, id).await? }))
+    let written = subscription::quote(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
+    invoicing::must_be_reckoned(&ask.tx, &written).await?;
+    Ok(Created(Quote { token: Some(token), ..shown(written, ask.now) }))
 }
 
 async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {

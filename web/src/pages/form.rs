@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{CustomizeResponder, Either, Responder};
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use subscription::SubscriptionError;
+use subscription::{Refusal, Rule, SubscriptionError};
 
 /// What a form sent. Take it as `web::Form<Given>` or `web::Query<Given>`; a name may come more than once.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -87,11 +87,25 @@ impl Faults {
         let field = fields.iter().find(|(theirs, _)| refusal.field.starts_with(theirs)).map(|(_, ours)| *ours);
         match field {
             Some(field) => {
-                self.say(field, sentence(&refusal.rule));
+                self.say(field, apart(refusal).unwrap_or_else(|| sentence(&refusal.rule)));
                 Ok(())
             }
             None => Err(error.into()),
         }
+    }
+}
+
+/// Plans and add-ons that do not go together, in words that say what to do: the rule alone names a key that no form shows.
+fn apart(refusal: &Refusal) -> Option<String> {
+    let key = refusal.field.strip_prefix("components/")?.split('/').next()?;
+    match &refusal.rule {
+        Rule::MustBeUnique => Some(format!(
+            "Two of its components have the key “{key}”. A subscription has each key once: give the add-on's component another one in its next version."
+        )),
+        Rule::FiltersMustNotOverlap(other) => Some(format!(
+            "“{key}” and “{other}” would charge the same usage twice. Put a condition on one of them that leaves out what the other charges."
+        )),
+        _ => None,
     }
 }
 

@@ -3,33 +3,41 @@
 use super::book::prices_of;
 use crate::error::PageResult;
 use crate::format;
-use crate::views::catalogue::ComponentCard;
 use crate::views::parts::{SumRow, Sums};
 use crate::views::quotes::Offer;
 use crate::views::ui::{Badge, Tone};
 use chrono::{DateTime, Utc};
 use db::{PlanId, TenantTx};
-use invoicing::{Quoted, SampleLine, TaxRow};
+use invoicing::{InvoicingError, Quoted, SampleLine, TaxRow};
 use money::Money;
 use subscription::{Component, ComponentKind, Quote, QuoteState};
 
 /// Reads what a quote comes to and puts it into words.
 pub async fn offer(tx: &TenantTx, quote: &Quote, now: DateTime<Utc>) -> PageResult<Offer> {
-    let quoted = invoicing::quoted(tx, quote).await?;
+    // An old quote may name more than money is kept in: its terms show, its sum does not.
+    let (month, once) = match invoicing::quoted(tx, quote).await {
+        Ok(quoted) => (month(quote, &quoted), once(&quoted)),
+        Err(InvoicingError::Pricing(_) | InvoicingError::Money(_)) => {
+            (Sums(vec![SumRow::Note("Its quantities are too large to be reckoned.".into())]), Sums::default())
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut assumed = quote.terms.assumed(PlanId::new(), now);
     if !quote.with_trial {
         assumed.trial_days = 0;
     }
-    let (terms, mut components): (_, Vec<ComponentCard>) = prices_of(&assumed);
-    for (card, component) in components.iter_mut().zip(&quote.terms.components) {
-        card.basis = basis(component);
-    }
+    let names = subscription::plans(tx).await?;
+    let name_of = |id: db::PlanVersionId| {
+        let is_it = |plan: &&subscription::Plan| plan.newest.as_ref().is_some_and(|newest| newest.id == id);
+        names.iter().find(is_it).map(|plan| plan.name.clone())
+    };
+    let (terms, components) = prices_of(&assumed, name_of);
     let words = [&quote.plan_description, &quote.note].into_iter().flat_map(|text| text.lines());
     Ok(Offer {
         words: words.filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
         terms,
-        month: month(quote, &quoted),
-        once: once(&quoted),
+        month,
+        once,
         components,
     })
 }
@@ -76,26 +84,6 @@ fn row(quote: &Quote, line: &SampleLine) -> SumRow {
         None => line.name.clone(),
     };
     SumRow::plain(label, line.amount.human())
-}
-
-/// What a price is for, to somebody who knows nothing of meters: "per call, 100 included".
-fn basis(component: &Component) -> String {
-    let per = match (component.kind, component.measure.as_deref()) {
-        (ComponentKind::Flat, _) => "a month",
-        (ComponentKind::OneOff, _) => "once, at the start",
-        (ComponentKind::Percent, _) => "a share of the amounts above",
-        (ComponentKind::Hours, _) => "per hour",
-        (ComponentKind::Channels, _) => "per call at once, the most of a month",
-        (ComponentKind::Seat, Some("daily")) => "per agent and day",
-        (ComponentKind::Seat, _) => "per agent and month",
-        (_, Some("calls")) => "per call",
-        (_, Some("minutes")) => "per minute",
-        _ => "per unit used",
-    };
-    if component.included.is_zero() {
-        return per.to_owned();
-    }
-    format!("{per}, {} included in a month", format::quantity(component.included))
 }
 
 /// "300", "160 hours", "12 seats"

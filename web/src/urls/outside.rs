@@ -7,6 +7,7 @@ pub const API_KEYS_PLACE: &str = "API keys";
 /// The rate estimator; its query holds the figures.
 pub const ESTIMATE: &str = "/estimate";
 pub const ESTIMATE_CSV: &str = "/estimate/csv";
+pub const ESTIMATE_PDF: &str = "/estimate/pdf";
 /// POST keeps the figures of an estimate and leads to its link.
 pub const SAVED_ESTIMATES: &str = "/estimate/saved";
 /// The return calculator.

@@ -94,6 +94,22 @@ pub struct PriceForm {
 impl HtmlSafe for PriceForm {}
 
 impl PriceForm {
+    /// Every field that shows, those of prices within it too.
+    fn fields(&self) -> Vec<&Field> {
+        let mut all: Vec<&Field> = self.model.iter().chain(self.rows.iter().flatten()).collect();
+        all.extend(self.tiers.iter().flat_map(|tiers| &tiers.rows).flat_map(|row| &row.fields));
+        all.extend(self.limits.rows.iter().flatten());
+        if let Some(cases) = &self.cases {
+            all.extend([&cases.dimension, &cases.has_default]);
+            for case in &cases.cases {
+                all.push(&case.value);
+                all.extend(case.price.fields());
+            }
+            all.extend(cases.default.iter().flat_map(|price| price.fields()));
+        }
+        all
+    }
+
     fn row_class(row: &[Field]) -> &'static str {
         row_class(row)
     }
@@ -135,6 +151,12 @@ pub struct ComponentForm {
 }
 
 impl ComponentForm {
+    /// Every field that shows, the price's too.
+    pub fn fields(&self) -> Vec<&Field> {
+        let filter = self.filter.iter().flat_map(|row| &row.fields);
+        self.rows.iter().flatten().chain(filter).chain(self.price.fields()).collect()
+    }
+
     fn row_class(row: &[Field]) -> &'static str {
         row_class(row)
     }
@@ -203,6 +225,7 @@ impl PlanEditor {
 pub struct PlanReview {
     pub shell: Shell,
     pub heading: Heading,
+    pub note: Option<Note>,
     pub stats: Stats,
     /// What changes against the version in use.
     pub changes: Table,
@@ -224,8 +247,6 @@ pub struct PublishForm {
     pub text: String,
     /// "I have seen that …": must be ticked.
     pub confirm: Option<Field>,
-    /// Publishing waits for this.
-    pub refused: Option<String>,
 }
 
 /// `GET /admin/plans/{id}/moves`: customers of older versions, and moving them.

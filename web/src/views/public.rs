@@ -10,7 +10,10 @@ use super::{
     table::Table,
     ui::{self, Badge, Link},
 };
-use crate::{charts::Chart, shell::Shell};
+use crate::{
+    charts::Chart,
+    shell::{Shell, Token},
+};
 
 /// Some fields under one heading that opens and closes.
 #[derive(Clone, Debug)]
@@ -97,6 +100,7 @@ pub struct EstimateResult {
     /// This page's address with the figures in it, to be copied; empty where the address is not for everybody.
     pub share_href: String,
     pub csv_href: String,
+    pub pdf_href: String,
     /// Keeps the figures under a short address; `None` where this is that address already.
     pub save: Option<SaveForm>,
     /// For members: a quote from these figures.
@@ -187,6 +191,16 @@ pub struct KeptEstimate {
     pub path: PagePath,
     pub note: Note,
     pub result: EstimateResult,
+    /// Where a link is made, for who may.
+    pub link_action: Option<String>,
+    /// Made just now, and shown this once.
+    pub link: Option<String>,
+}
+
+impl KeptEstimate {
+    fn token(&self) -> Token {
+        self.shell.token()
+    }
 }
 
 /// What comes out of a return calculation.

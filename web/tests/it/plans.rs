@@ -77,7 +77,14 @@ async fn a_plan_is_written_refused_where_it_is_wrong_saved_as_typed_and_publishe
     }
     let saved = browser.post(&draft, &token, &pairs(&fields, "save")).await;
     assert_eq!(saved.status, 303, "a draft may break rules");
-    assert!(browser.get(&draft).await.body.contains("value=\"0,55\""), "and is kept as it was typed");
+    let again = browser.get(&draft).await.body;
+    assert!(again.contains("value=\"0,55\""), "and is kept as it was typed");
+    // Beside the fields: which one, what stands in it and what is wrong; the field itself is marked as well.
+    let beside = again.split("No figure yet").nth(1).expect("no figure yet");
+    let said = "Calls, by the minute, tier 1, price each, 0,55: must have a point before its decimals";
+    assert!(beside.contains(said), "{said} in {beside}");
+    assert_eq!(again.matches("Must have a point before its decimals").count(), 1, "at the field: {again}");
+    assert!(!again.contains("Nothing here is measured"), "calls are measured");
     let review = draft.clone() + "/review";
     assert_eq!(browser.get(&review).await.status, 409, "but it cannot be published");
 
@@ -226,11 +233,13 @@ async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_af
     let looked = browser.get(&review).await.body;
     assert!(looked.contains("I have seen that the bill of 1 customer would move by more than 30%"), "{looked}");
     let refused = browser.post(&versions, &token, &[]).await;
-    assert_eq!((refused.status, refused.to()), (303, review.as_str()), "{}", refused.body);
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    for words in ["Nothing was published.", "Must be ticked."] {
+        assert!(refused.body.contains(words), "{words} in {}", refused.body);
+    }
     let tx = world.nord().await;
     assert_eq!(subscription::versions_of(&tx, plan).await.unwrap().len(), 1, "nothing is published unseen");
     drop(tx);
-    assert!(browser.get(&review).await.body.contains("Not published: some bills move by more than 30%"));
     let published = browser.post(&versions, &token, &[("confirmed", "on")]).await;
     assert_eq!(
         (published.status, published.to()),

@@ -3,35 +3,29 @@
 
 use crate::browser::{Answer, Browser, pages};
 use crate::customers::hidden;
-use crate::world::{VOSS, World, start};
+use crate::world::{VOSS, World, flat, start};
 use actix_web::test::TestRequest;
 use chrono::TimeDelta;
 use subscription::{Billed, Component, ComponentKind, NewPlanVersion, QuoteState};
 
+pub fn terms() -> NewPlanVersion {
+    NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(money::Currency::EUR, Vec::new()) }
+}
+
+pub fn calls(unit: &str) -> Component {
+    Component {
+        kind: ComponentKind::Usage,
+        measure: Some("calls".into()),
+        billed: Billed::InArrears,
+        ..flat("calls", unit)
+    }
+}
+
 /// 49.00 a month, 0.50 for each call beyond 100, 500.00 once.
-async fn support_plan(world: &World, tenant: db::TenantId) -> db::PlanId {
-    let part = |key: &str, kind, measure: Option<&str>, unit: &str, included: i64, billed| Component {
-        key: key.into(),
-        kind,
-        name: key.into(),
-        measure: measure.map(Into::into),
-        filter: Default::default(),
-        included: included.into(),
-        minimum_quantity: 0.into(),
-        price: pricing::Price::per_unit(unit.parse().unwrap()),
-        billed,
-    };
-    let terms = NewPlanVersion {
-        trial_days: 0,
-        ..NewPlanVersion::monthly(
-            money::Currency::EUR,
-            vec![
-                part("fee", ComponentKind::Flat, None, "49", 0, Billed::InAdvance),
-                part("calls", ComponentKind::Usage, Some("calls"), "0.50", 100, Billed::InArrears),
-                part("setup", ComponentKind::OneOff, None, "500", 0, Billed::InAdvance),
-            ],
-        )
-    };
+pub async fn support_plan(world: &World, tenant: db::TenantId) -> db::PlanId {
+    let setup = Component { kind: ComponentKind::OneOff, ..flat("setup", "500") };
+    let components = vec![flat("fee", "49"), Component { included: 100.into(), ..calls("0.50") }, setup];
+    let terms = NewPlanVersion { components, ..terms() };
     let tx = world.database.db.tenant(tenant).await.unwrap();
     let plan = subscription::create_plan(&tx, "support", "Support", "Calls answered", false).await.unwrap();
     subscription::publish_version(&tx, plan, &terms, start()).await.unwrap();
@@ -39,7 +33,7 @@ async fn support_plan(world: &World, tenant: db::TenantId) -> db::PlanId {
     plan
 }
 
-const OFFER: [(&str, &str); 11] = [
+pub const OFFER: [(&str, &str); 11] = [
     ("customer", ""),
     ("name", "Nordwind GmbH"),
     ("email", "office@nordwind.example"),
@@ -202,6 +196,22 @@ async fn an_estimate_is_saved_by_a_visitor_shared_by_its_link_and_made_into_a_qu
     let list = seller.get("/reseller/estimates").await;
     assert!(list.body.contains("870 events a month, 20 agents") && list.body.contains("A visitor"), "{}", list.body);
     let id = list.body.split("/reseller/estimates/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let kept = format!("/reseller/estimates/{id}");
+    for (path, answer) in [
+        (format!("{kept}/pdf"), seller.get(&format!("{kept}/pdf")).await),
+        (format!("{link}/pdf"), Browser::at(&pages, VOSS).get(&format!("{link}/pdf")).await),
+        ("/estimate/pdf".into(), Browser::at(&pages, VOSS).get(&format!("/estimate/pdf?{FIGURES}")).await),
+    ] {
+        assert_eq!(answer.header("content-type"), "application/pdf", "{path}");
+        assert!(answer.body.starts_with("%PDF-1.7"), "{path}");
+    }
+    // The one who keeps it makes another link, and the visitor's stops working.
+    let token = seller.get(&kept).await.token();
+    let page = seller.post(&format!("{kept}/links"), &token, &[]).await;
+    let made =
+        page.body.split(&format!("https://{VOSS}")).nth(1).expect("the link is shown").split('"').next().unwrap();
+    assert!(Browser::at(&pages, VOSS).get(made).await.body.contains("20 agents at the busiest hour"));
+    assert_eq!(Browser::at(&pages, VOSS).get(&link).await.status, 404);
     let models = seller.get(&format!("/reseller/quotes/new?estimate={id}")).await;
     assert!(models.body.contains("By which model is it sold?"), "{}", models.body);
     let source = format!("estimate={id}&model=per_event");

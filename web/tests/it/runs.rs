@@ -127,3 +127,37 @@ async fn a_draft_and_a_run_are_thrown_away_from_their_pages_by_who_may_and_only_
     let late = owner.post(&format!("/ops/runs/{}/abandonment", run.id), &token, &[]).await;
     assert!(late.status == 409 && late.body.contains("cannot be thrown away"), "{}", late.body);
 }
+
+#[actix_web::test]
+async fn who_has_paid_ahead_has_paid_the_invoice_that_the_page_issues() {
+    let world = World::new().await;
+    let kim = crate::overdue::kim(&world).await;
+    crate::overdue::subscribe(&world, kim, "100.00", 1).await;
+    let tx = world.nord().await;
+    let payment = payments::NewPayment {
+        customer_id: kim,
+        amount: crate::overdue::eur("119.00"),
+        method: payments::Method::BankTransfer,
+        reference: "K-1".into(),
+        by: "a test".into(),
+        received_at: at("2026-03-01T10:00:00Z"),
+    };
+    payments::record_payment(&tx, &payment, at("2026-03-01T10:00:00Z")).await.unwrap();
+    tx.commit().await.unwrap();
+    works_at(&world, "2026-04-01T10:00:00Z").await;
+    let run = runs(&world, world.nord).await.remove(0);
+    assert_eq!((run.phase, run.counts.drafted), (Phase::Ready, 1));
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let page = format!("/admin/runs/{}", run.id);
+    let token = browser.get(&page).await.token();
+    let issued = browser.post(&format!("{page}/finalization"), &token, &[]).await;
+    assert_eq!(issued.status, 303, "{}", issued.body);
+    // No worker looks after it: one draft is one block, and the run is done with it.
+    assert_eq!(runs(&world, world.nord).await.remove(0).phase, Phase::Done);
+    let tx = world.nord().await;
+    let owed = payments::open_items(&tx, kim, at("2026-04-01T10:00:00Z")).await.unwrap();
+    // 2 x 100.00 x 1.19 = 238.00 for March and April, 119.00 of it paid ahead
+    assert_eq!((owed.open, owed.credit), (crate::overdue::eur("119.00"), crate::overdue::eur("0")));
+}

@@ -2,8 +2,8 @@
 //! read from disk or network, and no font of the machine is used, so a document looks the same everywhere.
 
 use super::qr::qr_svg;
-use super::{Paper, PaperKind, PrintError, Printed, Renderer};
-use chrono::Datelike;
+use super::{Brand, Paper, PaperKind, PrintError, Printed, Renderer, Report};
+use chrono::{Datelike, NaiveDate};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -16,11 +16,12 @@ use typst::{Library, LibraryExt, World};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("/invoice.typ", include_str!("../../templates/invoice.typ")),
     ("/credit-note.typ", include_str!("../../templates/credit-note.typ")),
     ("/settlement.typ", include_str!("../../templates/settlement.typ")),
     ("/quote.typ", include_str!("../../templates/quote.typ")),
+    ("/report.typ", include_str!("../../templates/report.typ")),
     ("/parts.typ", include_str!("../../templates/parts.typ")),
     ("/locale.typ", include_str!("../../templates/locale.typ")),
     ("/brand.typ", include_str!("../../templates/brand.typ")),
@@ -63,6 +64,34 @@ impl TypstRenderer {
             sources: sources.collect(),
             fonts,
         }
+    }
+
+    /// Sets a report: it has no sums that must agree.
+    pub fn render_report(&self, report: &Report) -> Result<Printed, PrintError> {
+        let mut data = serde_json::to_value(report).map_err(|error| PrintError::Typesetting(error.to_string()))?;
+        let mut replaced = BTreeSet::new();
+        self.replace_missing(&mut data, &mut replaced);
+        let bytes = self.set_branded("report", data, &report.brand, report.issued)?;
+        Ok(Printed { bytes, replaced })
+    }
+
+    /// Sets pages with the brand's logo, where there is one, dated with a day.
+    fn set_branded(
+        &self,
+        template: &str,
+        mut data: Value,
+        brand: &Brand,
+        day: NaiveDate,
+    ) -> Result<Vec<u8>, PrintError> {
+        let logo = brand.logo.as_deref().zip(brand.logo_svg.as_deref());
+        if logo.is_none() {
+            data["brand"].as_object_mut().map(|brand| brand.remove("logo"));
+        }
+        let issued = u8::try_from(day.month()).ok().zip(u8::try_from(day.day()).ok());
+        let issued =
+            issued.and_then(|(month, day_of_month)| Datetime::from_ymd_hms(day.year(), month, day_of_month, 0, 0, 0));
+        let issued = issued.ok_or_else(|| PrintError::Typesetting(format!("{day} is outside the calendar")))?;
+        self.set_pages(template, &data, logo, issued)
     }
 
     /// Sets the pages of data that has been checked already.
@@ -131,16 +160,7 @@ impl Renderer for TypstRenderer {
             // Of the text as given: a replaced character must not change who is paid.
             data["payment"]["qr"]["svg"] = qr_svg(&qr.text)?.into();
         }
-        let logo = paper.brand.logo.as_deref().zip(paper.brand.logo_svg.as_deref());
-        if logo.is_none() {
-            data["brand"].as_object_mut().map(|brand| brand.remove("logo"));
-        }
-        let day = paper.issued;
-        let issued = u8::try_from(day.month()).ok().zip(u8::try_from(day.day()).ok());
-        let issued =
-            issued.and_then(|(month, day_of_month)| Datetime::from_ymd_hms(day.year(), month, day_of_month, 0, 0, 0));
-        let issued = issued.ok_or_else(|| PrintError::Typesetting(format!("{day} is outside the calendar")))?;
-        let bytes = self.set_pages(paper.template(), &data, logo, issued)?;
+        let bytes = self.set_branded(paper.template(), data, &paper.brand, paper.issued)?;
         Ok(Printed { bytes, replaced })
     }
 }

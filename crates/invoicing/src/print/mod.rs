@@ -6,6 +6,7 @@ mod engine;
 mod paper;
 mod qr;
 mod quote;
+mod report;
 pub(crate) mod settlement;
 
 pub use engine::{TypstRenderer, typst_renderer};
@@ -15,6 +16,7 @@ pub use paper::{
 };
 pub use qr::epc_payload;
 pub use quote::{Once, QuoteTerms};
+pub use report::{Report, ReportRow, Section};
 
 use std::collections::BTreeSet;
 

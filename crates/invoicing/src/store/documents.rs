@@ -187,20 +187,25 @@ struct AskingRow {
     due_micros: i64,
 }
 
+/// Which invoices are asked about.
+pub(crate) enum Asking<'a> {
+    All,
+    OfCustomer(CustomerId),
+    These(&'a [DocumentId]),
+    DueBefore(NaiveDate),
+}
+
 /// Invoices that ask for money after all credit notes: of what one has too much, and of those that correct none, the invoices
-/// that are due first get their part. Exactly one of `customer` and `ids` narrows, or neither.
-pub(crate) async fn asking(
-    tx: &TenantTx,
-    customer: Option<CustomerId>,
-    ids: Option<&[DocumentId]>,
-) -> Result<Vec<OpenDocument>> {
-    let (narrowed, named) = match (customer, ids) {
-        (Some(_), _) => ("AND d.customer_id = $2", ""),
-        (None, Some(_)) => (
+/// that are due first get their part.
+pub(crate) async fn asking(tx: &TenantTx, which: Asking<'_>) -> Result<Vec<OpenDocument>> {
+    let (narrowed, named) = match which {
+        Asking::OfCustomer(_) => ("AND d.customer_id = $2", ""),
+        Asking::These(_) => (
             "AND d.customer_id IN (SELECT customer_id FROM document WHERE tenant_id = $1 AND id = ANY($2::uuid[]))",
             "AND id = ANY($2::uuid[])",
         ),
-        (None, None) => ("", ""),
+        Asking::DueBefore(_) => ("", "AND due_on < $2"),
+        Asking::All => ("", ""),
     };
     let text = format!(
         "WITH credited AS (
@@ -222,8 +227,12 @@ pub(crate) async fn asking(
          WHERE due > free {named} ORDER BY due_on, serial, id"
     );
     let mut values: Vec<sea_orm::Value> = vec![tx.tenant_id().into()];
-    values.extend(customer.map(Into::into));
-    values.extend(ids.map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()));
+    match which {
+        Asking::All => (),
+        Asking::OfCustomer(customer) => values.push(customer.into()),
+        Asking::These(ids) => values.push(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>().into()),
+        Asking::DueBefore(on) => values.push(on.into()),
+    }
     let rows: Vec<AskingRow> = tx.rows(&text, values).await?;
     rows.into_iter()
         .map(|row| {

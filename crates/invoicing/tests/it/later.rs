@@ -243,7 +243,8 @@ async fn an_add_on_that_loyalty_gives_is_billed_until_then_and_free_from_then_on
     world.changed(id, Change::AddOn { version: crm }, "2026-04-01T08:00:00Z").await;
     for now in ["2026-04-02T08:00:00Z", "2026-05-01T08:00:00Z"] {
         let tx = world.tx().await;
-        subscription::look(&tx, 10, &HashSet::new(), at(now)).await.unwrap();
+        let due = subscription::due(&tx, 10, at(now)).await.unwrap();
+        subscription::look(&tx, &due, &HashSet::new(), at(now)).await.unwrap();
         tx.commit().await.unwrap();
     }
     world.billed("2026-05-01").await;

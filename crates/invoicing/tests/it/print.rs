@@ -177,3 +177,34 @@ fn an_emoji_in_a_name_does_not_stop_an_invoice() {
     let PaperKind::Invoice { due, .. } = &odd.kind else { panic!("an invoice") };
     assert_eq!(due.to_string(), "2026-12-15");
 }
+
+#[test]
+fn a_report_is_set_as_its_words_stand() {
+    use invoicing::print::{Report, ReportRow, Section};
+    let section = Section {
+        title: "Suggested rates".into(),
+        heads: ["Model", "Rate"].map(Into::into).to_vec(),
+        rows: vec![ReportRow::new(["Per event", "€1.35 each"]), ReportRow::new(["A month", "€5,772.00"]).sum()],
+        ..Section::default()
+    };
+    let bare =
+        Section { title: "Cost".into(), rows: vec![ReportRow::new(["Wages", "€4,100.00"])], ..Section::default() };
+    let report = Report {
+        lang: "en".into(),
+        paper: "a4".into(),
+        currency: "EUR".into(),
+        title: "20 agents at the busiest hour".into(),
+        text: vec!["Tax excluded.".into()],
+        sections: vec![section, bare],
+        issued: "2026-11-25".parse().unwrap(),
+        brand: paper("invoice-de").brand,
+        number: "estimate".into(),
+    };
+    let bytes = typst_renderer().render_report(&report).unwrap().bytes;
+    assert!(bytes == typst_renderer().render_report(&report).unwrap().bytes, "the same words, the same bytes");
+    let Some((_, text)) = tool("pdftotext", &["-layout", "FILE", "-"], &bytes) else { return };
+    let text = text.replace('\u{a0}', " ");
+    for words in ["20 agents at the busiest hour", "25 November 2026", "Per event", "€5,772.00", "Cost", "Wages"] {
+        assert!(text.contains(words), "{words} is not in {text}");
+    }
+}

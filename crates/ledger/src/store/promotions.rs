@@ -64,25 +64,29 @@ pub async fn of_customer(tx: &TenantTx, customer_id: CustomerId) -> Result<Vec<G
     rows.into_iter().map(read).collect()
 }
 
-/// What has left a wallet since the first of these grants, in the order of its posting. Money paid back to the customer, and
-/// credit that expired, are not a use of credit.
+/// What has left a wallet since the first of these grants: one sum from each grant to the next, for between two grants the
+/// order of debits makes no difference. Money paid back to the customer, and credit that expired, are not a use of credit.
 pub async fn debits(tx: &TenantTx, wallet: &Wallet, grants: &[Grant]) -> Result<Vec<Debit>, LedgerError> {
     #[derive(FromQueryResult)]
     struct Row {
         at: DateTime<Utc>,
         micros: i64,
     }
-    let Some(first) = grants.iter().map(|grant| grant.granted_at).min() else { return Ok(Vec::new()) };
+    if grants.is_empty() {
+        return Ok(Vec::new());
+    }
+    // By time already: `of_customer` reads them so.
+    let begins: Vec<DateTime<Utc>> = grants.iter().map(|grant| grant.granted_at).collect();
     let account =
         AccountRef::Customer(AccountKind::Wallet, wallet.customer_id).id(tx.tenant_id(), wallet.balance.currency());
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT t.posted_at AS at, -e.amount_micros AS micros FROM ledger_entry e
+            "SELECT min(t.posted_at) AS at, -sum(e.amount_micros)::bigint AS micros FROM ledger_entry e
              JOIN ledger_transaction t ON t.tenant_id = $1 AND t.id = e.transaction_id
-             WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.amount_micros < 0 AND t.posted_at >= $3
+             WHERE e.tenant_id = $1 AND e.account_id = $2 AND e.amount_micros < 0 AND t.posted_at >= ($3::timestamptz[])[1]
                AND t.kind NOT IN ('refund', 'promotion_expired', 'reversal')
-             ORDER BY t.posted_at, t.id",
-            [tx.tenant_id().into(), account.into(), first.into()],
+             GROUP BY width_bucket(t.posted_at, $3::timestamptz[]) ORDER BY 1",
+            [tx.tenant_id().into(), account.into(), begins.into()],
         )
         .await?;
     Ok(rows.into_iter().map(|row| Debit { at: row.at, micros: row.micros }).collect())

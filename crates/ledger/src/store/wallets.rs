@@ -82,6 +82,23 @@ pub async fn of_customer(tx: &TenantTx, customer_id: CustomerId) -> Result<Optio
         .transpose()
 }
 
+/// Which of these customers have something available.
+pub async fn with_credit(tx: &TenantTx, customers: &[CustomerId]) -> Result<Vec<CustomerId>, LedgerError> {
+    #[derive(FromQueryResult)]
+    struct Owner {
+        customer_id: Uuid,
+    }
+    let ids: Vec<Uuid> = customers.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<Owner> = tx
+        .rows(
+            "SELECT DISTINCT customer_id FROM wallet
+             WHERE tenant_id = $1 AND customer_id = ANY($2) AND balance_micros - reserved_micros - floor_micros > 0",
+            [tx.tenant_id().into(), ids.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.customer_id.into()).collect())
+}
+
 /// Wallets with less available than an amount of their currency, the emptiest first.
 pub async fn below(tx: &TenantTx, below: Money, limit: u64) -> Result<Vec<Wallet>, LedgerError> {
     let rows: Vec<Row> = tx

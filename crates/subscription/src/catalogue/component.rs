@@ -71,6 +71,13 @@ impl Component {
         self.filter.iter().all(|(dimension, wanted)| dimensions.get(dimension) == Some(wanted))
     }
 
+    /// Does a unit of this meter's usage, with these dimensions, cost something by this component?
+    pub fn charges(&self, meter: &str, dimensions: &BTreeMap<String, String>) -> bool {
+        matches!(self.kind, ComponentKind::Usage | ComponentKind::Hours)
+            && self.measure.as_deref() == Some(meter)
+            && self.matches(dimensions)
+    }
+
     /// Counted from usage, so that what arrives late changes it.
     pub fn is_metered(&self) -> bool {
         match self.kind {

@@ -49,8 +49,14 @@ pub struct Redeemed {
 impl Redeemed {
     /// Does it lower what is charged for this period?
     pub fn lowers(&self, period: &ServicePeriod) -> bool {
-        let ended = self.ended_at.is_some_and(|ended_at| ended_at <= period.starts_at);
-        let passed = period.position.checked_sub(self.first_position);
+        self.lowers_ahead(period.position, period.position, period.starts_at)
+    }
+
+    /// Does it lower a month that is charged at an instant, in the period at `position`? What it is taken away from later was
+    /// charged with it.
+    pub fn lowers_ahead(&self, position: u32, month: u32, charged_at: DateTime<Utc>) -> bool {
+        let ended = self.ended_at.is_some_and(|ended_at| ended_at <= charged_at);
+        let passed = month.checked_sub(self.first_position).filter(|_| position >= self.first_position);
         !ended && passed.is_some_and(|passed| self.coupon.periods.is_none_or(|periods| passed < periods))
     }
 }
@@ -106,14 +112,28 @@ pub async fn coupons(tx: &TenantTx) -> Result<Vec<Coupon>> {
     store::all(tx).await
 }
 
+/// Coupons by code, from the one after this code on; the empty code is before all.
+pub async fn coupons_page(tx: &TenantTx, after: &str, limit: u64) -> Result<Vec<Coupon>> {
+    store::page(tx, after, limit).await
+}
+
+/// One coupon.
+pub async fn coupon(tx: &TenantTx, id: CouponId) -> Result<Option<Coupon>> {
+    store::by_id(tx, id).await
+}
+
 /// The coupon with this code, whatever its case.
 pub async fn coupon_by_code(tx: &TenantTx, code: &str) -> Result<Option<Coupon>> {
     store::by_code(tx, &code.trim().to_ascii_uppercase()).await
 }
 
-/// Who has a coupon, and since when, the newest first.
-pub async fn redemptions(tx: &TenantTx, id: CouponId) -> Result<Vec<(SubscriptionId, CustomerId, DateTime<Utc>)>> {
-    store::redemptions(tx, id).await
+/// Who has a coupon, and since when: the newest, at most so many.
+pub async fn redemptions(
+    tx: &TenantTx,
+    id: CouponId,
+    limit: u64,
+) -> Result<Vec<(SubscriptionId, CustomerId, DateTime<Utc>)>> {
+    store::redemptions(tx, id, limit).await
 }
 
 /// Gives a subscription the coupon with this code, once. It lowers documents from the period that is running on.

@@ -13,8 +13,8 @@ mod terms;
 pub use cliff::{Cliff, cliffs};
 pub use component::{Component, Measure, SEAT_MEASURES, standard_measures};
 pub use coupon::{
-    Coupon, CouponOff, NewCoupon, Redeemed, archive_coupon, coupon_by_code, coupons, create_coupon, end_coupon,
-    redeem_coupon, redemptions,
+    Coupon, CouponOff, NewCoupon, Redeemed, archive_coupon, coupon, coupon_by_code, coupons, coupons_page,
+    create_coupon, end_coupon, redeem_coupon, redemptions,
 };
 pub use draft::{Draft, discard_draft, draft, lock_draft, publish_draft, save_draft};
 pub use loyalty::{LoyaltyReward, LoyaltyRule};

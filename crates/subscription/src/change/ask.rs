@@ -62,23 +62,39 @@ struct Ask {
 }
 
 async fn ask(tx: &TenantTx, id: SubscriptionId, change: &Change, when: When, now: DateTime<Utc>) -> Result<Ask> {
-    let mut before = must_be(tx, id).await?;
+    let before = must_be(tx, id).await?;
     let named = named(tx, change).await?;
     let version = named.as_ref().map(|named| &named.version);
     let at = when.instant(&before, now)?;
     must(at >= now || at == before.subscription.started_at, "at", Rule::MustNotLieInThePast, at)?;
-    let mut replaced: Vec<ChangeId> = Vec::new();
-    if let Change::Cancel { .. } = change
-        && let Some(pending) = pending_end(&before, now)
-    {
-        // An end that lies ahead may be moved, also to a later day.
-        before = before.without(pending)?;
-        replaced.push(pending);
-    }
+    let (before, pending) = free_to_end(before, change, now)?;
+    let mut replaced: Vec<ChangeId> = pending.into_iter().collect();
     let others = before.changes.iter().filter(|other| change.replaces(version, other, at));
     replaced.extend(others.filter_map(|other| other.id));
     let after = before.with_change(change, version, at)?;
     Ok(Ask { before, after, at, named, replaced })
+}
+
+/// Where an end is asked for, the same without the end that still lies ahead: it may be moved, also to a later day.
+fn free_to_end(before: History, change: &Change, now: DateTime<Utc>) -> Result<(History, Option<ChangeId>)> {
+    match (change, pending_end(&before, now)) {
+        (Change::Cancel { .. }, Some(pending)) => Ok((before.without(pending)?, Some(pending))),
+        _ => Ok((before, None)),
+    }
+}
+
+impl History {
+    /// What [`change`] would make of it, by the same rules, where nothing is read: for pages that show it before it is asked.
+    pub fn imagined(
+        &self,
+        change: &Change,
+        version: Option<&PlanVersion>,
+        when: When,
+        now: DateTime<Utc>,
+    ) -> Result<History> {
+        let at = when.instant(self, now)?;
+        free_to_end(self.clone(), change, now)?.0.with_change(change, version, at)
+    }
 }
 
 /// The cancellation that lies ahead.

@@ -54,18 +54,30 @@ pub enum NoticeKind {
     Renewed,
 }
 
-/// Customers of trials that are over and not yet looked at: before [`look`], the caller finds out which of them can pay.
-pub async fn customers_at_trial_end(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<CustomerId>> {
-    store::customers_at_trial_end(tx, now).await
+/// A subscription that the clock has something to do with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub subscription_id: SubscriptionId,
+    pub customer_id: CustomerId,
+    /// What happened from here on was not looked at.
+    pub since: DateTime<Utc>,
+    /// Before [`look`], the caller finds out whether its customer can pay.
+    pub trial_is_over: bool,
 }
 
-/// Does what the clock has brought about up to `now`, for at most so many subscriptions.
+/// Subscriptions that the clock has something to do with, at most so many, locked until the transaction ends: what is asked of
+/// their customers after this stands for the same subscriptions that [`look`] works on.
+pub async fn due(tx: &TenantTx, limit: u64, now: DateTime<Utc>) -> Result<Vec<Due>> {
+    store::due(tx, limit, now).await
+}
+
+/// Does what the clock has brought about up to `now`, for subscriptions that [`due`] locked.
 ///
 /// `can_pay` are the customers with a means of payment on file: a trial of another one goes on or is over, as its plan says.
-pub async fn look(tx: &TenantTx, limit: u64, can_pay: &HashSet<CustomerId>, now: DateTime<Utc>) -> Result<Looked> {
+pub async fn look(tx: &TenantTx, due: &[Due], can_pay: &HashSet<CustomerId>, now: DateTime<Utc>) -> Result<Looked> {
     let mut looked = Looked::default();
     let mut names = HashMap::new();
-    for (id, since) in store::due(tx, limit, now).await? {
+    for &Due { subscription_id: id, since, .. } in due {
         looked.subscriptions += 1;
         let mut current = must_be(tx, id).await?;
         let mut seen = HashSet::new();
@@ -243,13 +255,7 @@ pub async fn method_arrived(tx: &TenantTx, customer_id: CustomerId, now: DateTim
 
 /// Says who owes what was due, and since when: their subscriptions are past due, all others are not. For the worker, with what
 /// payments know; saying the same again changes nothing.
-///
-/// Returns whose have just fallen past due, and since when.
-pub async fn set_past_due(
-    tx: &TenantTx,
-    overdue: &[(CustomerId, DateTime<Utc>)],
-    now: DateTime<Utc>,
-) -> Result<Vec<(CustomerId, DateTime<Utc>)>> {
+pub async fn set_past_due(tx: &TenantTx, overdue: &[(CustomerId, DateTime<Utc>)], now: DateTime<Utc>) -> Result<()> {
     let fallen = store::fall_due(tx, overdue, now).await?;
     for (customer_id, since) in &fallen {
         let text = "An invoice is overdue: the subscription is past due.";
@@ -260,5 +266,5 @@ pub async fn set_past_due(
         let text = "Everything that was overdue is paid: the subscription is active again.";
         add_customer_event(tx, customer_id, "paid_up", text, now, now).await?;
     }
-    Ok(fallen)
+    Ok(())
 }

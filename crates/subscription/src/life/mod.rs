@@ -12,9 +12,7 @@ mod stretch;
 mod subscription;
 mod transition;
 
-pub use clock::{
-    Looked, Notice, NoticeKind, customers_at_trial_end, customers_without_method, look, method_arrived, set_past_due,
-};
+pub use clock::{Due, Looked, Notice, NoticeKind, customers_without_method, due, look, method_arrived, set_past_due};
 pub use coverage::{Coverage, coverage};
 pub use entitlements::{Entitled, Entitlements, Metered, SeatRoom, entitlements};
 pub use features::{features, features_of_customer};

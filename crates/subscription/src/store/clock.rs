@@ -1,42 +1,40 @@
 use crate::error::Result;
-use crate::life::Subscription;
+use crate::life::{Due, Subscription};
 use chrono::{DateTime, Utc};
-use db::{CustomerId, SubscriptionId, TenantTx};
+use db::{CustomerId, TenantTx};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 #[derive(FromQueryResult)]
 struct DueRow {
     id: Uuid,
+    customer_id: Uuid,
     next_look_at: DateTime<Utc>,
+    trial_is_over: bool,
 }
 
 /// Subscriptions that the clock has something to do with, locked; other workers skip them.
-pub(crate) async fn due(tx: &TenantTx, limit: u64, now: DateTime<Utc>) -> Result<Vec<(SubscriptionId, DateTime<Utc>)>> {
+pub(crate) async fn due(tx: &TenantTx, limit: u64, now: DateTime<Utc>) -> Result<Vec<Due>> {
     let rows: Vec<DueRow> = tx
         .rows(
-            "SELECT id, next_look_at FROM subscription WHERE tenant_id = $1 AND next_look_at <= $2
+            "SELECT id, customer_id, next_look_at, coalesce(trial_ends_at <= $2, false) AS trial_is_over
+             FROM subscription WHERE tenant_id = $1 AND next_look_at <= $2
              ORDER BY next_look_at, id LIMIT $3 FOR UPDATE SKIP LOCKED",
             [tx.tenant_id().into(), now.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()],
         )
         .await?;
-    Ok(rows.into_iter().map(|row| (row.id.into(), row.next_look_at)).collect())
+    let due = |row: DueRow| Due {
+        subscription_id: row.id.into(),
+        customer_id: row.customer_id.into(),
+        since: row.next_look_at,
+        trial_is_over: row.trial_is_over,
+    };
+    Ok(rows.into_iter().map(due).collect())
 }
 
 #[derive(FromQueryResult)]
 struct CustomerRow {
     customer_id: Uuid,
-}
-
-pub(crate) async fn customers_at_trial_end(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<CustomerId>> {
-    let rows: Vec<CustomerRow> = tx
-        .rows(
-            "SELECT DISTINCT customer_id FROM subscription
-             WHERE tenant_id = $1 AND next_look_at <= $2 AND trial_ends_at <= $2 ORDER BY customer_id",
-            [tx.tenant_id().into(), now.into()],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|row| row.customer_id.into()).collect())
 }
 
 /// Writes that something was told; `false` when it had been before.

@@ -104,6 +104,23 @@ pub(crate) async fn all(tx: &TenantTx) -> Result<Vec<Coupon>> {
     rows.into_iter().map(domain).collect()
 }
 
+/// By code, from the one after this on.
+pub(crate) async fn page(tx: &TenantTx, after: &str, limit: u64) -> Result<Vec<Coupon>> {
+    let rows: Vec<coupon::Model> = tx
+        .rows(
+            "SELECT * FROM coupon WHERE tenant_id = $1 AND code > $2 ORDER BY code LIMIT $3",
+            [tx.tenant_id().into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()],
+        )
+        .await?;
+    rows.into_iter().map(domain).collect()
+}
+
+pub(crate) async fn by_id(tx: &TenantTx, id: CouponId) -> Result<Option<Coupon>> {
+    let row: Option<coupon::Model> =
+        tx.row("SELECT * FROM coupon WHERE tenant_id = $1 AND id = $2", [tx.tenant_id().into(), id.into()]).await?;
+    row.map(domain).transpose()
+}
+
 pub(crate) async fn by_code(tx: &TenantTx, code: &str) -> Result<Option<Coupon>> {
     let row: Option<coupon::Model> =
         tx.row("SELECT * FROM coupon WHERE tenant_id = $1 AND code = $2", [tx.tenant_id().into(), code.into()]).await?;
@@ -160,11 +177,13 @@ pub(crate) async fn end(tx: &TenantTx, id: CouponId, of: SubscriptionId, now: Da
 pub(crate) async fn redemptions(
     tx: &TenantTx,
     id: CouponId,
+    limit: u64,
 ) -> Result<Vec<(SubscriptionId, CustomerId, DateTime<Utc>)>> {
     let rows: Vec<coupon_redemption::Model> = tx
         .rows(
-            "SELECT * FROM coupon_redemption WHERE tenant_id = $1 AND coupon_id = $2 ORDER BY redeemed_at DESC, subscription_id",
-            [tx.tenant_id().into(), id.into()],
+            "SELECT * FROM coupon_redemption WHERE tenant_id = $1 AND coupon_id = $2
+             ORDER BY redeemed_at DESC, subscription_id LIMIT $3",
+            [tx.tenant_id().into(), id.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()],
         )
         .await?;
     Ok(rows.into_iter().map(|row| (row.subscription_id.into(), row.customer_id.into(), row.redeemed_at)).collect())

@@ -19,8 +19,6 @@ pub(crate) async fn insert(tx: &TenantTx, new: &History, next_look_at: Option<Da
         id: Set(begun.id.uuid()),
         customer_id: Set(begun.customer_id.uuid()),
         plan_version_id: Set(begun.first_plan_version_id.uuid()),
-        // Told once at the beginning; what it is later is worked out and never read from here.
-        status: Set(if begun.trial_ends_at.is_some() { "trial" } else { "active" }.to_owned()),
         anchor_on: Set(begun.anchor_on),
         time_zone: Set(begun.time_zone.clone()),
         seats: Set(fits(begun.first_seats)?),

@@ -139,6 +139,6 @@ async fn fifty_who_ask_at_once_for_a_coupon_of_one_redemption_get_one() {
     }
     assert_eq!(tasks.join_all().await.into_iter().sum::<i32>(), 1);
     let tx = world.tx().await;
-    assert_eq!(redemptions(&tx, id).await.unwrap().len(), 1);
+    assert_eq!(redemptions(&tx, id, 9).await.unwrap().len(), 1);
     assert_eq!(coupon_by_code(&tx, "last").await.unwrap().unwrap().redemptions, 1);
 }

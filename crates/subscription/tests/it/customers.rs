@@ -7,6 +7,14 @@ fn anna() -> NewCustomer {
     NewCustomer::prepaid("C-00001", "Anna Ähre", Currency::EUR, "Europe/Berlin", "DE", on("2026-01-31"))
 }
 
+/// Creates Anna under the next number, as accepting a quote does.
+async fn numbered(tx: &db::TenantTx) -> String {
+    let customer_no = next_customer_no(tx).await.unwrap();
+    let new = NewCustomer { customer_no: customer_no.clone(), ..anna() };
+    create_customer(tx, &new, at("2026-01-31T08:00:00Z")).await.unwrap();
+    customer_no
+}
+
 #[tokio::test]
 async fn a_prepaid_customer_gets_its_wallet_and_a_postpaid_one_none() {
     let world = World::new().await;
@@ -190,4 +198,23 @@ async fn the_billing_period_of_a_customer_is_a_month_from_its_anchor_in_its_zone
     assert_eq!((period.starts_on, period.ends_on), (on("2026-02-28"), on("2026-03-31")));
     let before = billing_period_of_customer(&anna, at("2026-01-30T22:59:59Z"));
     assert_eq!(refused(before).1, "must_not_precede_start");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_customers_that_are_created_at_once_get_two_numbers() {
+    let world = std::sync::Arc::new(World::new().await);
+    let first = world.tx().await;
+    assert_eq!(numbered(&first).await, "C-00001");
+    let second = tokio::spawn({
+        let world = world.clone();
+        async move {
+            let tx = world.tx().await;
+            let customer_no = numbered(&tx).await;
+            tx.commit().await.unwrap();
+            customer_no
+        }
+    });
+    world.database.until_somebody_waits().await;
+    first.commit().await.unwrap();
+    assert_eq!(second.await.unwrap(), "C-00002");
 }

@@ -6,6 +6,7 @@ mod coupons;
 mod coverage;
 mod customers;
 mod drafts;
+mod due;
 mod entitlements;
 mod laws;
 mod life;

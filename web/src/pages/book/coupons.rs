@@ -1,5 +1,6 @@
 //! Coupons: the list, one with who has it, the form of a new one, and taking one out of sale.
 
+use super::quotes::PAGE;
 use super::subscription::coupon_off;
 use super::words::{self, customer_names, day};
 use super::{shell, subscription::Names};
@@ -10,18 +11,19 @@ use crate::format;
 use crate::pages::form::{self, Faults, Given, Outcome, again};
 use crate::read;
 use crate::shell::Section;
-use crate::urls::Audience;
+use crate::urls::{Audience, with_query};
 use crate::views::book::{List, TableCard};
 use crate::views::customers::CouponPage;
 use crate::views::fields::{Control, Field};
 use crate::views::form::{Choice, Choices, Fields, FormPage, FormPart};
-use crate::views::parts::{Fact, Facts, Heading, PagePath, Stats};
+use crate::views::parts::{Fact, Facts, Heading, PagePath, Pager, Stats};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Link, Tone};
 use actix_web::{Either, web};
 use chrono::{DateTime, Days, Utc};
-use db::{CouponId, TenantTx};
+use db::{CouponId, CustomerId, TenantTx};
 use money::Percent;
+use serde::Deserialize;
 use subscription::{Coupon, CouponOff, History, NewCoupon};
 use tenant::Role;
 
@@ -36,10 +38,27 @@ const FIELDS: [(&str, &str); 7] = [
     ("valid_until", "valid_until"),
 ];
 
+/// Where a page of the list begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Begin {
+    /// The last code of the page before.
+    after: String,
+}
+
 /// `GET /admin/coupons`
-pub async fn coupons(member: Member) -> PageResult<List> {
+pub async fn coupons(member: Member, from: web::Query<Begin>) -> PageResult<List> {
     let tx = member.tx().await?;
-    let coupons = subscription::coupons(&tx).await?;
+    let mut coupons = subscription::coupons_page(&tx, &from.after, PAGE + 1).await?;
+    let has_more = coupons.len() as u64 > PAGE;
+    coupons.truncate(PAGE as usize);
+    let here = member.audience.coupons();
+    let next = coupons.last().filter(|_| has_more).map(|last| with_query(&here, &[("after", &last.code)]));
+    let pager = Pager {
+        shown: format!("{}, by code", format::counted(coupons.len() as i64, "coupon", "coupons")),
+        first: (!from.after.is_empty()).then_some(here),
+        next,
+    };
     let heading =
         Heading::new("Coupons").facts("A coupon that is redeemed lowers documents from the running month on.");
     let may_change = member.must(Role::Billing).is_ok();
@@ -51,7 +70,7 @@ pub async fn coupons(member: Member) -> PageResult<List> {
         search: None,
         tabs: super::quotes::tabs(member.audience, "Coupons"),
         cards: vec![TableCard { title: String::new(), all: None, table }],
-        pager: None,
+        pager: Some(pager),
     })
 }
 
@@ -118,7 +137,7 @@ fn state(coupon: &Coupon, now: DateTime<Utc>) -> Badge {
 
 async fn find(tx: &TenantTx, path: &str) -> PageResult<Coupon> {
     let id: CouponId = path.parse()?;
-    subscription::coupons(tx).await?.into_iter().find(|coupon| coupon.id == id).ok_or(PageError::NotFound)
+    subscription::coupon(tx, id).await?.ok_or(PageError::NotFound)
 }
 
 /// `GET /admin/coupons/{coupon_id}`
@@ -151,15 +170,15 @@ pub async fn coupon(member: Member, path: web::Path<String>) -> PageResult<Coupo
 }
 
 async fn redemptions(member: &Member, tx: &TenantTx, coupon: &Coupon) -> PageResult<Table> {
-    let found = subscription::redemptions(tx, coupon.id).await?;
+    let found = subscription::redemptions(tx, coupon.id, PAGE).await?;
     let customers = customer_names(tx, found.iter().map(|(_, customer, _)| *customer)).await?;
     let columns = vec![Column::text("Customer"), Column::text("Subscription").full(), Column::text("Redeemed")];
     let empty = Empty::new("gift", "Nobody has it yet", "Who redeems it shows here.");
     let mut table = Table::new("Who has it", columns, empty);
-    let mut histories: Vec<History> = Vec::with_capacity(found.len());
-    for (subscription_id, ..) in &found {
-        histories.extend(subscription::history(tx, *subscription_id).await?);
-    }
+    let theirs: Vec<CustomerId> = customers.keys().copied().collect();
+    let mut of_them = subscription::subscriptions_of_many(tx, &theirs).await?;
+    of_them.retain(|one| found.iter().any(|(id, ..)| *id == one.id));
+    let histories: Vec<History> = subscription::histories(tx, &of_them).await?;
     let names = Names::read(tx, &histories.iter().collect::<Vec<_>>(), &[]).await?;
     for (subscription_id, customer_id, at) in found {
         let name = customers.get(&customer_id).map_or("A customer", String::as_str);

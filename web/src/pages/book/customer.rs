@@ -304,7 +304,7 @@ pub fn timeline(record: &Record, zone: &TimeZone, now: DateTime<Utc>) -> PageRes
         coming.extend(upcoming(subscribed, &record.subscriptions.names, zone, now)?);
     }
     coming.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    let step = |event: &CustomerEvent| Happening::new(format::short(event.at, zone), &event.text, Tone::Plain);
+    let step = |event: &CustomerEvent| Happening::new(format::dated(event.at, zone), &event.text, Tone::Plain);
     let steps = coming.into_iter().map(|(_, step)| step).chain(record.events.iter().map(step));
     Ok(Timeline { wide: true, steps: steps.collect() })
 }

@@ -5,7 +5,7 @@ use super::shell;
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
-use crate::pages::public::{csv_answer, shown_estimate, stored};
+use crate::pages::public::{csv_answer, pdf_answer, shown_estimate, stored};
 use crate::shell::Section;
 use crate::urls::{self, with_query};
 use crate::views::book::{List, TableCard};
@@ -61,19 +61,45 @@ async fn find(tx: &TenantTx, path: &str) -> PageResult<subscription::Estimate> {
 pub async fn estimate(member: Member, path: web::Path<String>) -> PageResult<KeptEstimate> {
     let tx = member.tx().await?;
     let kept = find(&tx, &path).await?;
-    let (forecast, estimate) = stored(&kept)?;
+    page(&member, &tx, &kept, None).await
+}
+
+/// `POST /admin/estimates/{estimate_id}/links`: answers the page with the link on it.
+pub async fn link(member: Member, path: web::Path<String>) -> PageResult<KeptEstimate> {
+    member.must(Role::Billing)?;
+    let tx = member.tx().await?;
+    let kept = find(&tx, &path).await?;
+    let token = subscription::share_estimate(&tx, kept.id).await?;
+    let payload = serde_json::json!({ "name": kept.name });
+    tenant::record_audit(&tx, &member.actor(), "estimate.link", &kept.id.to_string(), payload, member.now).await?;
+    let link = format!("{}{}", member.site.origin(&member.app), urls::saved_estimate(&token));
+    let page = page(&member, &tx, &kept, Some(link)).await?;
+    tx.commit().await?;
+    Ok(page)
+}
+
+async fn page(
+    member: &Member,
+    tx: &TenantTx,
+    kept: &subscription::Estimate,
+    link: Option<String>,
+) -> PageResult<KeptEstimate> {
+    let (forecast, estimate) = stored(kept)?;
     let csv = format!("{}/csv", member.audience.estimate(kept.id));
     let mut result = shown_estimate(&forecast, &estimate, String::new(), csv);
-    if member.must(Role::Billing).is_ok() {
+    let may_share = member.must(Role::Billing).is_ok();
+    if may_share {
         let id = kept.id.to_string();
         result.quote_href = Some(with_query(&member.audience.quote_new(), &[("estimate", &id)]));
     }
     let at = format::stamp(kept.created_at, &member.zone).text;
     Ok(KeptEstimate {
-        shell: shell(&member, &tx, &kept.name, Section::Plans).await?,
+        shell: shell(member, tx, &kept.name, Section::Plans).await?,
         path: PagePath::under("Estimates", member.audience.estimates(), kept.id.to_string()).id(),
         note: Note::plain(format!("Saved on {at} by {}, and kept as it was.", kept.created_by)),
         result,
+        link_action: may_share.then(|| member.audience.estimate_links(kept.id)),
+        link,
     })
 }
 
@@ -82,4 +108,11 @@ pub async fn csv(member: Member, path: web::Path<String>) -> PageResult<HttpResp
     let tx = member.tx().await?;
     let (forecast, estimate) = stored(&find(&tx, &path).await?)?;
     Ok(csv_answer(&forecast, &estimate))
+}
+
+/// `GET /admin/estimates/{estimate_id}/pdf`
+pub async fn pdf(member: Member, path: web::Path<String>) -> PageResult<HttpResponse> {
+    let tx = member.tx().await?;
+    let (forecast, estimate) = stored(&find(&tx, &path).await?)?;
+    pdf_answer(&tx, &forecast, &estimate, member.now).await
 }

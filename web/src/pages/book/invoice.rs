@@ -189,7 +189,7 @@ pub fn page(
     let mut to_pay = totals(&document.totals, &view.taxes)?;
     to_pay.extend(owed.rows(document, "Still to pay", zone)?);
     let issued = format!("Issued as {}", document.number);
-    let issued = Happening::new(format::short(document.issued_at, zone), issued, Tone::On);
+    let issued = Happening::new(format::dated(document.issued_at, zone), issued, Tone::On);
     let steps = std::iter::once(issued.amount(document.totals.gross.human())).chain(owed.story(zone)).collect();
     Ok(InvoiceView {
         shell,
@@ -237,7 +237,7 @@ fn draft_page(
         .facts(format!("{}, {}", period(content.period.starts_on, content.period.ends_on), content.time_zone));
     let mut to_pay = totals(&content.totals, &content.taxes)?;
     to_pay.push(SumRow::sum("Still to pay", content.totals.due.human()));
-    let written = Happening::new(format::short(draft.created_at, zone), "Drafted", Tone::Plain)
+    let written = Happening::new(format::dated(draft.created_at, zone), "Drafted", Tone::Plain)
         .note("It has no number until it is issued.");
     Ok(InvoiceView {
         shell,

@@ -8,7 +8,7 @@ use crate::views::invoices::{Beneath, InvoiceLine, LineCalls, LineGroup};
 use crate::views::table::{Cell, Column, Empty, Table};
 use db::{DocumentId, DraftId, LineId};
 use invoicing::{Grouped, Line, LineSource, PERCENT_UNIT, TaxRow, Totals};
-use money::Currency;
+use money::{Currency, Decimal};
 
 /// Where the lines of a page lead.
 #[derive(Clone, Copy)]
@@ -63,7 +63,11 @@ fn shown_line(line: &Line, of: Of, opened: Option<LineCalls>) -> InvoiceLine {
         (true, _) => format!("of {}", format::quantity(line.quantity.round_dp(2))),
         (false, "") => format::quantity(line.quantity.round_dp(2)),
         (false, unit) => {
-            format!("{} {}", format::quantity(line.quantity.round_dp(2)), words::spoken(unit).to_lowercase())
+            let (quantity, unit) = (line.quantity.round_dp(2), words::spoken(unit).to_lowercase());
+            // "1 call": the units that every book has are plurals in English.
+            let one = quantity == Decimal::ONE && ["calls", "minutes", "hours"].contains(&unit.as_str());
+            let unit = if one { unit.trim_end_matches('s') } else { unit.as_str() };
+            format!("{} {unit}", format::quantity(quantity))
         }
     };
     let price = match line.unit_price {

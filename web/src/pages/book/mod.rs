@@ -60,6 +60,7 @@ mod splits;
 pub(super) mod subscription;
 mod suspense;
 mod suspense_entries;
+mod terms;
 mod usage;
 mod usage_parts;
 pub(super) mod wallet;
@@ -68,7 +69,7 @@ pub(super) mod why;
 pub(crate) mod words;
 
 pub(crate) use imports::import_report;
-pub(super) use plan::prices_of;
+pub(super) use terms::prices_of;
 
 use super::{Entry, book_get, book_post};
 use crate::error::PageResult;
@@ -171,6 +172,8 @@ fn selling() -> Vec<Entry> {
         book_get(all, "estimates", estimates::estimates),
         book_get(all, "estimates/{estimate_id}", estimates::estimate),
         book_get(all, "estimates/{estimate_id}/csv", estimates::csv),
+        book_get(all, "estimates/{estimate_id}/pdf", estimates::pdf),
+        book_post(all, "estimates/{estimate_id}/links", estimates::link),
         book_get(all, "numbers", numbers::numbers),
     ]
     .into_iter()

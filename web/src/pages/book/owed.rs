@@ -95,11 +95,11 @@ impl Owed {
     pub fn story(&self, zone: &TimeZone) -> Vec<Happening> {
         let mut steps = Vec::new();
         for note in &self.credits {
-            let step = Happening::new(format::short(note.issued_at, zone), "Credit note", Tone::Plain);
+            let step = Happening::new(format::dated(note.issued_at, zone), "Credit note", Tone::Plain);
             steps.push((note.issued_at, step.note(&note.number).amount(note.totals.gross.human())));
         }
         for Paid { payment, amount } in &self.paid {
-            let step = Happening::new(format::short(payment.received_at, zone), "Payment", Tone::Good);
+            let step = Happening::new(format::dated(payment.received_at, zone), "Payment", Tone::Good);
             steps.push((payment.received_at, step.note(&payment.reference).amount(amount.human())));
         }
         steps.sort_by_key(|(at, _)| *at);

@@ -1,21 +1,22 @@
 //! One plan: its terms, its components with their prices, its versions and who has it.
 
-use super::words::{self, component_kind, customer_names, day, spoken};
-use super::{prices, shell};
+use super::shell;
+use super::terms::prices_of;
+use super::words::{customer_names, day};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
 use crate::shell::Section;
 use crate::urls::{Audience, with_query};
-use crate::views::catalogue::{ComponentCard, Plan as PlanView};
-use crate::views::parts::{Fact, Facts, Heading, PagePath};
+use crate::views::catalogue::Plan as PlanView;
+use crate::views::parts::{Heading, PagePath};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::Tone;
 use actix_web::web;
-use db::{CustomerId, PlanId};
+use db::{CustomerId, PlanId, PlanVersionId};
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
-use subscription::{Billed, Component, Plan, PlanVersion, Subscription};
+use subscription::{Plan, PlanVersion, Subscription};
 use tenant::Role;
 
 /// `GET /admin/plans/{plan_id}`
@@ -35,11 +36,7 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
     let shell = shell(&member, &tx, &plan.name, Section::Plans).await?;
     let mut heading = Heading::new(&plan.name)
         .path(PagePath::under("Plans", member.audience.plans(), id.to_string()).id())
-        .facts(format!(
-            "{} · {}",
-            format::counted(subscriptions.len() as i64, "subscription", "subscriptions"),
-            plan.description
-        ));
+        .facts(said(&plan, subscriptions.len()));
     if let Some(newest) = &plan.newest {
         heading = heading.badge(format!("Version {}", newest.version), Tone::On);
     }
@@ -64,16 +61,16 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
         let quote = with_query(&member.audience.quote_new(), &[("plan", &id.to_string())]);
         heading = heading.action("Make a quote", quote);
     }
+    let (terms, components) = match &plan.newest {
+        Some(newest) => prices_of(newest, |id| name_of(&add_ons, id)),
+        None => Default::default(),
+    };
     Ok(PlanView {
         archive_href: may_change.then(|| member.audience.plan_archive(id)),
         shell,
         heading,
-        terms: plan.newest.as_ref().map(terms).unwrap_or_default(),
-        components: plan
-            .newest
-            .iter()
-            .flat_map(|newest| newest.components.iter().map(|part| component(part, newest)))
-            .collect(),
+        terms,
+        components,
         tariffs: None,
         add_ons: add_on_table(member.audience, &add_ons),
         versions: version_table(&versions, &member.zone),
@@ -81,52 +78,15 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
     })
 }
 
-/// Terms and components of a version, as its page shows them.
-pub(in crate::pages) fn prices_of(version: &PlanVersion) -> (Facts, Vec<ComponentCard>) {
-    (terms(version), version.components.iter().map(|part| component(part, version)).collect())
+fn said(plan: &Plan, subscriptions: usize) -> String {
+    let count = format::counted(subscriptions as i64, "subscription", "subscriptions");
+    if plan.description.is_empty() { count } else { format!("{count} · {}", plan.description) }
 }
 
-fn terms(version: &PlanVersion) -> Facts {
-    let mut term = Fact::new("Term", format::counted(version.term_months.into(), "month", "months"));
-    if !version.term_discount_percent.as_decimal().is_zero() {
-        term = term.quiet(format!("{}% off what recurs", format::quantity(version.term_discount_percent.as_decimal())));
-    }
-    let trial = if version.trial_days == 0 {
-        "none".to_owned()
-    } else {
-        format::counted(version.trial_days.into(), "day", "days")
-    };
-    let mut facts = vec![term, Fact::new("Trial", trial)];
-    if version.commitment.is_positive() {
-        facts.push(Fact::new("Least to pay", format!("{} a month", version.commitment.human())));
-    }
-    facts.push(Fact::new("Currency", version.currency.code()));
-    if !version.features.is_empty() {
-        facts.push(Fact::new(
-            "Features",
-            version.features.iter().map(|key| words::feature(key)).collect::<Vec<_>>().join(", "),
-        ));
-    }
-    Facts(facts)
-}
-
-fn component(component: &Component, version: &PlanVersion) -> ComponentCard {
-    let mut basis = vec![component_kind(component.kind).to_owned()];
-    if let Some(measure) = &component.measure {
-        basis.push(spoken(measure).to_lowercase());
-    }
-    for (dimension, value) in &component.filter {
-        basis.push(format!("{} {}", spoken(dimension).to_lowercase(), spoken(value).to_lowercase()));
-    }
-    if !component.included.is_zero() {
-        basis.push(format!("{} included", format::quantity(component.included)));
-    }
-    basis.push(if component.billed == Billed::InAdvance { "in advance" } else { "in arrears" }.into());
-    ComponentCard {
-        name: component.name.clone(),
-        basis: basis.join(", "),
-        prices: prices::table(&component.price, version.currency),
-    }
+/// The add-on that this version is of.
+fn name_of(add_ons: &[Plan], id: PlanVersionId) -> Option<String> {
+    let is_it = |plan: &&Plan| plan.newest.as_ref().is_some_and(|newest| newest.id == id);
+    add_ons.iter().find(is_it).map(|plan| plan.name.clone())
 }
 
 fn add_on_table(audience: Audience, add_ons: &[Plan]) -> Table {
@@ -160,7 +120,8 @@ fn subscription_table<'a>(
     names: &HashMap<CustomerId, String>,
     version_of: impl Fn(&Subscription) -> Option<&'a PlanVersion>,
 ) -> Table {
-    let columns = vec![Column::text("Customer"), Column::text("Version"), Column::text("Since").hidden()];
+    let columns =
+        vec![Column::text("Customer"), Column::text("Version").label("Version"), Column::text("Since").hidden()];
     let mut table =
         Table::new("Subscriptions", columns, Empty::new("repeat", "Nobody has it", "Its subscribers show here."))
             .dense();

@@ -98,12 +98,13 @@ pub async fn quotes(member: Member, after: web::Query<After>) -> PageResult<List
     let mut table = Table::new("Quotes", columns, empty);
     for quote in &quotes {
         let badge = state(quote.state_at(member.now));
-        let month = invoicing::sample_month(&quote.terms, &quote.quantities)?.total;
+        // One that cannot be reckoned takes the list of the others along otherwise.
+        let month = invoicing::sample_month(&quote.terms, &quote.quantities).map(|month| month.total.human());
         table.row(vec![
             Cell::name(&quote.number).to(member.audience.quote(quote.id)).sub(&quote.plan_name),
             Cell::text(buyer(quote, &names)),
-            Cell::figure(month.human()),
-            Cell::text(last_day(&member, quote)?),
+            Cell::figure(month.unwrap_or_else(|_| "–".to_owned())),
+            Cell::text(last_day(&member, quote).unwrap_or_else(|_| "–".to_owned())),
             Cell::none().with(badge),
         ]);
     }
@@ -289,7 +290,7 @@ fn facts(member: &Member, quote: &Quote, names: &HashMap<CustomerId, String>) ->
 }
 
 fn timeline(member: &Member, quote: &Quote) -> Timeline {
-    let at = |instant| format::short(instant, &member.zone);
+    let at = |instant| format::dated(instant, &member.zone);
     let mut steps = vec![Happening::new(at(quote.created_at), format!("Written by {}", quote.created_by), Tone::Plain)];
     if let (Some(sent), Some(to)) = (quote.sent_at, &quote.sent_to) {
         steps.push(Happening::new(at(sent), format!("Sent to {to}"), Tone::On));

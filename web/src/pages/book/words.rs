@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use ledger::AccountKind;
 use payments::{Method, PaymentStatus};
 use std::collections::HashMap;
-use subscription::{ComponentKind, SubscriptionStatus, TrialEnd};
+use subscription::{SubscriptionStatus, TrialEnd};
 
 /// A stored day, as the formats take it.
 pub fn civil(on: NaiveDate) -> Date {
@@ -94,18 +94,6 @@ pub fn feature(key: &str) -> String {
 
 pub fn method(method: Method) -> &'static str {
     method.words()
-}
-
-pub fn component_kind(kind: ComponentKind) -> &'static str {
-    match kind {
-        ComponentKind::Flat => "a month",
-        ComponentKind::Seat => "per seat",
-        ComponentKind::Usage => "by usage",
-        ComponentKind::Hours => "by the hour",
-        ComponentKind::Channels => "per channel",
-        ComponentKind::Percent => "a share",
-        ComponentKind::OneOff => "once",
-    }
 }
 
 pub fn line_group(group: LineGroup) -> &'static str {

@@ -28,6 +28,7 @@ pub fn result(forecast: &Forecast, estimate: &Estimate, share_href: String, csv_
             format::quantity(forecast.hours_per_agent_month),
         ),
         share_href,
+        pdf_href: csv_href.replacen("/csv", "/pdf", 1),
         csv_href,
         save: None,
         quote_href: None,

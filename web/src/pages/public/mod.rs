@@ -3,6 +3,7 @@
 
 mod estimate;
 mod estimate_csv;
+mod estimate_pdf;
 mod estimate_show;
 mod forecast;
 mod forecast_sample;
@@ -10,6 +11,7 @@ mod quote;
 mod roi;
 mod saved;
 
+pub(super) use estimate_pdf::answer as pdf_answer;
 pub(super) use estimate_show::{model_name, result as shown_estimate};
 pub(super) use saved::stored;
 
@@ -24,9 +26,11 @@ pub(super) fn routes() -> Vec<Entry> {
     vec![
         get(urls::ESTIMATE, Who::Anybody, estimate::page),
         get(urls::ESTIMATE_CSV, Who::Anybody, estimate::csv),
+        get(urls::ESTIMATE_PDF, Who::Anybody, saved::unsaved_pdf),
         post(urls::SAVED_ESTIMATES, Who::Anybody, saved::save),
         get("/estimate/saved/{token}", Who::Anybody, saved::page),
         get("/estimate/saved/{token}/csv", Who::Anybody, saved::csv),
+        get("/estimate/saved/{token}/pdf", Who::Anybody, saved::pdf),
         get(urls::RETURN, Who::Anybody, roi::page),
         get("/quote/{token}", Who::Anybody, quote::page),
         get("/quote/{token}/pdf", Who::Anybody, quote::pdf),

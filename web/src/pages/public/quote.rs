@@ -131,7 +131,7 @@ impl Reader {
             QuoteState::Accepted => {
                 let at = self.quote.accepted_at.unwrap_or(self.now);
                 let by = self.quote.accepted_by.as_deref().unwrap_or_default();
-                let on = format::short(at, &self.zone()).text;
+                let on = format::dated(at, &self.zone()).text;
                 Some(Note::good(format!("Accepted by {by} on {on}. {}", self.customer_words().await?)))
             }
         })

@@ -1,7 +1,7 @@
 //! Estimates that are kept: saved by anybody from the public page, reached by a link that is shown once, and by members from
 //! their list. Storing and computing for strangers is limited by where they ask from.
 
-use super::{estimate, estimate_csv, estimate_show, public_shell};
+use super::{estimate, estimate_csv, estimate_pdf, estimate_show, public_shell};
 use crate::answer::see_other;
 use crate::app::App;
 use crate::error::{PageError, PageResult};
@@ -135,6 +135,37 @@ pub async fn csv(app: web::Data<App>, site: Site, token: web::Path<String>) -> P
     let (_, kept) = read(&app, &site, &token).await?;
     let (forecast, estimate) = stored(&kept)?;
     Ok(estimate::file_answer(estimate_csv::file(&forecast, &estimate)))
+}
+
+/// `GET /estimate/saved/{token}/pdf`: each costs a page to set, so strangers wait as they do for figures.
+pub async fn pdf(
+    request: HttpRequest,
+    app: web::Data<App>,
+    site: Site,
+    token: web::Path<String>,
+) -> PageResult<HttpResponse> {
+    may_compute(&request, &app)?;
+    let (tx, kept) = read(&app, &site, &token).await?;
+    let (forecast, estimate) = stored(&kept)?;
+    estimate_pdf::answer(&tx, &forecast, &estimate, app.clock.now()).await
+}
+
+/// `GET /estimate/pdf`: the figures of the address, under the brand of whoever is signed in, else of the host's owner.
+pub async fn unsaved_pdf(
+    request: HttpRequest,
+    app: web::Data<App>,
+    site: Site,
+    given: web::Query<Given>,
+    signed_in: PageResult<SignedIn>,
+) -> PageResult<HttpResponse> {
+    may_compute(&request, &app)?;
+    let (forecast, estimate) = estimate::of_given(&given, app.clock.now())?;
+    let book = match &signed_in {
+        Ok(signed_in) => signed_in.session.tenant_id,
+        Err(_) => owner_of(&app, &site).await?,
+    };
+    let tx = app.db.tenant(book).await?;
+    estimate_pdf::answer(&tx, &forecast, &estimate, app.clock.now()).await
 }
 
 /// What was asked and what came out, as they were kept.

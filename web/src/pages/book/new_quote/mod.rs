@@ -19,11 +19,12 @@ use crate::views::parts::{Heading, PagePath};
 use actix_web::{Either, web};
 use chrono::Days;
 use db::TenantTx;
+use invoicing::InvoicingError;
 use money::Percent;
 use rust_decimal::Decimal;
 use source::{Chosen, Source};
 use std::collections::BTreeMap;
-use subscription::{Billing, NewPlanVersion, NewQuote, Prospect, QuotedCustomer, SubscriptionError};
+use subscription::{Billing, Measure, NewPlanVersion, NewQuote, Prospect, Quote, QuotedCustomer, SubscriptionError};
 use tenant::Role;
 
 /// The domain's fields, and ours.
@@ -68,8 +69,8 @@ pub async fn create(
         return Ok(again(page(&member, &tx, &source, &given, &faults).await?));
     };
     let meters = usage_metering::own_measures(&tx).await?;
-    let id = match subscription::create_quote(&tx, &new, &meters, &member.actor(), member.now).await {
-        Ok((id, _)) => id,
+    let quote = match write(&member, &tx, &new, &meters).await? {
+        Ok(quote) => quote,
         Err(error) => {
             refused(&mut faults, error)?;
             // The transaction may be broken by what was refused: the page is read by another one.
@@ -77,12 +78,31 @@ pub async fn create(
             return Ok(again(page(&member, &member.tx().await?, &source, &given, &faults).await?));
         }
     };
-    let quote = subscription::quote(&tx, id).await?.ok_or_else(|| PageError::failed("a quote that is not there"))?;
+    let id = quote.id;
     let payload = serde_json::json!({ "number": quote.number, "plan_name": quote.plan_name });
     tenant::record_audit(&tx, &member.actor(), "quote.create", &id.to_string(), payload, member.now).await?;
     tx.commit().await?;
     let text = format!("{} is written. Make its link, and nobody sees it before.", quote.number);
     Ok(Either::Left(see_other(member.audience.quote(id)).notice(text)))
+}
+
+/// Writes it, or says what was refused.
+async fn write(
+    member: &Member,
+    tx: &TenantTx,
+    new: &NewQuote,
+    meters: &[Measure],
+) -> PageResult<Result<Quote, SubscriptionError>> {
+    let id = match subscription::create_quote(tx, new, meters, &member.actor(), member.now).await {
+        Ok((id, _)) => id,
+        Err(error) => return Ok(Err(error)),
+    };
+    let quote = subscription::quote(tx, id).await?.ok_or_else(|| PageError::failed("a quote that is not there"))?;
+    match invoicing::must_be_reckoned(tx, &quote).await {
+        Ok(()) => Ok(Ok(quote)),
+        Err(InvoicingError::Subscription(error)) => Ok(Err(error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A quantity stands at its component's field, everything else where the list says.

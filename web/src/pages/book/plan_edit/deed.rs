@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn sheet() -> Sheet {
-        let mut sheet = write::first(money::Currency::EUR, false);
+        let mut sheet = write::first(money::Currency::EUR, None);
         act(&mut sheet, "component usage");
         sheet
     }

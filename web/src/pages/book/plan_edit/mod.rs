@@ -9,6 +9,7 @@ mod review;
 mod show;
 mod show_price;
 mod write;
+mod wrong;
 
 #[cfg(test)]
 mod tests;
@@ -143,7 +144,10 @@ impl Desk {
                 (None, None) => write::adopted(&draft.document),
             },
             (None, Some(in_use)) => write::sheet(&in_use.terms),
-            (None, None) => write::first(member.session.organisation.currency, self.plan.is_add_on),
+            (None, None) => write::first(
+                member.session.organisation.currency,
+                self.plan.is_add_on.then_some(self.plan.name.as_str()),
+            ),
         }
     }
 
@@ -162,13 +166,22 @@ impl Desk {
         note: Option<Note>,
     ) -> PageResult<PlanEditor> {
         let action = member.audience.plan_draft(self.plan.id);
-        let show = Show { sheet, faults, action: &action, meters: &self.meters, add_ons: &self.add_ons, touched };
-        let (samples, preview) = match read::version(sheet) {
-            Ok(terms) => {
-                let (samples, quantities) = preview::samples(&show, &terms);
-                (samples, preview::preview(&show, &terms, &quantities, self.in_use.as_ref())?)
+        let read = read::version(sheet);
+        // What was typed and cannot be is marked at once; what is missing still, only when it is to be published.
+        let mut marked = faults.clone();
+        for (field, said) in read.as_ref().err().into_iter().flat_map(|wrong| wrong.all()) {
+            if !sheet.text(field).is_empty() {
+                marked.say(field, said);
             }
-            Err(faults) => (Vec::new(), preview::not_yet(&faults)),
+        }
+        let show =
+            Show { sheet, faults: &marked, action: &action, meters: &self.meters, add_ons: &self.add_ons, touched };
+        let (samples, preview) = match &read {
+            Ok(terms) => {
+                let (samples, quantities) = preview::samples(&show, terms);
+                (samples, preview::preview(&show, terms, &quantities, self.in_use.as_ref())?)
+            }
+            Err(faults) => (wrong::kept_samples(sheet), wrong::not_yet(&show, faults)),
         };
         let number = self.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
         let mut facts = match &self.in_use {

@@ -4,12 +4,10 @@
 use super::show::Show;
 use crate::charts::{Chart, Drawn};
 use crate::format;
-use crate::pages::form::Faults;
 use crate::sheet::Sheet;
-use crate::views::fields::{Field, id_of};
+use crate::views::fields::Field;
 use crate::views::parts::{Reason, SumRow, Sums, Why, WhyStep};
 use crate::views::plan_edit::Preview;
-use crate::views::ui::Link;
 use invoicing::{SampleLine, SampleMonth, sample_month};
 use money::{Currency, Money};
 use pricing::{Model, Price};
@@ -105,13 +103,7 @@ fn ends(price: &Price) -> Vec<Decimal> {
     }
 }
 
-/// Why there is no figure: each fault with a link to its field.
-pub fn not_yet(faults: &Faults) -> Preview {
-    let link = |(field, said): (&str, &str)| Link::new(said, format!("#{}", id_of(field)));
-    Preview { faults: faults.all().map(link).collect(), ..nothing() }
-}
-
-fn nothing() -> Preview {
+pub(super) fn nothing() -> Preview {
     Preview {
         faults: Vec::new(),
         warnings: Vec::new(),

@@ -7,15 +7,15 @@ use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
 use crate::pages::book::{dry_run, prices, shell};
-use crate::pages::form::Given;
+use crate::pages::form::{Faults, Given, Outcome, again};
 use crate::shell::Section;
 use crate::views::fields::Field;
-use crate::views::parts::{Heading, Item, Items, PagePath, Stat, Stats};
+use crate::views::parts::{Heading, Item, Items, Note, PagePath, Stat, Stats};
 use crate::views::plan_edit::{PlanReview, PublishForm};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Link, Tone};
-use actix_web::web;
-use db::PlanId;
+use actix_web::{Either, web};
+use db::{PlanId, TenantTx};
 use money::Currency;
 use subscription::{Component, ComponentKind, NewPlanVersion};
 use tenant::Role;
@@ -25,14 +25,18 @@ pub async fn review(member: Member, path: web::Path<String>) -> PageResult<PlanR
     member.must(Role::Admin)?;
     let tx = member.tx().await?;
     let desk = Desk::open(&tx, &path).await?;
+    page(&member, &tx, &desk, &Faults::default()).await
+}
+
+async fn page(member: &Member, tx: &TenantTx, desk: &Desk, faults: &Faults) -> PageResult<PlanReview> {
     let draft = desk.draft.as_ref().ok_or(PageError::NotFound)?;
     let terms = desk
         .version_of(draft)
         .ok_or_else(|| PageError::Conflict("The draft breaks a rule. Open it in the editor: it says which.".into()))?;
-    let tried = dry_run::on_last_period(&tx, desk.plan.id, &terms, member.now).await?;
+    let tried = dry_run::on_last_period(tx, desk.plan.id, &terms, member.now).await?;
     let number = desk.in_use.as_ref().map_or(1, |in_use| in_use.number + 1);
     let far = tried.rows.iter().filter(|row| row.is_far()).count();
-    let shell = shell(&member, &tx, format!("{}, version {number}", desk.plan.name), Section::Plans).await?;
+    let shell = shell(member, tx, format!("{}, version {number}", desk.plan.name), Section::Plans).await?;
     let links = vec![
         Link::new("Plans", member.audience.plans()),
         Link::new(&desk.plan.name, member.audience.plan(desk.plan.id)),
@@ -48,15 +52,17 @@ pub async fn review(member: Member, path: web::Path<String>) -> PageResult<PlanR
         },
         confirm: (far > 0).then(|| {
             let whom = format::counted(far as i64, "customer", "customers");
-            Field::tick("confirmed", format!("I have seen that the bill of {whom} would move by more than 30%"), false)
+            let label = format!("I have seen that the bill of {whom} would move by more than 30%");
+            Field::tick("confirmed", label, false).error(faults.at("confirmed"))
         }),
-        refused: None,
     };
+    let not_done = "Tick that you have seen how far bills move, then publish.";
     Ok(PlanReview {
         heading: Heading::new(format!("Publish version {number} of {}", desk.plan.name))
             .path(PagePath { links, here: format!("Version {number}"), is_id: false })
             .badge("Draft", Tone::Plain)
             .facts("A version never changes once it is published."),
+        note: (!faults.none()).then(|| Note::wrong("Nothing was published.", not_done)),
         stats: stats(&tried),
         changes: changes(desk.in_use.as_ref().map(|in_use| &in_use.terms), &terms),
         warnings: warnings(&terms)?,
@@ -68,7 +74,11 @@ pub async fn review(member: Member, path: web::Path<String>) -> PageResult<PlanR
 }
 
 /// `POST /admin/plans/{plan_id}/versions`
-pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<SeeOther> {
+pub async fn publish(
+    member: Member,
+    path: web::Path<String>,
+    given: web::Form<Given>,
+) -> PageResult<Outcome<SeeOther, PlanReview>> {
     member.must(Role::Admin)?;
     let tx = member.tx().await?;
     // Held from here on: what is published is what is looked at below.
@@ -78,8 +88,9 @@ pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<G
     if let Some(terms) = desk.version_of(draft) {
         let tried = dry_run::on_last_period(&tx, desk.plan.id, &terms, member.now).await?;
         if tried.rows.iter().any(|row| row.is_far()) && given.get("confirmed").is_empty() {
-            return Ok(see_other(member.audience.plan_review(desk.plan.id))
-                .warning("Not published: some bills move by more than 30%. Tick that you have seen it."));
+            let mut faults = Faults::default();
+            faults.say("confirmed", "Must be ticked.");
+            return Ok(again(page(&member, &tx, &desk, &faults).await?));
         }
     }
     let version = subscription::publish_draft(&tx, desk.plan.id, &desk.own_meters, member.now).await?;
@@ -87,8 +98,8 @@ pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<G
     let payload = serde_json::json!({ "version": number, "id": version.to_string() });
     tenant::record_audit(&tx, &member.actor(), "plan.publish", &desk.plan.id.to_string(), payload, member.now).await?;
     tx.commit().await?;
-    Ok(see_other(member.audience.plan(desk.plan.id))
-        .notice(format!("Version {number} of {} is published.", desk.plan.name)))
+    let text = format!("Version {number} of {} is published.", desk.plan.name);
+    Ok(Either::Left(see_other(member.audience.plan(desk.plan.id)).notice(text)))
 }
 
 /// `POST /admin/plans/{plan_id}/archive`
@@ -194,7 +205,7 @@ fn warnings(terms: &NewPlanVersion) -> PageResult<Items> {
                     format!("{}{case}: more is cheaper above {}", part.name, format::quantity(cliff.at)),
                 )
                 .note(format!(
-                    "{} units cost {}, one more {}.",
+                    "{} units cost {} in all, one more {}.",
                     format::quantity(cliff.at),
                     cliff.amount.human(),
                     cliff.amount_above.human()

@@ -11,6 +11,7 @@ use crate::views::fields::Field;
 use crate::views::form::Kept;
 use crate::views::plan_edit::{ComponentForm, Deed, GrowingList, GrowingRow};
 use money::Currency;
+use std::collections::BTreeMap;
 use subscription::{ComponentKind, LateUsage, TrialEnd, standard_measures};
 use usage_metering::Meter;
 
@@ -85,6 +86,7 @@ impl Show<'_> {
             show: self,
             unit: self.unit(place, kind),
             is_once: matches!(kind, ComponentKind::Flat | ComponentKind::OneOff),
+            is_share: kind == ComponentKind::Percent,
         };
         ComponentForm {
             id: format!("component-{index}"),
@@ -130,7 +132,8 @@ impl Show<'_> {
                 rows.push(vec![self.choice(&at("measure"), "A share of", self.other_components(place))]);
                 hidden.push((at("billed"), "in_arrears".into()));
             }
-            ComponentKind::Flat | ComponentKind::OneOff => rows.push(vec![self.billed(place)]),
+            ComponentKind::Flat => rows.push(vec![self.billed(place)]),
+            ComponentKind::OneOff => rows.push(vec![self.charged(place)]),
         }
         if !matches!(kind, ComponentKind::Flat | ComponentKind::OneOff | ComponentKind::Percent) {
             rows.push(vec![
@@ -144,6 +147,13 @@ impl Show<'_> {
         let words = [("in_advance", "In advance, prorated by day"), ("in_arrears", "In arrears")];
         let options = words.map(|(value, word)| (value.to_owned(), word.to_owned())).to_vec();
         self.choice(&format!("{place}/billed"), "Billed", options)
+    }
+
+    /// When what is charged once is charged.
+    fn charged(&self, place: &str) -> Field {
+        let words = [("in_advance", "At the start"), ("in_arrears", "After the first month")];
+        let options = words.map(|(value, word)| (value.to_owned(), word.to_owned())).to_vec();
+        self.choice(&format!("{place}/billed"), "Charged", options)
     }
 
     fn meter_words(&self) -> Vec<(String, String)> {
@@ -255,10 +265,10 @@ impl Show<'_> {
                 .row(),
             self.choice("trial_end", "Without a means of payment", words(&ends)).hint("When the trial ends").row(),
             self.choice("late_usage", "Late usage", words(&late)).hint("After its month was billed").row(),
-            self.figure("seat_limit", "Seats").hint("That belong to the plan; empty: no limit").row(),
+            self.figure("seat_limit", "Seats").hint("At most; empty: no limit").row(),
             Field::tick("sells_extra_seats", "Sells extra seats", self.sheet.is_ticked("sells_extra_seats"))
                 .error(self.faults.at("sells_extra_seats"))
-                .hint("Beyond the limit they are charged, not refused")
+                .hint("Above that number they are sold, not refused")
                 .row(),
         ]
     }
@@ -268,6 +278,22 @@ impl Show<'_> {
         const MORE: [&str; 7] =
             ["trial_days", "trial_usage", "trial_free", "trial_end", "late_usage", "seat_limit", "sells_extra_seats"];
         MORE.iter().any(|field| self.faults.at(field).is_some())
+    }
+
+    /// What each field is called, by its name: one of a component with the component's name before it.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::new();
+        for component in self.components() {
+            for field in component.fields() {
+                labels.insert(field.name.clone(), format!("{}, {}", component.title, field.label.to_lowercase()));
+            }
+        }
+        let lists = self.lists();
+        let rows = lists.iter().flat_map(|list| &list.rows).flat_map(|row| row.fields.clone());
+        for field in self.terms().into_iter().chain(self.more_terms()).chain(rows) {
+            labels.insert(field.name, field.label);
+        }
+        labels
     }
 
     pub fn lists(&self) -> Vec<GrowingList> {
@@ -298,8 +324,7 @@ impl Show<'_> {
     }
 
     fn loyalty(&self) -> GrowingList {
-        let rewards =
-            [("percent", "percent off what recurs"), ("add_on", "an add-on for nothing"), ("feature", "a feature")];
+        let rewards = [("percent", "% off what recurs"), ("add_on", "an add-on for nothing"), ("feature", "a feature")];
         let rows = self.sheet.entries("loyalty").enumerate().map(|(index, row)| {
             let at = |part: &str| format!("{row}/{part}");
             let options = rewards.map(|(value, word)| (value.to_owned(), word.to_owned())).to_vec();

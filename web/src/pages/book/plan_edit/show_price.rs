@@ -19,6 +19,8 @@ pub struct Prices<'a> {
     pub unit: String,
     /// One amount, whatever is used.
     pub is_once: bool,
+    /// Of other components' amounts.
+    pub is_share: bool,
 }
 
 impl Prices<'_> {
@@ -53,6 +55,13 @@ impl Prices<'_> {
         self.show.currency().symbol().trim().to_owned()
     }
 
+    /// Is something set that only usage by events has?
+    fn has_per_event(&self, place: &str) -> bool {
+        const PARTS: [&str; 5] =
+            ["fixed_per_event", "minimum_per_event", "maximum_per_event", "free_events", "free_amount"];
+        PARTS.iter().any(|part| !self.show.sheet.text(&format!("{place}/{part}")).is_empty())
+    }
+
     fn per_unit(&self) -> String {
         if self.unit.is_empty() { String::new() } else { super::preview::with_article(&self.unit) }
     }
@@ -68,6 +77,10 @@ impl Prices<'_> {
                 amount("amount", "Each started one"),
                 self.figure(at("free"), "Free before").placeholder("0"),
             ]],
+            // A share of other components has no events of its own.
+            "percent" if self.is_share && !self.has_per_event(place) => {
+                vec![vec![self.figure(at("rate"), "Percent").after("%")]]
+            }
             "percent" => vec![
                 vec![
                     self.figure(at("rate"), "Percent").after("%"),

@@ -46,13 +46,17 @@ pub fn sheet(version: &NewPlanVersion) -> Sheet {
 }
 
 /// A sheet for a plan that has no version yet.
-pub fn first(currency: Currency, is_add_on: bool) -> Sheet {
+///
+/// An add-on's fee is called as the add-on is, and its key follows: beside the plan's fee and other add-ons' it must be another.
+pub fn first(currency: Currency, add_on: Option<&str>) -> Sheet {
     let mut fee = blank_component("flat");
-    fee["key"] = json!("fee");
-    fee["name"] = json!("Monthly fee");
     let mut version = NewPlanVersion::monthly(currency, Vec::new());
-    if is_add_on {
+    if let Some(name) = add_on {
+        fee["name"] = json!(name);
         version.trial_days = 0;
+    } else {
+        fee["key"] = json!("fee");
+        fee["name"] = json!("Monthly fee");
     }
     let mut sheet = sheet(&version);
     sheet.insert("components", None, fee);

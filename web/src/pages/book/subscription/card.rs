@@ -1,7 +1,7 @@
 //! A subscription as its card shows it: what it has, until when, what staying brings, and what was asked of it.
 
 use super::Subscribed;
-use super::names::Names;
+use super::names::{Names, seats_said};
 use crate::error::PageResult;
 use crate::format;
 use crate::pages::book::words::{self, day, period};
@@ -91,11 +91,7 @@ fn facts(subscribed: &Subscribed, now: DateTime<Utc>) -> PageResult<Facts> {
     }
     if counts_seats(history, now) {
         let seats = Fact::new("Seats", format::count(history.seats_at(now).into()));
-        facts.push(match (plan.seat_limit, plan.sells_extra_seats) {
-            (Some(limit), true) => seats.quiet(format!("{limit} in the plan, more are charged")),
-            (Some(limit), false) => seats.quiet(format!("of {limit}")),
-            (None, _) => seats,
-        });
+        facts.push(seats.quiet(seats_said(plan)));
     }
     if plan.commitment.is_positive() {
         facts.push(Fact::new("At least", format!("{} a month", plan.commitment.human())));

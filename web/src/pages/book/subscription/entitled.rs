@@ -49,8 +49,16 @@ fn table(all: &Entitlements) -> Table {
     if all.seats.limit.is_some() || all.seats.assigned > 0 {
         let assigned = Decimal::from(all.seats.assigned);
         let remaining = all.seats.limit.map(|limit| (Decimal::from(limit) - assigned).max(Decimal::ZERO));
-        let name = if all.seats.sells_more { Cell::name("Seats").sub("more are charged") } else { Cell::name("Seats") };
-        table.row(cells(name, all.seats.limit.map(Decimal::from), Some(assigned), remaining));
+        let name =
+            if all.seats.sells_more { Cell::name("Seats").sub("more are sold as well") } else { Cell::name("Seats") };
+        let mut row = cells(name, all.seats.limit.map(Decimal::from), Some(assigned), remaining);
+        if all.seats.sells_more
+            && let Some(left) = row.last_mut()
+        {
+            // Nothing is used up where more is sold.
+            *left = Cell::text("no limit").class("quiet");
+        }
+        table.row(row);
     }
     for (feature, Entitled { granted_by, limit, used, remaining, .. }) in &all.features {
         let (name, granted_by) = (words::feature(feature), granted_by.join(", "));

@@ -12,7 +12,7 @@ mod start;
 pub use card::{Leads, card, coupon_off, upcoming};
 pub use change::{ask, decide, prices_in_short, undo};
 pub use entitled::entitled;
-pub use names::Names;
+pub use names::{Names, seats_said};
 pub use preview::{bill, next_bill};
 pub use so_far::quantity_of;
 pub use start::{begin, start};

@@ -3,8 +3,9 @@
 use crate::error::PageResult;
 use crate::format;
 use db::{PlanId, PlanVersionId, TenantTx};
+use rust_decimal::Decimal;
 use std::collections::{BTreeSet, HashMap};
-use subscription::{Asked, Change, History, LoyaltyReward, Plan, PlanVersion};
+use subscription::{Asked, Change, Component, ComponentKind, History, LoyaltyReward, Plan, PlanVersion};
 
 /// Names of a book's plans, and which version belongs to which.
 pub struct Names {
@@ -92,4 +93,25 @@ fn newest(plans: &[Plan]) -> HashMap<PlanVersionId, PlanVersion> {
 /// "1 seat", "12 seats"
 pub fn seats_word(seats: u32) -> String {
     format::counted(seats.into(), "seat", "seats")
+}
+
+/// Which seats of a plan cost, and how many there may be: "each is charged, 20 at most".
+pub fn seats_said(plan: &PlanVersion) -> String {
+    let counted = |part: &&Component| part.kind == ComponentKind::Seat && part.measure.as_deref() == Some("assigned");
+    let included: Decimal = plan.components.iter().filter(counted).map(|part| part.included).sum();
+    let is_charged = plan.components.iter().any(|part| counted(&part));
+    let charged = match (is_charged, included.is_zero()) {
+        (false, _) => String::new(),
+        (true, true) => "each is charged".to_owned(),
+        (true, false) => format!("{} included, each further one is charged", format::quantity(included)),
+    };
+    let limit = match (plan.seat_limit, plan.sells_extra_seats) {
+        (Some(limit), true) if is_charged && included.is_zero() => {
+            format!("also above {}", format::count(limit.into()))
+        }
+        (Some(limit), true) if !is_charged => format!("{}, more are sold as well", format::count(limit.into())),
+        (Some(limit), false) => format!("{} at most", format::count(limit.into())),
+        _ => String::new(),
+    };
+    [charged, limit].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -24,7 +24,13 @@ pub struct Figures(String);
 
 impl Figures {
     fn of(preview: &Preview) -> Figures {
-        let fixed = |line: &&Line| matches!(line.source, LineSource::None) && line.component_key.is_some();
+        let stands = |source: &LineSource| match source {
+            LineSource::None => true,
+            // Assigned seats move only when somebody changes them; active and peak ones with every log-in.
+            LineSource::Seats { measure, .. } => measure == "assigned",
+            LineSource::TariffCalls { .. } | LineSource::Usage { .. } => false,
+        };
+        let fixed = |line: &&Line| stands(&line.source) && line.component_key.is_some();
         let documents = [&preview.next, &preview.following];
         let lines = documents.into_iter().flatten().flat_map(|document| document.lines.iter().filter(fixed));
         let told = lines.map(|line| {
@@ -97,7 +103,9 @@ fn shown(preview: &Preview, currency: Currency, without: Option<Money>) -> PageR
         None => vec![SumRow::sum("Total", Money::zero(currency).human())],
     };
     if let Some(without) = without {
-        sums.push(SumRow::Note(format!("Without the change: {}", without.human())));
+        // Below the total that it is compared with, not below what a wallet leaves of it.
+        let total = sums.iter().position(|row| matches!(row, SumRow::Sum(..))).map_or(sums.len(), |at| at + 1);
+        sums.insert(total, SumRow::Note(format!("Without the change: {}", without.human())));
     }
     let following = preview.following.as_ref().map(|document| {
         let title = format!("The month after, on the invoice of {}", day(preview.following_on));

@@ -3,8 +3,9 @@
 use super::kind::Kind;
 use crate::error::PageResult;
 use crate::format;
+use crate::pages::book::prices;
 use crate::pages::book::subscription::card::add_ons;
-use crate::pages::book::subscription::names::seats_word;
+use crate::pages::book::subscription::names::{seats_said, seats_word};
 use crate::pages::book::words::{civil_day, day};
 use crate::pages::form::{Faults, Given};
 use crate::views::fields::{Control, Field};
@@ -84,11 +85,8 @@ pub fn parts(
 fn seats_field(given: &Given, history: &History, faults: &Faults, now: DateTime<Utc>) -> Field {
     let (seats, plan) = (history.seats_at(now), history.plan_at(now));
     let now_there = seats_word(seats);
-    let hint = match (plan.seat_limit, plan.sells_extra_seats) {
-        (Some(limit), true) => format!("{now_there} now; {limit} belong to the plan, more are charged"),
-        (Some(limit), false) => format!("{now_there} now, {limit} at most"),
-        (None, _) => format!("{now_there} now"),
-    };
+    let said = seats_said(plan);
+    let hint = if said.is_empty() { format!("{now_there} now") } else { format!("{now_there} now; {said}") };
     Field::figure("seats", "Seats", given.or("seats", &seats.to_string()))
         .hint(hint)
         .error(faults.at("seats"))
@@ -185,6 +183,6 @@ fn component_in_short(part: &Component, currency: Currency) -> String {
         }
         (_, Some(unit)) if unit == Decimal::ZERO => format!("{} included", part.name),
         (_, Some(unit)) => format!("{} {} each", part.name, currency.human_rate(unit)),
-        (_, None) => part.name.clone(),
+        (_, None) => format!("{} ({})", part.name, prices::in_short(&part.price, "", currency)),
     }
 }

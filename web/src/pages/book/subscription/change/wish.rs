@@ -93,8 +93,7 @@ impl Wish {
     pub fn imagined(&self, before: &History, now: DateTime<Utc>) -> Result<History, SubscriptionError> {
         let mut after = before.clone();
         for (change, version, when) in &self.0 {
-            let at = when.instant(&after, now)?;
-            after = after.with_change(change, version.as_ref(), at)?;
+            after = after.imagined(change, version.as_ref(), *when, now)?;
         }
         Ok(after)
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 36] = [
+const TENANT_PATHS: [&str; 37] = [
     "/admin",
     "/admin/live",
     "/admin/calls",

@@ -30,3 +30,15 @@ ALTER TABLE outbox FORCE ROW LEVEL SECURITY;
 CREATE INDEX carrier_attempt_by_age ON carrier_attempt (book_id, at);
 GRANT DELETE ON carrier_attempt TO ringtill_tenant;
 GRANT DELETE ON rate_deck_version, rate_deck_row TO ringtill_tenant;
+
+-- What was published stays as it is: its version by the publication that names it, its rows by this.
+CREATE FUNCTION refuse_published_deck() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM rate_deck_publication p
+             JOIN (SELECT DISTINCT tenant_id, deck_id, version FROM gone) g USING (tenant_id, deck_id, version)) THEN
+    RAISE EXCEPTION 'a version of a rate deck that was published stays as it is' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER published_rows_stay AFTER DELETE ON rate_deck_row REFERENCING OLD TABLE AS gone
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_published_deck();

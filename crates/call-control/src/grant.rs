@@ -157,28 +157,37 @@ pub(crate) async fn hold_above(db: &Db, below: &Below, at: DateTime<Utc>) -> Res
         if !is_prepaid {
             continue;
         }
-        let held = ledger::held(&tx, below.call_id, Leg::Seller, base.currency()).await?;
-        let missing = base.checked_sub(held.amount)?;
-        if missing.is_positive() {
-            let wish = Reserve {
-                call_id: below.call_id,
-                leg: Leg::Seller,
-                seq: held.last_seq + 1,
-                customer_id: step.customer_id,
-                amount: missing,
-                lease_until,
-            };
-            if let Reserved::Denied { .. } = ledger::reserve(&tx, &wish, at).await? {
-                tx.commit().await?;
-                release_above(db, &holding, below.call_id, at).await?;
-                return Ok(Above::Refused);
-            }
-        }
-        ledger::extend_lease(&tx, below.call_id, Leg::Seller, lease_until, at).await?;
+        let is_held = hold_of_child(&tx, step.customer_id, below.call_id, base, lease_until, at).await?;
         tx.commit().await?;
+        if !is_held {
+            release_above(db, &holding, below.call_id, at).await?;
+            return Ok(Above::Refused);
+        }
         holding.push(step.book);
     }
     Ok(if holding.is_empty() { Above::NothingToHold } else { Above::Held })
+}
+
+/// Holds so much in all for a call in the wallet that the level below has at this book; false when there is not enough.
+pub(crate) async fn hold_of_child(
+    tx: &TenantTx,
+    customer_id: CustomerId,
+    call_id: CallId,
+    amount: Money,
+    lease_until: DateTime<Utc>,
+    at: DateTime<Utc>,
+) -> Result<bool> {
+    let held = ledger::held(tx, call_id, Leg::Seller, amount.currency()).await?;
+    let missing = amount.checked_sub(held.amount)?;
+    if missing.is_positive() {
+        let (leg, seq) = (Leg::Seller, held.last_seq + 1);
+        let wish = Reserve { call_id, leg, seq, customer_id, amount: missing, lease_until };
+        if let Reserved::Denied { .. } = ledger::reserve(tx, &wish, at).await? {
+            return Ok(false);
+        }
+    }
+    ledger::extend_lease(tx, call_id, Leg::Seller, lease_until, at).await?;
+    Ok(true)
 }
 
 async fn release_above(db: &Db, books: &[TenantId], call_id: CallId, at: DateTime<Utc>) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::store::outgoing::{self as store, Taken};
 use crate::{carrier, topic};
 use chrono::{DateTime, Utc};
 use db::{AgentId, CallId, CarrierId, TenantTx};
-use ledger::{Leg, Reserve, Reserved};
+use ledger::Leg;
 use money::Money;
 use subscription::{Billing, Coverage};
 
@@ -142,9 +142,11 @@ impl Control {
             Ok(left) => left,
             Err(stop) => return Ok(Held::Stopped(stop)),
         };
-        let reach = ahead(&tx, level, call.call_id, (reach, call.at), (0, 0)).await?;
-        if reach.seconds == Some(0) {
-            return Ok(Held::Stopped(Stop::new(OutgoingRefusal::NoCredit, EMPTY_ABOVE)));
+        let reach = ahead(&tx, level, call.call_id, left.amount, (reach, call.at), (0, 0)).await?;
+        if let (Some(price), Some(0)) = (&level.price, reach.seconds) {
+            let stop = why_none(&left, price, call.at)?;
+            let is_limit = stop.refusal != OutgoingRefusal::NoCredit;
+            return Ok(Held::Stopped(if is_limit { stop } else { Stop::new(stop.refusal, EMPTY_ABOVE) }));
         }
         let own = match (&level.price, reach.seconds) {
             (Some(price), Some(seconds)) => Reach { cost: price.charge(call.at, seconds)?.amount, ..reach },
@@ -155,8 +157,9 @@ impl Control {
         {
             return Ok(Held::Stopped(stop.clone()));
         }
+        let lease_until = grant::lease(own.seconds, 0, call.at);
         if level.customer.billing == Billing::Prepaid
-            && !hold_seller(&tx, level, call.call_id, own.cost, &own, call.at).await?
+            && !grant::hold_of_child(&tx, level.customer.id, call.call_id, own.cost, lease_until, call.at).await?
         {
             return Ok(Held::Stopped(Stop::new(OutgoingRefusal::NoCredit, EMPTY_ABOVE)));
         }
@@ -220,50 +223,30 @@ fn why_none(left: &guard::Left, price: &CallPrice, at: DateTime<Utc>) -> Result<
     Ok(Stop::new(OutgoingRefusal::NoCredit, "the wallet does not pay for the first increment"))
 }
 
-/// Where those below need no budget, a prepaid one here does: how far its wallet and what it holds reach.
+/// Where those below need no budget, this book may: how far the wallet of a prepaid one, what it holds, and the limits reach.
 pub(crate) async fn ahead(
     tx: &TenantTx,
     level: &Level,
     call_id: CallId,
+    most: Option<Money>,
     (reach, start): (Reach, DateTime<Utc>),
     (metered, authorised): (u32, u32),
 ) -> Result<Reach> {
-    let (Some(price), None, Billing::Prepaid) = (&level.price, reach.seconds, level.customer.billing) else {
-        return Ok(reach);
+    let (Some(price), None) = (&level.price, reach.seconds) else { return Ok(reach) };
+    let wallet = match level.customer.billing {
+        Billing::Prepaid => ledger::wallet_of(tx, level.customer.id).await?,
+        Billing::Postpaid => None,
     };
-    let Some(wallet) = ledger::wallet_of(tx, level.customer.id).await? else { return Ok(reach) };
-    let held = ledger::held(tx, call_id, Leg::Seller, wallet.balance.currency()).await?;
-    let found = price.reach(start, wallet.available()?.checked_add(held.amount)?, metered, authorised)?;
-    Ok(Reach { cost: reach.cost, ..found })
-}
-
-/// Holds the level below's part in its wallet at this book; false when there is not enough.
-pub(crate) async fn hold_seller(
-    tx: &TenantTx,
-    level: &Level,
-    call_id: CallId,
-    cost: Money,
-    reach: &Reach,
-    at: DateTime<Utc>,
-) -> Result<bool> {
-    let held = ledger::held(tx, call_id, Leg::Seller, cost.currency()).await?;
-    let missing = cost.checked_sub(held.amount)?;
-    let lease_until = grant::lease(reach.seconds, 0, at);
-    if missing.is_positive() {
-        let wish = Reserve {
-            call_id,
-            leg: Leg::Seller,
-            seq: held.last_seq + 1,
-            customer_id: level.customer.id,
-            amount: missing,
-            lease_until,
-        };
-        if let Reserved::Denied { .. } = ledger::reserve(tx, &wish, at).await? {
-            return Ok(false);
+    let budget = match (wallet, most) {
+        (Some(wallet), most) => {
+            let held = ledger::held(tx, call_id, Leg::Seller, wallet.balance.currency()).await?;
+            let free = wallet.available()?.checked_add(held.amount)?;
+            most.map_or(Ok(free), |most| most.min(free))?
         }
-    }
-    ledger::extend_lease(tx, call_id, Leg::Seller, lease_until, at).await?;
-    Ok(true)
+        (None, Some(most)) => most,
+        (None, None) => return Ok(reach),
+    };
+    Ok(Reach { cost: reach.cost, ..price.reach(start, budget, metered, authorised)? })
 }
 
 #[allow(clippy::too_many_arguments, reason = "one row of one table, written from what each step knows")]

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::grant::{self, Ask};
 use crate::guard;
 use crate::outgoing::admit::OutgoingCall;
-use crate::outgoing::hold::{ahead, hold, hold_seller};
+use crate::outgoing::hold::{ahead, hold};
 use crate::outgoing::plan::{self as planning, Level, Wish};
 use crate::outgoing::trial::digits_of;
 use crate::price::{Reach, started_seconds};
@@ -139,8 +139,8 @@ impl Control {
         let Some(row) = store::find(&tx, place).await?.filter(|row| row.ended_at.is_none()) else {
             return Ok(Some(reach));
         };
-        let reach = ahead(&tx, level, place.call_id, (reach, row.started_at), used).await?;
         let left = guard::left(&tx, level, place.call_id, at).await?.unwrap_or(guard::Left { amount: None, by: None });
+        let reach = ahead(&tx, level, place.call_id, left.amount, (reach, row.started_at), used).await?;
         let cost = match (&level.price, reach.seconds) {
             (Some(price), Some(seconds)) => price.charge(row.started_at, seconds)?.amount,
             _ => Money::zero(level.customer.currency),
@@ -150,12 +150,13 @@ impl Control {
         {
             return Ok(None);
         }
+        let lease_until = grant::lease(reach.seconds, 0, at);
         if level.customer.billing == Billing::Prepaid
-            && !hold_seller(&tx, level, place.call_id, cost, &reach, at).await?
+            && !grant::hold_of_child(&tx, level.customer.id, place.call_id, cost, lease_until, at).await?
         {
             return Ok(None);
         }
-        store::hold(&tx, place, cost.micros(), grant::lease(reach.seconds, 0, at)).await?;
+        store::hold(&tx, place, cost.micros(), lease_until).await?;
         tx.commit().await?;
         Ok(Some(reach))
     }

@@ -79,3 +79,24 @@ async fn the_rest_of_a_covered_call_goes_on_in_the_tier_where_the_call_stood() {
     assert_eq!(world.used(world.centre, world.anna, "charge").await, dec("1.309"));
     world.audit(later(2001)).await;
 }
+
+#[tokio::test]
+async fn what_an_edge_knew_better_of_a_call_reaches_every_book_above_once() {
+    let world = World::set().await;
+    world.share().await;
+    cut_off_and_told(&world, ANNA).await;
+    for _ in 0..2 {
+        deliver_upward(&world.test.db, world.centre, later(2100)).await.unwrap();
+        world.test.as_owner("UPDATE outbox SET done_at = NULL WHERE topic = 'legs_upward'").await;
+    }
+    assert_eq!(world.wallet().await, (eur("18.20"), eur("0"))); // 20.00 - 0.60 - 1.20
+    // net 0.504202 and 1.008403; 30% of them 0.151261 (0.1512606) and 0.302521 (0.3025209)
+    assert_eq!(world.used(world.reseller, world.centre_customer, "share").await, dec("0.453782"));
+    // half of those, the odd micro to the reseller: 0.075630 and 0.151260
+    assert_eq!(world.used(world.operator, world.reseller_customer, "share").await, dec("0.22689"));
+    for (book, customer) in [(world.reseller, world.centre_customer), (world.operator, world.reseller_customer)] {
+        assert_eq!(world.used(book, customer, "minutes").await, dec("3"));
+        assert_eq!(world.used(book, customer, "calls").await, dec("1"), "no further call");
+    }
+    world.audit(later(2101)).await;
+}

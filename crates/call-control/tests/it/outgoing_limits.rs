@@ -183,3 +183,22 @@ async fn a_book_above_whose_limit_is_reached_refuses_and_what_was_held_below_is_
     assert_eq!(world.wallet().await, (eur("20.00"), eur("0")));
     world.audit(at(20)).await;
 }
+
+#[tokio::test]
+async fn a_book_above_whose_limit_is_reached_ends_a_call_that_is_paid_later() {
+    let (world, control) = open().await;
+    // The reseller lets the centre spend 0.20 in one call: 100 s of 0.119 a minute.
+    let limits = SpendLimit { call_micros: Some(200_000), ..unlimited() };
+    limit(&world, world.reseller, LimitOf::One(world.centre_customer), limits).await;
+    let call = call(&world, world.firm, MOBILE, 10);
+    let OutgoingAdmission::Out { grant, .. } = control.admit_outgoing(&call).await.unwrap() else { panic!("0.20") };
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(60), false));
+    control.outgoing_answered(&call, at(10)).await.unwrap();
+    let grant = control.renew_outgoing(&call, 48_000, at(58)).await.unwrap();
+    assert_eq!((grant.authorised_seconds, grant.is_final), (Some(100), true)); // 100 x 0.119 / 60 = 0.198333
+    // the edge is late to cut it: what is charged is what was allowed
+    control.end_outgoing(&call, EndCause::BalanceExhausted, 103_000, at(113)).await.unwrap();
+    deliver(&world, at(200)).await;
+    assert_eq!(operator_and_reseller(&world).await[1].1, Some(eur("0.198333")));
+    world.audit(at(201)).await;
+}

@@ -134,4 +134,7 @@ async fn a_draft_that_nobody_published_is_forgotten_by_age_and_its_number_is_nev
     assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(usage_metering::deck_rows(&world.tx().await, id, 2, "", 10).await.unwrap(), []);
     assert_eq!(taken(&world, id, "49,0.06").await.version, 4);
+    for what in ["DELETE FROM rate_deck_row WHERE version = 1", "DELETE FROM rate_deck_version WHERE version = 1"] {
+        assert!(world.tx().await.run(what, []).await.is_err(), "what was published stays: {what}");
+    }
 }

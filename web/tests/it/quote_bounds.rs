@@ -14,10 +14,9 @@ async fn a_quote_that_cannot_be_reckoned_is_refused_and_an_old_one_leaves_the_li
     let mut seller = Browser::new(&pages);
     seller.sign_in("admin@nord.example").await;
     let (to, token) = (format!("/admin/quotes?plan={plan}"), seller.get("/admin/quotes").await.token());
-    for (index, field, value, said) in [
-        (9, "quantities/calls", "92233720369", "Must lie between 0 and"),
-        (10, "valid_until", "9999-12-31", "within ten years"),
-    ] {
+    for (index, field, value, said) in
+        [(9, "quantities/calls", "92233720369", "Must be 0 to"), (10, "valid_until", "9999-12-31", "within ten years")]
+    {
         let mut wrong = OFFER.to_vec();
         wrong[index] = (field, value);
         let refused = seller.post(&to, &token, &wrong).await;

@@ -1,17 +1,12 @@
-//! What comes back at the edges of time: a credit from the first instant of a charge on, and a payment that is told very late.
+//! What comes back at the edges of time: a credit from the first instant of a charge on, and a plan that was wrong for a day.
 
-use crate::world::{POSTPAID, PREPAID, World, at, component, each, eur, lines};
+use crate::world::{POSTPAID, World, at, component, each, eur, lines};
 use db::CustomerId;
 use money::Currency;
 use subscription::{Billed, Change, Component, ComponentKind, NewPlanVersion, When};
-use usage_metering::UsageEvent;
 
 fn fee(amount: &str) -> Component {
     Component { billed: Billed::InAdvance, ..component("platform", ComponentKind::Flat, None, each(amount)) }
-}
-
-fn calls(amount: &str) -> Component {
-    component("calls", ComponentKind::Usage, Some("calls"), each(amount))
 }
 
 /// `text | amount | tax` of each line of the newest document.
@@ -57,42 +52,6 @@ async fn a_credit_from_the_first_instant_of_a_charge_gives_all_of_it_back_at_its
     let note = world.invoice(customer).await.document;
     assert_eq!((note.kind, note.totals.gross), (invoicing::DocumentKind::CreditNote, eur("35.70"))); // 30 x 1.19
     assert_eq!(world.billed("2026-05-02").await.counts.nothing_due, 1);
-}
-
-#[tokio::test]
-async fn what_a_wallet_has_paid_is_kept_however_many_months_are_billed_before_it_is_told() {
-    let world = World::new().await;
-    let customer = world.customer(PREPAID).await;
-    let id = world
-        .subscribe_to(
-            customer,
-            "2026-01-01",
-            0,
-            false,
-            NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, vec![fee("9"), calls("1")]) },
-        )
-        .await;
-    for (month, until) in [("01", "2026-02-01"), ("02", "2026-03-01"), ("03", "2026-04-01"), ("04", "2026-05-01")] {
-        world.used(customer, "calls", "1", &[], &format!("2026-{month}-20T09:00:00Z")).await;
-        world.billed(until).await;
-    }
-    // A call of January is told in May: three months are billed after it.
-    let event = |meter: &str, quantity: &str| UsageEvent {
-        source: "switch".to_owned(),
-        id: format!("late {meter}"),
-        meter: meter.to_owned(),
-        customer_id: customer,
-        subscription_id: Some(id),
-        quantity: quantity.parse().unwrap(),
-        dimensions: [("charged_by".to_owned(), "component".to_owned())].into(),
-        occurred_at: at("2026-01-25T09:00:00Z"),
-    };
-    let events = [event("charge", "1.19"), event("calls", "1")];
-    let told = usage_metering::ingest(&world.database.db, world.tenant, &events, at("2026-05-10T09:00:00Z")).await;
-    println!("{told:?}");
-    world.billed("2026-06-01").await;
-    println!("{:?} {:?}", lines(&world.invoice(customer).await), world.invoice(customer).await.document.totals);
-    println!("{:?} {:?}", world.books(customer).await, world.violations().await);
 }
 
 #[tokio::test]

@@ -98,9 +98,9 @@ async fn ids_of(guest: &Guest, prefix: &str) -> Ids {
     // Nor has its network collected anything yet.
     ids.insert("settlement_id", db::SettlementId::new().to_string());
     if prefix == "/ops" {
-        let start = "/ops/numbers/";
-        let link = guest.get("/ops/numbers").await.links(start).into_iter().next().expect("the operator sells numbers");
-        ids.insert("number_id", link[start.len()..].trim_end_matches("/split").to_owned());
+        let page = guest.get("/ops/numbers").await.text();
+        let (_, link) = page.split_once("href=\"/ops/numbers/").expect("the operator sells numbers");
+        ids.insert("number_id", link.split('/').next().unwrap_or_default().to_owned());
     }
     ids
 }

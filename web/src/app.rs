@@ -9,8 +9,9 @@ use crate::seller::WhiteLabels;
 use anyhow::Context;
 use call_control::Control;
 use db::Db;
+use hickory_resolver::TokioResolver;
 use sip_media::{Edge, EdgeConfig, EdgeError, TlsSettings};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tenant::TokenKeys;
 use tokio::sync::Semaphore;
@@ -68,7 +69,7 @@ pub struct App {
     /// Where letters are handed over; without one they wait in the outbox.
     pub mail: Option<Mailer>,
     /// Whom this machine asks about a name.
-    pub dns: SocketAddr,
+    pub dns: TokioResolver,
     /// Cancelled when the server stops: what would stay open, such as an event stream, ends.
     pub closing: CancellationToken,
 }
@@ -77,7 +78,7 @@ impl App {
     /// Opens the database; no edge yet.
     pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::connect(&config.database.roles()?).await.context("the database cannot be opened")?;
-        let dns = dns_server()?.unwrap_or_else(crate::dns::usual_server);
+        let dns = crate::dns::resolver(dns_server()?)?;
         Ok(Self { dns, ..Self::on(db, clock, config)? })
     }
 
@@ -101,7 +102,7 @@ impl App {
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
             white_labels: Arc::default(),
             mail: config.mail.as_ref().map(Mailer::new).transpose()?,
-            dns: crate::dns::usual_server(),
+            dns: crate::dns::resolver(None)?,
             closing: CancellationToken::new(),
         })
     }

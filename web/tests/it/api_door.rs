@@ -29,6 +29,7 @@ fn filled(route: &Route) -> String {
             "estimate_id" => db::EstimateId::from_uuid(id).to_string(),
             "import_id" => db::ImportId::from_uuid(id).to_string(),
             "quote_id" => db::QuoteId::from_uuid(id).to_string(),
+            "settlement_id" => db::SettlementId::from_uuid(id).to_string(),
             "token" => "nobodys".to_owned(),
             "plan_id" => db::PlanId::from_uuid(id).to_string(),
             "subscription_id" => db::SubscriptionId::from_uuid(id).to_string(),

@@ -125,7 +125,7 @@ pub async fn check(member: Member, given: web::Form<Given>) -> PageResult<BrandP
     drop(tx);
     let claim = claims.into_iter().find(|claim| claim.host == host).ok_or(PageError::NotFound)?;
     // No transaction is open while the network is asked.
-    let found = dns::texts(member.app.dns, &claim.record_name()).await;
+    let found = dns::texts(&member.app.dns, &claim.record_name()).await;
     let tx = member.tx().await?;
     let is_proved = tenant::check_claim(&tx, &claim, &found, member.now).await?;
     if !is_proved {

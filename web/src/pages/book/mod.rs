@@ -77,6 +77,7 @@ use db::TenantTx;
 pub fn routes() -> Vec<Entry> {
     let mut routes = selling();
     routes.extend(running());
+    routes.extend(settling());
     routes.extend(going_out());
     routes
 }
@@ -167,7 +168,7 @@ fn selling() -> Vec<Entry> {
     .collect()
 }
 
-/// Calls, agents, documents, the ledger, and the account with the seller.
+/// Calls, agents, usage, documents and the ledger.
 fn running() -> Vec<Entry> {
     let all = &Audience::ALL;
     let tenant = &[Audience::Tenant];
@@ -231,6 +232,16 @@ fn running() -> Vec<Entry> {
         book_post(has_seller, "settings/brand/hosts", brand::claim),
         book_post(has_seller, "settings/brand/hosts/check", brand::check),
         book_post(has_seller, "settings/brand/hosts/removal", brand::remove),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// With the seller above and the partners below: the account, what numbers earn and who gets it.
+fn settling() -> Vec<Entry> {
+    let has_seller = &[Audience::Reseller, Audience::Tenant];
+    [
         book_get(has_seller, "account", account::account),
         book_get(has_seller, "account/next-bill", account::next_bill),
         book_get(has_seller, "account/advice", advice::of_account),

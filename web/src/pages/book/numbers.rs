@@ -105,16 +105,16 @@ fn card(number: &Number, tariffs: &[StoredTariff]) -> TableCard {
 async fn sold(member: &Member, tx: &TenantTx) -> PageResult<(Vec<TableCard>, usize)> {
     let terms = subscription::all_number_terms(tx).await?;
     let names = customer_names(tx, terms.iter().map(|terms| terms.customer_id)).await?;
-    // Whose a number is, only the platform knows; shown are those that this book has terms for.
-    let ptx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
-    let known: HashMap<NumberId, (String, NumberKind)> = subscription::all_numbers(&ptx, member.now)
-        .await?
-        .into_iter()
-        .map(|(id, e164, kind, _)| (id, (e164, kind)))
-        .collect();
-    ptx.commit().await?;
-    let table = sold_table(member.audience, &terms, &known, &names);
+    let table = sold_table(member.audience, &terms, &known(member).await?, &names);
     Ok((vec![TableCard { title: String::new(), all: None, table }], terms.len()))
+}
+
+/// What each number is called. Only the platform knows: a book shows of it what it has terms for.
+pub(super) async fn known(member: &Member) -> PageResult<HashMap<NumberId, (String, NumberKind)>> {
+    let tx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
+    let numbers = subscription::all_numbers(&tx, member.now).await?;
+    tx.commit().await?;
+    Ok(numbers.into_iter().map(|(id, e164, kind, _)| (id, (e164, kind))).collect())
 }
 
 fn sold_table(

@@ -1,6 +1,6 @@
 //! How revenue is split with those who have this book's numbers: the terms of a customer, and of a number that differs.
 
-use super::shell;
+use super::{numbers, shell};
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
@@ -12,7 +12,7 @@ use crate::views::fields::Field;
 use crate::views::form::{Choice, Choices, Fields, FormPage, FormPart};
 use crate::views::parts::{Heading, PagePath};
 use actix_web::{Either, web};
-use db::{NumberId, PlatformReason, TenantTx};
+use db::{NumberId, TenantTx};
 use money::Percent;
 use subscription::{Collection, Customer, NumberTerms, PartnerTerms, ShareOf, Split};
 use tenant::Role;
@@ -76,12 +76,8 @@ async fn sold(member: &Member, tx: &TenantTx, path: &str) -> PageResult<Sold> {
     let id: NumberId = path.parse()?;
     let terms = subscription::number_terms(tx, id).await?.ok_or(PageError::NotFound)?;
     let customer = subscription::customer(tx, terms.customer_id).await?.ok_or(PageError::NotFound)?;
-    // What a number is called, only the platform knows; shown is one that this book has terms for.
-    let ptx = member.app.db.platform(PlatformReason::WalkTheTree).await?;
-    let numbers = subscription::all_numbers(&ptx, member.now).await?;
-    ptx.commit().await?;
-    let e164 = numbers.into_iter().find(|(known, ..)| *known == id).map(|(_, e164, ..)| e164);
-    Ok(Sold { terms, e164: e164.ok_or(PageError::NotFound)?, customer })
+    let (e164, _) = numbers::known(member).await?.remove(&id).ok_or(PageError::NotFound)?;
+    Ok(Sold { terms, e164, customer })
 }
 
 /// `GET /ops/numbers/{number_id}/split`

@@ -90,7 +90,7 @@ impl Edge {
             abort,
         }));
         tokio::spawn(serve(shared.clone(), incoming));
-        signalling.serve();
+        signalling.serve().await?;
         info!(%address, "Answering calls");
         Ok(Self { shared, progress, stop_delivery, delivery })
     }

@@ -14,7 +14,7 @@ use rsipstack::{EndpointBuilder, sip};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 /// What the edge takes, for those who look before they ask.
@@ -28,6 +28,9 @@ pub(crate) struct Signalling {
     pub(crate) address: SocketAddr,
     pub(crate) tls_address: Option<SocketAddr>,
 }
+
+/// The stack listens in a task of its own, and tells nobody when it cannot.
+const LISTENS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Longer than the longest registration: the connection of a phone that registers again in time stays. The stack would
 /// close it after five minutes of silence, and its calls with it.
@@ -126,13 +129,24 @@ impl Signalling {
         });
     }
 
-    /// Starts the endpoint's own work.
-    pub(crate) fn serve(self) {
-        let inner = self.endpoint.inner.clone();
+    /// Starts the endpoint's own work; returns when it takes connections.
+    ///
+    /// # Errors
+    /// It did not get its port.
+    pub(crate) async fn serve(self) -> Result<(), EdgeError> {
+        let (inner, address) = (self.endpoint.inner.clone(), self.address);
         tokio::spawn(async move {
             if let Err(error) = inner.serve().await {
                 tracing::error!(%error, "Signalling has stopped");
             }
         });
+        let connects = async {
+            while TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LISTENS_WITHIN, connects)
+            .await
+            .map_err(|_| EdgeError::ListenAddressMustBeFree { address, source: std::io::ErrorKind::AddrInUse.into() })
     }
 }

@@ -17,7 +17,7 @@ pub fn edges() -> Edges {
         bans: vec![BanRow {
             source: "2001:db8:0:7::/64".into(),
             why: "Guessed passwords".into(),
-            expires_in: "11 h 52 min".into(),
+            expires_in: "712 min".into(),
             dropped: "1,204".into(),
         }],
         phones: vec![PhoneRow {

@@ -38,7 +38,7 @@ impl Line {
         let endpoint = signalling.endpoint.inner.clone();
         let dialogs = Arc::new(DialogLayer::new(endpoint.clone()));
         tokio::spawn(serve(dialogs.clone(), incoming, invites, abort.clone()));
-        signalling.serve();
+        signalling.serve().await?;
         Ok(Self { ip, address, dialogs, endpoint, abort, ports: Ports::new(ip, None) })
     }
 

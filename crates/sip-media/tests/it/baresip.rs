@@ -51,7 +51,7 @@ impl Baresip {
         let here = folder.display().to_string();
         let (control, sip) = (free_port(), free_port());
         let config = format!(
-            "poll_method epoll\nsip_listen 127.0.0.1:{sip}\nsip_verify_server no\nnet_interface lo\n\
+            "poll_method epoll\nsip_listen 127.0.0.1:{sip}\nsip_verify_server no\nnet_interface 127.0.0.1\n\
              audio_source aufile,{here}/tone.wav\naudio_player aubridge,sink{control}\n\
              audio_alert aubridge,sink{control}\naudio_channels 1\nmodule_path /usr/lib/baresip/modules\n\
              module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
@@ -116,21 +116,26 @@ impl Baresip {
         assert!(ended.is_ok(), "baresip ends when it is told to");
         let entries = std::fs::read_dir(&self.folder).expect("the folder is ours");
         let files = entries.map(|entry| entry.expect("it can be listed").path());
-        let heard = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).max();
-        let file = heard.map(|path| std::fs::read(path).expect("the recording can be read")).unwrap_or_default();
+        let heard: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).collect();
+        let heard = heard.iter().map(|path| samples_of(&std::fs::read(path).expect("the recording can be read")));
+        let heard = Heard(heard.collect());
         std::fs::remove_dir_all(&self.folder).expect("the folder is ours");
-        let start = file.windows(4).position(|part| part == b"data").map_or(file.len(), |at| at + 8);
-        let octets = file.get(start..).unwrap_or_default();
-        Heard(octets.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect())
+        heard
     }
 }
 
-/// A recording at 8 kHz.
-pub struct Heard(Vec<i16>);
+fn samples_of(file: &[u8]) -> Vec<i16> {
+    let start = file.windows(4).position(|part| part == b"data").map_or(file.len(), |at| at + 8);
+    let octets = file.get(start..).unwrap_or_default();
+    octets.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Recordings at 8 kHz: a hold begins another one.
+pub struct Heard(Vec<Vec<i16>>);
 
 impl Heard {
     /// For how long a tone of so many hertz ruled.
     pub fn seconds_of(&self, hertz: f64) -> f64 {
-        seconds_of(&self.0, hertz)
+        self.0.iter().map(|recording| seconds_of(recording, hertz)).sum()
     }
 }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Of a hundred datagrams, so many are lost.
 const LOST: usize = 8;
@@ -162,5 +163,12 @@ async fn calls_over_a_line_that_loses_and_reorders_are_charged_exactly() {
     }
     let ids: std::collections::HashSet<CallId> = world.desk.events().iter().map(|event| event.call_id).collect();
     assert_eq!(ids.len(), calls as usize, "a request that came twice is one call");
+    // Where the answer to our BYE was lost, the caller was gone: it is said again until 64 times T1, 32 s, have passed.
+    let silent = async {
+        while world.edge.dialogs() > 0 {
+            tokio::time::sleep(ms(50)).await;
+        }
+    };
+    timeout(ms(40_000), silent).await.expect("every dialog is forgotten");
     world.close().await;
 }

@@ -125,8 +125,13 @@ fn read_quote(member: &Member, source: &Source, given: &Given, faults: &mut Faul
     // The day itself still counts.
     let valid_until = match faults.keep("valid_until", read::day(given.get("valid_until"))) {
         Some(on) => {
-            let after = on.checked_add_days(Days::new(1)).ok_or_else(|| PageError::failed("a day without a next"))?;
-            Some(super::words::midnight(after, zone)?)
+            let after = on.checked_add_days(Days::new(1));
+            let until = after.and_then(|after| super::words::midnight(after, zone).ok());
+            if until.is_none() {
+                // Beyond the calendar, and the rule says ten years.
+                faults.say("valid_until", "Must lie within ten years.");
+            }
+            until
         }
         None => None,
     };

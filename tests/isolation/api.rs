@@ -179,7 +179,7 @@ async fn world() -> World {
         books.push((slug, machine, ids));
     }
     let kinds: BTreeSet<_> = books.iter().flat_map(|(_, _, ids)| ids.keys()).collect();
-    assert_eq!(kinds.len(), 13, "the demo world has rows of every kind: {kinds:?}");
+    assert_eq!(kinds.len(), 14, "the demo world has rows of every kind: {kinds:?}");
     World { program, books }
 }
 

@@ -37,8 +37,8 @@ async fn usage_is_shown_by_day_and_hour_and_customer_and_dimension_and_leads_to_
         assert_eq!(page.status, 200, "{}", page.body);
         // 10.5 + 4 + 1.5; the fourth waits.
         for words in [
-            "16 <small>minute</small>",
-            "14.5 minute",
+            "16 <small>minutes</small>",
+            "14.5<",
             "Jonas Weber",
             "Petra Lange",
             "By customer",
@@ -49,11 +49,11 @@ async fn usage_is_shown_by_day_and_hour_and_customer_and_dimension_and_leads_to_
             assert!(page.body.contains(words), "{words}, folded {folded}, in {}", page.body);
         }
         let one = browser.get("/admin/usage?customer=N-1&only=topic%3Dlaw").await.body;
-        assert!(one.contains("10.5 <small>minute</small>") && !one.contains("Petra Lange"), "{one}");
+        assert!(one.contains("10.5 <small>minutes</small>") && !one.contains("Petra Lange"), "{one}");
         let named = browser.get("/admin/usage?customer=petra").await.body;
-        assert!(named.contains("4 <small>minute</small>"), "{named}");
+        assert!(named.contains("4 <small>minutes</small>"), "{named}");
         let hours = browser.get("/admin/usage?from=2026-03-02&until=2026-03-02&each=hour").await.body;
-        assert!(hours.contains("14.5 <small>minute</small>") && hours.contains("Minutes by hour"), "{hours}");
+        assert!(hours.contains("14.5 <small>minutes</small>") && hours.contains("Minutes by hour"), "{hours}");
         assert_eq!(hours.matches("<td class=\"r\" data-v=").count(), 24, "each hour of the day has its bar");
         let tx = world.nord().await;
         usage_metering::fold(&tx, start()).await.unwrap();

@@ -43,7 +43,7 @@ fn stats(looked: &Looked, all: Decimal, events: i64, most: Option<(Decimal, Stri
     };
     let each = if looked.by_hour { "Most in an hour" } else { "Most in a day" };
     let days = (looked.seen.until_on - looked.seen.from_on).num_days() + 1;
-    let mut stats = vec![Stat::new(label, figure(all)).small(&looked.meter.unit)];
+    let mut stats = vec![Stat::new(label, figure(all)).small(looked.meter.name.to_lowercase())];
     if looked.meter.aggregation != Aggregation::Max {
         let mean = all.checked_div(Decimal::from(days)).unwrap_or_default();
         stats.push(Stat::new("A day", figure(mean)).note("on average", Tone::Plain));
@@ -70,7 +70,7 @@ pub(super) fn stats_of_hours(looked: &Looked, hours: &[DayHourSum], zone: &TimeZ
 
 fn value(looked: &Looked, quantity: Decimal) -> (String, String) {
     let quantity = quantity.round_dp(2);
-    (quantity.normalize().to_string(), format!("{} {}", format::quantity(quantity), looked.meter.unit))
+    (quantity.normalize().to_string(), format::quantity(quantity))
 }
 
 fn chart(looked: &Looked, over: &'static str) -> Chart {
@@ -129,7 +129,7 @@ fn columns(looked: &Looked, first: &str) -> Vec<Column> {
     vec![
         Column::text(first),
         Column::figures("Events").hidden(),
-        Column::figures(spoken(&looked.meter.unit)),
+        Column::figures("Quantity"),
         Column::figures("Share").hidden(),
     ]
 }

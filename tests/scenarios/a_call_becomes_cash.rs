@@ -32,6 +32,7 @@ async fn a_call_becomes_cash() {
 pub(super) async fn told() -> Story {
     let story = Story::begins("2026-03-01T00:00:00Z").await;
     jonas_tops_up(&story).await;
+    story.travel_to("2026-03-03T08:00:00Z");
     lena_takes_her_seat(&story).await;
 
     story.travel_to("2026-03-03T10:00:00Z");
@@ -72,7 +73,6 @@ pub(super) async fn jonas_tops_up(story: &Story) {
 }
 
 pub(super) async fn lena_takes_her_seat(story: &Story) {
-    story.travel_to("2026-03-03T08:00:00Z");
     let tx = story.book(story.world.nordlicht).await;
     let agents = tenant::agents(&tx).await.unwrap();
     let lena = agents.iter().find(|agent| agent.sip_username == LENA).unwrap();

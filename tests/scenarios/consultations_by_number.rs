@@ -30,6 +30,7 @@ async fn consultations_are_sold_by_number_with_a_rental_and_a_split() {
     platform.subscribes(story.world.nordlicht_as_customer, number, false).await;
 
     jonas_tops_up(&story).await; // 50.00
+    story.travel_to("2026-03-03T08:00:00Z");
     lena_takes_her_seat(&story).await;
     // 5.00 for picking up, then 0.50 a minute for 20 minutes, then 0.25 a minute.
     let talks = [

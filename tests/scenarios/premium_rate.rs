@@ -47,6 +47,7 @@ async fn owed(story: &Story, book: db::TenantId, kind: AccountKind) -> Money {
 async fn a_premium_line_is_paid_out_month_by_month() {
     let story = Story::begins("2026-02-28T23:00:00Z").await; // midnight of 1 March in Berlin
     agree(&story).await;
+    story.travel_to("2026-03-03T08:00:00Z");
     lena_takes_her_seat(&story).await;
     // 5.00 for picking up, then 0.50 a minute for 20 minutes: nobody asks the stranger who he is, or for money.
     let mut calls = Vec::new();

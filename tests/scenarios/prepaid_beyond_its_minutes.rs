@@ -20,6 +20,7 @@ async fn a_prepaid_caller_pays_beyond_his_minutes_from_the_wallet_and_not_again_
     let jonas = story.customer(JONAS);
     shop.subscribes(jonas, plan, false).await;
     jonas_tops_up(&story).await; // 50.00
+    story.travel_to("2026-03-03T08:00:00Z");
     lena_takes_her_seat(&story).await;
 
     // 100 minutes are included: 60 of the first call and 40 of the second, whose other 20 the wallet pays; then the whole third.

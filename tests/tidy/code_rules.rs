@@ -96,6 +96,8 @@ const PLATFORM_CALLERS: &[&str] = &[
     "web/src/pages/public/",
     // Which books stand above, and whose the numbers below are.
     "web/src/seller.rs",
+    // How long usage waits in all books together, without saying whose.
+    "web/src/metrics.rs",
     "web/src/pages/book/numbers.rs",
 ];
 

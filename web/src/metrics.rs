@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 use usage_metering::{SuspenseCause, SuspenseSummary};
 
-/// Serves `GET /metrics` at an address; to be awaited.
+/// Serves the figures at an address of their own, under whatever path they are asked for (`/metrics` as a rule); to be awaited.
 pub fn run(app: &App, listen: SocketAddr) -> anyhow::Result<Server> {
     let listener = TcpListener::bind(listen).with_context(|| {
         format!("port {listen} is taken or not ours; set RINGTILL_METRICS to another address, or to none")
@@ -20,7 +20,7 @@ pub fn run(app: &App, listen: SocketAddr) -> anyhow::Result<Server> {
     listener.set_nonblocking(true)?;
     let (db, clock) = (app.db.clone(), app.clock.clone());
     let server = HttpServer::new(move || {
-        Site::new().app_data(web::Data::new((db.clone(), clock.clone()))).route("/metrics", web::get().to(metrics))
+        Site::new().app_data(web::Data::new((db.clone(), clock.clone()))).default_service(web::get().to(metrics))
     });
     Ok(server.workers(1).disable_signals().listen(listener)?.run())
 }

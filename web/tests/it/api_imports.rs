@@ -149,7 +149,10 @@ async fn a_file_is_sent_worked_through_and_told_and_no_other_book_knows_it() {
     );
     assert_eq!(done["charged"], json!({ "amount": "0.61", "currency": "EUR" }));
     let report = nord.get(&format!("{there}/report")).await;
-    assert_eq!(report.text().lines().nth(1), Some("2,suspense,id,unknown_customer,nobody calls from +491709999999,f2"));
+    assert_eq!(
+        report.text().lines().nth(1),
+        Some("2,suspense,id,unknown_customer,nobody called from +491709999999 at 2026-03-02 09:00:00 UTC,f2")
+    );
     let again = post(&nord, "/v1/imports?format=freeswitch_json&then=try", "application/octet-stream", file).await;
     let tried = format!("/v1/imports/{}", again.json()["id"].as_str().unwrap());
     while ringtill::worker::import_round(&world.app, &|| true).await.unwrap() {}

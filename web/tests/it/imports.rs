@@ -107,7 +107,7 @@ async fn a_file_is_sent_looked_at_tried_and_taken() {
     assert_eq!(browser.post(&format!("{path}/trial"), &token, &[]).await.status, 303);
     work(&world).await;
     let tried = browser.get(&path).await.body;
-    for words in ["Tried; nothing is written", "0.61", "Take all rows", "Nobody calls from", "All of them as CSV"] {
+    for words in ["Tried; nothing is written", "0.61", "Take all rows", "Nobody called from", "All of them as CSV"] {
         assert!(tried.contains(words), "{words} in {tried}");
     }
     assert_eq!(balance(&world).await, before, "a trial writes nothing");

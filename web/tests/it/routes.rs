@@ -121,6 +121,8 @@ async fn a_file_becomes_a_draft_is_looked_at_and_published_and_a_carrier_takes_c
         assert_eq!((told.status, &told.json()["is_new"]), (201, &json!(is_new)), "{}", told.text());
         assert_eq!(told.json()["charge"]["amount"], "0.0595");
     }
+    // Who took it is decided as the call goes up the tree.
+    while ringtill::worker::round(&world.app).await.unwrap() {}
     let id = nord.post("/v1/outgoing-calls", "e", &call).await.json()["id"].as_str().unwrap().to_owned();
     let page = browser.get(&format!("/admin/calls/{id}")).await.body;
     for words in ["Ways out", "Took it", "Retail, version 1", "prefix 4930", "to Berlin", "Carrier"] {
@@ -132,10 +134,7 @@ async fn a_file_becomes_a_draft_is_looked_at_and_published_and_a_carrier_takes_c
     // The customer's own page shows it, and closes what is asked.
     let jonas = format!("/admin/customers/{}", world.jonas);
     let own = browser.get(&format!("{jonas}/outgoing")).await.body;
-    assert!(
-        own.contains("Jonas Weber may call out") && own.contains("+49 30 123456") || own.contains("Berlin"),
-        "{own}"
-    );
+    assert!(own.contains("Jonas Weber may call out") && own.contains("satellite"), "{own}");
     let fields = [("code", "satellite"), ("verdict", "open")];
     let opened = browser.post(&format!("{jonas}/destinations"), &token, &fields).await;
     assert_eq!(opened.to(), format!("{jonas}/outgoing"));

@@ -65,7 +65,7 @@ impl Steps {
         self.request("BYE", cseq, "", None).expect(200)
     }
 
-    fn is_hung_up(mut self) -> Self {
+    fn hung_up(mut self) -> Self {
         self.xml += "<recv request=\"BYE\" timeout=\"50000\"/><send><![CDATA[\n\nSIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n\
                      [last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n]]></send>\n";
         self
@@ -210,7 +210,7 @@ async fn what_is_refused_is_refused_with_the_right_status() {
 #[tokio::test]
 async fn an_answer_that_is_never_acknowledged_ends_unmetered_by_our_bye() {
     let world = World::new().await;
-    sipp(&Steps::new().call(Some(G711)).is_hung_up().run(), world.address(), "u1", "did").await;
+    sipp(&Steps::new().call(Some(G711)).hung_up().run(), world.address(), "u1", "did").await;
     let end = ended(&world).await;
     assert_eq!((end.cause, end.sip_status, end.metered_ms), (EndCause::CallerHungUp, Some(408), 0));
     world.close().await;

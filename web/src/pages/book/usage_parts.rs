@@ -68,7 +68,7 @@ pub(super) fn stats_of_hours(looked: &Looked, hours: &[DayHourSum], zone: &TimeZ
     stats(looked, all, hours.iter().map(|hour| hour.events).sum(), most)
 }
 
-fn value(looked: &Looked, quantity: Decimal) -> (String, String) {
+fn value(quantity: Decimal) -> (String, String) {
     let quantity = quantity.round_dp(2);
     (quantity.normalize().to_string(), format::quantity(quantity))
 }
@@ -89,7 +89,7 @@ pub(super) fn days(looked: &Looked, days: &[DaySum]) -> Chart {
     let asked = looked.seen.from_on.iter_days().take_while(|day| *day <= looked.seen.until_on);
     for day in asked {
         let quantity = sums.get(&day).copied().unwrap_or_default();
-        chart.point(day.format("%a %-d %b").to_string(), vec![Some(value(looked, quantity))]);
+        chart.point(day.format("%a %-d %b").to_string(), vec![Some(value(quantity))]);
     }
     chart
 }
@@ -111,7 +111,7 @@ pub(super) fn hours(looked: &Looked, hours: &[DayHourSum], zone: &TimeZone, zone
     let until = midnight(looked.seen.until_on + Days::new(1), zone_name)?.max(last + TimeDelta::hours(1));
     while at < until {
         let quantity = sums.get(&at).map_or(Decimal::ZERO, |sums| together(looked, sums.iter()));
-        chart.point(format::short(at, zone).text, vec![Some(value(looked, quantity))]);
+        chart.point(format::short(at, zone).text, vec![Some(value(quantity))]);
         at += TimeDelta::hours(1);
     }
     Ok(chart)
@@ -125,7 +125,7 @@ fn share(looked: &Looked, part: Decimal, all: Decimal) -> Cell {
     Cell::figure(format!("{percent}%")).class("quiet")
 }
 
-fn columns(looked: &Looked, first: &str) -> Vec<Column> {
+fn columns(first: &str) -> Vec<Column> {
     vec![
         Column::text(first),
         Column::figures("Events").hidden(),
@@ -143,7 +143,7 @@ pub(super) fn customers(
     all: u64,
 ) -> Compared {
     let empty = Empty::new("users", "Nobody used any", "Widen the days, or clear the filter.");
-    let mut table = Table::new("By customer", columns(looked, "Customer"), empty).dense();
+    let mut table = Table::new("By customer", columns("Customer"), empty).dense();
     let total: Decimal = sums.iter().map(|sum| sum.quantity).sum();
     for sum in sums {
         let Some(customer) = known.get(&sum.customer_id) else { continue };
@@ -165,7 +165,7 @@ pub(super) fn customers(
 pub(super) fn dimension(member: &Member, asked: &Asked, looked: &Looked, by: &str, sums: &[DimensionSum]) -> Compared {
     let action = member.audience.usage();
     let empty = Empty::new("hash", "Nothing was used", "Widen the days, or clear the filter.");
-    let mut table = Table::new(format!("By {by}"), columns(looked, &spoken(by)), empty).dense();
+    let mut table = Table::new(format!("By {by}"), columns(&spoken(by)), empty).dense();
     let total: Decimal = sums.iter().map(|sum| sum.quantity).sum();
     for sum in sums {
         let name = match sum.dimensions.get(by) {

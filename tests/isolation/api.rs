@@ -130,7 +130,7 @@ async fn ids_of(machine: &Machine) -> Ids {
     ] {
         let (status, list) = machine.get(path).await;
         assert_eq!(status, 200, "{path}: {list}");
-        if let Some(first) = list["data"].as_array().and_then(|rows| rows.first()) {
+        if let Some(first) = first_of(&list["data"]) {
             ids.insert(name, first["id"].as_str().expect("a row has an id").to_owned());
             if let Some(version) = first["newest_version"]["id"].as_str() {
                 ids.insert("plan_version_id", version.to_owned());
@@ -162,6 +162,12 @@ async fn ids_of(machine: &Machine) -> Ids {
     ids.insert("method_id", db::PaymentMethodId::new().to_string());
     ids.entry("settlement_id").or_insert_with(|| db::SettlementId::new().to_string());
     ids
+}
+
+/// The first row, or the first customer with a wallet where there is one.
+fn first_of(rows: &Value) -> Option<&Value> {
+    let rows = rows.as_array()?;
+    rows.iter().find(|row| row["billing"] == "prepaid").or(rows.first())
 }
 
 struct World {
@@ -245,7 +251,9 @@ async fn its_own_key_reads_every_address_of_a_book() {
                 continue;
             }
             let (status, answer) = machine.send(method, &there, None).await;
-            let has_wallet = !path.ends_with("/wallet") || *own == "nordlicht";
+            let is_of_a_wallet =
+                ["/wallet", "/credits", "/auto-recharge", "/recharges"].iter().any(|end| path.ends_with(end));
+            let has_wallet = !is_of_a_wallet || *own == "nordlicht";
             if status != 200 && has_wallet {
                 broken.push(format!("{own}, {method} {there}: {status} {answer}"));
             }

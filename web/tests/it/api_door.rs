@@ -18,7 +18,7 @@ fn filled(route: &Route) -> String {
     for name in route.names() {
         let id = Uuid::now_v7();
         let text = match name {
-            "account" => "revenue".to_owned(),
+            "account" => "nobodys".to_owned(),
             "call_id" => db::CallId::from_uuid(id).to_string(),
             "change_id" => db::ChangeId::from_uuid(id).to_string(),
             "coupon_id" => db::CouponId::from_uuid(id).to_string(),

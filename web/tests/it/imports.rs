@@ -120,7 +120,7 @@ async fn a_file_is_sent_looked_at_tried_and_taken() {
         report.body.lines().collect::<Vec<_>>(),
         [
             "row,outcome,field,rule,reason,value",
-            "3,suspense,id,unknown_customer,nobody calls from +491709999999,f2",
+            "3,suspense,id,unknown_customer,nobody called from +491709999999 at 2026-03-02 08:10:00 UTC,f2",
             "4,refused,caller,number_must_be_international,\"must be a number in international form, as +49301234567\",'=cmd",
         ]
     );

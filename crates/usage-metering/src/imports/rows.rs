@@ -124,7 +124,8 @@ pub(super) fn json_values(bytes: &[u8]) -> impl Iterator<Item = (u64, u64, Resul
                 let is_endless = part.len() < rest.len() && breaks.as_ref().is_some_and(serde_json::Error::is_eof);
                 let breaks = at + breaks.map_or(0, |error| line_start(part, error.line()));
                 at = match is_endless {
-                    true => at + part.len(),
+                    // After its last whole line, so that the next part begins with one.
+                    true => at + part.iter().rposition(|byte| *byte == b'\n').map_or(part.len(), |end| end + 1),
                     false if breaks == broke_at => breaks.max(at + next_line),
                     false => at + next_line,
                 };

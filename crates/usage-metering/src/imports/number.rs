@@ -83,6 +83,8 @@ fn dialled(bare: &str, country: &str) -> Option<String> {
         "39" if bare.starts_with('0') => Some(format!("39{bare}")),
         "39" if bare.len() < 12 => None,
         "36" => bare.strip_prefix("06").map(|national| format!("36{national}")).or_else(|| whole(bare, country)),
+        // Two noughts are the way abroad, where it is not known: with a carrier's digits behind them in Brazil.
+        _ if bare.starts_with("00") => None,
         _ => bare.strip_prefix('0').map(|national| format!("{country}{national}")).or_else(|| whole(bare, country)),
     }
 }

@@ -90,7 +90,8 @@ pub async fn settle_batch(tx: &TenantTx, charges: &[Settle], now: DateTime<Utc>)
     plan_for_size(tx).await?;
     let mut purses = purses(tx, charges.iter().map(|charge| charge.customer_id)).await?;
     let known = known(tx, charges).await?;
-    let promised = promised(tx, charges).await?;
+    // A hold is freed once: a call and what corrects it may be charged together.
+    let mut promised = promised(tx, charges).await?;
     let (mut closed, mut freed) = (Vec::new(), Vec::new());
     let mut postings = Vec::with_capacity(charges.len());
     let mut fresh: HashMap<ChargeKey, (usize, Money)> = HashMap::with_capacity(charges.len());
@@ -102,12 +103,12 @@ pub async fn settle_batch(tx: &TenantTx, charges: &[Settle], now: DateTime<Utc>)
         }
         let mut used_before = 0;
         let account = AccountRef::Customer(AccountKind::Wallet, charge.customer_id).id(tx.tenant_id(), purse.currency);
-        for hold in promised.get(&(charge.call_id, charge.leg)).into_iter().flatten() {
+        for hold in promised.remove(&(charge.call_id, charge.leg)).into_iter().flatten() {
             let used_micros = (charge.charge.micros() - used_before).clamp(0, hold.amount_micros);
             used_before += hold.amount_micros;
             freed.push((account, hold.amount_micros));
             purse.headroom = purse.headroom.checked_add(Money::from_micros(hold.amount_micros, purse.currency))?;
-            closed.push(Closed { call_id: charge.call_id, leg: charge.leg, promised: *hold, used_micros });
+            closed.push(Closed { call_id: charge.call_id, leg: charge.leg, promised: hold, used_micros });
         }
         let paid = charge.charge.min(purse.headroom)?;
         purse.headroom = purse.headroom.checked_sub(paid)?;

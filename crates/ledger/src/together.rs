@@ -54,7 +54,8 @@ pub async fn settle_together(
         return Ok(SettledTogether { posted: Posted { transaction_id, is_new: false }, unpaid });
     }
     let charges: Vec<Settle> = together.charges.iter().map(|charge| settle_of(together, *charge)).collect();
-    let promised = promised(tx, &charges).await?;
+    // A hold is freed once: a call and what corrects it may be charged together.
+    let mut promised = promised(tx, &charges).await?;
     let (mut closed, mut freed) = (Vec::new(), Vec::new());
     let mut unpaid = Vec::with_capacity(together.charges.len());
     let mut entries = together.entries.clone();
@@ -63,12 +64,12 @@ pub async fn settle_together(
         let account =
             AccountRef::Customer(AccountKind::Wallet, together.customer_id).id(tx.tenant_id(), purse.currency);
         let mut used_before = 0;
-        for hold in promised.get(&(*call_id, together.leg)).into_iter().flatten() {
+        for hold in promised.remove(&(*call_id, together.leg)).into_iter().flatten() {
             let used_micros = (charge.micros() - used_before).clamp(0, hold.amount_micros);
             used_before += hold.amount_micros;
             freed.push((account, hold.amount_micros));
             purse.headroom = purse.headroom.checked_add(Money::from_micros(hold.amount_micros, purse.currency))?;
-            closed.push(Closed { call_id: *call_id, leg: together.leg, promised: *hold, used_micros });
+            closed.push(Closed { call_id: *call_id, leg: together.leg, promised: hold, used_micros });
         }
         let paid = (*charge).min(purse.headroom)?;
         purse.headroom = purse.headroom.checked_sub(paid)?;

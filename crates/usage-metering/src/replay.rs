@@ -119,7 +119,8 @@ async fn block(
     Ok(replay)
 }
 
-/// Takes everything that waits for a cause out of suspense without counting it, for a reason that is kept; how many.
+/// Takes what waits for a cause out of suspense without counting it, for a reason that is kept: the oldest, at most
+/// [`REPLAY_MAX`]; how many.
 pub async fn discard_suspense(
     tx: &TenantTx,
     cause: SuspenseCause,
@@ -127,9 +128,16 @@ pub async fn discard_suspense(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, UsageError> {
-    let entries = store::suspense::lock_some(tx, cause, None, REPLAY_BLOCK).await?;
-    let ids: Vec<SuspenseId> = entries.iter().map(|entry| entry.id).collect();
-    Ok(store::suspense::resolve_many(tx, &ids, &format!("discarded by {by}: {reason}"), now).await?)
+    let mut discarded = 0;
+    while discarded < REPLAY_MAX {
+        let entries = store::suspense::lock_some(tx, cause, None, REPLAY_BLOCK).await?;
+        let ids: Vec<SuspenseId> = entries.iter().map(|entry| entry.id).collect();
+        if ids.is_empty() {
+            break;
+        }
+        discarded += store::suspense::resolve_many(tx, &ids, &format!("discarded by {by}: {reason}"), now).await?;
+    }
+    Ok(discarded)
 }
 
 /// What waits for a cause, the oldest first.

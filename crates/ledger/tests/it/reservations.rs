@@ -1,6 +1,9 @@
 use crate::stage::{Stage, at, charge, eur, wish};
 use db::CallId;
-use ledger::{LedgerError, Leg, Reserved, expire_leases, extend_lease, release, reserve, set_floor, settle, top_up};
+use ledger::{
+    AccountKind, AccountRef, LedgerError, Leg, Reserved, Together, expire_leases, extend_lease, release, reserve,
+    set_floor, settle, settle_together, top_up,
+};
 
 #[tokio::test]
 async fn money_is_promised_before_it_is_used_and_the_rest_comes_back() {
@@ -81,6 +84,31 @@ async fn a_call_is_settled_once_however_often_it_is_told() {
     }
     assert_eq!(stage.stands(customer_id).await, ("8.00".into(), "0.00".into())); // 10.00 - 2.00, once
     stage.audit(at(61)).await;
+}
+
+#[tokio::test]
+async fn a_call_and_what_corrects_it_are_charged_together_and_free_its_promise_once() {
+    let stage = Stage::set().await;
+    let customer_id = stage.customer_with("10.00").await;
+    let (call, other) = (CallId::new(), CallId::new());
+    let tx = stage.tx().await;
+    reserve(&tx, &wish(call, 1, customer_id, "3.00"), at(0)).await.unwrap();
+    reserve(&tx, &wish(other, 1, customer_id, "2.00"), at(0)).await.unwrap();
+    let together = Together {
+        customer_id,
+        leg: Leg::Caller,
+        charges: vec![(call, eur("2.50")), (call, eur("1.25"))],
+        kind: "usage",
+        key: "batch 1".into(),
+        memo: "Calls of a day".into(),
+        effective_at: at(60),
+        entries: vec![(AccountRef::Book(AccountKind::Revenue), eur("3.75"))], // 2.50 + 1.25
+    };
+    let settled = settle_together(&tx, &together, at(60)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(settled.unpaid, [eur("0"), eur("0")]);
+    assert_eq!(stage.stands(customer_id).await, ("6.25".into(), "2.00".into())); // what the other call was promised
+    stage.audit(at(60)).await;
 }
 
 #[tokio::test]

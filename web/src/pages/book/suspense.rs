@@ -51,7 +51,7 @@ fn remedy(cause: SuspenseCause) -> &'static str {
             "Its plan leaves late usage to you: count it, and the difference is billed, or take it out."
         }
         SuspenseCause::UnknownNumber => "Give the number to this book from that day on, then try again.",
-        SuspenseCause::MissingRate => "Enter the price or rate of that day; the call is settled then.",
+        SuspenseCause::MissingRate => "Enter the price or rate of that day, then try again.",
         SuspenseCause::BrokenSequence | SuspenseCause::NotChargeable => {
             "Each has its own reason; mend it, then try again."
         }
@@ -60,7 +60,7 @@ fn remedy(cause: SuspenseCause) -> &'static str {
 
 /// Does what waits go on by itself once the cause is gone?
 fn goes_on_by_itself(cause: SuspenseCause) -> bool {
-    matches!(cause, SuspenseCause::MissingRate | SuspenseCause::BrokenSequence)
+    matches!(cause, SuspenseCause::BrokenSequence)
 }
 
 /// A decision done, on events and on recorded calls alike; given up with its transaction it was a dry run.

@@ -197,14 +197,19 @@ pub async fn give(
         key => key.chars().take(MEMO_MAX).collect(),
     };
     let promotion = Promotion { customer_id: customer.id, amount, expires_at, key, memo };
+    let mut is_new = false;
     match ledger::grant(&tx, &promotion, member.now).await {
-        Ok(_) => {}
+        Ok(posted) => is_new = posted.is_new,
         Err(error @ LedgerError::AmountMustBePositive(_)) => faults.say("credit", sentence(error)),
         Err(LedgerError::PromotionMustNotHaveExpired(_)) => faults.say("last_day", "Must not lie in the past."),
         Err(error) => return Err(error.into()),
     }
     if !faults.none() {
         return Ok(again(page(&member, &tx, &customer, &given, &faults).await?));
+    }
+    if !is_new {
+        let said = "This form has given its credit already, and nothing was added. Open the page anew to give more.";
+        return Ok(Either::Left(see_other(member.audience.customer_wallet(customer.id)).warning(said)));
     }
     let payload = json!({ "amount": amount.to_string(), "memo": promotion.memo, "expires_at": expires_at });
     tenant::record_audit(&tx, &member.actor(), "wallet.credit", &customer.id.to_string(), payload, member.now).await?;

@@ -92,7 +92,7 @@ mutants! {
     an_early_event_waits: Guard("EarlyEvent"),
         "events::an_event_from_a_clock_that_is_a_day_off_waits_for_a_person", "accepted";
     a_wallet_is_looked_at_before_it_promises: InDatabase(NO_FLOOR),
-        "wallet::sixty_four_at_once_on_one_wallet_leave_every_cent_explained", "below its floor";
+        "wallet::sixty_four_at_once_on_one_wallet_leave_every_cent_explained", "more was promised than there was";
     what_is_held_is_given_back: InDatabase(NO_RELEASE),
         "calls::what_was_held_for_a_call_that_was_never_told_so_is_given_back", "left: ";
     a_commit_waits_for_the_disk: InDatabase(NO_FLUSH),

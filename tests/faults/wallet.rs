@@ -68,7 +68,7 @@ impl Hot {
         let (charge, memo) = (cents_of(cents), String::new());
         let charge = Settle { call_id, leg, customer_id, charge, kind: "call", memo, effective_at: self.now };
         let answers = self.apply(Block { settle: vec![charge], ..Block::default() }).await.unwrap();
-        assert!(answers.settled[0].unpaid.is_zero(), "what was held is there when it is charged");
+        assert!(answers.settled[0].unpaid.is_zero(), "more was promised than there was");
         true
     }
 
@@ -78,7 +78,7 @@ impl Hot {
         let wallet = ledger::wallet_of(&tx, self.customer).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         let available = wallet.available().unwrap();
-        assert!(!available.is_negative(), "the wallet is {available} below its floor");
+        assert!(!available.is_negative(), "more was promised than there was: {available} is available");
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn attempts(tx: &TenantTx, customer: &Customer, zone: &TimeZone) -> Pa
         Column::figures("Available then").label("Available then"),
         Column::text("State"),
     ];
-    let empty = Empty::new("mail", "Never asked", "When the wallet runs low and asks by itself, it shows here.");
+    let empty = Empty::new("repeat", "Never asked", "When the wallet runs low and asks by itself, it shows here.");
     let mut table = Table::new("Asked for by itself", columns, empty);
     for attempt in ledger::recharges_of(tx, customer.id, SHOWN).await? {
         let badge = match attempt.state {

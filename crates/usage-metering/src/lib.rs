@@ -41,7 +41,7 @@ pub use deck_import::{DeckImport, import_deck};
 pub use deck_table::{DeckTable, deck_table};
 pub use error::UsageError;
 pub use event::{Outcome, Rejection, UsageEvent};
-pub use fold::{fold, tenants_to_fold};
+pub use fold::{fold, late_days, tenants_to_fold};
 pub use hour::local_hour;
 pub use imports::{
     CallRecord, Column, Direction, DurationUnit, FILE_BYTES_MAX, Format, Import, ImportState, Mapping, NewImport,

@@ -56,6 +56,7 @@ const APPEND: &[&str] = &[
     "topic_before",
     "usage_batch",
     "usage_event",
+    "usage_late_day",
 ];
 
 /// Functions that run with their owner's rights. A new one needs a line here, and a reason beside it in its migration.

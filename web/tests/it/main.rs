@@ -4,6 +4,7 @@ mod api;
 mod api_door;
 mod api_imports;
 mod api_keys;
+mod api_moves;
 mod api_nouns;
 mod api_offers;
 mod api_sold;

@@ -57,7 +57,7 @@ pub use meter::{
     own_measures, preview_meter,
 };
 pub use partition::{EVENTS_KEPT_MONTHS_MAX, EVENTS_KEPT_MONTHS_MIN, ensure_partitions, prune_keys, retire_events};
-pub use prepare::PERIOD_SETTLES;
+pub use prepare::{PERIOD_SETTLES, left_to_a_person};
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery, by_dimension, by_hour, quantities, quantity,
     sums_by_dimension,

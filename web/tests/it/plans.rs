@@ -4,7 +4,7 @@
 use crate::browser::{Answer, Browser, pages};
 use crate::world::{World, flat, founded, start};
 use money::Currency;
-use subscription::{NewPlanVersion, NewSubscription};
+use subscription::{Limit, NewPlanVersion, NewSubscription, TrialEnd};
 
 /// The fields of the editor's form, as a browser would send them back.
 fn form(page: &Answer) -> Vec<(String, String)> {
@@ -249,4 +249,40 @@ async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_af
     );
     let tx = world.nord().await;
     assert_eq!(subscription::versions_of(&tx, plan).await.unwrap().len(), 2);
+}
+
+#[actix_web::test]
+async fn the_terms_of_a_plan_say_what_becomes_of_a_trial_and_how_much_of_a_feature_there_is() {
+    let world = World::new().await;
+    let tx = world.nord().await;
+    let limit = |amount: u32, meter: Option<&str>| Limit { amount: amount.into(), meter: meter.map(str::to_owned) };
+    let features = ["call_analytics", "crm", "recording"];
+    let terms = NewPlanVersion {
+        trial_days: 14,
+        trial_end: TrialEnd::Cancel,
+        features: features.map(str::to_owned).to_vec(),
+        limits: [("call_analytics".to_owned(), limit(2000, Some("calls"))), ("crm".to_owned(), limit(5, None))].into(),
+        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", "100")])
+    };
+    let with_trial = subscription::create_plan(&tx, "desk", "Desk", "", false).await.unwrap();
+    subscription::publish_version(&tx, with_trial, &terms, founded()).await.unwrap();
+    let without = subscription::create_plan(&tx, "bare", "Bare", "", false).await.unwrap();
+    let bare = NewPlanVersion { trial_days: 0, features: Vec::new(), limits: Default::default(), ..terms };
+    subscription::publish_version(&tx, without, &bare, founded()).await.unwrap();
+    tx.commit().await.unwrap();
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let page = browser.get(&format!("/admin/plans/{with_trial}")).await.body;
+    let said = [
+        "Without a means of payment",
+        "It is over",
+        "when the trial ends",
+        "Call analytics (up to 2,000 calls a month), CRM (up to 5), Recording",
+    ];
+    for words in said {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    let page = browser.get(&format!("/admin/plans/{without}")).await.body;
+    assert!(!page.contains("Without a means of payment"), "without a trial it never comes to that: {page}");
 }

@@ -25,6 +25,7 @@ mod meters;
 mod overdue;
 mod owed;
 mod phones;
+mod plan_moves;
 mod plans;
 mod portal;
 mod postbox;

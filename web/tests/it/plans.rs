@@ -1,5 +1,4 @@
-//! The way of a plan: into the catalogue, through its editor, past the look at what it changes, to a version; and customers from
-//! one version to the next and back.
+//! The way of a plan: into the catalogue, through its editor, past the look at what it changes, to a version.
 
 use crate::browser::{Answer, Browser, pages};
 use crate::world::{World, flat, founded, start};
@@ -107,85 +106,6 @@ async fn a_plan_is_written_refused_where_it_is_wrong_saved_as_typed_and_publishe
     let archived = browser.post(&format!("{plan}/archiving"), &token, &[]).await;
     assert_eq!(archived.status, 303);
     assert!(browser.get("/admin/plans").await.body.contains("No longer sold"));
-}
-
-#[actix_web::test]
-async fn customers_move_to_the_next_version_after_a_look_and_the_move_can_be_undone() {
-    let world = World::new().await;
-    let tx = world.nord().await;
-    let plan = subscription::create_plan(&tx, "advice", "Advice", "", false).await.unwrap();
-    let terms = |amount: &str| NewPlanVersion {
-        trial_days: 0,
-        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", amount)])
-    };
-    let first = subscription::publish_version(&tx, plan, &terms("100"), founded()).await.unwrap();
-    let wish = NewSubscription {
-        customer_id: world.jonas,
-        plan_version_id: first,
-        seats: 1,
-        anchor_on: founded().date_naive(),
-        starts_at: founded(),
-        trial: false,
-    };
-    let id = subscription::subscribe(&tx, &wish, founded()).await.unwrap();
-    let second = subscription::publish_version(&tx, plan, &terms("150"), start()).await.unwrap();
-    tx.commit().await.unwrap();
-    let pages = pages(&world).await;
-    let mut browser = Browser::new(&pages);
-    browser.sign_in("admin@nord.example").await;
-    let moves = format!("/admin/plans/{plan}/moves");
-    let page = browser.get(&moves).await;
-    assert!(page.body.contains("Jonas Weber") && page.body.contains("to version 2"), "{}", page.body);
-    let preview = browser.get(&format!("{moves}?to={second}&when=period&subscription={id}")).await;
-    assert!(preview.body.contains("Move 1 customer to version 2"), "{}", preview.body);
-    let token = preview.token();
-    let (id, second) = (id.to_string(), second.to_string());
-    let made = browser.post(&moves, &token, &[("subscription", &id), ("to", &second), ("when", "now")]).await;
-    assert_eq!(made.status, 303, "{}", made.body);
-    let on = || async {
-        let tx = world.nord().await;
-        let history = subscription::history(&tx, id.parse().unwrap()).await.unwrap().unwrap();
-        history.plan_at(start()).version
-    };
-    assert_eq!(on().await, 2);
-    let page = browser.get(&moves).await;
-    let undo =
-        page.body.split("action=\"").filter_map(|rest| rest.split('"').next()).find(|action| action.ends_with("/undo"));
-    let undone = browser.post(undo.expect("a move that is not billed can be undone"), &token, &[]).await;
-    assert_eq!(undone.status, 303, "{}", undone.body);
-    assert_eq!(on().await, 1);
-    let of_nobody = browser.post(&moves, &token, &[("to", &second), ("when", "now")]).await;
-    assert_eq!(of_nobody.status, 422);
-    assert!(of_nobody.body.contains("Choose at least one customer: nobody is chosen."), "{}", of_nobody.body);
-    assert_eq!(
-        browser.get(&format!("{moves}?to={second}&when=now")).await.status,
-        422,
-        "nor is there a look at nobody"
-    );
-    for (fields, said) in [
-        (
-            [("subscription", id.as_str()), ("to", "nope"), ("when", "now")],
-            "Must be a version of this plan, not &#34;nope&#34;.",
-        ),
-        ([("subscription", &id), ("to", &second), ("when", "soon")], "Must be one of the three, not &#34;soon&#34;."),
-        (
-            [("subscription", "nope"), ("to", &second), ("when", "now")],
-            "Must be a subscriber of this plan, not &#34;nope&#34;.",
-        ),
-    ] {
-        let refused = browser.post(&moves, &token, &fields).await;
-        assert_eq!(refused.status, 422);
-        assert!(refused.body.contains(said), "{said} in {}", refused.body);
-    }
-    // What was chosen stands in the form that is shown again.
-    let refused = browser.post(&moves, &token, &[("subscription", &id), ("to", "nope"), ("when", "term")]).await;
-    assert!(refused.body.contains(&format!("value=\"{id}\" checked")) && refused.body.contains("\"term\" selected"));
-    assert_eq!(browser.get(&format!("{moves}?to=nope")).await.status, 422);
-    assert_eq!(on().await, 1);
-    let foreign = browser
-        .post(&moves, &token, &[("subscription", &db::SubscriptionId::new().to_string()), ("to", &second)])
-        .await;
-    assert_eq!(foreign.status, 404, "only subscribers of this plan move here");
 }
 
 #[actix_web::test]

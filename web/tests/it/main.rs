@@ -26,6 +26,7 @@ mod meters;
 mod overdue;
 mod owed;
 mod phones;
+mod plan_moves;
 mod plans;
 mod portal;
 mod postbox;

@@ -47,8 +47,8 @@ pub use imports::{
     CallRecord, Column, Direction, DurationUnit, FILE_BYTES_MAX, Format, Import, ImportState, Mapping, NewImport,
     NotCounted, Progress, Reader, Refusal, Row, Rule, SavedMapping, Settings, SettingsFault, TimeFormat,
     change_import_settings, claim_import, create_import, delete_import, delete_mapping, due_import, import,
-    import_file, import_report, imports, lock_import, mappings, move_import, release_import, save_mapping,
-    start_import, stop_import, try_import, unpack,
+    import_file, import_report, imports, international_number, lock_import, mappings, move_import, release_import,
+    save_mapping, start_import, stop_import, try_import, unpack,
 };
 pub use ingest::{BATCH_MAX, ingest, ingest_in, ingest_reported};
 pub use intake::{EVENTS_MAX, Intake, IntakeError, TENANT_EVENTS_MAX};

@@ -24,6 +24,9 @@ pub enum InvoicingError {
     /// Drafts come before documents.
     #[error("{waiting} customers of this run have no draft yet")]
     RunMustBeDrafted { waiting: u64 },
+    /// What stands in an hour that is not swept is not all that was used in it.
+    #[error("{hours} of its hours of usage are still being counted; the draft waits for them")]
+    UsageMustBeSwept { hours: u64 },
     /// What has a number is not thrown away.
     #[error("the run is {0} already and cannot be thrown away; what it issued is corrected by credit notes")]
     RunMustNotBeIssued(&'static str),

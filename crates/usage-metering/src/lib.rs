@@ -25,8 +25,10 @@ mod prepare;
 mod reading;
 mod replay;
 mod seen;
+mod span;
 mod store;
 mod suspense;
+mod sweep;
 
 pub use audit::{check, is_received_since, recount};
 pub use batch::{SumRow, take_batch};
@@ -65,8 +67,10 @@ pub use reading::{
 pub use replay::{Correction, REPLAY_BLOCK, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use seen::{
     CustomerSum, DayHourSum, DaySum, UsageSeen, seen_by_customer, seen_by_day, seen_by_dimension, seen_by_hour,
+    seen_total,
 };
 pub use suspense::{
     Suspended, SuspenseCause, SuspenseSummary, lock_suspense, open_suspense, resolve_all_suspense, resolve_suspense,
     retry_suspense, suspend, suspense_anywhere, suspense_summary,
 };
+pub use sweep::{DirtyHours, dirty_hours, dirty_hours_of, sweep};

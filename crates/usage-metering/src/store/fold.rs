@@ -21,8 +21,9 @@ pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Resu
                          s.meter, s.hour, s.dimensions, s.quantity, s.events),
              added AS (
                SELECT g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions, sha256(convert_to(g.dimensions::text, 'UTF8')) AS hash,
-                      (g.hour AT TIME ZONE coalesce(c.time_zone, 'UTC'))::date AS on_day, m.aggregation = 'max' AS is_max,
-                      CASE WHEN m.aggregation = 'max' THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity, sum(g.events)::int8 AS events
+                      (g.hour AT TIME ZONE coalesce(c.time_zone, 'UTC'))::date AS on_day, m.aggregation NOT IN ('sum', 'count') AS is_max,
+                      coalesce(m.aggregation IN ('unique', 'percentile'), false) AS is_by_value,
+                      CASE WHEN m.aggregation NOT IN ('sum', 'count') THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity, sum(g.events)::int8 AS events
                FROM gone g LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = g.meter
                LEFT JOIN customer c ON c.tenant_id = $1 AND c.id = g.customer_id
                GROUP BY g.customer_id, g.subscription_id, g.meter, g.hour, g.dimensions, c.time_zone, m.aggregation),
@@ -31,7 +32,7 @@ pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Resu
                SELECT $1, customer_id, subscription_id, meter, hour, hash, dimensions, quantity, events
                FROM added ORDER BY 2, 4, 5, 3, 6
                ON CONFLICT (tenant_id, customer_id, meter, hour, subscription_id, dimensions_hash) DO UPDATE SET
-                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) = 'max'
+                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) NOT IN ('sum', 'count')
                                  THEN greatest(usage_rollup.quantity, EXCLUDED.quantity)
                                  ELSE usage_rollup.quantity + EXCLUDED.quantity END,
                  events = usage_rollup.events + EXCLUDED.events),
@@ -40,7 +41,7 @@ pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Resu
                SELECT $1, meter, on_day, hour, hash, dimensions, CASE WHEN is_max THEN max(quantity) ELSE sum(quantity) END, sum(events)::int8
                FROM added GROUP BY meter, on_day, hour, hash, dimensions, is_max ORDER BY 2, 3, 4, 5
                ON CONFLICT (tenant_id, meter, on_day, hour, dimensions_hash) DO UPDATE SET
-                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) = 'max'
+                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) NOT IN ('sum', 'count')
                                  THEN greatest(usage_book_hour.quantity, EXCLUDED.quantity)
                                  ELSE usage_book_hour.quantity + EXCLUDED.quantity END,
                  events = usage_book_hour.events + EXCLUDED.events),
@@ -53,9 +54,10 @@ pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Resu
                SELECT $1, meter, on_day, customer_id, kept.hash, kept.dimensions, CASE WHEN is_max THEN max(quantity) ELSE sum(quantity) END,
                       sum(events)::int8
                FROM added a CROSS JOIN LATERAL (VALUES (a.hash, a.dimensions), ('', '{}')) AS kept(hash, dimensions)
+               WHERE NOT a.is_by_value OR kept.hash <> ''
                GROUP BY meter, on_day, customer_id, kept.hash, kept.dimensions, is_max ORDER BY 2, 5, 3, 4
                ON CONFLICT (tenant_id, meter, dimensions_hash, on_day, customer_id) DO UPDATE SET
-                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) = 'max'
+                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) NOT IN ('sum', 'count')
                                  THEN greatest(usage_customer_day.quantity, EXCLUDED.quantity)
                                  ELSE usage_customer_day.quantity + EXCLUDED.quantity END,
                  events = usage_customer_day.events + EXCLUDED.events)

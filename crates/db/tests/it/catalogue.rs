@@ -56,11 +56,8 @@ const APPEND: &[&str] = &[
     "topic_before",
     "usage_batch",
     "usage_event",
-<<<<<<< HEAD
     "usage_late_day",
-=======
     "usage_span",
->>>>>>> usage
 ];
 
 /// Functions that run with their owner's rights. A new one needs a line here, and a reason beside it in its migration.

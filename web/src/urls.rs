@@ -77,6 +77,10 @@ impl Audience {
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
     }
+    /// POST closes the customer.
+    pub fn customer_closure(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/closure"))
+    }
     /// POST grants paying by invoice.
     pub fn payment_methods(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payment-methods"))

@@ -162,6 +162,10 @@ pub enum Rule {
     MustLieWithinTenYears,
     #[error("must belong to a customer that is not closed")]
     CustomerMustBeOpen,
+    #[error("must have no subscription that runs or is still to end")]
+    SubscriptionsMustHaveEnded,
+    #[error("must not stand for an organisation of the tree")]
+    MustNotStandForOrganisation,
     #[error("must not be cancelled")]
     MustNotBeCancelled,
     #[error("must not be below the commitment")]
@@ -254,6 +258,8 @@ impl Rule {
             Rule::MustBeShort(_) => "must_be_short",
             Rule::MustLieWithinTenYears => "must_lie_within_ten_years",
             Rule::CustomerMustBeOpen => "customer_must_be_open",
+            Rule::SubscriptionsMustHaveEnded => "subscriptions_must_have_ended",
+            Rule::MustNotStandForOrganisation => "must_not_stand_for_organisation",
             Rule::MustNotBeCancelled => "must_not_be_cancelled",
             Rule::CapMustReachCommitment => "cap_must_reach_commitment",
             Rule::MustBeFeatureOfPlan => "must_be_feature_of_plan",

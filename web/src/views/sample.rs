@@ -190,6 +190,7 @@ pub fn customer() -> Customer {
         calls: None,
         payment: Some(payment_form()),
         means: Some(super::sample_money::means()),
+        close_href: None,
         timeline: Timeline { wide: true, steps: vec![Happening::new(stamp(), "Topped up 30.00 EUR.", Tone::Plain)] },
     }
 }

@@ -127,6 +127,7 @@ fn selling() -> Vec<Entry> {
         book_get(all, "customers/new", new_customer::form),
         book_post(all, "customers", new_customer::create),
         book_get(all, "customers/{customer_id}", customer::customer),
+        book_post(all, "customers/{customer_id}/closure", customer::close),
         book_get(all, "customers/{customer_id}/subscriptions/new", subscription::start),
         book_post(all, "customers/{customer_id}/subscriptions", subscription::begin),
         book_get(all, "subscriptions/{subscription_id}/change", subscription::decide),

@@ -139,6 +139,11 @@ pub async fn plan(tx: &TenantTx, id: PlanId) -> Result<Option<Plan>> {
     Ok(store::plans(tx).await?.into_iter().find(|plan| plan.id == id))
 }
 
+/// What the plans of these versions are called.
+pub async fn plan_names(tx: &TenantTx, ids: &[PlanVersionId]) -> Result<HashMap<PlanVersionId, String>> {
+    if ids.is_empty() { Ok(HashMap::new()) } else { store::plan_names(tx, ids).await }
+}
+
 /// One version with its components.
 pub async fn plan_version(tx: &TenantTx, id: PlanVersionId) -> Result<Option<PlanVersion>> {
     Ok(store::versions(tx, &[id]).await?.pop())

@@ -315,9 +315,10 @@ pub async fn make(
 /// A refusal at its field, with the customer's name.
 fn say(faults: &mut Faults, of: &Refused, wanted: &Wanted, names: &dry_run::Tried) {
     match of.place {
+        Place::To => faults.say("to", sentence(&of.rule)),
         Place::When => faults.say("when", sentence(&of.rule)),
         Place::Subscriptions if of.value.is_empty() => faults.say("subscription", NOBODY),
-        Place::Subscriptions => faults.say("subscription", sentence(&of.rule)),
+        Place::Subscriptions | Place::After => faults.say("subscription", sentence(&of.rule)),
         Place::Subscription(index) => {
             let id = wanted.subscriptions.get(index);
             let row = names.rows.iter().find(|row| Some(&row.subscription_id) == id);

@@ -82,7 +82,9 @@ async fn an_estimate_is_printed_as_its_page_shows_it() {
     let said = std::process::Command::new("pdftotext").arg("-layout").arg(&file).arg("-").output();
     std::fs::remove_file(&file).unwrap();
     let text = String::from_utf8(said.expect("pdftotext reads it: install poppler-utils").stdout).unwrap();
-    for words in ["Suggested rates", "Your margin", "35.0%", "People away 30% included. Agents for what arrives", "Wages"] {
+    for words in
+        ["Suggested rates", "Your margin", "35.0%", "People away 30% included. Agents for what arrives", "Wages"]
+    {
         assert!(text.contains(words), "{words} in {text}");
     }
     // What a month costs has a table of its own, and is no figure of the busiest hour.

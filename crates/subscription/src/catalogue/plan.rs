@@ -11,6 +11,7 @@ use crate::words::PlanState;
 use chrono::{DateTime, Utc};
 use db::{PlanId, PlanVersionId, TenantTx};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Something that is sold by subscription.
 #[derive(Clone, Debug, PartialEq)]

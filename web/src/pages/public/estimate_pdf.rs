@@ -29,12 +29,7 @@ pub async fn answer(
 }
 
 /// The file, under the brand of the book that the transaction is of.
-pub async fn file(
-    tx: &TenantTx,
-    forecast: &Forecast,
-    estimate: &Estimate,
-    now: DateTime<Utc>,
-) -> PageResult<Vec<u8>> {
+pub async fn file(tx: &TenantTx, forecast: &Forecast, estimate: &Estimate, now: DateTime<Utc>) -> PageResult<Vec<u8>> {
     let report = NewReport {
         title: show::title(estimate),
         text: vec![
@@ -50,7 +45,12 @@ pub async fn file(
 /// In the order of the page.
 fn sections(forecast: &Forecast, estimate: &Estimate) -> Vec<Section> {
     let rates = show::suggested(estimate).into_iter().map(|rate| {
-        ReportRow::new([rate.name.to_owned(), format!("{} {}", rate.value, rate.per), rate.month.human_estimate(), rate.margin])
+        ReportRow::new([
+            rate.name.to_owned(),
+            format!("{} {}", rate.value, rate.per),
+            rate.month.human_estimate(),
+            rate.margin,
+        ])
     });
     let service = show::service(estimate);
     let service = service.iter().map(|stat| ReportRow::new([&stat.label, &stat.note, &stat.value]));
@@ -66,7 +66,10 @@ fn sections(forecast: &Forecast, estimate: &Estimate) -> Vec<Section> {
         sums("What a month costs you", &show::cost(estimate)),
         Section { title: "In the busiest hour".into(), rows: service.collect(), ..Section::default() },
         table("By channel", &show::channels(forecast, estimate)),
-        week(&show::days(estimate), format!("{} Agents for what arrives in the hour. {}", show::away(forecast), show::zone(forecast))),
+        week(
+            &show::days(estimate),
+            format!("{} Agents for what arrives in the hour. {}", show::away(forecast), show::zone(forecast)),
+        ),
     ];
     sections.retain(|section| !section.rows.is_empty());
     sections

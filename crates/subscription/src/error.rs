@@ -182,10 +182,8 @@ pub enum Rule {
     MustDiffer,
     #[error("must be an add-on that the subscription has at that instant")]
     MustBeAttached,
-    #[error("must not be billed already: it is reversed by another change")]
+    #[error("must not be billed already: another change turns it around")]
     MustNotBeBilled,
-    #[error("must be a change that has an opposite")]
-    MustBeReversible,
     #[error("must be an open quote")]
     MustBeOpenQuote,
     #[error("must be a component that counts seats, usage, hours or channels")]
@@ -269,7 +267,6 @@ impl Rule {
             Rule::MustDiffer => "must_differ",
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",
-            Rule::MustBeReversible => "must_be_reversible",
             Rule::MustBeOpenQuote => "must_be_open_quote",
             Rule::MustBeCountedComponent => "must_be_counted_component",
             Rule::MustNotBeUndone => "must_not_be_undone",

@@ -238,6 +238,7 @@ pub(super) async fn call_table(member: &Member, tx: &TenantTx, calls: &[Outgoing
             (_, Some(_), _) => Badge::new("To look at", Tone::Wrong),
             (Some(refusal), None, _) => Badge::new(refusal_word(refusal), Tone::Plain),
             (None, None, Some(_)) => Badge::new("Over", Tone::Good),
+            (None, None, None) if call.ended_at.is_some() => Badge::new("Not answered", Tone::Plain),
             (None, None, None) => Badge::new("Runs", Tone::On),
         };
         let sold = call.decision.sold.as_ref();

@@ -12,7 +12,7 @@ use crate::inbox::{Input, Message};
 use crate::leg::{Leg, MediaEvent};
 use crate::live::{CallState, Live};
 use crate::meter::Meter;
-use crate::party::{Party, Signalled, fresh_session_id};
+use crate::party::{Partner, Party, Signalled, fresh_session_id};
 use crate::proof::{self, Dialler};
 use crate::refresh::Refreshed;
 use crate::sdp::LocalAudio;
@@ -49,30 +49,6 @@ impl End {
 }
 
 pub(crate) type Outcome<T> = Result<T, End>;
-
-/// Who talks with the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// An agent, by the user name of the phone.
-    Agent(String),
-    /// Who was called by a call out, behind a carrier.
-    Called,
-}
-
-pub(crate) struct Partner {
-    pub(crate) who: Who,
-    pub(crate) party: Party,
-}
-
-impl Partner {
-    /// Why a call ends that this side has ended.
-    pub(crate) fn hung_up(&self) -> EndCause {
-        match self.who {
-            Who::Agent(_) => EndCause::AgentHungUp,
-            Who::Called => EndCause::CalledHungUp,
-        }
-    }
-}
 
 pub(crate) struct Call {
     pub(crate) shared: Arc<Shared>,

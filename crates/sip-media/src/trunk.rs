@@ -1,10 +1,10 @@
 //! Ringing a carrier: where it is, what it is told of the caller, what its answers mean, and what the phone hears meanwhile.
 
-use crate::call::{Call, Outcome, Partner, Who, sdp_headers};
+use crate::call::{Call, Outcome, sdp_headers};
 use crate::control::{ShownAs, Trunk, TrunkTransport};
 use crate::inbox::Input;
 use crate::leg::Leg;
-use crate::party::{Party, Signalled, fresh_session_id};
+use crate::party::{Partner, Party, Signalled, Who, fresh_session_id};
 use crate::sdp::{self, Encryption, Keys, RemoteAudio};
 use crate::session::Session;
 use rsipstack::dialog::authenticate::Credential;

@@ -145,7 +145,8 @@ async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<
         .find(|status| status.agent_id == agent_id)
         .ok_or(PageError::NotFound)?;
     let live = call_control::live_calls(tx, who.now).await?;
-    let queue: Vec<&LiveCall> = live.iter().filter(|live| live.call.state == CallState::Queued).collect();
+    let queue: Vec<&LiveCall> =
+        live.iter().filter(|live| live.call.state == CallState::Queued && !live.call.is_outgoing).collect();
     let waiting = queue.iter().map(|live| live.elapsed_seconds).max();
     let own = live.iter().find(|live| live.call.agent_id == Some(agent_id));
     let names = customer_names(tx, own.and_then(|live| live.call.customer_id)).await?;
@@ -207,7 +208,10 @@ fn call_at_hand(who: &SignedIn, live: &LiveCall, names: &HashMap<CustomerId, Str
     let ends = live.runs_out_seconds;
     DeskCall {
         caller: caller_name(call, names),
-        caller_number: call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone),
+        caller_number: match call.is_outgoing {
+            true => format!("calls {}", format::phone(&call.called)),
+            false => call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone),
+        },
         topic: call.topic_name.clone().unwrap_or_default(),
         is_ringing,
         elapsed_seconds: elapsed,

@@ -1,4 +1,4 @@
-//! What happens without anybody asking: usage moves up the tree, sums are folded, leases and seats expire, runs go on.
+//! What happens without anybody asking: usage moves up the tree, hours are swept and sums folded, leases and seats expire, runs go on.
 //! Every step may run twice and in several processes at once; each piece has its natural key or is claimed by row lock.
 
 use crate::app::App;
@@ -216,12 +216,15 @@ async fn tenant_round(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyho
     tenant::forget_old_api_replies(&tx, now).await?;
     call_control::forget_old_attempts(&tx, now).await?;
     usage_metering::forget_old_draft(&tx, now).await?;
+    tx.commit().await?;
+    let tx = db.tenant(tenant_id).await?;
+    let swept = usage_metering::sweep(&tx, now).await?;
     let folded = usage_metering::fold(&tx, now).await?;
     tx.commit().await?;
     let tx = db.tenant(tenant_id).await?;
     let lived = life::live(&tx, now).await?;
     tx.commit().await?;
-    Ok(moved > 0 || folded > 0 || lived)
+    Ok(moved > 0 || swept > 0 || folded > 0 || lived)
 }
 
 /// Starts the run of a month that has ended, and takes an open run further.
@@ -262,5 +265,6 @@ async fn advance_run(db: &Db, tenant_id: TenantId, now: DateTime<Utc>) -> anyhow
         Phase::Ready | Phase::Done => return Ok(false),
     };
     tx.commit().await?;
-    Ok(after.phase != run.phase || matches!(after.phase, Phase::Planned | Phase::Drafting | Phase::Finalising))
+    // Nothing more is done at once while all that is left waits for its usage to be counted, or for another worker.
+    Ok(after.phase != run.phase || after.counts != run.counts)
 }

@@ -19,6 +19,8 @@ pub enum Guard {
     EventAlone,
     /// An event from the day after tomorrow waits for a person.
     EarlyEvent,
+    /// A bill waits until none of its hours is dirty.
+    DirtyHour,
 }
 
 /// Has a test left this guard out? `RINGTILL_MUTANT` names it as the code does.

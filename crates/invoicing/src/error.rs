@@ -24,6 +24,9 @@ pub enum InvoicingError {
     /// Drafts come before documents.
     #[error("{waiting} customers of this run have no draft yet")]
     RunMustBeDrafted { waiting: u64 },
+    /// What stands in an hour that is not swept is not all that was used in it.
+    #[error("{hours} of its hours of usage are still being counted; the draft waits for them")]
+    UsageMustBeSwept { hours: u64 },
     /// What has a number is not thrown away.
     #[error("the run is {0} already and cannot be thrown away; what it issued is corrected by credit notes")]
     RunMustNotBeIssued(&'static str),
@@ -95,6 +98,16 @@ pub enum InvoicingError {
 }
 
 impl InvoicingError {
+    /// True where a sum is more than money is kept in, and nothing else is wrong.
+    pub fn is_too_large(&self) -> bool {
+        let of_money = |error: &MoneyError| matches!(error, MoneyError::Overflow);
+        match self {
+            Self::Money(error) | Self::Pricing(PricingError::Money(error)) => of_money(error),
+            Self::Pricing(error) => matches!(error, PricingError::TooLarge),
+            _ => false,
+        }
+    }
+
     /// True when the database refused, and the transaction with it: nothing more can be done in it.
     pub(crate) fn is_of_database(&self) -> bool {
         use ledger::LedgerError;

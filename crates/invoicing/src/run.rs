@@ -8,8 +8,10 @@ use crate::finalise::settle_changes;
 use crate::gather::{gather, seller};
 use crate::store::{billed, drafts, runs};
 use chrono::{DateTime, NaiveDate, Utc};
+use db::fault::{Guard, is_left_out};
 use db::{CustomerId, DocumentId, DraftId, RunId, TenantTx};
 use money::Decimal;
+use std::collections::HashMap;
 use subscription::{CUSTOMERS_PER_PAGE_MAX, Customer, CustomerFilter, customer_zones, customers, customers_by_id};
 
 /// Stands where a person's name would, on a run that the clock has started.
@@ -83,7 +85,7 @@ impl ItemState {
 pub struct Item {
     pub customer_id: CustomerId,
     pub state: ItemState,
-    /// The rule that was broken, and the remedy.
+    /// The rule that was broken, and the remedy; of one that waits, what it waits for.
     pub failure: Option<String>,
     pub draft_id: Option<DraftId>,
     pub document_id: Option<DocumentId>,
@@ -247,7 +249,9 @@ pub async fn draft_some(tx: &TenantTx, run_id: RunId, limit: u64, now: DateTime<
     let ids: Vec<CustomerId> = claimed.iter().map(|(id, _)| *id).collect();
     let customers = if ids.is_empty() { Vec::new() } else { customers_by_id(tx, &ids).await? };
     let current = customers.last().map(|customer| customer.name.clone());
-    let items = draft_block(tx, &run, customers, now).await?;
+    let (customers, held) = hold_dirty(tx, &run, customers, now).await?;
+    let mut items = draft_block(tx, &run, customers, now).await?;
+    items.extend(held);
     runs::settle_items(tx, run_id, &items).await?;
     let waiting = runs::counts(tx, &[run_id]).await?.remove(&run_id).unwrap_or_default().waiting;
     let phase = if waiting == 0 { Phase::Ready } else { Phase::Drafting };
@@ -256,6 +260,31 @@ pub async fn draft_some(tx: &TenantTx, run_id: RunId, limit: u64, now: DateTime<
     }
     runs::set_phase(tx, run_id, phase, current.as_deref(), now).await?;
     runs::by_id(tx, run_id).await
+}
+
+/// Those with dirty hours go on waiting, with the reason: the worker sweeps, and their turn comes again, after everybody else's.
+async fn hold_dirty(
+    tx: &TenantTx,
+    run: &Run,
+    customers: Vec<Customer>,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Customer>, Vec<Item>)> {
+    // What is due is read after this: an event that comes between is late, as one that comes after.
+    let until = |customer: &Customer| {
+        let until = pricing::start_of_day(run.until_on, &customer.time_zone);
+        (customer.id, until.map_or(now, |until| until.min(now)))
+    };
+    let dirty = usage_metering::dirty_hours_of(tx, &customers.iter().map(until).collect::<Vec<_>>()).await?;
+    let dirty: HashMap<CustomerId, u64> = dirty.into_iter().map(|dirty| (dirty.customer_id, dirty.hours)).collect();
+    if is_left_out(Guard::DirtyHour) {
+        return Ok((customers, Vec::new()));
+    }
+    let (held, clean): (Vec<_>, Vec<_>) = customers.into_iter().partition(|customer| dirty.contains_key(&customer.id));
+    let item = |customer: Customer| {
+        let why = InvoicingError::UsageMustBeSwept { hours: dirty[&customer.id] };
+        Item { failure: Some(why.to_string()), ..Item::of(customer.id, ItemState::Waiting) }
+    };
+    Ok((clean, held.into_iter().map(item).collect()))
 }
 
 /// Reads for the whole block at once; should one customer's records refuse to be read, each is tried alone.

@@ -17,6 +17,16 @@ pub enum UsageError {
     MeterCodeMustBeFree(String),
     #[error("a filter has at most {0} dimensions, each with a value of 1 to 200 characters")]
     MeterFilterMustBeShort(usize),
+    #[error("a meter of different values says of which dimension, and no other meter does")]
+    MeterMustNameItsValues,
+    #[error(
+        "a meter of a percentile says of how many percent, above 0 and at most 100 with three decimals, and no other meter does"
+    )]
+    MeterMustSayItsPercent,
+    #[error("how many are at once of all is no sum of how many are of each: such a meter keeps no dimensions")]
+    MeterOfPeaksMustKeepNoDimensions,
+    #[error("a dimension that a meter keeps is not called = or =of")]
+    MeterDimensionMustBeAnEvents,
     #[error("the meter {0:?} adds up in another way; what is summed cannot be summed anew")]
     MeterMustKeepItsAggregation(String),
     #[error("no time zone is called {0:?}")]

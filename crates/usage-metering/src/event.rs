@@ -62,6 +62,8 @@ pub enum Rejection {
     QuantityMustNotBeNegative,
     #[error("events of this type are counted one by one: send one for each")]
     QuantityMustBeOne,
+    #[error("what is counted while it lasts lasts at most 86,400 seconds")]
+    SpanMustEnd,
     #[error("a quantity is below 100,000,000,000")]
     QuantityMustFit,
     #[error("at most 20 dimensions of at most 200 characters")]

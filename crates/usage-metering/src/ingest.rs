@@ -103,7 +103,9 @@ async fn try_ingest(
     let keyed = store::bulk::put_keys(&mut bulk).await?;
     store::bulk::put_events(&mut bulk).await?;
     bulk.place("ingest.halfway").await?;
-    store::bulk::put_sums(&mut bulk, batch_id, &Book::sums(&accepted(&prepared, &keyed).concat())?).await?;
+    let accepted = accepted(&prepared, &keyed).concat();
+    store::bulk::put_sums(&mut bulk, batch_id, &Book::sums(&accepted)?).await?;
+    store::span::put(&mut bulk, batch_id, &book.spans(&accepted)).await?;
     let (outcomes, suspense) = answer(prepared, &keyed);
     store::bulk::put_suspense(&mut bulk, &suspense, now).await?;
     bulk.commit().await?;
@@ -141,7 +143,7 @@ async fn take_in(
     let keyed = store::event::put(tx, &prepared.rows, batch_id, now).await?;
     let accepted = accepted(&prepared, &keyed);
     store::event::put_without_keys(tx, &accepted[1], batch_id, now).await?;
-    store::sum::insert(tx, batch_id, &Book::sums(&accepted.concat())?).await?;
+    add_up(tx, &book, batch_id, &accepted.concat()).await?;
     let (outcomes, suspense) = answer(prepared, &keyed);
     store::suspense::insert(tx, &suspense, now).await?;
     Ok(outcomes)
@@ -156,15 +158,26 @@ pub(crate) async fn ingest_known(tx: &TenantTx, event: &UsageEvent, now: DateTim
         return Ok(Outcome::Suspended(cause));
     }
     let rows: Vec<&Row<'_>> = std::iter::once(&row).chain(&further).collect();
-    store_known(tx, &rows, now).await?;
+    store_known(tx, &book, &rows, now).await?;
     Ok(Outcome::Accepted)
 }
 
 /// Stores and sums rows whose keys are stored already.
-pub(crate) async fn store_known(tx: &TenantTx, rows: &[&Row<'_>], now: DateTime<Utc>) -> Result<(), UsageError> {
+pub(crate) async fn store_known(
+    tx: &TenantTx,
+    book: &Book,
+    rows: &[&Row<'_>],
+    now: DateTime<Utc>,
+) -> Result<(), UsageError> {
     let batch_id = BatchId::new();
     store::event::put_without_keys(tx, rows, batch_id, now).await?;
-    Ok(store::sum::insert(tx, batch_id, &Book::sums(rows)?).await?)
+    add_up(tx, book, batch_id, rows).await
+}
+
+/// Writes what stored rows add to their hours, and which of these have to be swept for it.
+async fn add_up(tx: &TenantTx, book: &Book, batch_id: BatchId, rows: &[&Row<'_>]) -> Result<(), UsageError> {
+    store::sum::insert(tx, batch_id, &Book::sums(rows)?).await?;
+    Ok(store::span::insert(tx, batch_id, &book.spans(rows)).await?)
 }
 
 fn check_size(events: &[UsageEvent]) -> Result<(), UsageError> {

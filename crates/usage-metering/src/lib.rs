@@ -25,8 +25,10 @@ mod prepare;
 mod reading;
 mod replay;
 mod seen;
+mod span;
 mod store;
 mod suspense;
+mod sweep;
 
 pub use audit::{check, is_received_since, recount};
 pub use batch::{SumRow, take_batch};
@@ -41,7 +43,7 @@ pub use deck_import::{DeckImport, import_deck};
 pub use deck_table::{DeckTable, deck_table};
 pub use error::UsageError;
 pub use event::{Outcome, Rejection, UsageEvent};
-pub use fold::{fold, tenants_to_fold};
+pub use fold::{fold, late_days, tenants_to_fold};
 pub use hour::local_hour;
 pub use imports::{
     CallRecord, Column, Direction, DurationUnit, FILE_BYTES_MAX, Format, Import, ImportState, Mapping, NewImport,
@@ -57,7 +59,7 @@ pub use meter::{
     own_measures, preview_meter,
 };
 pub use partition::{EVENTS_KEPT_MONTHS_MAX, EVENTS_KEPT_MONTHS_MIN, ensure_partitions, prune_keys, retire_events};
-pub use prepare::PERIOD_SETTLES;
+pub use prepare::{PERIOD_SETTLES, left_to_a_person};
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery, by_dimension, by_hour, quantities, quantity,
     sums_by_dimension,
@@ -65,8 +67,10 @@ pub use reading::{
 pub use replay::{Correction, REPLAY_BLOCK, REPLAY_MAX, Replay, discard_suspense, replay_suspense, suspense_of};
 pub use seen::{
     CustomerSum, DayHourSum, DaySum, UsageSeen, seen_by_customer, seen_by_day, seen_by_dimension, seen_by_hour,
+    seen_total,
 };
 pub use suspense::{
     Suspended, SuspenseCause, SuspenseSummary, lock_suspense, open_suspense, resolve_all_suspense, resolve_suspense,
     retry_suspense, suspend, suspense_anywhere, suspense_summary,
 };
+pub use sweep::{DirtyHours, dirty_hours, dirty_hours_of, sweep};

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use subscription::Measure;
 
-/// How events of an hour become its quantity.
+/// How events become a quantity, those of an hour as those of a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aggregation {
     /// The sum of their quantities.
@@ -17,11 +17,27 @@ pub enum Aggregation {
     Count,
     /// The largest of their quantities.
     Max,
+    /// How many different values of one dimension they have.
+    Unique,
+    /// The quantity that so many percent of them do not exceed.
+    Percentile,
+    /// How many were at once: each begins when it occurred and lasts as many seconds as its quantity says.
+    Peak,
 }
 
 impl Aggregation {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Sum, Self::Count, Self::Max];
+    pub const ALL: [Self; 6] = [Self::Sum, Self::Count, Self::Max, Self::Unique, Self::Percentile, Self::Peak];
+
+    /// Do the quantities of hours, customers and dimensions add up to that of all of them?
+    pub fn adds_up(self) -> bool {
+        matches!(self, Self::Sum | Self::Count)
+    }
+
+    /// Is it the same whatever quantity an event has?
+    pub(crate) fn takes_each_as_one(self) -> bool {
+        matches!(self, Self::Count | Self::Unique)
+    }
 
     /// As stored.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +45,9 @@ impl Aggregation {
             Self::Sum => "sum",
             Self::Count => "count",
             Self::Max => "max",
+            Self::Unique => "unique",
+            Self::Percentile => "percentile",
+            Self::Peak => "peak",
         }
     }
 
@@ -53,6 +72,10 @@ pub struct Meter {
     pub event_type: String,
     /// Only events with all of these dimensions.
     pub filter: BTreeMap<String, String>,
+    /// The dimension whose different values count: of [`Aggregation::Unique`] and of no other.
+    pub of_dimension: Option<String>,
+    /// Above 0, at most 100: of [`Aggregation::Percentile`] and of no other.
+    pub percent: Option<Decimal>,
 }
 
 impl Meter {
@@ -66,6 +89,8 @@ impl Meter {
             dimensions: dimensions.iter().map(|dimension| (*dimension).to_owned()).collect(),
             event_type: code.to_owned(),
             filter: BTreeMap::new(),
+            of_dimension: None,
+            percent: None,
         }
     }
 
@@ -104,10 +129,38 @@ impl Meter {
         if self.filter.len() > DIMENSIONS_MAX || !self.filter.iter().all(is_plain) {
             return Err(UsageError::MeterFilterMustBeShort(DIMENSIONS_MAX));
         }
+        self.check_aggregation()
+    }
+
+    /// What its way to count needs, and nothing else.
+    fn check_aggregation(&self) -> Result<(), UsageError> {
+        let is_short =
+            |name: &String| (1..=TEXT_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        let asks_values = self.aggregation == Aggregation::Unique;
+        if self.of_dimension.is_some() != asks_values || !self.of_dimension.iter().all(is_short) {
+            return Err(UsageError::MeterMustNameItsValues);
+        }
+        let is_share =
+            |percent: &Decimal| *percent > Decimal::ZERO && *percent <= Decimal::ONE_HUNDRED && percent.scale() <= 3;
+        let asks_percent = self.aggregation == Aggregation::Percentile;
+        if self.percent.is_some() != asks_percent || !self.percent.iter().all(is_share) {
+            return Err(UsageError::MeterMustSayItsPercent);
+        }
+        if self.aggregation == Aggregation::Peak && !self.dimensions.is_empty() {
+            return Err(UsageError::MeterOfPeaksMustKeepNoDimensions);
+        }
+        let mut kept = self.dimensions.iter().chain(&self.of_dimension);
+        if kept.any(|name| name == VALUE || name == WHOSE) {
+            return Err(UsageError::MeterDimensionMustBeAnEvents);
+        }
         Ok(())
     }
 }
 
+/// The dimension by which sums of a percentile keep the value itself. No dimension that a meter keeps is called so.
+pub(crate) const VALUE: &str = "=";
+/// The dimension by which a peak of an hour says that it is one of several subscriptions together; called so is none, either.
+pub(crate) const WHOSE: &str = "=of";
 /// Dimensions that a meter keeps its sums by: each multiplies the rows of an hour.
 const DIMENSIONS_MAX: usize = 8;
 /// What a preview looks at, at most: the newest.
@@ -133,7 +186,7 @@ pub async fn preview_meter(
     to: DateTime<Utc>,
 ) -> Result<MeterPreview, UsageError> {
     meter.check()?;
-    store::meter::preview(tx, meter, from, to).await
+    store::preview::preview(tx, meter, from, to).await
 }
 
 /// Defines a meter that is new: of two who define one code at once, one is refused and changes nothing of the other's.

@@ -3,7 +3,7 @@
 use crate::error::UsageError;
 use crate::event::{Outcome, Rejection, UsageEvent};
 use crate::hour::{hour_in, zone};
-use crate::meter::{Aggregation, Meter};
+use crate::meter::{Aggregation, Meter, VALUE};
 use crate::suspense::{NewSuspense, SuspenseCause};
 use crate::{meter, store};
 use chrono::{DateTime, Months, TimeDelta, Utc};
@@ -19,6 +19,8 @@ use subscription::{Attached, Component, History, LateUsage};
 pub(crate) const AHEAD_HOURS_MAX: i64 = 24;
 /// Keys are kept so long; an event that is older could be known without anybody knowing it any more.
 pub(crate) const AGE_MONTHS_MAX: u32 = 13;
+/// What is counted while it lasts ends within a day.
+const SPAN_SECONDS_MAX: u32 = 86_400;
 /// Usage of a period may come so long after its end without being late: its last calls end, and what moves up the tree arrives.
 pub const PERIOD_SETTLES: TimeDelta = TimeDelta::hours(2);
 
@@ -26,7 +28,7 @@ pub const PERIOD_SETTLES: TimeDelta = TimeDelta::hours(2);
 pub(crate) struct Book {
     /// By the type of the events that they count; of one type in the order of their codes.
     meters: HashMap<String, Vec<Meter>>,
-    zones: HashMap<CustomerId, TimeZone>,
+    pub zones: HashMap<CustomerId, TimeZone>,
     /// Of customers whose events come from outside: their subscriptions, and what charges by a meter.
     subscriptions: HashMap<CustomerId, HashSet<SubscriptionId>>,
     charging: HashMap<CustomerId, Vec<History>>,
@@ -151,6 +153,7 @@ impl Book {
         let negative = self.is_from_outside && event.quantity.is_sign_negative() && !event.quantity.is_zero();
         let uncounted = self.is_from_outside && event.quantity != Decimal::ONE && self.counts_one_by_one(event);
         let rejection = event.rejection().or(negative.then_some(Rejection::QuantityMustNotBeNegative));
+        let rejection = rejection.or(self.lasts_too_long(event).then_some(Rejection::SpanMustEnd));
         rejection.or(uncounted.then_some(Rejection::QuantityMustBeOne))
     }
 
@@ -158,7 +161,14 @@ impl Book {
     fn counts_one_by_one(&self, event: &UsageEvent) -> bool {
         let of_type = self.meters.get(&event.meter).into_iter().flatten();
         let mut counting = of_type.filter(|meter| meter.counts(event)).peekable();
-        counting.peek().is_some() && counting.all(|meter| meter.aggregation == Aggregation::Count)
+        counting.peek().is_some() && counting.all(|meter| meter.aggregation.takes_each_as_one())
+    }
+
+    /// A span stands in each hour that it touches: a day of them is enough.
+    fn lasts_too_long(&self, event: &UsageEvent) -> bool {
+        let of_type = self.meters.get(&event.meter).into_iter().flatten();
+        let mut peaks = of_type.filter(|meter| meter.aggregation == Aggregation::Peak && meter.counts(event));
+        event.quantity > Decimal::from(SPAN_SECONDS_MAX) && peaks.next().is_some()
     }
 
     /// An event on each of its meters. What one of them cannot take waits as a whole: then there is one row, with its cause.
@@ -186,8 +196,8 @@ impl Book {
         hash: [u8; 32],
         now: DateTime<Utc>,
     ) -> Row<'a> {
-        let quantity = match meter.map(|meter| meter.aggregation) {
-            Some(Aggregation::Count) => Decimal::ONE,
+        let quantity = match meter {
+            Some(meter) if meter.aggregation.takes_each_as_one() => Decimal::ONE,
             _ => event.quantity.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero),
         };
         let hour =
@@ -259,13 +269,8 @@ impl Book {
         (history, attached): (&History, &Attached),
         now: DateTime<Utc>,
     ) -> Option<(SuspenseCause, String)> {
-        if self.takes_late || attached.version.late_usage != LateUsage::Suspend {
-            return None;
-        }
-        // A period that cannot be computed is none that was billed.
-        let ended_at = history.period_at(event.occurred_at).ok()?.ends_at;
-        let is_late = ended_at + PERIOD_SETTLES <= now;
-        is_late.then(|| (SuspenseCause::LateUsage, format!("its period ended at {ended_at}")))
+        let ended_at = left_to_a_person(history, attached, event.occurred_at, now).filter(|_| !self.takes_late)?;
+        Some((SuspenseCause::LateUsage, format!("its period ended at {ended_at}")))
     }
 
     /// Has the customer subscribed, and did nothing run when it happened? Who never did is charged by tariffs, or by nobody.
@@ -293,12 +298,14 @@ impl Book {
         for row in rows {
             // What has no meter waits, and is not among these.
             let Some(meter) = row.meter else { continue };
-            let key =
-                (row.event.customer_id, row.subscription_id, meter.code.as_str(), row.hour, kept(row.event, meter));
+            let key = (row.event.customer_id, row.subscription_id, meter.code.as_str(), row.hour, row.kept(meter));
             let (sum, events) = sums.entry(key).or_insert((Decimal::ZERO, 0));
             *sum = match meter.aggregation {
-                Aggregation::Max if *events > 0 => (*sum).max(row.quantity),
-                _ => sum.checked_add(row.quantity).ok_or(UsageError::SumMustFit)?,
+                Aggregation::Sum | Aggregation::Count => sum.checked_add(row.quantity).ok_or(UsageError::SumMustFit)?,
+                // The sweep says it when all that touches the hour is there.
+                Aggregation::Peak => Decimal::ZERO,
+                _ if *events == 0 => row.quantity,
+                _ => (*sum).max(row.quantity),
             };
             *events += 1;
         }
@@ -322,15 +329,34 @@ impl Book {
     }
 }
 
-type SumKey<'a> = (CustomerId, Option<SubscriptionId>, &'a str, DateTime<Utc>, BTreeMap<String, String>);
-
-/// The dimensions that a meter keeps of an event.
-fn kept(event: &UsageEvent, meter: &Meter) -> BTreeMap<String, String> {
-    let kept = event.dimensions.iter().filter(|(name, _)| meter.dimensions.contains(name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+/// Is the period over in which something happened, and does the plan that charges for it leave that to a person? Then when that
+/// period ended.
+pub fn left_to_a_person(
+    history: &History,
+    attached: &Attached,
+    occurred_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    if attached.version.late_usage != LateUsage::Suspend {
+        return None;
+    }
+    // A period that cannot be computed is none that was billed.
+    let ended_at = history.period_at(occurred_at).ok()?.ends_at;
+    (ended_at + PERIOD_SETTLES <= now).then_some(ended_at)
 }
 
+type SumKey<'a> = (CustomerId, Option<SubscriptionId>, &'a str, DateTime<Utc>, BTreeMap<String, String>);
+
 impl Row<'_> {
+    /// The dimensions that its meter keeps of it, and the value where values are counted.
+    fn kept(&self, meter: &Meter) -> BTreeMap<String, String> {
+        let is_kept = |name: &String| meter.dimensions.contains(name) || meter.of_dimension.as_ref() == Some(name);
+        let kept = self.event.dimensions.iter().filter(|(name, _)| is_kept(name));
+        let value = (meter.aggregation == Aggregation::Percentile)
+            .then(|| (VALUE.to_owned(), self.quantity.normalize().to_string()));
+        kept.map(|(name, value)| (name.clone(), value.clone())).chain(value).collect()
+    }
+
     /// Code of the meter that it counts on; what its event says where no meter does.
     pub fn meter_code(&self) -> &str {
         self.meter.map_or(self.event.meter.as_str(), |meter| meter.code.as_str())

@@ -114,7 +114,7 @@ async fn block(
         *quantity = quantity.checked_add(row.quantity).ok_or(UsageError::SumMustFit)?;
         *count += 1;
     }
-    store_known(tx, &rows.iter().collect::<Vec<_>>(), now).await?;
+    store_known(tx, &book, &rows.iter().collect::<Vec<_>>(), now).await?;
     store::suspense::resolve_many(tx, &taken, &resolution(correction, by), now).await?;
     Ok(replay)
 }

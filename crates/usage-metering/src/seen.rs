@@ -47,6 +47,11 @@ pub struct CustomerSum {
     pub events: i64,
 }
 
+/// All of it, quantity and events: of different values each once, and of a percentile that of all.
+pub async fn seen_total(tx: &TenantTx, seen: &UsageSeen) -> Result<(Decimal, i64), UsageError> {
+    Ok(store::seen::total(tx, seen).await?.unwrap_or_default())
+}
+
 /// Day by day; days without usage are left out.
 pub async fn seen_by_day(tx: &TenantTx, seen: &UsageSeen) -> Result<Vec<DaySum>, UsageError> {
     Ok(store::seen::by_day(tx, seen).await?)

@@ -278,6 +278,7 @@ fn field_of(rejection: Rejection, named: &Named, place: &str) -> FieldProblem {
         Rejection::TextMustBePlain if is_id => ("/id", "must_be_plain"),
         Rejection::TextMustBePlain => ("", "must_be_plain"),
         Rejection::QuantityMustNotBeNegative => ("/data/quantity", "must_not_be_negative"),
+        Rejection::SpanMustEnd => ("/data/quantity", "must_lie_between"),
         Rejection::QuantityMustFit => ("/data/quantity", "must_lie_between"),
         Rejection::QuantityMustBeOne => ("/data/quantity", "must_be_one"),
         Rejection::DimensionsMustBeFew => ("/data/dimensions", "must_be_few"),

@@ -40,9 +40,13 @@ struct NewMeter {
     /// Only events with all of these dimensions.
     #[serde(default)]
     filter: BTreeMap<String, String>,
-    /// What its sums are kept by; at most eight.
+    /// What its sums are kept by; at most eight, and none of `peak`.
     #[serde(default)]
     dimensions: Vec<String>,
+    /// Of `unique`, and of no other: the dimension whose different values count.
+    of_dimension: Option<String>,
+    /// Of `percentile`, and of no other: above 0, at most 100, with three decimals.
+    percent: Option<Number>,
 }
 
 impl NewMeter {
@@ -61,6 +65,8 @@ impl NewMeter {
             aggregation,
             dimensions: self.dimensions,
             filter: self.filter,
+            of_dimension: self.of_dimension,
+            percent: self.percent.map(|percent| percent.0.normalize()),
         })
     }
 }
@@ -127,6 +133,10 @@ pub fn field_of(error: &UsageError) -> Option<(&'static str, &'static str)> {
         UsageError::MeterDimensionMustHaveNoComma(_) => Some(("dimensions", "must_have_no_comma")),
         UsageError::MeterCodeMustBeFree(_) => Some(("code", "must_be_free")),
         UsageError::MeterFilterMustBeShort(_) => Some(("filter", "must_be_few")),
+        UsageError::MeterMustNameItsValues => Some(("of_dimension", "must_name_its_values")),
+        UsageError::MeterMustSayItsPercent => Some(("percent", "must_lie_between")),
+        UsageError::MeterOfPeaksMustKeepNoDimensions => Some(("dimensions", "must_be_none")),
+        UsageError::MeterDimensionMustBeAnEvents => Some(("dimensions", "must_be_an_events")),
         UsageError::MeterMustKeepItsAggregation(_) => Some(("aggregation", "must_stay")),
         _ => None,
     }

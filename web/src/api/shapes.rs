@@ -121,7 +121,7 @@ words! {
     payment_status = ["paid", "part_paid", "open", "overdue"];
     call_state = ["menu", "queued", "talking", "held", "ended"];
     charged_by = ["tariff", "component", "nothing"];
-    aggregation = ["sum", "count", "max"];
+    aggregation = usage_metering::Aggregation::ALL.map(usage_metering::Aggregation::as_str);
     settlement_state = invoicing::SettlementState::ALL.map(invoicing::SettlementState::as_str);
     recharge_state = ledger::RechargeState::ALL.map(ledger::RechargeState::as_str);
     account = ledger::AccountKind::all().map(ledger::AccountKind::code);

@@ -10,7 +10,7 @@ use db::CustomerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tenant::ScopeGroup;
-use usage_metering::Meter as Defined;
+use usage_metering::{Aggregation, Meter as Defined};
 use utoipa::{IntoParams, ToSchema};
 
 /// A sum by more dimensions than this says less than the events.
@@ -46,6 +46,15 @@ pub struct Meter {
     event_type: String,
     /// Only events with all of these dimensions.
     filter: BTreeMap<String, String>,
+    /// Of `unique`: the dimension whose different values count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_dimension: Option<String>,
+    /// Of `percentile`: at least so many percent of the events are not above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<Number>,
+    /// Of `peak`: hours that new events touch and that are not counted yet. A bill waits for its hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dirty_hours: Option<u64>,
 }
 
 impl Shown for Meter {
@@ -65,12 +74,19 @@ impl From<Defined> for Meter {
             dimensions: meter.dimensions,
             event_type: meter.event_type,
             filter: meter.filter,
+            of_dimension: meter.of_dimension,
+            percent: meter.percent.map(Number),
+            dirty_hours: (meter.aggregation == Aggregation::Peak).then_some(0),
         }
     }
 }
 
 async fn meters(ask: &Ask, _: Nothing) -> ApiResult<List<Meter>> {
-    Ok(List::whole(usage_metering::meters(&ask.tx).await?.into_iter().map(Meter::from).collect()))
+    let mut meters: Vec<Meter> = usage_metering::meters(&ask.tx).await?.into_iter().map(Meter::from).collect();
+    for (code, hours) in usage_metering::dirty_hours(&ask.tx).await? {
+        meters.iter_mut().filter(|meter| meter.code == code).for_each(|meter| meter.dirty_hours = Some(hours));
+    }
+    Ok(List::whole(meters))
 }
 
 /// Usage with the same values of the asked dimensions, or of one hour.

@@ -56,13 +56,16 @@ const APPEND: &[&str] = &[
     "topic_before",
     "usage_batch",
     "usage_event",
+    "usage_late_day",
+    "usage_span",
 ];
 
 /// Functions that run with their owner's rights. A new one needs a line here, and a reason beside it in its migration.
 const DEFINERS: [&str; 2] = ["detach_usage_partitions", "ensure_usage_partitions"];
 
-/// What the platform deletes in books: keys of events, and no sooner than nothing that repeats one is accepted any more.
-const PRUNED: [&str; 2] = ["call_event_key", "event_key"];
+/// What the platform deletes in books: keys of events and what is swept of them, and no sooner than nothing that repeats one or
+/// touches its hour is accepted any more.
+const PRUNED: [&str; 3] = ["call_event_key", "event_key", "usage_span"];
 
 /// Global, and of no tenant: each may read it.
 const OF_NOBODY: [&str; 1] = ["usage_kept"];

@@ -175,7 +175,8 @@ struct ClaimRow {
     draft_id: Option<Uuid>,
 }
 
-/// Takes up to `limit` items in a state for as long as the transaction lasts; other workers skip them.
+/// Takes up to `limit` items in a state for as long as the transaction lasts; other workers skip them. What was held back once comes
+/// last, so that it keeps nobody from its turn.
 pub(crate) async fn claim(
     tx: &TenantTx,
     run: RunId,
@@ -185,7 +186,7 @@ pub(crate) async fn claim(
     let rows: Vec<ClaimRow> = tx
         .rows(
             "SELECT customer_id, draft_id FROM invoice_run_item WHERE tenant_id = $1 AND run_id = $2 AND state = $3
-             ORDER BY customer_id LIMIT $4 FOR UPDATE SKIP LOCKED",
+             ORDER BY failure IS NOT NULL, customer_id LIMIT $4 FOR UPDATE SKIP LOCKED",
             [tx.tenant_id().into(), run.into(), state.as_str().into(), (limit as i64).into()],
         )
         .await?;

@@ -27,28 +27,29 @@ pub async fn differing_pages(tx: &TenantTx) -> Result<Vec<DifferingPage>, DbErro
     }
     let rows: Vec<Row> = tx
         .rows(
-            "WITH m AS (SELECT code AS meter, aggregation = 'max' AS is_max FROM meter WHERE tenant_id = $1),
+            "WITH m AS (SELECT code AS meter, aggregation NOT IN ('sum', 'count') AS is_max, aggregation IN ('unique', 'percentile') AS is_by_value
+                        FROM meter WHERE tenant_id = $1),
              hours AS (
-               SELECT meter, hour, max(quantity) AS most, sum(quantity) AS quantity, sum(events)::int8 AS events
-               FROM usage_rollup WHERE tenant_id = $1 GROUP BY meter, hour),
+               SELECT meter, hour, dimensions_hash, max(quantity) AS most, sum(quantity) AS quantity, sum(events)::int8 AS events
+               FROM usage_rollup WHERE tenant_id = $1 GROUP BY meter, hour, dimensions_hash),
              book AS (
-               SELECT meter, hour, max(quantity) AS most, sum(quantity) AS quantity, sum(events)::int8 AS events
-               FROM usage_book_hour WHERE tenant_id = $1 GROUP BY meter, hour),
+               SELECT meter, hour, dimensions_hash, max(quantity) AS most, sum(quantity) AS quantity, sum(events)::int8 AS events
+               FROM usage_book_hour WHERE tenant_id = $1 GROUP BY meter, hour, dimensions_hash),
              customers AS (
-               SELECT meter, customer_id, is_whole, max(quantity) AS most, sum(quantity) AS quantity, sum(events)::int8 AS events
-               FROM usage_rollup CROSS JOIN (VALUES (true), (false)) AS both_ways(is_whole)
-               WHERE tenant_id = $1 GROUP BY meter, customer_id, is_whole),
+               SELECT r.meter, r.customer_id, kept.hash AS dimensions_hash, max(r.quantity) AS most, sum(r.quantity) AS quantity,
+                      sum(r.events)::int8 AS events
+               FROM usage_rollup r LEFT JOIN m USING (meter) CROSS JOIN LATERAL (VALUES (r.dimensions_hash), ('')) AS kept(hash)
+               WHERE r.tenant_id = $1 AND (m.is_by_value IS NOT TRUE OR kept.hash <> '') GROUP BY r.meter, r.customer_id, kept.hash),
              days AS (
-               SELECT meter, customer_id, dimensions_hash = '' AS is_whole, max(quantity) AS most, sum(quantity) AS quantity,
-                      sum(events)::int8 AS events
-               FROM usage_customer_day WHERE tenant_id = $1 GROUP BY meter, customer_id, is_whole),
+               SELECT meter, customer_id, dimensions_hash, max(quantity) AS most, sum(quantity) AS quantity, sum(events)::int8 AS events
+               FROM usage_customer_day WHERE tenant_id = $1 GROUP BY meter, customer_id, dimensions_hash),
              compared AS (
                SELECT hour, NULL::uuid AS customer_id, meter, b.most AS shown_most, b.quantity AS shown_sum, b.events AS shown_events,
                       h.most AS rolled_most, h.quantity AS rolled_sum, h.events AS rolled_events
-               FROM book b FULL JOIN hours h USING (meter, hour)
+               FROM book b FULL JOIN hours h USING (meter, hour, dimensions_hash)
                UNION ALL
                SELECT NULL, customer_id, meter, d.most, d.quantity, d.events, c.most, c.quantity, c.events
-               FROM days d FULL JOIN customers c USING (meter, customer_id, is_whole)),
+               FROM days d FULL JOIN customers c USING (meter, customer_id, dimensions_hash)),
              told AS (
                SELECT hour, customer_id, meter, coalesce(CASE WHEN is_max THEN shown_most ELSE shown_sum END, 0) AS shown,
                       coalesce(shown_events, 0) AS shown_events, coalesce(CASE WHEN is_max THEN rolled_most ELSE rolled_sum END, 0) AS rolled,

@@ -23,5 +23,6 @@ pub async fn retire(ptx: &PlatformTx, before_on: NaiveDate) -> Result<DateTime<U
 pub async fn prune_keys(ptx: &PlatformTx, before: DateTime<Utc>) -> Result<u64, DbError> {
     let events = ptx.run("DELETE FROM event_key WHERE received_at < $1", [before.into()]).await?;
     let calls = ptx.run("DELETE FROM call_event_key WHERE received_at < $1", [before.into()]).await?;
+    ptx.run("DELETE FROM usage_span WHERE hour < $1", [before.into()]).await?;
     Ok(events + calls)
 }

@@ -1,5 +1,6 @@
 use crate::error::UsageError;
 use crate::reading::{Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery};
+use crate::store::together::{is_asked_for, together};
 use chrono::{DateTime, Utc};
 use db::{CustomerId, DbError, TenantTx};
 use rust_decimal::Decimal;
@@ -23,27 +24,35 @@ pub async fn quantities(tx: &TenantTx, queries: &[(UsageQuery, Aggregate)]) -> R
     // The filter is jsonb and not leakproof: it runs after tenant, customer, meter and hour have found the few rows.
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT CASE q.kind WHEN 'sum' THEN coalesce(f.total, 0) WHEN 'max' THEN coalesce(f.largest, 0) ELSE f.different::numeric END AS quantity
+            concat!(
+                "SELECT CASE WHEN m.aggregation IN ('unique', 'percentile', 'peak') THEN coalesce(f.together, 0)
+                  WHEN q.kind = 'sum' THEN coalesce(f.total, 0) WHEN q.kind = 'max' THEN coalesce(f.largest, 0) ELSE f.different::numeric END AS quantity
              FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::bool[])
                   WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, kind, dimension, or_none, place)
+             LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = q.meter
              CROSS JOIN LATERAL (
                SELECT sum(u.quantity) AS total, max(u.hourly) AS largest,
-                      count(DISTINCT u.dimensions ->> q.dimension) FILTER (WHERE u.quantity > 0) AS different
+                      count(DISTINCT u.dimensions ->> q.dimension) FILTER (WHERE u.quantity > 0) AS different,
+                      CASE m.aggregation
+                        WHEN 'unique' THEN (count(DISTINCT u.dimensions ->> m.of_dimension) FILTER (WHERE u.by_value))::numeric
+                        WHEN 'percentile' THEN usage_percentile(array_agg(u.quantity) FILTER (WHERE u.by_value),
+                          array_agg(u.events) FILTER (WHERE u.by_value), m.percent)
+                        ELSE max(u.quantity) END AS together
                FROM (
-                 SELECT b.quantity, b.dimensions,
+                 SELECT b.quantity, b.events, b.dimensions, m.aggregation IN ('unique', 'percentile') AS by_value,
                         CASE WHEN m.aggregation = 'max' THEN b.quantity ELSE sum(b.quantity) OVER (PARTITION BY b.hour) END AS hourly
                  FROM (
-                   SELECT hour, quantity, dimensions, nullif(subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id
+                   SELECT hour, quantity, events, dimensions, nullif(subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id
                    FROM usage_rollup r
                    WHERE r.tenant_id = $1 AND r.customer_id = q.customer_id AND r.meter = q.meter AND r.hour >= q.from_at AND r.hour < q.to_at
                    UNION ALL
-                   SELECT hour, quantity, dimensions, subscription_id FROM usage_sum s
+                   SELECT hour, quantity, events, dimensions, subscription_id FROM usage_sum s
                    WHERE s.tenant_id = $1 AND s.customer_id = q.customer_id AND s.meter = q.meter AND s.hour >= q.from_at AND s.hour < q.to_at) b
-                 LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = q.meter
-                 WHERE b.dimensions @> q.filter::jsonb
-                   AND (q.subscription_id = '00000000-0000-0000-0000-000000000000' OR b.subscription_id = q.subscription_id
-                        OR q.or_none AND b.subscription_id IS NULL)) u) f
-             ORDER BY q.place",
+                 WHERE b.dimensions @> q.filter::jsonb AND ",
+                is_asked_for!(),
+                ") u) f
+             ORDER BY q.place"
+            ),
             [
                 tx.tenant_id().into(),
                 queries.iter().map(|(query, _)| query.customer_id.uuid()).collect::<Vec<Uuid>>().into(),
@@ -81,13 +90,16 @@ pub async fn by_hour(
     }
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT u.hour, CASE WHEN min(m.aggregation) = 'max' THEN max(u.quantity) ELSE sum(u.quantity) END AS quantity, sum(u.events)::int8 AS events
-             FROM (
+            concat!(
+                "SELECT s.hour, ",
+                together!(),
+                " FROM (
                SELECT hour, quantity, events, dimensions FROM usage_rollup WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4
                UNION ALL
-               SELECT hour, quantity, events, dimensions FROM usage_sum WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4) u
+               SELECT hour, quantity, events, dimensions FROM usage_sum WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4) s
              LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2
-             WHERE u.dimensions @> $5 GROUP BY u.hour ORDER BY u.hour",
+             WHERE s.dimensions @> $5 GROUP BY s.hour ORDER BY s.hour"
+            ),
             [tx.tenant_id().into(), meter.into(), from.into(), to.into(), serde_json::json!(filter).into()],
         )
         .await?;
@@ -114,19 +126,21 @@ pub async fn by_dimension(
     let names: Vec<String> = dimensions.iter().map(|name| (*name).to_owned()).collect();
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT g.dimensions, CASE WHEN min(m.aggregation) = 'max' THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity,
-                    sum(g.events)::int8 AS events
-             FROM (
-               SELECT u.quantity, u.events,
-                      coalesce((SELECT jsonb_object_agg(d.key, d.value) FROM jsonb_each(u.dimensions) d WHERE d.key = ANY($6)), '{}') AS dimensions
+            concat!(
+                "SELECT s.asked AS dimensions, ",
+                together!(),
+                " FROM (
+               SELECT u.quantity, u.events, u.dimensions,
+                      coalesce((SELECT jsonb_object_agg(d.key, d.value) FROM jsonb_each(u.dimensions) d WHERE d.key = ANY($6)), '{}') AS asked
                FROM (
                  SELECT customer_id, quantity, events, dimensions FROM usage_rollup
                  WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4 AND ($5::uuid IS NULL OR customer_id = $5)
                  UNION ALL
                  SELECT customer_id, quantity, events, dimensions FROM usage_sum
-                 WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4 AND ($5::uuid IS NULL OR customer_id = $5)) u) g
+                 WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4 AND ($5::uuid IS NULL OR customer_id = $5)) u) s
              LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2
-             GROUP BY g.dimensions ORDER BY 2 DESC, 1",
+             GROUP BY s.asked ORDER BY 2 DESC, 1"
+            ),
             [tx.tenant_id().into(), meter.into(), from.into(), to.into(), customer.map(|id| id.uuid()).into(), names.into()],
         )
         .await?;
@@ -155,16 +169,17 @@ pub async fn sums_by_dimension(
     let names: Vec<String> = queries.iter().map(|(_, names)| names.join(",")).collect();
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT q.place, f.dimensions, f.quantity, f.events
+            concat!(
+                "SELECT q.place, f.dimensions, f.quantity, f.events
              FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::bool[])
                   WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, names, or_none, place)
              CROSS JOIN LATERAL (
-               SELECT g.dimensions, CASE WHEN min(m.aggregation) = 'max' THEN max(g.quantity) ELSE sum(g.quantity) END AS quantity,
-                      sum(g.events)::int8 AS events
-               FROM (
-                 SELECT b.quantity, b.events,
+               SELECT s.asked AS dimensions, ",
+                together!(),
+                " FROM (
+                 SELECT b.quantity, b.events, b.dimensions,
                         coalesce((SELECT jsonb_object_agg(d.key, d.value) FROM jsonb_each(b.dimensions) d
-                                  WHERE d.key = ANY(string_to_array(q.names, ','))), '{}') AS dimensions
+                                  WHERE d.key = ANY(string_to_array(q.names, ','))), '{}') AS asked
                  FROM (
                    SELECT quantity, events, dimensions, nullif(subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id
                    FROM usage_rollup r
@@ -172,12 +187,13 @@ pub async fn sums_by_dimension(
                    UNION ALL
                    SELECT quantity, events, dimensions, subscription_id FROM usage_sum s
                    WHERE s.tenant_id = $1 AND s.customer_id = q.customer_id AND s.meter = q.meter AND s.hour >= q.from_at AND s.hour < q.to_at) b
-                 WHERE b.dimensions @> q.filter::jsonb
-                   AND (q.subscription_id = '00000000-0000-0000-0000-000000000000' OR b.subscription_id = q.subscription_id
-                        OR q.or_none AND b.subscription_id IS NULL)) g
+                 WHERE b.dimensions @> q.filter::jsonb AND ",
+                is_asked_for!(),
+                ") s
                LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = q.meter
-               GROUP BY g.dimensions) f
-             ORDER BY q.place, f.quantity DESC, f.dimensions",
+               GROUP BY s.asked) f
+             ORDER BY q.place, f.quantity DESC, f.dimensions"
+            ),
             [
                 tx.tenant_id().into(),
                 queries.iter().map(|(query, _)| query.customer_id.uuid()).collect::<Vec<Uuid>>().into(),

@@ -5,6 +5,7 @@ use crate::error::UsageError;
 use crate::prepare::json_of;
 use crate::reading::DimensionSum;
 use crate::seen::{CustomerSum, DayHourSum, DaySum, UsageSeen};
+use crate::store::together::together;
 use chrono::{DateTime, NaiveDate, Utc};
 use db::{DbError, TenantTx};
 use rust_decimal::Decimal;
@@ -32,7 +33,7 @@ macro_rules! of_book {
               WHERE tenant_id = $1 AND meter = $2 AND on_day BETWEEN $3 AND $4
               UNION ALL SELECT on_day, hour, dimensions, quantity, events FROM (",
             unfolded!(),
-            ") s) u WHERE dimensions @> $5::jsonb AND $6::uuid IS NOT NULL"
+            ") u) s LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2 WHERE s.dimensions @> $5::jsonb AND $6::uuid IS NOT NULL"
         )
     };
 }
@@ -47,16 +48,8 @@ macro_rules! of_customer {
               WHERE c.tenant_id = $1 AND c.id = $6 AND (r.hour AT TIME ZONE c.time_zone)::date BETWEEN $3 AND $4
               UNION ALL SELECT on_day, hour, dimensions, quantity, events FROM (",
             unfolded!(),
-            ") s WHERE customer_id = $6) u WHERE dimensions @> $5::jsonb"
+            ") u WHERE customer_id = $6) s LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2 WHERE s.dimensions @> $5::jsonb"
         )
-    };
-}
-
-/// How sums become one.
-macro_rules! together {
-    () => {
-        "CASE WHEN (SELECT aggregation FROM meter WHERE tenant_id = $1 AND code = $2) = 'max' THEN max(quantity) ELSE sum(quantity) END AS quantity,
-         sum(events)::int8 AS events"
     };
 }
 
@@ -69,6 +62,21 @@ fn values(tx: &TenantTx, seen: &UsageSeen) -> Vec<Value> {
         json_of(&seen.filter).into(),
         seen.customer.map_or(Uuid::nil(), |id| id.uuid()).into(),
     ]
+}
+
+/// All of it; nothing where nothing was used.
+pub async fn total(tx: &TenantTx, seen: &UsageSeen) -> Result<Option<(Decimal, i64)>, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        quantity: Option<Decimal>,
+        events: Option<i64>,
+    }
+    let sql = match seen.customer {
+        None => concat!("SELECT ", together!(), " FROM ", of_book!()),
+        Some(_) => concat!("SELECT ", together!(), " FROM ", of_customer!()),
+    };
+    let row: Option<Row> = tx.row(sql, values(tx, seen)).await?;
+    Ok(row.and_then(|row| Some((row.quantity?.normalize(), row.events?))))
 }
 
 pub async fn by_day(tx: &TenantTx, seen: &UsageSeen) -> Result<Vec<DaySum>, DbError> {
@@ -142,7 +150,7 @@ pub async fn by_dimension(
     let sql = match seen.customer {
         None => {
             concat!(
-                "SELECT dimensions ->> $7 AS value, ",
+                "SELECT s.dimensions ->> $7 AS value, ",
                 together!(),
                 " FROM ",
                 of_book!(),
@@ -150,7 +158,7 @@ pub async fn by_dimension(
             )
         }
         Some(_) => concat!(
-            "SELECT dimensions ->> $7 AS value, ",
+            "SELECT s.dimensions ->> $7 AS value, ",
             together!(),
             " FROM ",
             of_customer!(),
@@ -185,14 +193,16 @@ pub async fn by_customer(tx: &TenantTx, seen: &UsageSeen, limit: u64) -> Result<
                 "SELECT customer_id, ",
                 together!(),
                 ", count(*) OVER () AS customers FROM (
-                   SELECT on_day, customer_id, quantity, events FROM usage_customer_day
+                   SELECT on_day, customer_id, dimensions, quantity, events FROM usage_customer_day
                    WHERE tenant_id = $1 AND meter = $2 AND on_day BETWEEN $3 AND $4 AND dimensions_hash = ANY (
-                     CASE WHEN $5::jsonb = '{}' THEN ARRAY[''::bytea] ELSE ARRAY(
+                     CASE WHEN $5::jsonb = '{}' AND (SELECT aggregation NOT IN ('unique', 'percentile') FROM meter WHERE tenant_id = $1 AND code = $2)
+                       THEN ARRAY[''::bytea] ELSE ARRAY(
                        SELECT DISTINCT h.dimensions_hash FROM usage_book_hour h
                        WHERE h.tenant_id = $1 AND h.meter = $2 AND h.on_day BETWEEN $3 AND $4 AND h.dimensions @> $5::jsonb) END)
-                   UNION ALL SELECT on_day, customer_id, quantity, events FROM (",
+                   UNION ALL SELECT on_day, customer_id, dimensions, quantity, events FROM (",
                 unfolded!(),
-                ") s WHERE dimensions @> $5::jsonb) u
+                ") u WHERE dimensions @> $5::jsonb) s
+                 LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2
                  WHERE $6::uuid IS NOT NULL GROUP BY customer_id ORDER BY 2 DESC, 1 LIMIT $7"
             ),
             all,

@@ -1,5 +1,6 @@
 //! Usage, on a real database: once in, once summed, never lost.
 
+mod any_order;
 mod bulk_speed;
 mod decks;
 mod imports;
@@ -10,4 +11,5 @@ mod retention;
 mod seen;
 mod sums;
 mod upward;
+mod ways;
 mod world;

@@ -23,13 +23,26 @@ use std::collections::BTreeMap;
 use tenant::Role;
 use usage_metering::{Aggregation, Meter, MeterPreview};
 
-const FIELDS: [&str; 7] = ["code", "name", "unit", "event_type", "aggregation", "filter", "dimensions"];
+const FIELDS: [&str; 9] =
+    ["code", "name", "unit", "event_type", "aggregation", "of_dimension", "percent", "filter", "dimensions"];
 
 fn said(aggregation: Aggregation) -> &'static str {
     match aggregation {
         Aggregation::Sum => "Sum of their quantities",
         Aggregation::Count => "Their number",
         Aggregation::Max => "The largest of an hour",
+        Aggregation::Unique => "Different values",
+        Aggregation::Percentile => "A percentile of their quantities",
+        Aggregation::Peak => "How many at once",
+    }
+}
+
+/// "Different values of caller"
+fn how(meter: &Meter) -> String {
+    match (&meter.of_dimension, meter.percent) {
+        (Some(dimension), _) => format!("Different values of {dimension}"),
+        (_, Some(percent)) => format!("What {percent}% do not exceed"),
+        (None, None) => said(meter.aggregation).to_owned(),
     }
 }
 
@@ -52,7 +65,7 @@ pub async fn meters(member: Member) -> PageResult<List> {
         table.row(vec![
             Cell::name(&meter.name).sub(&meter.code),
             Cell::text(counted(meter)),
-            Cell::text(said(meter.aggregation)),
+            Cell::text(how(meter)),
             Cell::text(&meter.unit),
             Cell::text(meter.dimensions.join(", ")),
         ]);
@@ -189,10 +202,16 @@ fn parts(given: &Given, faults: &Faults) -> Vec<FormPart> {
             Choices::one("aggregation", "Counts", given.or("aggregation", "sum"), choices.to_vec())
                 .error(faults.at("aggregation")),
         )
+        .half(text("of_dimension", "Different values of").hint("A dimension, such as caller; only where these count"))
+        .half(text("percent", "Percent").hint("Such as 95; only for a percentile"))
         .whole(text("dimensions", "Kept by").hint("Dimensions to tell sums apart by, with commas; at most eight"));
     vec![
         FormPart { title: "What it is", text: "As it stands on plans and invoices.", fields: named },
-        FormPart { title: "What it counts", text: "Several meters may count the same events.", fields: which },
+        FormPart {
+            title: "What it counts",
+            text: "Several meters may count the same events. How many are at once goes by when each occurred and by its quantity, in seconds.",
+            fields: which,
+        },
     ]
 }
 
@@ -215,6 +234,14 @@ async fn read(tx: &TenantTx, given: &Given, faults: &mut Faults) -> PageResult<O
             None => faults.say("filter", format!("Must be pairs such as topic=law, not {pair}.")),
         }
     }
+    let of_dimension = Some(given.get("of_dimension").trim()).filter(|name| !name.is_empty()).map(str::to_owned);
+    let percent = match given.get("percent").trim() {
+        "" => None,
+        text => faults.keep(
+            "percent",
+            money::parse_decimal(text).map_err(|_| format!("Must be a number such as 95, not {text}.")),
+        ),
+    };
     let dimensions = given.get("dimensions").split(',').map(str::trim).filter(|name| !name.is_empty());
     let event_type = Some(given.get("event_type")).filter(|kind| !kind.is_empty()).unwrap_or(&code).to_owned();
     Ok(faults.none().then(|| Meter {
@@ -224,6 +251,8 @@ async fn read(tx: &TenantTx, given: &Given, faults: &mut Faults) -> PageResult<O
         dimensions: dimensions.map(str::to_owned).collect(),
         event_type,
         filter,
+        of_dimension,
+        percent: percent.map(|percent| percent.normalize()),
         code,
     }))
 }

@@ -55,7 +55,7 @@ pub async fn run(member: Member, path: web::Path<String>) -> PageResult<RunView>
         shell,
         heading,
         events_href: audience.run_events(id),
-        progress: progress(&run, member.now),
+        progress: progress(&run, dirty_hours(&tx, &run).await?, member.now),
         failures: failures(audience, &failed, &names),
         failure_count: usize::try_from(run.counts.failed).unwrap_or(usize::MAX),
         retry_href: is_waiting.then(|| audience.run_retry(id)),
@@ -81,7 +81,8 @@ pub async fn events(member: Member, path: web::Path<String>) -> PageResult<HttpR
         async move {
             let tx = who.app.db.tenant(who.session.tenant_id).await?;
             let run = invoicing::run(&tx, id).await?;
-            progress(&run, who.app.clock.now()).render().map_err(PageError::failed)
+            let dirty = dirty_hours(&tx, &run).await?;
+            progress(&run, dirty, who.app.clock.now()).render().map_err(PageError::failed)
         }
     };
     Ok(sse::stream(&member, "progress", LOOKED_AT_EVERY, snapshot))
@@ -172,7 +173,17 @@ fn count(count: u64) -> String {
     format::count(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-fn progress(run: &Run, now: DateTime<Utc>) -> RunProgress {
+/// Hours that are still being counted, where drafts wait for them.
+async fn dirty_hours(tx: &TenantTx, run: &Run) -> PageResult<u64> {
+    match run.phase {
+        Phase::Planned | Phase::Drafting => {
+            Ok(usage_metering::dirty_hours(tx).await?.into_iter().map(|(_, hours)| hours).sum())
+        }
+        Phase::Ready | Phase::Finalising | Phase::Done => Ok(0),
+    }
+}
+
+fn progress(run: &Run, dirty_hours: u64, now: DateTime<Utc>) -> RunProgress {
     let counts = &run.counts;
     let (done, total) = run.progress();
     let of = |part: u64| u32::try_from(part.saturating_mul(1000) / total.max(1)).unwrap_or(1000).min(1000);
@@ -206,6 +217,10 @@ fn progress(run: &Run, now: DateTime<Utc>) -> RunProgress {
         },
         total_count: total,
         left: match pace {
+            _ if dirty_hours > 0 && counts.waiting > 0 => {
+                let hours = format::counted(i64::try_from(dirty_hours).unwrap_or(i64::MAX), "hour", "hours");
+                format!("waits until {hours} of usage are counted")
+            }
             Some(pace) if !is_over => {
                 format!("about {} left", format::duration_words(i64::try_from(pace.seconds_left).unwrap_or(i64::MAX)))
             }
@@ -357,7 +372,7 @@ mod tests {
     #[test]
     fn one_failure_among_many_stays_visible_on_the_bar() {
         let run = run_in(Phase::Drafting, Counts { drafted: 4999, failed: 1, waiting: 5000, ..Counts::default() });
-        let shown = progress(&run, "2026-11-01T01:00:10Z".parse().unwrap());
+        let shown = progress(&run, 0, "2026-11-01T01:00:10Z".parse().unwrap());
         // 5,000 of 10,000 is 500 thousandths, 4 of them for the failure; 5,000 in 10 s leaves another 10 s
         assert_eq!((shown.done_width, shown.failed_width), (496, 4));
         assert_eq!((shown.left.as_str(), shown.rate.as_str()), ("about 10 s left", "500 a second"));

@@ -98,7 +98,11 @@ pub async fn usage(member: Member, asked: web::Query<Asked>) -> PageResult<Outco
     let looked = look(&member, &tx, &meters, &mut asked, &mut faults).await?;
     let fields = fields(&meters, &asked, &faults);
     let shell = shell(&member, &tx, "Usage", Section::Usage).await?;
-    let waiting = usage_parts::waiting(&member, &usage_metering::suspense_summary(&tx).await?);
+    let waiting = usage_parts::waiting(
+        &member,
+        &usage_metering::suspense_summary(&tx).await?,
+        &usage_metering::dirty_hours(&tx).await?,
+    );
     let mut page = UsagePage {
         shell,
         heading: Heading::new("Usage"),
@@ -114,13 +118,14 @@ pub async fn usage(member: Member, asked: web::Query<Asked>) -> PageResult<Outco
         return Ok(if faults.none() { Outcome::Left(page) } else { again(page) });
     };
     page.heading = heading(&looked);
+    let all = usage_metering::seen_total(&tx, &looked.seen).await?;
     if looked.by_hour {
         let hours = usage_metering::seen_by_hour(&tx, &looked.seen).await?;
-        page.stats = usage_parts::stats_of_hours(&looked, &hours, &member.zone);
+        page.stats = usage_parts::stats_of_hours(&looked, all, &hours, &member.zone);
         page.chart = usage_parts::hours(&looked, &hours, &member.zone, &member.session.organisation.time_zone)?;
     } else {
         let days = usage_metering::seen_by_day(&tx, &looked.seen).await?;
-        page.stats = usage_parts::stats_of_days(&looked, &days);
+        page.stats = usage_parts::stats_of_days(&looked, all, &days);
         page.chart = usage_parts::days(&looked, &days);
     }
     if looked.customer.is_none() {

@@ -24,11 +24,11 @@ pub(super) fn nothing() -> Chart {
     Chart::bars("usage", "Usage", "Usage", "Day")
 }
 
-/// Sums of a meter together: added up, or the largest.
+/// Sums of a meter together: added up, or the largest where they do not add up.
 fn together<'a>(looked: &Looked, quantities: impl Iterator<Item = &'a Decimal>) -> Decimal {
-    match looked.meter.aggregation {
-        Aggregation::Max => quantities.copied().max().unwrap_or_default(),
-        Aggregation::Sum | Aggregation::Count => quantities.copied().sum(),
+    match looked.meter.aggregation.adds_up() {
+        true => quantities.copied().sum(),
+        false => quantities.copied().max().unwrap_or_default(),
     }
 }
 
@@ -36,15 +36,19 @@ fn figure(quantity: Decimal) -> String {
     format::quantity(quantity.round_dp(2))
 }
 
-fn stats(looked: &Looked, all: Decimal, events: i64, most: Option<(Decimal, String)>) -> Stats {
+fn stats(looked: &Looked, (all, events): (Decimal, i64), most: Option<(Decimal, String)>) -> Stats {
     let label = match looked.meter.aggregation {
-        Aggregation::Max => "The most",
-        Aggregation::Sum | Aggregation::Count => "In all",
+        // Each customer's are its own: two customers' are not at once.
+        Aggregation::Max | Aggregation::Peak if looked.customer.is_none() => "The most of one customer".to_owned(),
+        Aggregation::Max | Aggregation::Peak => "The most".to_owned(),
+        Aggregation::Percentile => format!("{}% do not exceed", looked.meter.percent.unwrap_or_default()),
+        Aggregation::Unique => "Different in all".to_owned(),
+        Aggregation::Sum | Aggregation::Count => "In all".to_owned(),
     };
     let each = if looked.by_hour { "Most in an hour" } else { "Most in a day" };
     let days = (looked.seen.until_on - looked.seen.from_on).num_days() + 1;
     let mut stats = vec![Stat::new(label, figure(all)).small(looked.meter.name.to_lowercase())];
-    if looked.meter.aggregation != Aggregation::Max {
+    if looked.meter.aggregation.adds_up() {
         let mean = all.checked_div(Decimal::from(days)).unwrap_or_default();
         stats.push(Stat::new("A day", figure(mean)).note("on average", Tone::Plain));
     }
@@ -54,18 +58,16 @@ fn stats(looked: &Looked, all: Decimal, events: i64, most: Option<(Decimal, Stri
     Stats(stats)
 }
 
-pub(super) fn stats_of_days(looked: &Looked, days: &[DaySum]) -> Stats {
+pub(super) fn stats_of_days(looked: &Looked, all: (Decimal, i64), days: &[DaySum]) -> Stats {
     let most = days.iter().max_by_key(|day| (day.quantity, std::cmp::Reverse(day.on_day)));
     let most = most.map(|day| (day.quantity, format::date(civil(day.on_day))));
-    let all = together(looked, days.iter().map(|day| &day.quantity));
-    stats(looked, all, days.iter().map(|day| day.events).sum(), most)
+    stats(looked, all, most)
 }
 
-pub(super) fn stats_of_hours(looked: &Looked, hours: &[DayHourSum], zone: &TimeZone) -> Stats {
+pub(super) fn stats_of_hours(looked: &Looked, all: (Decimal, i64), hours: &[DayHourSum], zone: &TimeZone) -> Stats {
     let most = hours.iter().max_by_key(|hour| (hour.quantity, std::cmp::Reverse(hour.hour)));
     let most = most.map(|hour| (hour.quantity, format::short(hour.hour, zone).text));
-    let all = together(looked, hours.iter().map(|hour| &hour.quantity));
-    stats(looked, all, hours.iter().map(|hour| hour.events).sum(), most)
+    stats(looked, all, most)
 }
 
 fn value(quantity: Decimal) -> (String, String) {
@@ -118,7 +120,7 @@ pub(super) fn hours(looked: &Looked, hours: &[DayHourSum], zone: &TimeZone, zone
 }
 
 fn share(looked: &Looked, part: Decimal, all: Decimal) -> Cell {
-    if looked.meter.aggregation == Aggregation::Max || all.is_zero() {
+    if !looked.meter.aggregation.adds_up() || all.is_zero() {
         return Cell::none();
     }
     let percent = (part * Decimal::ONE_HUNDRED).checked_div(all).unwrap_or_default().round_dp(1);
@@ -196,8 +198,8 @@ pub(super) fn dimension(member: &Member, asked: &Asked, looked: &Looked, by: &st
     Compared { links, card: TableCard { title: format!("By {}", by.replace('_', " ")), all: None, table } }
 }
 
-/// What came in and counts nowhere, by cause.
-pub(super) fn waiting(member: &Member, summary: &[SuspenseSummary]) -> Items {
+/// What came in and counts nowhere, by cause, and hours of which the most is not known yet.
+pub(super) fn waiting(member: &Member, summary: &[SuspenseSummary], dirty: &[(String, u64)]) -> Items {
     let item = |waits: &SuspenseSummary| {
         let count = i64::try_from(waits.waiting).unwrap_or(i64::MAX);
         let tone = if super::suspense::is_too_old(waits.oldest_at, member.now) { Tone::Wrong } else { Tone::Soon };
@@ -206,5 +208,10 @@ pub(super) fn waiting(member: &Member, summary: &[SuspenseSummary]) -> Items {
             .note(format!("The oldest since {since}"))
             .action("Decide", member.audience.suspense_of(waits.cause.as_str()))
     };
-    Items(summary.iter().map(item).collect())
+    let swept = |(meter, hours): &(String, u64)| {
+        let hours = format::counted(i64::try_from(*hours).unwrap_or(i64::MAX), "hour", "hours");
+        Item::new("clock-exclamation", Tone::Plain, format!("{hours} of {meter} being counted"))
+            .note("How many were at once is known in a moment; a bill waits for it")
+    };
+    Items(summary.iter().map(item).chain(dirty.iter().map(swept)).collect())
 }

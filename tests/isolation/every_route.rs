@@ -213,6 +213,7 @@ const ALONE: &[(&str, &str, For)] = &[
     ("GET", "/agent", For::Agent),
     ("GET", "/agent/events", For::Agent),
     ("POST", "/agent/state", For::Agent),
+    ("POST", "/agent/dial", For::Agent),
     ("POST", "/agent/heartbeat", For::Agent),
     ("GET", "/agent/calls", For::Agent),
     ("POST", "/agent/calls/{call_id}/end", For::Agent),

@@ -264,6 +264,7 @@ pub fn desk() -> Desk {
             at: Moment::new("14:32:08 CET", "2026-11-20T14:32:08+01:00"),
             csrf: token(),
         },
+        dial: Some(String::new()),
         phone: PhoneBox {
             address: "sip:lena@nordlicht.ringtill.example".into(),
             user_name: "lena".into(),

@@ -181,6 +181,17 @@ pub async fn withdraw_publication(
     Ok(Publication { withdrawn_at: Some(now), ..chosen })
 }
 
+/// Undoes what was published last of what has not begun.
+pub async fn withdraw_last_publication(
+    tx: &TenantTx,
+    id: DeckId,
+    now: DateTime<Utc>,
+) -> Result<Publication, UsageError> {
+    let publications = store::publications(tx, id).await?;
+    let last = waiting(&publications, now).next().ok_or(UsageError::DeckMustNotHaveBegun)?;
+    withdraw_publication(tx, id, last.position, now).await
+}
+
 /// Removes one draft that is older than [`DRAFTS_KEPT`]; how many it was. The newest version of a deck stays whatever it is: its
 /// number must not be given again.
 pub async fn forget_old_draft(tx: &TenantTx, now: DateTime<Utc>) -> Result<u64, UsageError> {

@@ -80,7 +80,7 @@ pub async fn quantities(tx: &TenantTx, queries: &[(UsageQuery, Aggregate)]) -> R
     Ok(store::reading::quantities(tx, queries).await?)
 }
 
-/// Usage of a meter over all customers, hour by hour; hours without usage are left out. Only who sees the whole book sees it.
+/// Usage of a meter over all customers, hour by hour; hours without usage are left out.
 pub async fn by_hour(
     tx: &TenantTx,
     meter: &str,
@@ -91,7 +91,7 @@ pub async fn by_hour(
     Ok(store::reading::by_hour(tx, meter, filter, from, to).await?)
 }
 
-/// Usage of a meter by the values of some dimensions, of one customer or (who sees the whole book) of all, the largest quantity first.
+/// Usage of a meter by the values of some dimensions, of one customer or of all, the largest quantity first.
 /// A dimension that an event did not have is left out of its line.
 pub async fn by_dimension(
     tx: &TenantTx,

@@ -395,9 +395,6 @@ async fn publish(ask: &Ask, Given(new): Given<NewPublication>) -> ApiResult<Crea
 
 async fn withdraw(ask: &Ask, _: Nothing) -> ApiResult<One<Deck>> {
     let deck = find(ask).await?;
-    // Of several that wait, what was published last.
-    let publications = usage_metering::publications(&ask.tx, deck.id).await?;
-    let last = usage_metering::waiting(&publications, ask.now).next().map_or(0, |one| one.position);
-    usage_metering::withdraw_publication(&ask.tx, deck.id, last, ask.now).await?;
+    usage_metering::withdraw_last_publication(&ask.tx, deck.id, ask.now).await?;
     shown(ask, deck).await.map(One)
 }

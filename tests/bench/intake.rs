@@ -108,7 +108,14 @@ fn config() -> Config {
             connections_max: 1,
         },
         http: HttpSettings { listen, host: HOST.to_owned(), proxies: Vec::new() },
-        sip: SipSettings { listen, advertised: listen.ip(), tls: None, trusted: Vec::new(), spool: "/nowhere".into() },
+        sip: SipSettings {
+            listen,
+            advertised: listen.ip(),
+            tls: None,
+            authorities: None,
+            trusted: Vec::new(),
+            spool: "/nowhere".into(),
+        },
         mail: None,
         secret: "0123456789abcdef0123456789abcdef".to_owned().into(),
     }

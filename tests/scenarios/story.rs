@@ -132,6 +132,7 @@ fn config(database: &TestDatabase) -> Config {
             listen,
             advertised: listen.ip(),
             tls: None,
+            authorities: None,
             trusted: Vec::new(),
             spool: std::env::temp_dir(),
         },

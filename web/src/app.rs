@@ -7,9 +7,10 @@ use crate::config::{Config, dns_server};
 use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
 use anyhow::Context;
-use call_control::Control;
+use call_control::{Control, Safe};
 use db::Db;
 use hickory_resolver::TokioResolver;
+use secrecy::ExposeSecret;
 use sip_media::{Edge, EdgeConfig, EdgeError, TlsSettings};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -47,6 +48,8 @@ pub struct App {
     pub proxies: Arc<[IpAddr]>,
     /// Signs what an agent's phone carries.
     pub tokens: Arc<TokenKeys>,
+    /// Keeps carriers' passwords.
+    pub safe: Safe,
     /// Set while this process runs a SIP edge.
     edge: Arc<RwLock<Option<Edge>>>,
     /// How many requests each API key has made lately.
@@ -95,6 +98,7 @@ impl App {
             port: config.http.listen.port(),
             proxies: config.http.proxies.clone().into(),
             tokens: Arc::new(TokenKeys::new(("1".into(), config.secret.clone()), Vec::new())?),
+            safe: Safe::new(config.secret.expose_secret().as_bytes()),
             edge: Arc::default(),
             limits: Arc::new(limits()),
             estimates: Arc::new(SourceLimits::new(ESTIMATES_AT_ONCE, ESTIMATE_MICROS)),
@@ -119,7 +123,11 @@ impl App {
             let (certificate, key) = (file(&tls.certificate)?, file(&tls.key)?);
             settings.tls = Some(TlsSettings { listen: tls.listen, certificate, key });
         }
-        let control = Arc::new(Control::new(self.db.clone()));
+        if let Some(path) = &sip.authorities {
+            let read = std::fs::read(path);
+            settings.authorities = Some(read.with_context(|| format!("{} cannot be read", path.display()))?);
+        }
+        let control = Arc::new(Control::new(self.db.clone()).with_safe(self.safe.clone()));
         let started = Edge::start(settings, control, Arc::new(self.clock.clone())).await;
         let edge = started.map_err(|error| {
             let remedy = remedy(&error);

@@ -53,6 +53,8 @@ pub struct SipSettings {
     pub advertised: std::net::IpAddr,
     /// `None`: phones reach the edge over UDP and TCP only.
     pub tls: Option<SipTlsSettings>,
+    /// PEM of whom a carrier's certificate is checked by; `None`: no call goes out over TLS.
+    pub authorities: Option<PathBuf>,
     /// Carriers and proxies: never banned, however much of what they bring comes to nothing.
     pub trusted: Vec<IpAddr>,
     /// Folder of the durable event spool.
@@ -154,6 +156,7 @@ impl Config {
                 listen,
                 advertised: advertised(listen)?,
                 tls: SipTlsSettings::from_environment()?,
+                authorities: authorities(),
                 trusted: addresses("RINGTILL_SIP_TRUSTED")?,
                 spool: spool(),
             },
@@ -161,6 +164,12 @@ impl Config {
             secret: secret("RINGTILL_SECRET", "RINGTILL_SECRET_FILE")?,
         })
     }
+}
+
+/// `RINGTILL_SIP_TLS_AUTHORITIES`, or the system's own.
+fn authorities() -> Option<PathBuf> {
+    let system = || Some(PathBuf::from("/etc/ssl/certs/ca-certificates.crt")).filter(|path| path.is_file());
+    text("RINGTILL_SIP_TLS_AUTHORITIES").map(PathBuf::from).or_else(system)
 }
 
 impl DatabaseSettings {

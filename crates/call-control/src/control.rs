@@ -1,12 +1,14 @@
 use crate::error::{CallError, Result};
+use crate::outgoing::edge as outside;
 use crate::retry::retry;
+use crate::safe::Safe;
 use crate::{admission, record, renewal, store, topic};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use db::{CallId, Db, PlatformReason, TenantId};
 use sip_media::{
-    Admission, CallControl, CallEvent, Grant, IncomingCall, NotTaken, PhoneSecret, RefusalReason, TopicDecision,
-    Unavailable,
+    Admission, CallControl, CallEvent, DialDecision, Dialled, Grant, IncomingCall, NotTaken, PhoneSecret,
+    RefusalReason, TopicDecision, Unavailable,
 };
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,13 +22,24 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Decides about calls for a SIP edge. Holds nothing that a restart would lose: every decision is in the database.
 pub struct Control {
     db: Db,
+    safe: Option<Safe>,
     books: Mutex<HashMap<CallId, TenantId>>,
 }
 
 impl Control {
-    /// Over the house's database.
+    /// Over the house's database. Carriers that ask for a password are passed over.
     pub fn new(db: Db) -> Self {
-        Self { db, books: Mutex::default() }
+        Self { db, safe: None, books: Mutex::default() }
+    }
+
+    /// The same, and what opens carriers' passwords.
+    #[must_use]
+    pub fn with_safe(self, safe: Safe) -> Self {
+        Self { safe: Some(safe), ..self }
+    }
+
+    pub(crate) fn safe(&self) -> Option<&Safe> {
+        self.safe.as_ref()
     }
 
     /// In whose book a call is: remembered since its admission, else read (after a restart, or on another edge).
@@ -110,6 +123,19 @@ impl CallControl for Control {
         }
     }
 
+    async fn dial(&self, dialled: &Dialled) -> std::result::Result<DialDecision, Unavailable> {
+        outside::dial(self, dialled).await.map_err(unavailable(Some(dialled.call_id)))
+    }
+
+    async fn dial_next(
+        &self,
+        call_id: Uuid,
+        failure: &str,
+        at: DateTime<Utc>,
+    ) -> std::result::Result<DialDecision, Unavailable> {
+        outside::dial_next(self, call_id.into(), failure, at).await.map_err(unavailable(Some(call_id)))
+    }
+
     async fn renew(
         &self,
         call_id: Uuid,
@@ -117,7 +143,12 @@ impl CallControl for Control {
         at: DateTime<Utc>,
     ) -> std::result::Result<Grant, Unavailable> {
         let metered_ms = u64::try_from(metered.as_millis()).unwrap_or(u64::MAX);
-        renewal::renew(self, call_id.into(), metered_ms, at).await.map_err(unavailable(Some(call_id)))
+        let renewed = match outside::find(self, call_id.into()).await {
+            Ok(Some(call)) => self.renew_outgoing(&call, metered_ms, at).await,
+            Ok(None) => renewal::renew(self, call_id.into(), metered_ms, at).await,
+            Err(error) => Err(error),
+        };
+        renewed.map_err(unavailable(Some(call_id)))
     }
 
     async fn record(&self, events: &[CallEvent]) -> std::result::Result<(), NotTaken> {

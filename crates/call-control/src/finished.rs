@@ -102,28 +102,55 @@ enum Outcome {
     Rated(Box<Rated>),
     /// A plan covers it: what it includes is settled first, as for a live call; wallets pay the rest.
     Covered(Box<Covering>),
+    /// Its plan leaves it to a person, for its period is over.
+    Late(String),
+}
+
+/// What becomes of calls whose period is over and whose plan leaves that to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LateCalls {
+    Settle,
+    Leave,
+}
+
+/// What settling calls came to.
+pub(crate) struct SettledCalls {
+    /// The new ones.
+    pub settled: Vec<Settled>,
+    /// Left to a person, and why: nothing of them is in the book.
+    pub left: Vec<(CallId, String)>,
 }
 
 /// Settles whole calls at once: rows, legs, ledger, usage, and the batch that goes upward. Calls that the book has already are
 /// left out; how many were new. A wallet that cannot pay is charged down to its floor and the rest is bad debt: the call is over.
 pub async fn settle_finished(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<u64> {
-    Ok(settle_each(tx, calls, now).await?.len() as u64)
+    Ok(settle_each(tx, calls, LateCalls::Settle, now).await?.settled.len() as u64)
 }
 
 /// The same, and what each of the new ones came to.
-pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: DateTime<Utc>) -> Result<Vec<Settled>> {
+pub(crate) async fn settle_each(
+    tx: &TenantTx,
+    calls: &[FinishedCall],
+    late: LateCalls,
+    now: DateTime<Utc>,
+) -> Result<SettledCalls> {
     let ids: Vec<CallId> = calls.iter().map(|call| call.call_id).collect();
     let mut seen = many::known(tx, &ids).await?;
     let fresh: Vec<&FinishedCall> = calls.iter().filter(|call| seen.insert(call.call_id)).collect();
+    let mut left = Vec::new();
     if fresh.is_empty() {
-        return Ok(Vec::new());
+        return Ok(SettledCalls { settled: Vec::new(), left });
     }
     let mut book = Book::read(tx, &fresh).await?;
     let mut rows: Vec<(Model, Option<Rated>)> = Vec::with_capacity(fresh.len());
     let mut covered = Vec::new();
     for call in fresh {
         let mut row = row(tx, &book, call)?;
-        let rated = match book.rate(tx, &mut row, call, now).await? {
+        let rated = match book.rate(tx, &mut row, call, (late, now)).await? {
+            Outcome::Late(why) => {
+                left.push((call.call_id, why));
+                continue;
+            }
             Outcome::Nothing => None,
             Outcome::Rated(rated) => Some(*rated),
             Outcome::Covered(covering) => {
@@ -155,7 +182,7 @@ pub(crate) async fn settle_each(tx: &TenantTx, calls: &[FinishedCall], now: Date
     for calls in upward_ids.chunks(upward::BATCH_MAX) {
         db::enqueue(tx, upward::BATCH, &calls[0].to_string(), upward::payload(calls), now).await?;
     }
-    Ok(settled)
+    Ok(SettledCalls { settled, left })
 }
 
 impl Book {
@@ -197,7 +224,7 @@ impl Book {
         tx: &TenantTx,
         row: &mut Model,
         call: &FinishedCall,
-        now: DateTime<Utc>,
+        (late, now): (LateCalls, DateTime<Utc>),
     ) -> Result<Outcome> {
         let seconds = started_seconds(call.metered_ms);
         let Some(start) = call.meter_started_at.filter(|_| seconds > 0) else { return Ok(Outcome::Nothing) };
@@ -229,7 +256,15 @@ impl Book {
                     let subscriber = Subscriber::read(tx, &customer, subscription_id).await?;
                     new.insert(subscriber);
                 }
-                Ok(Outcome::Covered(Box::new(covering(row, &self.subscribers[&subscription_id])?)))
+                let subscriber = &self.subscribers[&subscription_id];
+                let ended_at = match late {
+                    LateCalls::Leave => subscriber.late(&Known::of(row).dimensions(), call.started_at, now)?,
+                    LateCalls::Settle => None,
+                };
+                Ok(match ended_at {
+                    Some(ended_at) => Outcome::Late(format!("its period ended at {ended_at}")),
+                    None => Outcome::Covered(Box::new(covering(row, subscriber)?)),
+                })
             }
             Coverage::Several => {
                 row.charged_by = Some("nothing".to_owned());

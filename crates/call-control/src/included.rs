@@ -45,6 +45,19 @@ impl Subscriber {
         Ok(own.ok_or_else(unknown)?)
     }
 
+    /// When the period of a call ended, where that was before `now` and the plan that covers the call leaves that to a person.
+    pub(crate) fn late(
+        &self,
+        dimensions: &BTreeMap<String, String>,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>> {
+        let (history, charging) = (self.history()?, self.charging(dimensions, at)?);
+        let covers = |part: &Component| charging.iter().any(|known| known.key == part.key);
+        let attached = history.attached_at(at).filter(|attached| attached.version.components.iter().any(covers));
+        Ok(attached.into_iter().find_map(|of| usage_metering::left_to_a_person(history, of, at, now)))
+    }
+
     /// The components that charge a call with these dimensions: one for its minutes, one for itself, or both.
     pub(crate) fn charging(&self, dimensions: &BTreeMap<String, String>, at: DateTime<Utc>) -> Result<Vec<&Component>> {
         let is_of_calls = |component: &&Component| {

@@ -37,11 +37,13 @@ mod renewal;
 mod retry;
 mod reversal;
 mod routing;
+mod safe;
 mod seats;
 mod settlement;
 mod statement;
 mod store;
 mod topic;
+mod trunk;
 mod upward;
 
 pub use audit::check;
@@ -77,6 +79,8 @@ pub use reading::{
 pub use recount::recount;
 pub use reversal::reverse_call;
 pub use routing::{RefusedRoute, RouteOffer, RouteRefusal, Routes};
+pub use safe::Safe;
 pub use seats::{deliver_seats_between, deliver_seats_upward};
 pub use statement::{SharedCall, shared_calls};
+pub use trunk::{LineOf, NewTrunk, OutgoingLine, Trunk, outgoing_line, set_outgoing_line, set_trunk, trunk};
 pub use upward::deliver_upward;

@@ -4,6 +4,7 @@ use crate::admission;
 use crate::control::Control;
 use crate::entity::call::Model;
 use crate::error::Result;
+use crate::outgoing::edge as outside;
 use crate::retry::retry;
 use crate::settlement::{self, Ending};
 use crate::store::calls::{Arrival, NewEvent};
@@ -33,8 +34,9 @@ pub(crate) async fn record(control: &Control, events: &[CallEvent]) -> Result<()
             debug!(call.id = %call_id, "Events of a call to a number that nobody has");
             continue;
         };
-        let has_ended = retry(|| record_call(control, tenant_id, call_id, &told)).await?;
-        if has_ended {
+        let Some(call) = retry(|| record_call(control, tenant_id, call_id, &told)).await? else { continue };
+        outside::told(control, tenant_id, &call, &told).await?;
+        if call.ended_at.is_some() {
             control.forget(call_id);
         }
     }
@@ -47,19 +49,31 @@ async fn book_of(control: &Control, call_id: CallId, told: &[&CallEvent]) -> Res
     }
     // The edge tells of the INVITE before it asks for admission: this may be the first that is heard of the call.
     for event in told {
-        if let CallEventKind::CallStarted { called, .. } = &event.kind {
-            return Ok(admission::owner(control, called, event.at).await?.map(|(_, tenant_id)| tenant_id));
+        match &event.kind {
+            CallEventKind::CallStarted { called, .. } => {
+                return Ok(admission::owner(control, called, event.at).await?.map(|(_, tenant_id)| tenant_id));
+            }
+            // Of a call out the book is its phone's, whoever may have the number that it calls.
+            CallEventKind::DialStarted { username, .. } => {
+                return Ok(outside::book_of_phone(control, username).await?.map(|(tenant_id, _)| tenant_id));
+            }
+            _ => {}
         }
     }
     Ok(None)
 }
 
-/// True when the call has ended.
-async fn record_call(control: &Control, tenant_id: TenantId, call_id: CallId, told: &[&CallEvent]) -> Result<bool> {
-    let Some(now) = told.iter().map(|event| event.at).max() else { return Ok(false) };
+/// The call as it is then; `None` where it has no row.
+async fn record_call(
+    control: &Control,
+    tenant_id: TenantId,
+    call_id: CallId,
+    told: &[&CallEvent],
+) -> Result<Option<Model>> {
+    let Some(now) = told.iter().map(|event| event.at).max() else { return Ok(None) };
     let tx = control.db().tenant(tenant_id).await?;
     open(control, &tx, call_id, told).await?;
-    let Some(mut call) = store::calls::lock(&tx, call_id).await? else { return Ok(false) };
+    let Some(mut call) = store::calls::lock(&tx, call_id).await? else { return Ok(None) };
     let fresh = claim(&tx, call_id, told, now).await?;
     for event in &fresh {
         apply(&tx, &mut call, event).await?;
@@ -74,7 +88,7 @@ async fn record_call(control: &Control, tenant_id: TenantId, call_id: CallId, to
     if call.ended_at.is_some() {
         db::fault::place("settle.committed");
     }
-    Ok(call.ended_at.is_some())
+    Ok(Some(call))
 }
 
 /// Opens the row of a call that starts here.
@@ -170,7 +184,13 @@ async fn apply(tx: &TenantTx, call: &mut Model, event: &CallEvent) -> Result<()>
     match &event.kind {
         CallEventKind::CallAnswered { .. } => call.answered_at = Some(event.at),
         CallEventKind::TopicSelected { digit } => call.digit = Some(i32::from(*digit)),
-        CallEventKind::AgentRinging { .. } => call.state = "queued".to_owned(),
+        CallEventKind::AgentRinging { .. } | CallEventKind::CarrierRinging { .. } => call.state = "queued".to_owned(),
+        CallEventKind::DialStarted { username, .. } => {
+            // Who is ready is not rung while he dials; who is not, says so himself afterwards, too.
+            if let Some(agent_id) = agent(tx, username).await? {
+                take_agent(tx, agent_id, event.at).await?;
+            }
+        }
         CallEventKind::AgentJoined { username } => {
             call.state = "talking".to_owned();
             if let Some(agent_id) = agent(tx, username).await? {
@@ -220,6 +240,14 @@ async fn keep_hold(tx: &TenantTx, call_id: CallId, call: &Model, at: DateTime<Ut
 async fn agent(tx: &TenantTx, username: &str) -> Result<Option<AgentId>> {
     let agents = tenant::agents(tx).await?;
     Ok(agents.into_iter().find(|agent| agent.sip_username == username).map(|agent| agent.id))
+}
+
+async fn take_agent(tx: &TenantTx, agent_id: AgentId, at: DateTime<Utc>) -> Result<()> {
+    let states = tenant::agent_states(tx).await?;
+    if states.iter().any(|status| status.agent_id == agent_id && status.state == AgentState::Ready) {
+        tenant::set_agent_state(tx, agent_id, AgentState::Talking, None, at).await?;
+    }
+    Ok(())
 }
 
 /// An agent who talked may be rung again; one who has meanwhile said otherwise, or left the seat, is left in peace.

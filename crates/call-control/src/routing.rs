@@ -32,6 +32,8 @@ pub struct RouteOffer {
 pub enum RouteRefusal {
     /// Switched off.
     Down,
+    /// It has no SIP address, and the call is live.
+    NoAddress,
     /// No version of its cost deck is in force.
     NoDeck,
     /// Its deck is in another currency than the call is sold in.
@@ -76,6 +78,8 @@ pub(crate) struct Candidate {
     pub deck: Option<Arc<DeckTable>>,
     pub currency: Currency,
     pub quality: CarrierQuality,
+    /// May be rung, if that is what the call needs.
+    pub has_address: bool,
     /// What it said when it was given this call.
     pub failure: Option<String>,
 }
@@ -123,6 +127,9 @@ impl Wanted<'_> {
         let (of, quality) = (&candidate.carrier.of, &candidate.quality);
         if !of.is_up {
             return Err((RouteRefusal::Down, "is switched off".into()));
+        }
+        if !candidate.has_address {
+            return Err((RouteRefusal::NoAddress, "has no SIP address".into()));
         }
         if let Some(failure) = &candidate.failure {
             return Err((RouteRefusal::Failed, format!("was tried and failed: {failure}")));
@@ -251,6 +258,7 @@ mod tests {
             deck: Some(Arc::new(DeckTable::new(1, rows).unwrap())),
             currency: Currency::EUR,
             quality: CarrierQuality::default(),
+            has_address: true,
             failure: None,
         }
     }
@@ -299,12 +307,13 @@ mod tests {
             },
             Candidate { currency: Currency::USD, ..candidate("dollar", "49,0.01") },
             Candidate { deck: None, ..candidate("new", "49,0.01") },
+            Candidate { has_address: false, ..candidate("mute", "49,0.01") },
             Candidate { failure: Some("503".into()), ..candidate("failed", "49,0.01") },
         ];
         let routes = wanted().routes(&candidates, None).unwrap();
         let (offers, refused) = said(&routes);
         assert_eq!(offers, [("fair", Some(dec("50"))), ("dear", Some(dec("30")))]);
-        use RouteRefusal::{CallsPerSecond, Channels, Down, Failed, Margin, NoDeck, NoPrefix, Quality};
+        use RouteRefusal::{CallsPerSecond, Channels, Down, Failed, Margin, NoAddress, NoDeck, NoPrefix, Quality};
         let expected = [
             ("elsewhere", NoPrefix),
             ("off", Down),
@@ -313,11 +322,12 @@ mod tests {
             ("hasty", CallsPerSecond),
             ("dollar", RouteRefusal::Currency),
             ("new", NoDeck),
+            ("mute", NoAddress),
             ("failed", Failed),
             ("too-dear", Margin),
         ];
         assert_eq!(refused, expected);
-        assert_eq!(routes.refused[8].detail, "asks 0.081 a minute, sold for 0.1 net; 20% must be left");
+        assert_eq!(routes.refused[9].detail, "asks 0.081 a minute, sold for 0.1 net; 20% must be left");
     }
 
     #[test]

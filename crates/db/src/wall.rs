@@ -227,6 +227,15 @@ impl TenantTx {
         self.tx.commit().await
     }
 
+    /// Does something as if it were to stay, and gives it up: what comes of it can be shown, and nothing of it is stored. It needs
+    /// no second connection, for which a request that holds one must never wait.
+    pub async fn tried<T>(&self, what: impl Future<Output = T>) -> Result<T, DbErr> {
+        self.tx.execute_unprepared("SAVEPOINT tried").await?;
+        let outcome = what.await;
+        self.tx.execute_unprepared("ROLLBACK TO SAVEPOINT tried; RELEASE SAVEPOINT tried").await?;
+        Ok(outcome)
+    }
+
     /// Gives the writes up. (Dropping does the same, later.)
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.tx.rollback().await

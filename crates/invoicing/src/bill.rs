@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use db::{LineId, PlanId};
 use money::{Currency, Decimal, Money};
 use pricing::{Exact, PriceVersion, RoundTo};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use subscription::{Customer, LateUsage};
 use uuid::Uuid;
 
@@ -70,7 +70,8 @@ impl Billing<'_> {
             self.take_paid(month, &mut bill)?;
         }
         for (of, book) in std::mem::take(&mut self.books).into_iter().enumerate() {
-            for target in book.targets {
+            let orphans = self.orphans_ahead(of, &due.chains[of], &book.targets, due.until)?;
+            for target in book.targets.into_iter().chain(orphans) {
                 self.take(of, target, false, &mut bill)?;
             }
         }
@@ -159,24 +160,6 @@ impl Billing<'_> {
             });
         }
         Ok(())
-    }
-
-    fn orphans(&self, month: &Month, targets: &[Target]) -> Vec<Target> {
-        let own = &self.subscribed[month.of];
-        let known: BTreeSet<(&str, DateTime<Utc>)> =
-            targets.iter().map(|target| (target.key.as_str(), target.claimed_at)).collect();
-        let (from, to) = (month.period.starts_at, month.period.ends_at);
-        let of_arrears = |key: &str| key != WALLET && !own.is_ahead(key) && !key.starts_with(TERM_DISCOUNT_AHEAD);
-        let billed = self.billed.between(own.id(), from, to).filter(|(key, at, claimed, sum)| {
-            *claimed == Claimed::Arrears && of_arrears(key) && !sum.amount.is_zero() && !known.contains(&(*key, *at))
-        });
-        let nothing = |(key, at, _, _): (&str, DateTime<Utc>, Claimed, &BilledSum)| {
-            let name = own.components().find(|(_, part)| part.key == key).map_or(key, |(_, part)| part.name.as_str());
-            let (key, text) = (key.to_owned(), name.to_owned());
-            let what = Derived { key, group: LineGroup::Late, text, steps: Vec::new() };
-            derived(what, 0, service_of(&month.period), at, self.nothing())
-        };
-        billed.map(nothing).collect()
     }
 
     /// Bills what is new, and the difference where it was billed before.

@@ -2,15 +2,37 @@
 
 use crate::content::{Claim, Claimed};
 use crate::error::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use crate::store::billed::FirstLine;
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use money::{Decimal, Money};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// How many billed periods before the newest are looked at again for usage that arrived after their document.
+/// How many of the newest billed periods are looked at again for usage that arrived after their document. Of older ones those are
+/// that have a day on which usage is known to have come late.
 pub(crate) const LATE_PERIODS: usize = 2;
-/// How far before its newest claim a customer's claims are read: three months, of which late usage may change two.
+/// How far before its newest claim a customer's claims are read at least: three months, of which late usage may change two.
 pub(crate) const READ_BACK: TimeDelta = TimeDelta::days(100);
+
+/// Civil days of a customer whose usage came so late that the newest billed periods may not hold them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LateDays(BTreeSet<NaiveDate>);
+
+impl LateDays {
+    pub(crate) fn new(days: BTreeSet<NaiveDate>) -> LateDays {
+        LateDays(days)
+    }
+
+    /// Is one of them in these days? A day more on both sides: the customer's clock may have been another one then.
+    pub(crate) fn touch(&self, from: NaiveDate, to: NaiveDate) -> bool {
+        self.0.range(from - TimeDelta::days(1)..=to + TimeDelta::days(1)).next().is_some()
+    }
+
+    /// From where on claims are read for them: their period began a month earlier at most.
+    pub(crate) fn read_from(&self) -> Option<DateTime<Utc>> {
+        self.0.first().map(|day| (*day - TimeDelta::days(35)).and_time(NaiveTime::MIN).and_utc())
+    }
+}
 
 /// What was billed for one key from one start on, all documents together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +50,13 @@ pub(crate) struct BilledSum {
 struct Of {
     sums: BTreeMap<(DateTime<Utc>, String, Claimed), BilledSum>,
     newest: Option<DateTime<Utc>>,
-    /// Tax of the documents that billed from a start on first, where it was asked for.
-    taxes: BTreeMap<(DateTime<Utc>, String), (String, Decimal)>,
+    /// Where it was read from an earlier instant on than others.
+    read_from: Option<DateTime<Utc>>,
+    /// The lines that billed from a start on first, where they were asked for.
+    first: BTreeMap<(DateTime<Utc>, String), FirstLine>,
 }
 
-/// Everything that was billed lately. What is older than [`READ_BACK`] is closed for good.
+/// Everything that was billed lately. What is older than [`READ_BACK`] is closed, unless [`LateDays`] lie before it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BilledBefore(HashMap<Uuid, Of>);
 
@@ -86,8 +110,13 @@ impl BilledBefore {
 
     /// Is this start older than what was read? Then it was billed, or nothing was due.
     pub(crate) fn is_closed(&self, id: Uuid, at: DateTime<Utc>) -> bool {
-        let newest = self.0.get(&id).and_then(|of| of.newest);
-        newest.is_some_and(|newest| at < newest - READ_BACK)
+        let Some(of) = self.0.get(&id) else { return false };
+        let Some(newest) = of.newest else { return false };
+        at < of.read_from.map_or(newest - READ_BACK, |from| from.min(newest - READ_BACK))
+    }
+
+    pub(crate) fn put_read_from(&mut self, id: Uuid, from: DateTime<Utc>) {
+        self.0.entry(id).or_default().read_from = Some(from);
     }
 
     /// What a credit note gave back of an older charge.
@@ -95,17 +124,22 @@ impl BilledBefore {
         self.0.entry(id).or_default().sums.insert((at, key, Claimed::Returned), sum);
     }
 
-    pub(crate) fn put_tax(&mut self, id: Uuid, at: DateTime<Utc>, key: String, tax: (String, Decimal)) {
-        self.0.entry(id).or_default().taxes.insert((at, key), tax);
+    pub(crate) fn put_first(&mut self, line: FirstLine) {
+        self.0.entry(line.billed_id).or_default().first.insert((line.at, line.key.clone()), line);
+    }
+
+    /// What the line was called that billed a key first from a start on.
+    pub(crate) fn text_at(&self, id: Uuid, at: DateTime<Utc>, key: &str) -> Option<String> {
+        self.0.get(&id)?.first.get(&(at, key.to_owned()))?.text.clone()
     }
 
     /// The tax at which a key was billed first from a start on; of a key that was not, that of the others from there on: of what
     /// was served, which is billed later than what was billed ahead.
     pub(crate) fn tax_at(&self, id: Uuid, at: DateTime<Utc>, key: &str) -> Option<(String, Decimal)> {
-        let taxes = &self.0.get(&id)?.taxes;
+        let first = &self.0.get(&id)?.first;
         let of_start =
-            || taxes.range((at, String::new())..).take_while(|((start, _), _)| *start == at).map(|(_, tax)| tax);
-        taxes.get(&(at, key.to_owned())).or_else(|| of_start().last()).cloned()
+            || first.range((at, String::new())..).take_while(|((start, _), _)| *start == at).map(|(_, line)| line);
+        first.get(&(at, key.to_owned())).or_else(|| of_start().last()).map(|line| line.tax.clone())
     }
 
     /// The part of one subscription or customer.

@@ -1,7 +1,7 @@
 //! What a customer's next document must look at: which service periods are due, what is billed ahead, and what usage has to be
 //! read for them. Decided from dates and from what is billed already; nothing is priced in here.
 
-use crate::billed::{BilledBefore, LATE_PERIODS};
+use crate::billed::{BilledBefore, LATE_PERIODS, LateDays};
 use crate::chain::{Entry, chain};
 use crate::content::{Claimed, Service};
 use crate::error::Result;
@@ -54,6 +54,8 @@ pub(crate) struct CallsMonth {
 /// All that a customer's document is made of.
 #[derive(Default)]
 pub(crate) struct Due {
+    /// What begins before it is looked at.
+    pub until: DateTime<Utc>,
     pub months: Vec<Month>,
     /// What is billed ahead, for each subscription.
     pub chains: Vec<Vec<Entry>>,
@@ -66,36 +68,43 @@ pub(crate) fn due(
     customer: &Customer,
     subscribed: &[Subscribed],
     billed: &BilledBefore,
+    late: &LateDays,
     until: DateTime<Utc>,
 ) -> Result<Due> {
-    let mut due = Due::default();
+    let mut due = Due { until, ..Due::default() };
     for (of, own) in subscribed.iter().enumerate() {
         due.chains.push(chain(own, until)?);
-        for (period, is_new) in months(own, billed, until) {
+        for (period, is_new) in months(own, billed, late, until) {
             let mut splitter = Splitter { customer, all: subscribed, of, period: &period, reads: &mut due.reads };
             let stretches = splitter.split()?;
             let paid = (customer.billing == Billing::Prepaid).then(|| push_paid(customer, own, &period, &mut due));
             due.months.push(Month { of, period, is_new, stretches, paid });
         }
     }
-    calls(customer, billed, until, &mut due)?;
+    calls(customer, billed, late, until, &mut due)?;
     Ok(due)
 }
 
-/// The periods to look at: those that are over and not billed yet, and the last ones that are, since usage may arrive late.
-fn months(own: &Subscribed, billed: &BilledBefore, until: DateTime<Utc>) -> Vec<(ServicePeriod, bool)> {
+/// The periods to look at: those that are over and not billed yet, the last ones that are, and older ones whose usage came late.
+fn months(
+    own: &Subscribed,
+    billed: &BilledBefore,
+    late: &LateDays,
+    until: DateTime<Utc>,
+) -> Vec<(ServicePeriod, bool)> {
     let end = own.history.subscription.cancelled_at;
     let is_over = |period: &&ServicePeriod| {
         period.ends_at <= until || end.is_some_and(|end| period.contains(end) && end <= until)
     };
+    let has_news = |period: &ServicePeriod| late.touch(period.starts_on, period.ends_on);
     let open = own.periods.iter().filter(is_over).filter(|period| !billed.is_closed(own.id(), period.starts_at));
     let mut all: Vec<(ServicePeriod, bool)> = open.map(|period| (*period, !own.is_billed(period, billed))).collect();
     let closed = all.iter().filter(|(_, is_new)| !is_new).count();
     let mut beyond = closed.saturating_sub(LATE_PERIODS);
-    all.retain(|(_, is_new)| {
-        let is_too_old = !is_new && beyond > 0;
-        beyond -= usize::from(is_too_old);
-        !is_too_old
+    all.retain(|(period, is_new)| {
+        let is_old = !is_new && beyond > 0;
+        beyond -= usize::from(is_old);
+        !is_old || has_news(period)
     });
     all
 }
@@ -109,14 +118,23 @@ impl Subscribed {
     }
 }
 
-fn calls(customer: &Customer, billed: &BilledBefore, until: DateTime<Utc>, due: &mut Due) -> Result<()> {
+fn calls(
+    customer: &Customer,
+    billed: &BilledBefore,
+    late: &LateDays,
+    until: DateTime<Utc>,
+    due: &mut Due,
+) -> Result<()> {
     let id = customer.id.uuid();
     let mut at = pricing::start_of_day(customer.anchor_on, &customer.time_zone)?;
     let spans = billed.spans_of(id, CALLS);
     if let Some((_, ends_at)) = spans.last() {
-        let late: Vec<_> = spans.iter().rev().take(LATE_PERIODS).copied().collect();
-        for (starts_at, ends_at) in late.into_iter().rev() {
-            push_calls(customer, &ServicePeriod { ends_at, ..calls_from(customer, starts_at)? }, false, due);
+        let old = spans.len().saturating_sub(LATE_PERIODS);
+        for (place, (starts_at, ends_at)) in spans.iter().enumerate() {
+            let period = ServicePeriod { ends_at: *ends_at, ..calls_from(customer, *starts_at)? };
+            if place >= old || late.touch(period.starts_on, period.ends_on) {
+                push_calls(customer, &period, false, due);
+            }
         }
         at = *ends_at;
     }

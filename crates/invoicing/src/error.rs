@@ -98,6 +98,16 @@ pub enum InvoicingError {
 }
 
 impl InvoicingError {
+    /// True where a sum is more than money is kept in, and nothing else is wrong.
+    pub fn is_too_large(&self) -> bool {
+        let of_money = |error: &MoneyError| matches!(error, MoneyError::Overflow);
+        match self {
+            Self::Money(error) | Self::Pricing(PricingError::Money(error)) => of_money(error),
+            Self::Pricing(error) => matches!(error, PricingError::TooLarge),
+            _ => false,
+        }
+    }
+
     /// True when the database refused, and the transaction with it: nothing more can be done in it.
     pub(crate) fn is_of_database(&self) -> bool {
         use ledger::LedgerError;

@@ -2,7 +2,7 @@
 
 use crate::assemble::{Outcome, assemble};
 use crate::bill::{Billing, Seller};
-use crate::billed::BilledBefore;
+use crate::billed::{BilledBefore, LateDays};
 use crate::chain::Does;
 use crate::content::{Claim, Claimed, LineGroup};
 use crate::due::{Due, due};
@@ -72,8 +72,8 @@ impl Gathered {
             starts.extend(self.charges_of(claim).map(|at| (claim.billed_id, at)));
         }
         let starts: Vec<(Uuid, DateTime<Utc>)> = starts.into_iter().collect();
-        for (id, at, key, tax) in billed::taxes(tx, &starts).await? {
-            self.billed.put_tax(id, at, key, tax);
+        for line in billed::first_lines(tx, &starts).await? {
+            self.billed.put_first(line);
         }
         self.outcome(seller)
     }
@@ -133,19 +133,24 @@ pub(crate) async fn gather_terms(
     all: Vec<Billed>,
     beside: &[crate::content::Claim],
 ) -> Result<Vec<Gathered>> {
-    let mut currencies = HashMap::new();
+    let mut late = late_days(tx, &all).await?;
+    let (mut currencies, mut earlier) = (HashMap::new(), HashMap::new());
     for Billed { customer, subscribed, .. } in &all {
-        currencies.insert(customer.id.uuid(), customer.currency);
-        currencies.extend(subscribed.iter().map(|own| (own.id(), customer.currency)));
+        let read_from = late.get(&customer.id).and_then(LateDays::read_from);
+        for id in [customer.id.uuid()].into_iter().chain(subscribed.iter().map(Subscribed::id)) {
+            currencies.insert(id, customer.currency);
+            earlier.extend(read_from.map(|from| (id, from)));
+        }
     }
-    let mut known = billed::before(tx, &currencies).await?;
+    let mut known = billed::before(tx, &currencies, &earlier).await?;
     known.add(beside)?;
     let mut gathered = Vec::with_capacity(all.len());
     for Billed { customer, subscribed, until } in all {
         let mut own = BilledBefore::default();
         known.take(customer.id.uuid(), &mut own);
         subscribed.iter().for_each(|subscribed| known.take(subscribed.id(), &mut own));
-        let due = due(&customer, &subscribed, &own, until)?;
+        let late = late.remove(&customer.id).unwrap_or_default();
+        let due = due(&customer, &subscribed, &own, &late, until)?;
         gathered.push(Gathered { customer, subscribed, billed: own, due, quantities: Vec::new(), until });
     }
     read_returned(tx, &mut gathered, &currencies).await?;
@@ -155,6 +160,13 @@ pub(crate) async fn gather_terms(
         gathered.quantities = answers.by_ref().take(gathered.due.reads.len()).collect();
     }
     Ok(gathered)
+}
+
+async fn late_days(tx: &TenantTx, all: &[Billed]) -> Result<HashMap<CustomerId, LateDays>> {
+    let ids: Vec<CustomerId> = all.iter().map(|billed| billed.customer.id).collect();
+    let Some(until) = all.iter().map(|billed| billed.until).max() else { return Ok(HashMap::new()) };
+    let days = usage_metering::late_days(tx, &ids, until).await?;
+    Ok(days.into_iter().map(|(id, days)| (id, LateDays::new(days))).collect())
 }
 
 /// What credit notes gave back of charges that are credited now: those may be older than the claims that are read anyway.

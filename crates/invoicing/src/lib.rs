@@ -28,6 +28,7 @@ mod limits;
 #[cfg(test)]
 mod lives_tests;
 mod month;
+mod orphans;
 mod parts;
 mod pdf;
 mod preview;

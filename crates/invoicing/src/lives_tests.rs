@@ -5,7 +5,7 @@ mod laws_tests;
 
 use crate::assemble::Outcome;
 use crate::bill::Seller;
-use crate::billed::BilledBefore;
+use crate::billed::{BilledBefore, LateDays};
 use crate::content::Claim;
 use crate::due::due;
 use crate::gather::Gathered;
@@ -292,7 +292,7 @@ impl Lived {
         let mut billed = BilledBefore::default();
         billed.add(before).unwrap();
         let subscribed = vec![own];
-        let due = due(&self.customer, &subscribed, &billed, until).unwrap();
+        let due = due(&self.customer, &subscribed, &billed, &LateDays::default(), until).unwrap();
         let quantities = due.reads.iter().map(|read| self.answer(read)).collect();
         let gathered = Gathered { customer: self.customer.clone(), subscribed, billed, due, quantities, until };
         let seller = Seller {

@@ -3,7 +3,7 @@
 
 use crate::content::TaxRow;
 use crate::document::Frozen;
-use crate::error::{InvoicingError, Result};
+use crate::error::Result;
 use crate::pdf;
 use crate::print::{self, Online, Paper, PaperKind};
 use crate::sample::{SampleLine, SampleMonth, sample_month};
@@ -47,8 +47,11 @@ pub async fn quoted(tx: &TenantTx, quote: &Quote) -> Result<Quoted> {
 }
 
 /// Refuses a quote whose month outgrows what money is kept in, by the quantity that does it.
-pub async fn must_be_reckoned(tx: &TenantTx, quote: &Quote) -> Result<()> {
-    let Err(InvoicingError::Pricing(_) | InvoicingError::Money(_)) = quoted(tx, quote).await else { return Ok(()) };
+pub async fn must_be_reckoned(tx: &TenantTx, quote: &Quote) -> Result<Quoted> {
+    match quoted(tx, quote).await {
+        Err(error) if error.is_too_large() => {}
+        reckoned => return reckoned,
+    }
     let most = quote.quantities.iter().max_by_key(|(_, quantity)| **quantity);
     let (field, value) = match most {
         Some((key, quantity)) => (format!("quantities/{key}"), quantity.normalize().to_string()),
@@ -78,12 +81,12 @@ fn figures(quote: &Quote, treatment: TaxTreatment, seller_percent: Decimal) -> R
     Ok(Quoted { month, tax, gross, once })
 }
 
-/// The quote as a PDF in the seller's language. Not stored: it is what the quote says. `seen_at` is the address at which it is
+/// The quote as a PDF in the seller's language; refused like [`must_be_reckoned`]. Not stored: it is what the quote says. `seen_at` is the address at which it is
 /// read and accepted.
 pub async fn quote_pdf(tx: &TenantTx, quote: &Quote, seen_at: Option<&str>) -> Result<Vec<u8>> {
     let organisation = tenant::organisation(tx).await?;
     let frozen = frozen(tx, quote, &organisation).await?;
-    let quoted = quoted(tx, quote).await?;
+    let quoted = must_be_reckoned(tx, quote).await?;
     let brand = pdf::brand(tx, &frozen.issuer).await?;
     let paper = paper(quote, &quoted, &organisation, &frozen, brand, seen_at)?;
     Ok(pdf::render(paper).await?.bytes)

@@ -122,7 +122,9 @@ pub async fn decide_recharges(tx: &TenantTx, now: DateTime<Utc>) -> Result<Vec<R
             state: RechargeState::Asked,
             decided_at: now,
         };
-        store::insert(tx, &attempt).await?;
+        if !store::insert(tx, &attempt).await? {
+            continue;
+        }
         let payload = json!({
             "attempt": attempt.id,
             "customer": attempt.customer_id,
@@ -140,17 +142,16 @@ pub async fn recharges_asked_before(tx: &TenantTx, before: DateTime<Utc>) -> Res
     store::asked_before(tx, before).await
 }
 
-/// Money came into a wallet: an open attempt that asked for no more is paid. The attempt that was closed.
+/// Money came into a wallet: an open attempt is paid once all that came since is what it asked for, be it in parts. The attempt
+/// that was closed.
 pub async fn recharge_arrived(
     tx: &TenantTx,
     customer_id: CustomerId,
-    amount: Money,
     now: DateTime<Utc>,
 ) -> Result<Option<RechargeId>, LedgerError> {
     let newest = recharges_of(tx, customer_id, 1).await?.pop();
     let Some(open) = newest.filter(|attempt| attempt.state == RechargeState::Asked) else { return Ok(None) };
-    let is_enough = open.amount.currency() == amount.currency() && amount.at_least(open.amount)?;
-    if !is_enough || !recharge_paid(tx, open.id, now).await? {
+    if store::paid_in_since(tx, open.id).await? < open.amount.micros() || !recharge_paid(tx, open.id, now).await? {
         return Ok(None);
     }
     Ok(Some(open.id))
@@ -161,7 +162,7 @@ pub async fn recharge_arrived(
 /// False when the attempt was closed before.
 pub async fn recharge_paid(tx: &TenantTx, id: RechargeId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
     let Some(closed) = store::close(tx, id, "paid", None, now).await? else { return Ok(false) };
-    let arrived = store::credited_since(tx, id).await?;
+    let arrived = store::paid_in_since(tx, id).await?;
     if arrived >= closed.amount_micros {
         store::count_failures(tx, closed.customer_id, 0).await?;
     } else {

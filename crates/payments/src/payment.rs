@@ -103,7 +103,7 @@ pub async fn top_up(tx: &TenantTx, new: &NewPayment, now: DateTime<Utc>) -> Resu
     let posted = ledger::top_up(tx, customer.id, new.amount, &new.reference, &memo(new), new.received_at, now).await?;
     let id = store::insert(tx, PaymentKind::TopUp, new, posted.transaction_id).await?;
     // The wallet may have asked for it by itself.
-    ledger::recharge_arrived(tx, customer.id, new.amount, now).await?;
+    ledger::recharge_arrived(tx, customer.id, now).await?;
     let text = format!("Topped up {}.", new.amount.human());
     add_customer_event(tx, customer.id, "top_up", &text, new.received_at, now).await?;
     Ok(id)

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use sip_media::{
-    Admission, CallControl, CallEvent, CallId, Clock, DigestOffer, Edge, EdgeConfig, Grant, IncomingCall, LOG_FILTER,
-    NotTaken, PhoneSecret, RateLimit, Service, TopicDecision, Unavailable,
+    Admission, CallControl, CallEvent, CallId, Clock, DialDecision, Dialled, DigestOffer, Edge, EdgeConfig, Grant,
+    IncomingCall, LOG_FILTER, NotTaken, PhoneSecret, RateLimit, RefusalReason, Service, TopicDecision, Unavailable,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -41,6 +41,14 @@ impl CallControl for Open {
         };
         let grant = Grant { authorised_seconds: Some(600), renew_at_second: 540, is_final: false };
         Ok(TopicDecision::Serve { service, grant })
+    }
+
+    async fn dial(&self, _: &Dialled) -> Result<DialDecision, Unavailable> {
+        Ok(DialDecision::Refuse { status: 403, reason: RefusalReason::NotOpen })
+    }
+
+    async fn dial_next(&self, _: CallId, _: &str, _: DateTime<Utc>) -> Result<DialDecision, Unavailable> {
+        Ok(DialDecision::Refuse { status: 480, reason: RefusalReason::NoRoute })
     }
 
     async fn renew(&self, _: CallId, metered: Duration, _: DateTime<Utc>) -> Result<Grant, Unavailable> {

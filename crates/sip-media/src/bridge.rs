@@ -1,6 +1,6 @@
 //! Finding an agent who answers, and joining him to the caller.
 
-use crate::call::{Agent, Call, Outcome};
+use crate::call::{Call, Outcome, Partner, Who};
 use crate::control::{CallEventKind, Grant};
 use crate::g711::Codec;
 use crate::inbox::{Input, Message};
@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 /// How ringing one phone came out.
 enum Rung {
-    Joined(Agent),
+    Joined(Box<Partner>),
     /// Declined, did not answer, or speaks no codec of ours: not rung again for this call.
     Refused,
     /// May be free later.
@@ -48,7 +48,7 @@ impl Call {
                 let Some(binding) = self.shared.registrar.find(username, Instant::now()) else { continue };
                 match self.ring(username, binding, until).await? {
                     Rung::Joined(agent) => {
-                        self.agent = Some(agent);
+                        self.partner = Some(*agent);
                         return Ok(());
                     }
                     Rung::Refused | Rung::Incompatible => {
@@ -96,7 +96,7 @@ impl Call {
         let until = queue_until.min(Instant::now() + self.shared.config.timing.agent_ring);
         let response = loop {
             match self.next(Some(until)).await? {
-                Input::AgentAnswered(response) => break response,
+                Input::Answered(response) => break response,
                 Input::Deadline => {
                     self.stop_ringing();
                     return Ok(Rung::Refused);
@@ -120,10 +120,10 @@ impl Call {
         party.described = described;
         party.guest = from.map(|source| self.shared.bans.in_call(source));
         party.connect(&remote);
-        Ok(Rung::Joined(Agent { username: username.to_owned(), party }))
+        Ok(Rung::Joined(Box::new(Partner { who: Who::Agent(username.to_owned()), party })))
     }
 
-    /// Sends the INVITE; its final answer comes to the inbox.
+    /// Sends the INVITE to an agent's phone.
     fn start_ringing(
         &mut self,
         leg: &Leg,
@@ -131,31 +131,44 @@ impl Call {
         session_id: u64,
         encryption: Encryption,
     ) -> Option<(DialogStateReceiver, Vec<u8>)> {
-        let contact = self.shared.contact(binding.flow.as_ref().and_then(|flow| flow.r#type)).ok()?;
-        let first = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
-        let ip = self.shared.config.advertised_ip;
-        let local = LocalAudio { ip, port: leg.port(), session_id, version: 1, key: leg.key() };
+        let transport = binding.flow.as_ref().and_then(|flow| flow.r#type);
         let mut caller = self.shared.contact(None).ok()?;
         let shown = lock(&self.live).caller.clone().unwrap_or_else(|| "anonymous".to_owned());
         caller.auth = Some(sip::Auth { user: shown, password: None });
+        let option =
+            InviteOption { caller, callee: binding.contact, destination: binding.flow, ..InviteOption::default() };
+        self.send_invite(option, transport, leg, session_id, encryption)
+    }
+
+    /// Sends an INVITE to who shall be joined to the caller; its final answer comes to the inbox.
+    pub(crate) fn send_invite(
+        &mut self,
+        option: InviteOption,
+        transport: Option<sip::Transport>,
+        leg: &Leg,
+        session_id: u64,
+        encryption: Encryption,
+    ) -> Option<(DialogStateReceiver, Vec<u8>)> {
+        let contact = self.shared.contact(transport).ok()?;
+        let first = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
+        let ip = self.shared.config.advertised_ip;
+        let local = LocalAudio { ip, port: leg.port(), session_id, version: 1, key: leg.key() };
         let described = sdp::offer(local, first, encryption);
         let mut headers = session::wished(&self.shared.config.timing);
         headers.push(allow());
+        headers.extend(option.headers.unwrap_or_default());
         let option = InviteOption {
-            caller,
-            callee: binding.contact,
             contact,
-            destination: binding.flow,
             content_type: Some("application/sdp".to_owned()),
             offer: Some(described.clone()),
             headers: Some(headers),
-            ..InviteOption::default()
+            ..option
         };
         let (states_tx, states) = self.shared.dialogs.new_dialog_state_channel();
         let (dialog, answered) = match self.shared.dialogs.do_invite_async(option, states_tx) {
             Ok(started) => started,
             Err(error) => {
-                warn!(%error, "Cannot ring an agent's phone");
+                warn!(%error, "An INVITE could not be made");
                 return None;
             }
         };
@@ -167,13 +180,14 @@ impl Call {
                 _ => None,
             };
             // The caller may have hung up; the dialog has been cancelled then.
-            let _ = outbox.send(Message::AgentAnswered(response));
+            let _ = outbox.send(Message::Answered(response));
         });
         Some((states, described))
     }
 
     /// CANCEL; should the 200 be on its way already, the stack acknowledges it and says BYE.
     pub(crate) fn stop_ringing(&mut self) {
+        self.progress = None;
         let Some(dialog) = self.ringing.take() else { return };
         let (shared, farewell) = (self.shared.clone(), self.shared.farewell());
         // The answer to the INVITE comes to an inbox that must not take it for the next agent's.
@@ -191,23 +205,31 @@ impl Call {
         });
     }
 
-    /// Joins the agent of `self.agent` to the caller; the meter runs from then on.
+    /// Joins the agent to the caller; the meter runs from then on.
     pub(crate) async fn talk(&mut self, grant: Grant) -> Outcome<Infallible> {
         self.still_up()?;
-        let username = self.agent.as_ref().map(|agent| agent.username.clone()).unwrap_or_default();
+        let username = match self.partner.as_ref().map(|partner| &partner.who) {
+            Some(Who::Agent(username)) => username.clone(),
+            _ => String::new(),
+        };
         self.record(CallEventKind::AgentJoined { username: username.clone() }).await?;
         self.start_meter(grant).await?;
-        if let Some(agent) = &self.agent {
-            self.caller.leg.bridge(&agent.party.leg);
-            agent.party.leg.set_relayed(!self.caller.on_hold);
-            agent.party.leg.set_background(Some(self.shared.music.clone()));
-        }
+        self.join();
         {
             let mut live = lock(&self.live);
             (live.state, live.agent) = (CallState::Talking, Some(username));
         }
         loop {
             self.next(None).await?;
+        }
+    }
+
+    /// Caller and partner hear each other from now on.
+    pub(crate) fn join(&mut self) {
+        if let Some(partner) = &self.partner {
+            self.caller.leg.bridge(&partner.party.leg);
+            partner.party.leg.set_relayed(!self.caller.on_hold);
+            partner.party.leg.set_background(Some(self.shared.music.clone()));
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::leg::{Leg, MediaEvent};
 use crate::live::{CallState, Live};
 use crate::meter::Meter;
 use crate::party::{Party, Signalled, fresh_session_id};
+use crate::proof::{self, Dialler};
 use crate::refresh::Refreshed;
 use crate::sdp::LocalAudio;
 use crate::sdp::{self, Keys, RemoteAudio};
@@ -49,10 +50,28 @@ impl End {
 
 pub(crate) type Outcome<T> = Result<T, End>;
 
-/// The agent who talks.
-pub(crate) struct Agent {
-    pub(crate) username: String,
+/// Who talks with the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// An agent, by the user name of the phone.
+    Agent(String),
+    /// Who was called by a call out, behind a carrier.
+    Called,
+}
+
+pub(crate) struct Partner {
+    pub(crate) who: Who,
     pub(crate) party: Party,
+}
+
+impl Partner {
+    /// Why a call ends that this side has ended.
+    pub(crate) fn hung_up(&self) -> EndCause {
+        match self.who {
+            Who::Agent(_) => EndCause::AgentHungUp,
+            Who::Called => EndCause::CalledHungUp,
+        }
+    }
 }
 
 pub(crate) struct Call {
@@ -70,9 +89,13 @@ pub(crate) struct Call {
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
     pub(crate) accepted: bool,
     pub(crate) confirmed: bool,
-    pub(crate) agent: Option<Agent>,
-    /// An agent's phone that rings.
+    pub(crate) partner: Option<Partner>,
+    /// A phone, or a carrier, that rings.
     pub(crate) ringing: Option<InviteDialog>,
+    /// What a carrier says while it rings.
+    pub(crate) progress: Option<DialogStateReceiver>,
+    /// A phone of ours that has dialled: it is told why a call does not go out.
+    pub(crate) is_dialled: bool,
     pub(crate) meter: Option<Meter>,
     pub(crate) renewing: bool,
     /// Asked for while a renewal was under way, whose answer may not know of the top-up yet.
@@ -102,6 +125,11 @@ pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstac
     if let Err(headers) = Session::answering(&tx.original.headers, &shared.config.timing, Instant::now()) {
         return tx.reply_with(StatusCode::SessionIntervalTooSmall, headers, None).await;
     }
+    let dialler = match proof::dialler(&shared, &mut tx).await? {
+        Dialler::Outside => None,
+        Dialler::Phone(username) => Some(username),
+        Dialler::Answered => return Ok(()),
+    };
     let call_id = CallId::now_v7();
     let incoming = identity::incoming(call_id, &tx.original, shared.clock.now())?;
     let caller = incoming.caller.clone().unwrap_or_default();
@@ -120,7 +148,7 @@ pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstac
     let (states_tx, states) = shared.dialogs.new_dialog_state_channel();
     let mut dialog = shared.dialogs.get_or_create_server_invite(&tx, states_tx, None, Some(contact))?;
     let signalling = Signalled { from: Some(source_ip), keys };
-    let door = Door { shared, call_id, live, offer, leg, heard, commands, ticket, signalling };
+    let door = Door { shared, call_id, live, offer, leg, heard, commands, ticket, signalling, dialler };
     tokio::spawn(door.open(dialog.clone(), states, incoming));
     dialog.handle(&mut tx).await
 }
@@ -136,6 +164,8 @@ struct Door {
     commands: mpsc::UnboundedReceiver<Command>,
     ticket: Ticket,
     signalling: Signalled,
+    /// The user of a phone of ours that dials out.
+    dialler: Option<String>,
 }
 
 impl Door {
@@ -144,8 +174,9 @@ impl Door {
         let (shared, abort) = (self.shared.clone(), self.shared.abort.clone());
         let log = Arc::new(CallLog::new(shared.clone(), self.call_id));
         let span = info_span!("call", id = %self.call_id);
+        let dialler = self.dialler.clone();
         let call = self.into_call(log.clone(), dialog.clone(), states);
-        let mut task = tokio::spawn(call.run(incoming).instrument(span));
+        let mut task = tokio::spawn(call.run(incoming, dialler).instrument(span));
         let ended = tokio::select! {
             () = abort.cancelled() => {
                 task.abort();
@@ -189,8 +220,10 @@ impl Door {
             commands: self.commands,
             accepted: false,
             confirmed: false,
-            agent: None,
+            partner: None,
             ringing: None,
+            progress: None,
+            is_dialled: false,
             meter: None,
             renewing: false,
             recheck: false,
@@ -203,8 +236,11 @@ impl Door {
 }
 
 impl Call {
-    async fn run(mut self, incoming: IncomingCall) {
-        let Err(end) = self.live(incoming).await;
+    async fn run(mut self, incoming: IncomingCall, dialler: Option<String>) {
+        let Err(end) = match dialler {
+            Some(username) => self.dial_out(username, incoming).await,
+            None => self.live(incoming).await,
+        };
         self.finish(end).await;
     }
 
@@ -259,6 +295,11 @@ impl Call {
             let until = Instant::now() + ring;
             while !matches!(self.next(Some(until)).await?, Input::Deadline) {}
         }
+        self.pick_up().await
+    }
+
+    /// Answers, and waits for the ACK.
+    pub(crate) async fn pick_up(&mut self) -> Outcome<()> {
         let codec = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
         self.record(CallEventKind::CallAnswered { codec: codec.name().to_owned() }).await?;
         // The CANCEL may have come while the disk was busy; its 487 is on its way then.
@@ -334,8 +375,10 @@ impl Call {
         if self.caller.dialog.state().is_terminated() {
             return Err(End::of(EndCause::CallerHungUp));
         }
-        let agent_left = self.agent.as_ref().is_some_and(|agent| agent.party.dialog.state().is_terminated());
-        if agent_left { Err(End::of(EndCause::AgentHungUp)) } else { Ok(()) }
+        match self.partner.as_ref().filter(|partner| partner.party.dialog.state().is_terminated()) {
+            Some(partner) => Err(End::of(partner.hung_up())),
+            None => Ok(()),
+        }
     }
 
     /// The meter runs from the instant after this event is on disk.

@@ -91,6 +91,12 @@ pub struct Timing {
     pub queue: Duration,
     /// Pause between two rounds of ringing phones that were busy or not registered.
     pub queue_round: Duration,
+    /// How long a carrier may say nothing at all to a call out before the next one gets it.
+    pub carrier_silent: Duration,
+    /// How long it may say no more than that it is trying.
+    pub carrier_trying: Duration,
+    /// How long a call out rings.
+    pub carrier_ring: Duration,
     /// No RTP for so long, not on hold: the call is over.
     pub rtp: Duration,
     /// Longest wait for one answer of call control.
@@ -122,6 +128,9 @@ impl Default for Timing {
             agent_ring: seconds(20),
             queue: seconds(120),
             queue_round: seconds(10),
+            carrier_silent: seconds(5),
+            carrier_trying: seconds(20),
+            carrier_ring: seconds(90),
             rtp: seconds(60),
             control: seconds(5),
             renew_retry: seconds(2),
@@ -162,6 +171,8 @@ pub struct EdgeConfig {
     pub caller_rate: RateLimit,
     /// Who is not heard any more.
     pub bans: BanRules,
+    /// PEM of the authorities that a carrier's certificate is checked against; without them no call goes out over TLS.
+    pub authorities: Option<Vec<u8>>,
     /// Never banned: carriers and the operator's own proxies.
     pub trusted: Vec<IpAddr>,
     /// Failed registrations of one user from one address before both are refused for five minutes.
@@ -187,6 +198,7 @@ impl EdgeConfig {
             request_rate: RateLimit { per_second: 50, burst: 200 },
             caller_rate: RateLimit { per_second: 2, burst: 20 },
             bans: BanRules::default(),
+            authorities: None,
             trusted: Vec::new(),
             failed_registrations: 10,
             digest: DigestOffer::Sha256AndMd5,

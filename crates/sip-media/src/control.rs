@@ -46,6 +46,34 @@ pub enum RefusalReason {
     Suspended,
     AtCapacity,
     Unavailable,
+    /// Calls out are not open for who pays.
+    NotOpen,
+    /// The destination is closed until somebody opens it.
+    DestinationClosed,
+    /// Nobody sells or carries a call to that number.
+    NoRoute,
+    /// A limit on what may be spent, or on calls at once, is reached.
+    LimitReached,
+}
+
+impl RefusalReason {
+    /// For the phone's display.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::UnknownNumber => "no such number",
+            Self::UnknownCaller => "caller not known",
+            Self::WrongPin => "wrong account or PIN",
+            Self::UnknownTopic => "no such topic",
+            Self::NoCredit => "no credit",
+            Self::Suspended => "suspended",
+            Self::AtCapacity => "at capacity",
+            Self::Unavailable => "not available now",
+            Self::NotOpen => "calls out are not open",
+            Self::DestinationClosed => "destination closed",
+            Self::NoRoute => "no route to this number",
+            Self::LimitReached => "limit reached",
+        }
+    }
 }
 
 /// How a call is served once its topic is chosen.
@@ -66,6 +94,76 @@ pub enum TopicDecision {
         grant: Grant,
     },
     Refuse(RefusalReason),
+}
+
+/// A number dialled by a registered phone, whose user has proven itself by digest.
+#[derive(Clone, Debug)]
+pub struct Dialled {
+    pub call_id: CallId,
+    pub username: String,
+    /// As it was dialled.
+    pub called: String,
+    pub received_at: DateTime<Utc>,
+}
+
+/// The answer to [`CallControl::dial`] and [`CallControl::dial_next`].
+#[derive(Clone, Debug)]
+pub enum DialDecision {
+    /// Ring this carrier; its first increment is reserved in every prepaid book on the way.
+    Ring { trunk: Trunk, grant: Grant },
+    /// It does not go out, or not any further.
+    Refuse { status: u16, reason: RefusalReason },
+}
+
+/// Where a carrier takes a call, and what it is told.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// An address or a name.
+    pub host: String,
+    pub port: u16,
+    pub transport: TrunkTransport,
+    /// For the carrier that asks for a password.
+    pub login: Option<TrunkLogin>,
+    /// E.164 with its plus sign.
+    pub called: String,
+    /// The caller's number, E.164 with its plus sign.
+    pub shown: String,
+    pub shown_as: ShownAs,
+}
+
+/// How a carrier is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrunkTransport {
+    Udp,
+    Tcp,
+    /// The carrier's certificate is checked.
+    Tls,
+}
+
+/// What a carrier knows us by (RFC 7616).
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrunkLogin {
+    pub username: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for TrunkLogin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("TrunkLogin").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// Where a carrier reads the caller's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShownAs {
+    /// In From.
+    From,
+    /// In P-Asserted-Identity (RFC 3325), and in From.
+    Asserted,
+    /// In P-Asserted-Identity; From is the account's user name.
+    Account,
 }
 
 /// How long a call may be metered, counted from the start of its meter.
@@ -108,6 +206,16 @@ pub enum CallEventKind {
         called: String,
         caller: Option<String>,
         sip_call_id: String,
+    },
+    /// A registered phone has dialled a number outside, and this has been decided upon.
+    DialStarted {
+        username: String,
+        called: String,
+        sip_call_id: String,
+    },
+    /// The call is given to a carrier: the first, the second .. Which one is known in the carrier's book alone.
+    CarrierRinging {
+        attempt: u32,
     },
     /// By caller id or PIN; never carries the PIN.
     CallerIdentified {
@@ -159,6 +267,8 @@ impl CallEventKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CallStarted { .. } => "call_started",
+            Self::DialStarted { .. } => "dial_started",
+            Self::CarrierRinging { .. } => "carrier_ringing",
             Self::CallerIdentified { .. } => "caller_identified",
             Self::CallAnswered { .. } => "call_answered",
             Self::TopicSelected { .. } => "topic_selected",
@@ -182,6 +292,10 @@ impl CallEventKind {
 pub enum EndCause {
     CallerHungUp,
     AgentHungUp,
+    /// Who was called by a call out.
+    CalledHungUp,
+    /// Who was called is busy, does not answer, or does not exist: the SIP status says.
+    NotReached,
     Cancelled,
     BalanceExhausted,
     Refused(RefusalReason),
@@ -233,6 +347,10 @@ pub trait CallControl: Send + Sync + 'static {
         phones: &[String],
         at: DateTime<Utc>,
     ) -> Result<TopicDecision, Unavailable>;
+    /// A registered phone has dialled a number: may it go out, by which carrier, for how long?
+    async fn dial(&self, dialled: &Dialled) -> Result<DialDecision, Unavailable>;
+    /// The carrier has failed, as `503` or `timeout`: to whom next?
+    async fn dial_next(&self, call_id: CallId, failure: &str, at: DateTime<Utc>) -> Result<DialDecision, Unavailable>;
     /// Extend the grant; `metered` is the time used so far. Also asked again after a top-up.
     async fn renew(&self, call_id: CallId, metered: Duration, at: DateTime<Utc>) -> Result<Grant, Unavailable>;
     /// Events of one or more calls, durable when this returns `Ok`. The same event twice is one event. `call_ended` settles the call.

@@ -64,6 +64,9 @@ impl Edge {
         let bans = Arc::new(Bans::new(config.bans, config.trusted.clone()));
         let signalling = signalling::listen(config.listen, config.advertised_ip, config.tls.as_ref(), &abort).await?;
         signalling.hear_only_whom(bans.clone());
+        if let Some(authorities) = &config.authorities {
+            signalling.check_carriers_by(authorities.clone());
+        }
         let incoming = signalling.incoming()?;
         let dialogs = Arc::new(DialogLayer::new(signalling.endpoint.inner.clone()));
         let digester = Digester::new(&config.realm, config.digest, config.timing.nonce);

@@ -1,6 +1,6 @@
 //! How a call ends: media off, the last event on disk, then both sides are told.
 
-use crate::call::{Call, End};
+use crate::call::{Call, End, Partner, Who};
 use crate::control::{CallEventKind, EndCause};
 use crate::shared::Shared;
 use rsipstack::dialog::invite_dialog::InviteDialog;
@@ -16,8 +16,8 @@ impl Call {
         let ended = Instant::now();
         self.silence();
         let metered = self.meter.as_ref().map_or(Duration::ZERO, |meter| meter.metered(ended));
-        if let Some(agent) = &self.agent {
-            let left = CallEventKind::AgentLeft { username: agent.username.clone() };
+        if let Some(Partner { who: Who::Agent(username), .. }) = &self.partner {
+            let left = CallEventKind::AgentLeft { username: username.clone() };
             if let Err(error) = self.log.append(left, None).await {
                 error!(%error, "An event was not kept");
             }
@@ -37,13 +37,19 @@ impl Call {
         info!(cause = ?end.cause, metered_ms = metered.as_millis() as u64, "Ended");
         self.stop_ringing();
         let reason = reason_header(end.cause);
-        if let Some(agent) = self.agent.take() {
-            self.shared.say_farewell(agent.party.dialog, Some(reason));
+        if let Some(partner) = self.partner.take() {
+            self.shared.say_farewell(partner.party.dialog, Some(reason));
         }
         let dialog = self.caller.dialog.clone();
         if !self.accepted && !dialog.state().is_terminated() {
             let status = StatusCode::from(end.status.unwrap_or(480));
-            if let Err(error) = dialog.reject(Some(status), None) {
+            let why = match end.cause {
+                EndCause::Refused(reason) if self.is_dialled => {
+                    Some(format!("SIP;cause={};text=\"{}\"", status.code(), reason.words()))
+                }
+                _ => None,
+            };
+            if let Err(error) = dialog.reject(Some(status), why) {
                 info!(%error, "The caller was gone before it was refused");
             }
         }

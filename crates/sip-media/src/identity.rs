@@ -83,7 +83,7 @@ fn user_of(value: &str) -> Option<String> {
     (!user.is_empty()).then(|| user.to_owned())
 }
 
-fn is_withheld(user: &str) -> bool {
+pub(crate) fn is_withheld(user: &str) -> bool {
     ["", "anonymous", "unknown", "unavailable", "restricted"].iter().any(|word| user.eq_ignore_ascii_case(word))
 }
 

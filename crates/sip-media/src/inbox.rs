@@ -1,7 +1,7 @@
 //! What may happen to a call at any moment: hang-ups, holds, digits, due times, news from elsewhere.
 //! [`Call::next`] deals with all that is the same wherever the call stands, and gives back the rest.
 
-use crate::call::{Call, End, Outcome, cancelled};
+use crate::call::{Call, End, Outcome, Partner, cancelled};
 use crate::control::{CallEventKind, EndCause, Grant, RefusalReason, Unavailable};
 use crate::dtmf;
 use crate::leg::MediaEvent;
@@ -20,8 +20,8 @@ use tracing::{error, info, warn};
 /// From tasks the call has started.
 pub(crate) enum Message {
     Renewed(Result<Grant, Unavailable>),
-    /// A ringing phone's final answer, or that there was none.
-    AgentAnswered(Option<Response>),
+    /// The final answer of who was rung, or that there was none.
+    Answered(Option<Response>),
 }
 
 /// What the call's script has to deal with.
@@ -32,19 +32,22 @@ pub(crate) enum Input {
     Deadline,
     /// The ACK of the caller's INVITE.
     Confirmed,
-    AgentAnswered(Option<Response>),
+    Answered(Option<Response>),
+    /// A carrier says how it gets on.
+    Progress(DialogState),
 }
 
 /// Which side a thing happened on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Caller,
-    Agent,
+    Partner,
 }
 
 enum Happened {
     MeterDue,
     Dialog(Side, Option<DialogState>),
+    Progress(Option<DialogState>),
     Command(Command),
     Message(Message),
     Media(MediaEvent),
@@ -66,9 +69,15 @@ impl Call {
     pub(crate) async fn next(&mut self, deadline: Option<Instant>) -> Outcome<Input> {
         loop {
             let session_at = self.session_at();
-            let agent_states = async {
-                match &mut self.agent {
-                    Some(agent) => agent.party.states.recv().await,
+            let partner_states = async {
+                match &mut self.partner {
+                    Some(partner) => partner.party.states.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let progress = async {
+                match &mut self.progress {
+                    Some(states) => states.recv().await,
                     None => std::future::pending().await,
                 }
             };
@@ -77,7 +86,8 @@ impl Call {
                 biased;
                 () = until(self.meter.as_ref().map(Meter::wake_at)) => Happened::MeterDue,
                 state = self.caller.states.recv() => Happened::Dialog(Side::Caller, state),
-                state = agent_states => Happened::Dialog(Side::Agent, state),
+                state = partner_states => Happened::Dialog(Side::Partner, state),
+                state = progress => Happened::Progress(state),
                 Some(command) = self.commands.recv() => Happened::Command(command),
                 Some(message) = self.inbox.recv() => Happened::Message(message),
                 Some(event) = self.heard.recv() => Happened::Media(event),
@@ -97,7 +107,7 @@ impl Call {
             Happened::MeterDue => self.meter_due().await.map(|()| None),
             Happened::Dialog(side, Some(state)) => self.dialog_state(side, state).await,
             Happened::Dialog(Side::Caller, None) => Err(End::of(EndCause::CallerHungUp)),
-            Happened::Dialog(Side::Agent, None) => Err(End::of(EndCause::AgentHungUp)),
+            Happened::Dialog(Side::Partner, None) => Err(self.partner_left()),
             Happened::Command(Command::End) => Err(End::with(EndCause::EndedByAdmin, 480)),
             Happened::Command(Command::ShutDown) => Err(End::with(EndCause::ShutDown, 503)),
             Happened::Command(Command::Recheck) => {
@@ -105,7 +115,12 @@ impl Call {
                 Ok(None)
             }
             Happened::Message(Message::Renewed(answer)) => self.renewed(answer).await.map(|()| None),
-            Happened::Message(Message::AgentAnswered(response)) => Ok(Some(Input::AgentAnswered(response))),
+            Happened::Message(Message::Answered(response)) => Ok(Some(Input::Answered(response))),
+            Happened::Progress(Some(state)) => Ok(Some(Input::Progress(state))),
+            Happened::Progress(None) => {
+                self.progress = None;
+                Ok(None)
+            }
             Happened::Media(MediaEvent::Digit(digit)) => Ok(Some(Input::Digit(digit))),
             Happened::Media(MediaEvent::Played) => Ok(Some(Input::Played)),
             Happened::Deadline => Ok(Some(Input::Deadline)),
@@ -136,8 +151,8 @@ impl Call {
     /// No packet leaves either leg after this.
     pub(crate) fn silence(&self) {
         self.caller.leg.close();
-        if let Some(agent) = &self.agent {
-            agent.party.leg.close();
+        if let Some(partner) = &self.partner {
+            partner.party.leg.close();
         }
     }
 
@@ -230,9 +245,9 @@ impl Call {
         let longest = self.shared.config.timing.rtp;
         self.rtp_check = Instant::now() + Duration::from_secs(1).min(longest / 4);
         let expected = |silent: Duration, on_hold: bool| !on_hold && silent > longest;
-        let agent = self.agent.as_ref().map(|agent| &agent.party);
+        let partner = self.partner.as_ref().map(|partner| &partner.party);
         let caller = Some(&self.caller).filter(|_| self.confirmed);
-        if caller.into_iter().chain(agent).any(|party| expected(party.leg.silent_for(), party.on_hold)) {
+        if caller.into_iter().chain(partner).any(|party| expected(party.leg.silent_for(), party.on_hold)) {
             return Err(End::of(EndCause::RtpTimeout));
         }
         Ok(())
@@ -275,13 +290,17 @@ impl Call {
     pub(crate) fn party(&mut self, side: Side) -> Option<&mut crate::party::Party> {
         match side {
             Side::Caller => Some(&mut self.caller),
-            Side::Agent => self.agent.as_mut().map(|agent| &mut agent.party),
+            Side::Partner => self.partner.as_mut().map(|partner| &mut partner.party),
         }
+    }
+
+    fn partner_left(&self) -> End {
+        End::of(self.partner.as_ref().map_or(EndCause::AgentHungUp, Partner::hung_up))
     }
 
     fn hung_up(&self, side: Side, reason: &TerminatedReason) -> End {
         match (side, reason) {
-            (Side::Agent, _) => End::of(EndCause::AgentHungUp),
+            (Side::Partner, _) => self.partner_left(),
             (Side::Caller, _) if !self.accepted => cancelled(),
             // No ACK within 64*T1.
             (Side::Caller, TerminatedReason::Timeout) => End::with(EndCause::CallerHungUp, 408),
@@ -297,13 +316,13 @@ impl Call {
             Hold::Off => CallEventKind::HoldOff,
         };
         self.record(kind).await?;
-        info!(by_agent = (side == Side::Agent), "{}", if *hold == Hold::On { "Held" } else { "Resumed" });
-        if let Some(agent) = &self.agent {
-            self.caller.leg.set_relayed(!agent.party.on_hold);
-            agent.party.leg.set_relayed(!self.caller.on_hold);
-            agent.party.leg.set_background(Some(self.shared.music.clone()));
+        info!(by_caller = (side == Side::Caller), "{}", if *hold == Hold::On { "Held" } else { "Resumed" });
+        if let Some(partner) = &self.partner {
+            self.caller.leg.set_relayed(!partner.party.on_hold);
+            partner.party.leg.set_relayed(!self.caller.on_hold);
+            partner.party.leg.set_background(Some(self.shared.music.clone()));
         }
-        let on_hold = self.caller.on_hold || self.agent.as_ref().is_some_and(|agent| agent.party.on_hold);
+        let on_hold = self.caller.on_hold || self.partner.as_ref().is_some_and(|partner| partner.party.on_hold);
         lock(&self.live).on_hold = on_hold;
         Ok(())
     }

@@ -119,7 +119,13 @@ impl Call {
             RefusalReason::WrongPin | RefusalReason::UnknownCaller => Prompt::Wrong,
             RefusalReason::UnknownTopic => Prompt::Invalid,
             RefusalReason::AtCapacity => Prompt::Busy,
-            RefusalReason::UnknownNumber | RefusalReason::Suspended | RefusalReason::Unavailable => Prompt::Unavailable,
+            RefusalReason::UnknownNumber
+            | RefusalReason::Suspended
+            | RefusalReason::Unavailable
+            | RefusalReason::NotOpen
+            | RefusalReason::DestinationClosed
+            | RefusalReason::NoRoute
+            | RefusalReason::LimitReached => Prompt::Unavailable,
         };
         self.say(&[prompt, Prompt::Goodbye]).await?;
         Err(End::of(EndCause::Refused(reason)))

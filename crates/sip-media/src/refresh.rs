@@ -22,14 +22,14 @@ pub(crate) struct Refreshed {
 impl Call {
     /// When a session needs attention next.
     pub(crate) fn session_at(&self) -> Option<Instant> {
-        let agent = self.agent.as_ref().map(|agent| &agent.party);
-        let parties = Some(&self.caller).into_iter().chain(agent);
+        let partner = self.partner.as_ref().map(|partner| &partner.party);
+        let parties = Some(&self.caller).into_iter().chain(partner);
         parties.filter_map(|party| party.session.as_ref()?.wake_at()).min()
     }
 
     pub(crate) fn session_due(&mut self) -> Outcome<()> {
         let now = Instant::now();
-        for side in [Side::Caller, Side::Agent] {
+        for side in [Side::Caller, Side::Partner] {
             let due = self.party(side).and_then(|party| party.session.as_mut()?.due(now));
             match due {
                 Some(Due::Expired) => return Err(End::with(EndCause::SessionExpired, 408)),

@@ -1,8 +1,8 @@
 //! Where agents' phones are: REGISTER with digest, bindings with an end, kept in memory (phones register again by themselves).
 
-use crate::bans::Offence;
-use crate::digest::{Algorithm, Claim, Digester, Verdict};
+use crate::digest::Digester;
 use crate::limits::Failures;
+use crate::proof::{self, Asked};
 use crate::shared::Shared;
 use crate::unanswered::Unanswered;
 use rsipstack::sip::prelude::*;
@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use tokio::time::Instant;
+use tracing::info;
 
 /// Contacts kept per user; the one refreshed last is rung.
 const CONTACTS_MAX: usize = 4;
@@ -41,9 +41,9 @@ pub(crate) struct Binding {
 }
 
 pub(crate) struct Registrar {
-    digester: Digester,
-    failures: Failures,
-    unanswered: Unanswered,
+    pub(crate) digester: Digester,
+    pub(crate) failures: Failures,
+    pub(crate) unanswered: Unanswered,
     bindings: Mutex<HashMap<String, Vec<Binding>>>,
 }
 
@@ -69,6 +69,13 @@ impl Registrar {
         let bindings = self.bindings();
         let live = bindings.get(username)?.iter().filter(|binding| binding.expires_at > now);
         live.max_by_key(|binding| binding.refreshed_at).cloned()
+    }
+
+    /// Did `username` register from there?
+    pub(crate) fn is_at(&self, username: &str, flow: &SipAddr, now: Instant) -> bool {
+        let bindings = self.bindings();
+        let mut phones = bindings.get(username).into_iter().flatten();
+        phones.any(|binding| binding.expires_at > now && binding.flow.as_ref() == Some(flow))
     }
 
     pub(crate) fn list(&self, now: Instant) -> Vec<RegisteredPhone> {
@@ -140,37 +147,8 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
     let source = source.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
     let username = tx.original.to_header()?.typed()?.uri.user().unwrap_or_default().to_owned();
     let now = Instant::now();
-    let Some(claim) = claim_of(tx, &shared.config.realm) else {
-        let known = registrar.unanswered.asks_again(&username, source, now).then_some(Algorithm::Md5);
-        return challenge(shared, tx, known, false).await;
-    };
-    let known = claim.algorithm();
-    let fits = claim.username == username && names_host_of(&claim, &tx.original.uri);
-    if !fits || registrar.failures.banned(&username, source, now) {
-        return challenge(shared, tx, known, false).await;
-    }
-    if !shared.allows(&shared.registration_rate, source) {
-        return shared.reply_busy(tx).await;
-    }
-    let secret = timeout(shared.config.timing.control, shared.control.phone_secret(&username)).await;
-    let Ok(Ok(secret)) = secret else {
-        return shared.reply_busy(tx).await;
-    };
-    match registrar.digester.verify(&claim, "REGISTER", secret.as_ref()) {
-        Verdict::Wrong => {
-            registrar.failures.failed(&username, source, now);
-            // A forged source cannot know a challenge of ours; it must not get its victim banned.
-            if registrar.digester.is_ours(&claim.nonce) {
-                shared.bans.offended(source, Offence::Guess, now);
-            }
-            warn!(source.address = %source, "Refused a registration");
-            return challenge(shared, tx, known, false).await;
-        }
-        Verdict::Stale => return challenge(shared, tx, known, true).await,
-        Verdict::Right => registrar.failures.succeeded(&username, source),
-    }
-    if known == Some(Algorithm::Sha256) {
-        registrar.unanswered.knows_sha256(&username, source);
+    if !proof::is_proven(shared, tx, &username, source, Asked::Registration).await? {
+        return Ok(());
     }
     let wish = match read_wish(&tx.original, &shared.config.timing.registration) {
         Ok(wish) => wish,
@@ -186,36 +164,6 @@ pub(crate) async fn register(shared: &Shared, tx: &mut Transaction) -> rsipstack
     info!(phone.username = username, "Registered a phone");
     let contacts = registrar.contact_headers(&username, now);
     tx.reply_with(StatusCode::OK, contacts, None).await
-}
-
-/// A phone that is known to answer by MD5 is offered nothing that might confuse it.
-async fn challenge(
-    shared: &Shared,
-    tx: &mut Transaction,
-    known: Option<Algorithm>,
-    stale: bool,
-) -> rsipstack::Result<()> {
-    let digester = &shared.registrar.digester;
-    let challenges = match known {
-        Some(Algorithm::Md5) => vec![digester.challenge(Algorithm::Md5, stale)],
-        Some(Algorithm::Sha256) | None => digester.challenges(stale),
-    };
-    let headers = challenges.into_iter().map(|value| Header::WwwAuthenticate(sip::WwwAuthenticate::new(value)));
-    let headers = headers.collect();
-    tx.reply_with(StatusCode::Unauthorized, headers, None).await
-}
-
-/// The stack's own reading of this header loses what is needed (the count's digits), so the text is read.
-fn claim_of(tx: &Transaction, realm: &str) -> Option<Claim> {
-    tx.original.headers.iter().find_map(|header| match header {
-        Header::Authorization(text) => Claim::read(text.value()).filter(|claim| claim.realm == realm),
-        _ => None,
-    })
-}
-
-/// A response computed for another server must not open this one.
-fn names_host_of(claim: &Claim, uri: &sip::Uri) -> bool {
-    sip::Uri::try_from(claim.uri.as_str()).is_ok_and(|claimed| claimed.host() == uri.host())
 }
 
 pub(crate) fn read_wish(

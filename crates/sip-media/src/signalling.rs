@@ -129,6 +129,15 @@ impl Signalling {
         });
     }
 
+    /// Whose signature under a carrier's certificate is believed, as PEM.
+    pub(crate) fn check_carriers_by(&self, authorities: Vec<u8>) {
+        let provider = rustls::crypto::ring::default_provider();
+        // Another part of the program may have chosen already.
+        let _ = rustls::crypto::CryptoProvider::install_default(provider);
+        let config = TlsConfig { ca_certs: Some(authorities), ..TlsConfig::default() };
+        self.endpoint.inner.transport_layer.set_tls_config(config);
+    }
+
     /// Starts the endpoint's own work; returns when it takes connections.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ pub use catalogue::{
 };
 pub use change::{
     Asked, Change, Move, Moved, When, change, changes_billed, changes_by_id, changes_of, move_customers, moves_of,
-    preview_moves, reverse_change, subscribers, undo_change, undo_move, undone_since, what_if,
+    moving_later, preview_moves, reverse_change, subscribers, undo_change, undo_move, undone_since, what_if,
 };
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,

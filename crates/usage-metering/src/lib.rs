@@ -44,14 +44,14 @@ pub use deck_import::{DeckImport, import_deck};
 pub use deck_table::{DeckTable, deck_table};
 pub use error::UsageError;
 pub use event::{Outcome, Rejection, UsageEvent};
-pub use fold::{fold, tenants_to_fold};
+pub use fold::{fold, late_days, tenants_to_fold};
 pub use hour::local_hour;
 pub use imports::{
     CallRecord, Column, Direction, DurationUnit, FILE_BYTES_MAX, Format, Import, ImportState, Mapping, NewImport,
     NotCounted, Progress, Reader, Refusal, Row, Rule, SavedMapping, Settings, SettingsFault, TimeFormat,
     change_import_settings, claim_import, create_import, delete_import, delete_mapping, due_import, import,
-    import_file, import_report, imports, lock_import, mappings, move_import, release_import, save_mapping,
-    start_import, stop_import, try_import, unpack,
+    import_file, import_report, imports, international_number, lock_import, mappings, move_import, release_import,
+    save_mapping, start_import, stop_import, try_import, unpack,
 };
 pub use ingest::{BATCH_MAX, ingest, ingest_in, ingest_reported};
 pub use intake::{EVENTS_MAX, Intake, IntakeError, TENANT_EVENTS_MAX};
@@ -60,7 +60,7 @@ pub use meter::{
     own_measures, preview_meter,
 };
 pub use partition::{EVENTS_KEPT_MONTHS_MAX, EVENTS_KEPT_MONTHS_MIN, ensure_partitions, prune_keys, retire_events};
-pub use prepare::PERIOD_SETTLES;
+pub use prepare::{PERIOD_SETTLES, left_to_a_person};
 pub use reading::{
     Aggregate, DimensionSum, HourSum, UsageOf, UsageQuery, by_dimension, by_hour, quantities, quantity,
     sums_by_dimension,

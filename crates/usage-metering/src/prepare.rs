@@ -269,13 +269,8 @@ impl Book {
         (history, attached): (&History, &Attached),
         now: DateTime<Utc>,
     ) -> Option<(SuspenseCause, String)> {
-        if self.takes_late || attached.version.late_usage != LateUsage::Suspend {
-            return None;
-        }
-        // A period that cannot be computed is none that was billed.
-        let ended_at = history.period_at(event.occurred_at).ok()?.ends_at;
-        let is_late = ended_at + PERIOD_SETTLES <= now;
-        is_late.then(|| (SuspenseCause::LateUsage, format!("its period ended at {ended_at}")))
+        let ended_at = left_to_a_person(history, attached, event.occurred_at, now).filter(|_| !self.takes_late)?;
+        Some((SuspenseCause::LateUsage, format!("its period ended at {ended_at}")))
     }
 
     /// Has the customer subscribed, and did nothing run when it happened? Who never did is charged by tariffs, or by nobody.
@@ -332,6 +327,22 @@ impl Book {
         });
         Ok(sums)
     }
+}
+
+/// Is the period over in which something happened, and does the plan that charges for it leave that to a person? Then when that
+/// period ended.
+pub fn left_to_a_person(
+    history: &History,
+    attached: &Attached,
+    occurred_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    if attached.version.late_usage != LateUsage::Suspend {
+        return None;
+    }
+    // A period that cannot be computed is none that was billed.
+    let ended_at = history.period_at(occurred_at).ok()?.ends_at;
+    (ended_at + PERIOD_SETTLES <= now).then_some(ended_at)
 }
 
 type SumKey<'a> = (CustomerId, Option<SubscriptionId>, &'a str, DateTime<Utc>, BTreeMap<String, String>);

@@ -42,8 +42,8 @@ struct PaymentMethod {
     kind: &'static str,
     /// Of a direct debit: whose account it is.
     holder: Option<String>,
-    /// Of a direct debit: the account, without blanks.
-    #[schema(example = "DE89370400440532013000")]
+    /// Of a direct debit: enough of the account to know it again. Whoever collects reads all of it on the customer's page.
+    #[schema(example = "DE89 … 3000")]
     iban: Option<String>,
     /// Of a direct debit: what the debit refers to.
     mandate: Option<String>,
@@ -61,9 +61,7 @@ impl From<payments::PaymentMethod> for PaymentMethod {
     fn from(of: payments::PaymentMethod) -> Self {
         let kind = of.kind.as_str();
         let (holder, iban, mandate) = match of.kind {
-            MethodKind::DirectDebit { holder, iban, mandate } => {
-                (Some(holder), Some(iban.as_str().to_owned()), Some(mandate))
-            }
+            MethodKind::DirectDebit { holder, iban, mandate } => (Some(holder), Some(iban.masked()), Some(mandate)),
             MethodKind::OnInvoice => (None, None, None),
         };
         Self {

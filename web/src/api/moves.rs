@@ -1,6 +1,6 @@
 //! Subscribers of older versions move to another: looked at, then many in one go, and back until something is billed on it.
 
-use super::changes::{ShownChange, when_of};
+use super::changes::{ShownChange, must_fit, when_of};
 use super::estimates::Newest;
 use super::list::{self, At, List};
 use super::problem::{ApiResult, FieldProblem, Problem};
@@ -39,10 +39,29 @@ struct NewMoves {
     /// `now` (prorated by day), `period_end`, `term_end` (at renewal), or an instant (RFC 3339) that does not lie in the past.
     #[schema(example = "term_end")]
     when: String,
-    /// Subscribers of the plan, 500 at most. A preview that names none is of everybody on another version, by name, 500 at most.
+    /// Subscribers of the plan, 500 at most.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     subscriptions: Vec<SubscriptionId>,
+}
+
+/// Whose moves are looked at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LookedAt {
+    /// The version of the plan.
+    #[schema(value_type = String)]
+    to: PlanVersionId,
+    /// `now`, `period_end`, `term_end`, or an instant that does not lie in the past.
+    #[schema(example = "term_end")]
+    when: String,
+    /// Subscribers of the plan, 500 at most; where none is named, everybody on another version, by name, 500 a page.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    subscriptions: Vec<SubscriptionId>,
+    /// Where none is named: the last subscription of the page before.
+    #[schema(value_type = Option<String>)]
+    starting_after: Option<SubscriptionId>,
 }
 
 /// What moves would change. Nothing is stored.
@@ -53,7 +72,9 @@ struct MovePreview {
     plan: String,
     plan_version: String,
     rows: Vec<MovePreviewRow>,
-    /// What all of them paid for their last full period.
+    /// Are there more behind the last row?
+    has_more: bool,
+    /// What those of this page paid for their last full period.
     before: Amount,
     /// What the same usage comes to by the other version.
     after: Amount,
@@ -85,12 +106,10 @@ struct MovePreviewRow {
 impl From<Foreseen> for MovePreviewRow {
     fn from(of: Foreseen) -> Self {
         let priced = of.priced.as_ref();
-        let refused = of.outcome.as_ref().err().map(|refusal| FieldProblem {
-            pointer: "/subscriptions".to_owned(),
-            code: refusal.rule.code().to_owned(),
-            detail: refusal.rule.to_string(),
-            value: Some(of.subscription_id.to_string()),
-        });
+        let (at, refused) = match of.outcome {
+            Ok(at) => (Some(at), None),
+            Err(refused) => (None, Some(field(refused))),
+        };
         Self {
             before: amount(priced.map(|row| row.before)),
             after: amount(priced.map(|row| row.after)),
@@ -100,7 +119,7 @@ impl From<Foreseen> for MovePreviewRow {
             customer: of.customer_id.to_string(),
             customer_name: of.customer,
             version: of.version,
-            at: of.outcome.ok(),
+            at,
             refused,
         }
     }
@@ -127,9 +146,10 @@ async fn find(ask: &Ask) -> ApiResult<subscription::Plan> {
     subscription::plan(&ask.tx, ask.id("plan_id")?).await?.ok_or_else(Problem::not_found)
 }
 
-async fn wanted(ask: &Ask, given: NewMoves) -> ApiResult<Wanted> {
+async fn wanted(ask: &Ask, to: PlanVersionId, when: &str, subscriptions: Vec<SubscriptionId>) -> ApiResult<Wanted> {
     let plan = find(ask).await?;
-    let to = subscription::plan_version(&ask.tx, given.to).await?.ok_or_else(Problem::not_found)?;
+    let named = to;
+    let to = subscription::plan_version(&ask.tx, to).await?.ok_or_else(Problem::not_found)?;
     let wrong = if to.plan_id != plan.id {
         Some(("must_be_version_of_plan", "must be a version of this plan"))
     } else if plan.is_add_on {
@@ -138,28 +158,36 @@ async fn wanted(ask: &Ask, given: NewMoves) -> ApiResult<Wanted> {
         None
     };
     match wrong {
-        Some((code, rule)) => Err(Problem::invalid("/to", code, rule).with_value(given.to.to_string())),
-        None => Ok(Wanted { plan: plan.id, to, when: when_of(&given.when)?, subscriptions: given.subscriptions }),
+        Some((code, rule)) => Err(Problem::invalid("/to", code, rule).with_value(named.to_string())),
+        None => Ok(Wanted { plan: plan.id, to, when: when_of(when)?, subscriptions }),
     }
 }
 
-fn refused(all: Vec<Refused>) -> Problem {
-    let field = |of: Refused| FieldProblem {
+fn field(of: Refused) -> FieldProblem {
+    FieldProblem {
         pointer: match of.place {
+            Place::To => "/to".to_owned(),
             Place::When => "/when".to_owned(),
             Place::Subscriptions => "/subscriptions".to_owned(),
             Place::Subscription(index) => format!("/subscriptions/{index}"),
+            Place::After => "/starting_after".to_owned(),
         },
         code: of.code.to_owned(),
         detail: of.rule,
         value: Some(of.value),
-    };
+    }
+}
+
+fn refused(all: Vec<Refused>) -> Problem {
     Problem::of_fields(all.into_iter().map(field).collect())
 }
 
-async fn preview(ask: &Ask, Given(given): Given<NewMoves>) -> ApiResult<One<MovePreview>> {
-    let wanted = wanted(ask, given).await?;
-    let found = moves::preview(&ask.tx, &wanted, ask.now).await?.map_err(refused)?;
+async fn preview(ask: &Ask, Given(given): Given<LookedAt>) -> ApiResult<One<MovePreview>> {
+    let LookedAt { to, when, subscriptions, starting_after } = given;
+    must_fit("/starting_after", starting_after.is_none() || subscriptions.is_empty())?;
+    let wanted = wanted(ask, to, &when, subscriptions).await?;
+    let found = moves::preview(&ask.tx, &wanted, starting_after, ask.now).await?;
+    let (found, has_more) = found.map_err(refused)?;
     let sum = |of: fn(&invoicing::DryRunRow) -> Money| {
         Money::sum(wanted.to.currency, found.iter().filter_map(|row| row.priced.as_ref()).map(of))
     };
@@ -169,13 +197,14 @@ async fn preview(ask: &Ask, Given(given): Given<NewMoves>) -> ApiResult<One<Move
         plan: wanted.plan.to_string(),
         plan_version: wanted.to.id.to_string(),
         rows: found.into_iter().map(MovePreviewRow::from).collect(),
+        has_more,
         before,
         after,
     }))
 }
 
 async fn make(ask: &Ask, Given(given): Given<NewMoves>) -> ApiResult<Created<Moves>> {
-    let wanted = wanted(ask, given).await?;
+    let wanted = wanted(ask, given.to, &given.when, given.subscriptions).await?;
     let made = moves::make(&ask.tx, &wanted, &ask.actor(), ask.now).await?.map_err(refused)?;
     Ok(Created(Moves {
         object: "moves",

@@ -228,14 +228,14 @@ async fn begin(tx: &TenantTx, given: Creation, now: DateTime<Utc>) -> ApiResult<
     Ok(id)
 }
 
-/// It is begun in a transaction of its own that is given up, so that what is shown is what would be billed.
+/// It is begun and given up again, so that what is shown is what would be billed.
 async fn preview(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<One<Preview>> {
-    let given_up = ask.app.db.tenant(ask.client.tenant_id).await?;
     let customer = given.customer;
-    begin(&given_up, given, ask.now).await?;
-    let foreseen = previews::preview(&given_up, customer, &[], ask.now).await?;
-    given_up.rollback().await?;
-    Ok(One(foreseen))
+    let foreseen = async {
+        begin(&ask.tx, given, ask.now).await?;
+        previews::preview(&ask.tx, customer, &[], ask.now).await
+    };
+    Ok(One(ask.tx.tried(foreseen).await??))
 }
 
 /// What is agreed on one subscription, whatever its plan says.

@@ -49,15 +49,19 @@ pub(super) async fn letter(
         QuotedCustomer::New(prospect) => prospect.name.clone(),
         QuotedCustomer::Known(id) => subscription::customer(tx, *id).await?.map(|known| known.name).unwrap_or_default(),
     };
-    let month = invoicing::quoted(tx, &quote).await?;
     let last = pricing::civil_date(quote.valid_until - TimeDelta::seconds(1), &seller.time_zone)?;
     let mut paragraphs = vec![format!("{} offers you {}, quote {}.", from.name, quote.plan_name, quote.number)];
     paragraphs.extend([&quote.plan_description, &quote.note].into_iter().filter(|text| !text.is_empty()).cloned());
-    paragraphs.push(format!(
-        "A month with the quantities of the quote comes to {} before tax. Read and accept it until {}.",
-        month.month.total.human(),
-        last.format("%-d %B %Y"),
-    ));
+    let until = last.format("%-d %B %Y");
+    paragraphs.push(match invoicing::quoted(tx, &quote).await {
+        Ok(of) => format!(
+            "A month with the quantities of the quote comes to {} before tax. Read and accept it until {until}.",
+            of.month.total.human()
+        ),
+        // An old quote may name more than money is kept in: it goes out without its sum.
+        Err(error) if error.is_too_large() => format!("Read and accept it until {until}."),
+        Err(error) => return Err(error.into()),
+    });
     paragraphs.push(told.by.clone());
     Ok(Some(Letter {
         to: told.to.clone(),

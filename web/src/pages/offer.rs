@@ -8,7 +8,7 @@ use crate::views::quotes::Offer;
 use crate::views::ui::{Badge, Tone};
 use chrono::{DateTime, Utc};
 use db::{PlanId, TenantTx};
-use invoicing::{InvoicingError, Quoted, SampleLine, TaxRow};
+use invoicing::{Quoted, SampleLine, TaxRow};
 use money::Money;
 use subscription::{Component, ComponentKind, Quote, QuoteState};
 
@@ -17,7 +17,7 @@ pub async fn offer(tx: &TenantTx, quote: &Quote, now: DateTime<Utc>) -> PageResu
     // An old quote may name more than money is kept in: its terms show, its sum does not.
     let (month, once) = match invoicing::quoted(tx, quote).await {
         Ok(quoted) => (month(quote, &quoted), once(&quoted)),
-        Err(InvoicingError::Pricing(_) | InvoicingError::Money(_)) => {
+        Err(error) if error.is_too_large() => {
             (Sums(vec![SumRow::Note("Its quantities are too large to be reckoned.".into())]), Sums::default())
         }
         Err(error) => return Err(error.into()),

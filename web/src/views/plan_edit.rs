@@ -6,7 +6,7 @@ use askama_web::WebTemplate;
 use super::{
     fields::{Field, id_of},
     form::Kept,
-    parts::{Heading, Items, Note, Stats, Sums, Why},
+    parts::{Heading, Items, Note, Pager, Stats, Sums, Why},
     public::FieldGroup,
     table::Table,
     ui,
@@ -261,12 +261,28 @@ pub struct PlanMoves {
     pub csrf: Token,
     pub to: Field,
     pub when: Field,
+    /// "412 customers are left to move"
+    pub left: String,
+    /// After whom the rows begin; empty: at the start.
+    pub after: String,
     pub rows: Vec<MoveRow>,
+    /// Where there are more than these.
+    pub pages: Option<MovePages>,
     pub empty: super::table::Empty,
     /// What the chosen moves would do; `None` before the preview.
     pub outcome: Option<MoveOutcome>,
     /// Moves that were asked for.
     pub moved: Vec<MovedRow>,
+    pub moved_pager: Option<Pager>,
+}
+
+/// Which of those who may be moved stand on this page.
+#[derive(Clone, Debug)]
+pub struct MovePages {
+    /// "301 to 412 of 412, the widest change first"
+    pub shown: String,
+    pub first: Option<String>,
+    pub next: Option<String>,
 }
 
 /// One subscriber that may be moved.

@@ -1,10 +1,9 @@
-//! The way of a plan: into the catalogue, through its editor, past the look at what it changes, to a version; and customers from
-//! one version to the next and back.
+//! The way of a plan: into the catalogue, through its editor, past the look at what it changes, to a version.
 
 use crate::browser::{Answer, Browser, pages};
 use crate::world::{World, flat, founded, start};
 use money::Currency;
-use subscription::{NewPlanVersion, NewSubscription};
+use subscription::{Limit, NewPlanVersion, NewSubscription, TrialEnd};
 
 /// The fields of the editor's form, as a browser would send them back.
 fn form(page: &Answer) -> Vec<(String, String)> {
@@ -110,85 +109,6 @@ async fn a_plan_is_written_refused_where_it_is_wrong_saved_as_typed_and_publishe
 }
 
 #[actix_web::test]
-async fn customers_move_to_the_next_version_after_a_look_and_the_move_can_be_undone() {
-    let world = World::new().await;
-    let tx = world.nord().await;
-    let plan = subscription::create_plan(&tx, "advice", "Advice", "", false).await.unwrap();
-    let terms = |amount: &str| NewPlanVersion {
-        trial_days: 0,
-        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", amount)])
-    };
-    let first = subscription::publish_version(&tx, plan, &terms("100"), founded()).await.unwrap();
-    let wish = NewSubscription {
-        customer_id: world.jonas,
-        plan_version_id: first,
-        seats: 1,
-        anchor_on: founded().date_naive(),
-        starts_at: founded(),
-        trial: false,
-    };
-    let id = subscription::subscribe(&tx, &wish, founded()).await.unwrap();
-    let second = subscription::publish_version(&tx, plan, &terms("150"), start()).await.unwrap();
-    tx.commit().await.unwrap();
-    let pages = pages(&world).await;
-    let mut browser = Browser::new(&pages);
-    browser.sign_in("admin@nord.example").await;
-    let moves = format!("/admin/plans/{plan}/moves");
-    let page = browser.get(&moves).await;
-    assert!(page.body.contains("Jonas Weber") && page.body.contains("to version 2"), "{}", page.body);
-    let preview = browser.get(&format!("{moves}?to={second}&when=period&subscription={id}")).await;
-    assert!(preview.body.contains("Move 1 customer to version 2"), "{}", preview.body);
-    let token = preview.token();
-    let (id, second) = (id.to_string(), second.to_string());
-    let made = browser.post(&moves, &token, &[("subscription", &id), ("to", &second), ("when", "now")]).await;
-    assert_eq!(made.status, 303, "{}", made.body);
-    let on = || async {
-        let tx = world.nord().await;
-        let history = subscription::history(&tx, id.parse().unwrap()).await.unwrap().unwrap();
-        history.plan_at(start()).version
-    };
-    assert_eq!(on().await, 2);
-    let page = browser.get(&moves).await;
-    let undo =
-        page.body.split("action=\"").filter_map(|rest| rest.split('"').next()).find(|action| action.ends_with("/undo"));
-    let undone = browser.post(undo.expect("a move that is not billed can be undone"), &token, &[]).await;
-    assert_eq!(undone.status, 303, "{}", undone.body);
-    assert_eq!(on().await, 1);
-    let of_nobody = browser.post(&moves, &token, &[("to", &second), ("when", "now")]).await;
-    assert_eq!(of_nobody.status, 422);
-    assert!(of_nobody.body.contains("Choose at least one customer: nobody is chosen."), "{}", of_nobody.body);
-    assert_eq!(
-        browser.get(&format!("{moves}?to={second}&when=now")).await.status,
-        422,
-        "nor is there a look at nobody"
-    );
-    for (fields, said) in [
-        (
-            [("subscription", id.as_str()), ("to", "nope"), ("when", "now")],
-            "Must be a version of this plan, not &#34;nope&#34;.",
-        ),
-        ([("subscription", &id), ("to", &second), ("when", "soon")], "Must be one of the three, not &#34;soon&#34;."),
-        (
-            [("subscription", "nope"), ("to", &second), ("when", "now")],
-            "Must be a subscriber of this plan, not &#34;nope&#34;.",
-        ),
-    ] {
-        let refused = browser.post(&moves, &token, &fields).await;
-        assert_eq!(refused.status, 422);
-        assert!(refused.body.contains(said), "{said} in {}", refused.body);
-    }
-    // What was chosen stands in the form that is shown again.
-    let refused = browser.post(&moves, &token, &[("subscription", &id), ("to", "nope"), ("when", "term")]).await;
-    assert!(refused.body.contains(&format!("value=\"{id}\" checked")) && refused.body.contains("\"term\" selected"));
-    assert_eq!(browser.get(&format!("{moves}?to=nope")).await.status, 422);
-    assert_eq!(on().await, 1);
-    let foreign = browser
-        .post(&moves, &token, &[("subscription", &db::SubscriptionId::new().to_string()), ("to", &second)])
-        .await;
-    assert_eq!(foreign.status, 404, "only subscribers of this plan move here");
-}
-
-#[actix_web::test]
 async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_after_a_second_look() {
     let world = World::new().await;
     let tx = world.nord().await;
@@ -249,4 +169,40 @@ async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_af
     );
     let tx = world.nord().await;
     assert_eq!(subscription::versions_of(&tx, plan).await.unwrap().len(), 2);
+}
+
+#[actix_web::test]
+async fn the_terms_of_a_plan_say_what_becomes_of_a_trial_and_how_much_of_a_feature_there_is() {
+    let world = World::new().await;
+    let tx = world.nord().await;
+    let limit = |amount: u32, meter: Option<&str>| Limit { amount: amount.into(), meter: meter.map(str::to_owned) };
+    let features = ["call_analytics", "crm", "recording"];
+    let terms = NewPlanVersion {
+        trial_days: 14,
+        trial_end: TrialEnd::Cancel,
+        features: features.map(str::to_owned).to_vec(),
+        limits: [("call_analytics".to_owned(), limit(2000, Some("calls"))), ("crm".to_owned(), limit(5, None))].into(),
+        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", "100")])
+    };
+    let with_trial = subscription::create_plan(&tx, "desk", "Desk", "", false).await.unwrap();
+    subscription::publish_version(&tx, with_trial, &terms, founded()).await.unwrap();
+    let without = subscription::create_plan(&tx, "bare", "Bare", "", false).await.unwrap();
+    let bare = NewPlanVersion { trial_days: 0, features: Vec::new(), limits: Default::default(), ..terms };
+    subscription::publish_version(&tx, without, &bare, founded()).await.unwrap();
+    tx.commit().await.unwrap();
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let page = browser.get(&format!("/admin/plans/{with_trial}")).await.body;
+    let said = [
+        "Without a means of payment",
+        "It is over",
+        "when the trial ends",
+        "Call analytics (up to 2,000 calls a month), CRM (up to 5), Recording",
+    ];
+    for words in said {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    let page = browser.get(&format!("/admin/plans/{without}")).await.body;
+    assert!(!page.contains("Without a means of payment"), "without a trial it never comes to that: {page}");
 }

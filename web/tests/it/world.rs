@@ -227,6 +227,7 @@ pub fn config() -> Config {
             listen: nowhere,
             advertised: nowhere.ip(),
             tls: None,
+            authorities: None,
             trusted: Vec::new(),
             spool: "/nowhere".into(),
         },

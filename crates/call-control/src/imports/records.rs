@@ -1,6 +1,6 @@
 use super::judge::{Book, Judged, call_id};
 use crate::error::{CallError, Result};
-use crate::finished::{FinishedCall, settle_each};
+use crate::finished::{FinishedCall, LateCalls, settle_each};
 use crate::outgoing::finished::{FinishedOutgoing, settle_in};
 use crate::reading::ChargedBy;
 use crate::retry::retry;
@@ -101,7 +101,7 @@ pub async fn take_records(
     }
     let new: Vec<(CallId, &CallRecord, Taking<'_>)> =
         fresh.iter().map(|place| (keys[*place].0, &records[*place], taking)).collect();
-    for (place, outcome) in fresh.into_iter().zip(settle(tx, &new, now).await?) {
+    for (place, outcome) in fresh.into_iter().zip(settle(tx, &new, LateCalls::Leave, now).await?) {
         if let (RecordOutcome::Suspended(cause, detail), Waits::AsRecord) = (&outcome.0, outcome.1) {
             suspend(tx, taking, &records[place], *cause, detail, now).await?;
         }
@@ -166,6 +166,7 @@ pub(super) async fn set_aside(
 pub(super) async fn settle(
     tx: &TenantTx,
     records: &[(CallId, &CallRecord, Taking<'_>)],
+    late: LateCalls,
     now: DateTime<Utc>,
 ) -> Result<Vec<(RecordOutcome, Waits)>> {
     if records.is_empty() {
@@ -202,12 +203,15 @@ pub(super) async fn settle(
         let (_, record, taking) = &records[place];
         outcomes[place] = settle_out(tx, &call, number_id, (record, taking.source), now).await?;
     }
-    let settled: HashMap<CallId, Settled> =
-        settle_each(tx, &calls, now).await?.into_iter().map(|settled| (settled.call_id, settled)).collect();
+    let all = settle_each(tx, &calls, late, now).await?;
+    let settled: HashMap<CallId, Settled> = all.settled.into_iter().map(|settled| (settled.call_id, settled)).collect();
+    let mut left: HashMap<CallId, String> = all.left.into_iter().collect();
     for ((id, record, taking), outcome) in records.iter().zip(&mut outcomes) {
         if let Some(settled) = settled.get(id) {
             *outcome = (outcome_of(settled), Waits::ByItself);
             note(tx, *id, record, taking.source, now).await?;
+        } else if let Some(why) = left.remove(id) {
+            *outcome = (RecordOutcome::Suspended(SuspenseCause::LateUsage, why), Waits::AsRecord);
         }
     }
     for (place, counted) in owners.into_iter().zip(usage_metering::ingest_reported(tx, &events, now).await?) {

@@ -1,6 +1,7 @@
 use super::judge::call_id;
 use super::records::{RecordOutcome, Taking, Waiting, Waits, settle};
 use crate::error::Result;
+use crate::finished::LateCalls;
 use crate::store::savepoint;
 use chrono::{DateTime, Utc};
 use db::{CallId, CustomerId, SuspenseId, TenantTx};
@@ -23,14 +24,17 @@ pub struct RecordReplay {
 }
 
 /// Tries the recorded calls that wait for this cause again, the oldest first, perhaps as calls of a customer that a person
-/// names. What is settled leaves suspense; the rest stays. Within the caller's transaction: given up, it was a dry run.
+/// names. What is late for its plan is settled where that is why it waits, or where the person says so with `takes_late`. What is
+/// settled leaves suspense; the rest stays. Within the caller's transaction: given up, it was a dry run.
 pub async fn replay_records(
     tx: &TenantTx,
     cause: SuspenseCause,
     customer_id: Option<CustomerId>,
+    takes_late: bool,
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<RecordReplay> {
+    let late = if takes_late || cause == SuspenseCause::LateUsage { LateCalls::Settle } else { LateCalls::Leave };
     let mut replay = RecordReplay::default();
     // The first of two with one key stands, and only a person can say otherwise.
     if cause == SuspenseCause::Conflict {
@@ -52,7 +56,7 @@ pub async fn replay_records(
             record.call_record.account = account.clone().or(record.call_record.account);
             waiting.push((entry.id, record));
         }
-        block(tx, &waiting, &mut replay, by, now).await?;
+        block(tx, &waiting, late, &mut replay, by, now).await?;
     }
     Ok(replay)
 }
@@ -60,6 +64,7 @@ pub async fn replay_records(
 async fn block(
     tx: &TenantTx,
     waiting: &[(SuspenseId, Waiting)],
+    late: LateCalls,
     replay: &mut RecordReplay,
     by: &str,
     now: DateTime<Utc>,
@@ -73,7 +78,7 @@ async fn block(
         })
         .collect();
     let mut done = Vec::new();
-    for ((id, _), (outcome, waits)) in waiting.iter().zip(settle_what_can(tx, &records, now).await?) {
+    for ((id, _), (outcome, waits)) in waiting.iter().zip(settle_what_can(tx, &records, late, now).await?) {
         match outcome {
             RecordOutcome::Accepted { charge, is_covered } => {
                 done.push(*id);
@@ -102,13 +107,14 @@ async fn block(
 async fn settle_what_can(
     tx: &TenantTx,
     records: &[(CallId, &CallRecord, Taking<'_>)],
+    late: LateCalls,
     now: DateTime<Utc>,
 ) -> Result<Vec<(RecordOutcome, Waits)>> {
     let mut outcomes = Vec::with_capacity(records.len());
     let mut parts = vec![records];
     while let Some(part) = parts.pop() {
         savepoint::begin(tx).await?;
-        match settle(tx, part, now).await {
+        match settle(tx, part, late, now).await {
             Ok(settled) => {
                 savepoint::keep(tx).await?;
                 outcomes.extend(settled);

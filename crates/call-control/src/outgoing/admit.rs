@@ -35,6 +35,8 @@ pub struct OutgoingCall {
     /// However people write it, with its country's code.
     pub called: String,
     pub agent_id: Option<AgentId>,
+    /// An edge of ours rings the carrier: only one that has an address takes it.
+    pub is_live: bool,
     pub at: DateTime<Utc>,
 }
 
@@ -141,7 +143,14 @@ impl Control {
     async fn let_out(&self, call: &OutgoingCall, asked: &Asked) -> Result<OutgoingAdmission> {
         let place = Place { origin: call.tenant_id, call_id: call.call_id };
         let is_covered = !matches!(asked.coverage, Coverage::Uncovered);
-        let wish = Wish { place, customer_id: call.customer_id, called: &asked.digits, at: call.at, is_covered };
+        let wish = Wish {
+            place,
+            customer_id: call.customer_id,
+            called: &asked.digits,
+            at: call.at,
+            is_covered,
+            is_live: call.is_live,
+        };
         let plan = planning::plan(self.db(), &wish).await?;
         let own = &plan.levels[0];
         let mut stop = own.decision.refusal.map(|refusal| Stop::new(refusal, own.decision.detail.clone()));

@@ -115,7 +115,8 @@ pub(crate) async fn settle_in(
     let caller = Caller::read(tx, call, number_id).await?;
     let place = Place { origin: tx.tenant_id(), call_id: call.call_id };
     let is_covered = !matches!(caller.coverage, Coverage::Uncovered);
-    let wish = Wish { place, customer_id: call.customer_id, called: &digits, at: call.started_at, is_covered };
+    let wish =
+        Wish { place, customer_id: call.customer_id, called: &digits, at: call.started_at, is_covered, is_live: false };
     let mut level = planning::own_level(tx, &wish).await?;
     must_be_priced(&level, is_covered, &call.called)?;
     if carrier.is_none() {

@@ -53,7 +53,8 @@ impl Control {
         let before = row.authorised_seconds.map(i32::unsigned_abs);
         // Prices and limits as they were when it was let out; what is spent, as it is now.
         let is_covered = row.charged_by.as_deref() != Some("tariff");
-        let wish = Wish { place, customer_id: call.customer_id, called: &digits, at: call.at, is_covered };
+        let wish =
+            Wish { place, customer_id: call.customer_id, called: &digits, at: call.at, is_covered, is_live: false };
         let plan = planning::plan(self.db(), &wish).await?;
         let Some(own) = retry(|| self.renew_own(call, &plan.levels[0], metered, at)).await? else { return Ok(none) };
         let mut reach = own;

@@ -1,8 +1,9 @@
 //! Calls that go out: what each book decides about them (`plan.rs`), what it holds for them (`hold.rs`), to whom they are given
-//! (`admit.rs`), how they run (`live.rs`) and what they come to (`settle.rs`); those that are over when they are first heard of
+//! (`admit.rs`), what an edge asks of them (`edge.rs`), how they run (`live.rs`) and what they come to (`settle.rs`); those that are over when they are first heard of
 //! are in `finished.rs`. What the books above are owed leaves with all other calls, in `upward/`.
 
 pub(crate) mod admit;
+pub(crate) mod edge;
 pub(crate) mod finished;
 mod hold;
 mod live;

@@ -9,6 +9,7 @@ use crate::policy::{self, LossGuard, OutgoingPolicy, SpendLimit};
 use crate::price::CallPrice;
 use crate::routing::{Candidate, Priced, RefusedRoute, RouteOffer, RouteRefusal, Routes, Wanted};
 use crate::store::carriers::{self as store, Place};
+use crate::store::trunks;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CarrierId, CustomerId, Db, DeckId, PlatformReason, TenantId, TenantTx};
 use money::{Currency, Decimal};
@@ -29,6 +30,8 @@ pub(crate) struct Wish<'a> {
     pub at: DateTime<Utc>,
     /// A component of the caller's plan covers it: no price before the period's end.
     pub is_covered: bool,
+    /// An edge of ours rings the carrier.
+    pub is_live: bool,
 }
 
 /// What a book sells the call for.
@@ -315,6 +318,7 @@ async fn candidates(tx: &TenantTx, wish: &Wish<'_>) -> Result<Vec<Candidate>> {
         .collect();
     let decks: HashMap<DeckId, Currency> =
         usage_metering::decks(tx).await?.into_iter().map(|deck| (deck.id, deck.currency)).collect();
+    let reachable = if wish.is_live { Some(trunks::with_trunk(tx).await?) } else { None };
     let mut found = Vec::new();
     for carrier in carriers {
         let deck = cost_deck(tx, carrier.of.cost_deck, wish.at).await?;
@@ -322,6 +326,7 @@ async fn candidates(tx: &TenantTx, wish: &Wish<'_>) -> Result<Vec<Candidate>> {
         found.push(Candidate {
             currency: currency.ok_or(CallError::Usage(usage_metering::UsageError::DeckMustExist))?,
             quality: quality.remove(&carrier.id).unwrap_or_default(),
+            has_address: reachable.as_ref().is_none_or(|reachable| reachable.contains(&carrier.id)),
             failure: failed.get(&carrier.id).cloned(),
             deck,
             carrier,

@@ -32,7 +32,7 @@ async fn route(db: &Db, tenant_id: TenantId, row: &OutgoingRow, now: DateTime<Ut
     let Some(call) = calls::find(&tx, place.call_id).await? else { return Ok(()) };
     tx.commit().await?;
     let (customer_id, is_covered) = (row.customer_id.into(), call.deck_id.is_none());
-    let wish = Wish { place, customer_id, called: &row.called, at: row.started_at, is_covered };
+    let wish = Wish { place, customer_id, called: &row.called, at: row.started_at, is_covered, is_live: false };
     let plan = planning::plan(db, &wish).await?;
     let taken = plan.ways.first().filter(|way| way.picks.len() == 1).and_then(Way::carrier);
     let mut decided = decision(row)?;

@@ -28,7 +28,7 @@ pub async fn try_route(
         value: called.chars().take(40).collect(),
     })?;
     let place = Place { origin: book, call_id: CallId::new() };
-    let plan = plan(db, &Wish { place, customer_id, called: &digits, at, is_covered: false }).await?;
+    let plan = plan(db, &Wish { place, customer_id, called: &digits, at, is_covered: false, is_live: false }).await?;
     let order = plan.ways.iter().filter_map(|way| way.picks.first()).map(|pick| pick.code.clone()).collect();
     let decision = plan.levels.into_iter().next().map(|level| level.decision).unwrap_or_default();
     Ok(RouteTrial { decision, order })

@@ -10,4 +10,5 @@ pub mod policy;
 pub mod reading;
 pub mod savepoint;
 pub mod shared;
+pub mod trunks;
 pub mod upward;

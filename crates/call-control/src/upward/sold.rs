@@ -148,6 +148,7 @@ async fn replanned(db: &Db, tx: &TenantTx, call: &mut Out, depth: usize) -> Resu
             place: Place { origin: tx.tenant_id(), call_id: call.fact.call_id() },
             customer_id: call.fact.customer_id.unwrap_or_default().into(),
             called: &call.called,
+            is_live: false,
             at: call.fact.started_at,
             is_covered: !call.fact.has_deck,
         };

@@ -1,10 +1,12 @@
 //! Files of call records: what they come to, once, whatever stops the work on the way.
 
+use crate::plans::{minutes, monthly, sell_terms};
 use crate::world::{ANNA, FIRM, NUMBER, World, at, dec, eur};
 use call_control::{CallFilter, IMPORT_BLOCK_ROWS, RecordReplay, replay_records, work_import};
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{ImportId, PlatformReason, TenantId};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use subscription::{LateUsage, NewPlanVersion};
 use usage_metering::{
     Column, Format, Import, ImportState, Mapping, NewImport, NotCounted, Settings, SuspenseCause, TimeFormat,
 };
@@ -225,7 +227,7 @@ async fn what_waits_is_settled_once_its_cause_is_gone_after_a_dry_run() {
     assert_eq!(counts(&import(&world, world.centre, &file).await), [0, 0, 0, 1, 0]);
     let again = async |is_meant: bool| {
         let tx = world.tx().await;
-        let replay = replay_records(&tx, SuspenseCause::UnknownCustomer, None, "Ada", noon()).await.unwrap();
+        let replay = replay_records(&tx, SuspenseCause::UnknownCustomer, None, false, "Ada", noon()).await.unwrap();
         if is_meant {
             tx.commit().await.unwrap()
         } else {
@@ -246,6 +248,28 @@ async fn what_waits_is_settled_once_its_cause_is_gone_after_a_dry_run() {
     assert_eq!(again(true).await, RecordReplay::default());
     assert_eq!(counts(&import(&world, world.centre, &file).await), [0, 1, 0, 0, 0], "and the file is a duplicate");
     world.audit(noon()).await;
+}
+
+#[tokio::test]
+async fn a_call_that_comes_after_its_month_waits_for_a_person_where_its_plan_says_so() {
+    let world = World::set().await;
+    let terms = NewPlanVersion { late_usage: LateUsage::Suspend, ..monthly(vec![minutes("0")]) };
+    sell_terms(&world, "counted", world.firm, terms).await;
+    let file = HEADER.to_owned() + &row("1", FIRM, NUMBER, 0, 60, "3") + &row("2", ANNA, NUMBER, 0, 60, "3");
+    let april = at(31 * 86_400); // 2 April; the month of 2 March ended on the first
+    let id = upload(&world, world.centre, &file).await;
+    start(&world, world.centre, id).await;
+    assert!(work(&world, world.centre, id, april).await);
+    // Anna has no plan, and her wallet pays whenever it comes.
+    assert_eq!(counts(&find(&world, world.centre, id).await), [1, 0, 0, 1, 0]);
+    assert_eq!((waiting(&world).await, calls(&world).await.0), (vec!["late_usage"], 1));
+    let tx = world.tx().await;
+    let replay = replay_records(&tx, SuspenseCause::LateUsage, None, false, "Ada", april).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!((replay.settled, replay.covered), (1, 1));
+    assert_eq!((waiting(&world).await.len(), calls(&world).await.0), (0, 2));
+    assert_eq!(world.used(world.centre, world.firm, "minutes").await, dec("1"));
+    world.audit(april).await;
 }
 
 #[tokio::test]

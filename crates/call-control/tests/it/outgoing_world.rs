@@ -104,6 +104,7 @@ pub fn call(world: &World, customer_id: CustomerId, called: &str, seconds: i64) 
         from: NUMBER.into(),
         called: called.into(),
         agent_id: None,
+        is_live: false,
         at: at(seconds),
     }
 }

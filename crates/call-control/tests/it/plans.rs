@@ -40,10 +40,15 @@ pub async fn sell_components(
     customer_id: CustomerId,
     components: Vec<Component>,
 ) -> SubscriptionId {
+    sell_terms(world, code, customer_id, monthly(components)).await
+}
+
+/// A plan of these terms, sold to a customer.
+pub async fn sell_terms(world: &World, code: &str, customer_id: CustomerId, terms: NewPlanVersion) -> SubscriptionId {
     let tx = world.tx().await;
     let new = NewSubscription {
         customer_id,
-        plan_version_id: publish_components(&tx, code, components).await,
+        plan_version_id: publish_terms(&tx, code, &terms).await,
         seats: 0,
         anchor_on: NaiveDate::from_ymd_opt(2026, 3, 1).unwrap(),
         starts_at: at(-35 * 3600), // 1 March, 00:00 in Berlin
@@ -71,13 +76,17 @@ pub fn minutes(included: &str) -> Component {
 
 /// A plan of 0.10 a minute beyond so many.
 pub async fn publish(tx: &TenantTx, code: &str, included: &str) -> PlanVersionId {
-    publish_components(tx, code, vec![minutes(included)]).await
+    publish_terms(tx, code, &monthly(vec![minutes(included)])).await
 }
 
-async fn publish_components(tx: &TenantTx, code: &str, components: Vec<Component>) -> PlanVersionId {
+/// Terms of a month without a trial.
+pub fn monthly(components: Vec<Component>) -> NewPlanVersion {
+    NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, components) }
+}
+
+async fn publish_terms(tx: &TenantTx, code: &str, terms: &NewPlanVersion) -> PlanVersionId {
     let plan = subscription::create_plan(tx, code, code, "", false).await.unwrap();
-    let version = NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, components) };
-    subscription::publish_version(tx, plan, &version, at(0)).await.unwrap()
+    subscription::publish_version(tx, plan, terms, at(0)).await.unwrap()
 }
 
 #[tokio::test]

@@ -138,3 +138,24 @@ async fn the_look_for_foreign_rows_finds_them_once_the_wall_is_down() {
     let looked = tokio::spawn(async move { as_tenant(&db, 0, Leave::Commit, 0).await }).await;
     assert!(looked.is_err_and(|error| error.is_panic()));
 }
+
+#[tokio::test]
+async fn what_is_only_tried_leaves_nothing_and_needs_no_second_connection() {
+    let walled = Walled::new().await;
+    let db = walled.narrow().await;
+    let tx = db.tenant(tenant_id(0)).await.unwrap();
+    let rows = async || tx.value::<i64, _>("SELECT count(*) AS v FROM outbox", []).await.unwrap().unwrap();
+    let put = async |key: &str| db::enqueue(&tx, "test", key, serde_json::json!({}), chrono::Utc::now()).await;
+    put("kept").await.unwrap();
+    let before = rows().await;
+    let within = tx.tried(async {
+        put("tried").await.unwrap();
+        rows().await
+    });
+    assert_eq!(within.await.unwrap(), before + 1);
+    assert_eq!(rows().await, before);
+    // What fails in it is no end of the transaction.
+    assert!(tx.tried(tx.run("INSERT INTO outbox (id) VALUES (NULL)", [])).await.unwrap().is_err());
+    assert_eq!(rows().await, before);
+    tx.commit().await.unwrap();
+}

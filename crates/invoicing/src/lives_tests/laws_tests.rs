@@ -1,7 +1,7 @@
 //! The laws themselves.
 
 use super::{Act, Lived, eur, life};
-use crate::billed::BilledBefore;
+use crate::billed::{BilledBefore, LateDays};
 use crate::chain::{Does, chain};
 use crate::content::{Claim, Claimed};
 use crate::due::due;
@@ -110,7 +110,7 @@ proptest! {
         let until_on = civil_date(last + TimeDelta::days(70), &lived.customer.time_zone).unwrap();
         let until = start_of_day(until_on, &lived.customer.time_zone).unwrap();
         let own = [Subscribed::with_periods(lived.history.clone(), Vec::new(), until).unwrap()];
-        let due = due(&lived.customer, &own, &BilledBefore::default(), until).unwrap();
+        let due = due(&lived.customer, &own, &BilledBefore::default(), &LateDays::default(), until).unwrap();
         let reads: Vec<&Read> = due.reads.iter().filter(|read| read.meter == "calls" && read.filter.is_empty()).collect();
         for hour in lived.calls.keys() {
             let times = reads.iter().filter(|read| read.from <= *hour && *hour < read.to).count();

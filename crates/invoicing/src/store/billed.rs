@@ -21,26 +21,40 @@ struct SumRow {
     ends_at: DateTime<Utc>,
 }
 
-/// What was billed lately of these subscriptions and customers: one range of an index for each, however long the history.
-pub(crate) async fn before(tx: &TenantTx, currencies: &HashMap<Uuid, Currency>) -> Result<BilledBefore> {
+/// What was billed lately of these subscriptions and customers: one range of an index for each, however long the history. Of some
+/// it is read from an earlier instant on.
+pub(crate) async fn before(
+    tx: &TenantTx,
+    currencies: &HashMap<Uuid, Currency>,
+    earlier: &HashMap<Uuid, DateTime<Utc>>,
+) -> Result<BilledBefore> {
     let ids: Vec<Uuid> = currencies.keys().copied().collect();
+    let (early_ids, early_from): (Vec<Uuid>, Vec<DateTime<Utc>>) = earlier.iter().unzip();
     let rows: Vec<SumRow> = tx
         .rows(
             "SELECT k.billed_id, s.component_key, s.service_starts_at, s.word, s.amount_micros, s.quantity, s.times, s.ends_at
              FROM unnest($2::uuid[]) AS k (billed_id)
+             LEFT JOIN unnest($4::uuid[], $5::timestamptz[]) AS e (billed_id, from_at) ON e.billed_id = k.billed_id
              CROSS JOIN LATERAL (
                SELECT max(service_starts_at) AS at FROM billed_service WHERE tenant_id = $1 AND billed_id = k.billed_id) newest
              CROSS JOIN LATERAL (
                SELECT b.component_key, b.service_starts_at, split_part(b.kind, '-', 1) AS word,
                  sum(b.amount_micros)::bigint AS amount_micros, sum(b.quantity) AS quantity, count(*) AS times, max(b.service_ends_at) AS ends_at
                FROM billed_service b
-               WHERE b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.service_starts_at >= newest.at - $3 * interval '1 hour'
+               WHERE b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.service_starts_at >= least(newest.at - $3 * interval '1 hour', e.from_at)
                GROUP BY 1, 2, 3
              ) s",
-            [tx.tenant_id().into(), ids.into(), READ_BACK.num_hours().into()],
+            [
+                tx.tenant_id().into(),
+                ids.into(),
+                READ_BACK.num_hours().into(),
+                early_ids.into(),
+                early_from.into(),
+            ],
         )
         .await?;
     let mut before = BilledBefore::default();
+    earlier.iter().for_each(|(id, from)| before.put_read_from(*id, *from));
     for row in rows {
         let Some(currency) = currencies.get(&row.billed_id) else { continue };
         let claimed = Claimed::of_kind(&row.word);
@@ -236,30 +250,40 @@ pub(crate) async fn insert(tx: &TenantTx, claims: &[(Option<DocumentId>, &Claim)
 }
 
 #[derive(FromQueryResult)]
-struct TaxRow {
+struct LineRow {
     billed_id: Uuid,
     service_starts_at: DateTime<Utc>,
     component_key: String,
+    text: Option<String>,
     tax_category: String,
     tax_percent: Decimal,
 }
 
-/// What was billed, from when on, its key, and the category and rate of the tax on it.
-type TaxAt = (Uuid, DateTime<Utc>, String, (String, Decimal));
+/// A line as it was billed first.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstLine {
+    pub billed_id: Uuid,
+    pub at: DateTime<Utc>,
+    pub key: String,
+    /// `None` where several keys have one line.
+    pub text: Option<String>,
+    /// Category and rate.
+    pub tax: (String, Decimal),
+}
 
-/// The tax at which service was billed first, by what was billed and the start of the service.
-pub(crate) async fn taxes(tx: &TenantTx, starts: &[(Uuid, DateTime<Utc>)]) -> Result<Vec<TaxAt>> {
-    let rows: Vec<TaxRow> = tx
+/// How service was billed first, by what was billed and the start of the service.
+pub(crate) async fn first_lines(tx: &TenantTx, starts: &[(Uuid, DateTime<Utc>)]) -> Result<Vec<FirstLine>> {
+    let rows: Vec<LineRow> = tx
         .rows(
-            "SELECT DISTINCT ON (b.billed_id, b.service_starts_at, b.component_key) b.billed_id, b.service_starts_at, b.component_key, l.tax_category, l.tax_percent
+            "SELECT DISTINCT ON (b.billed_id, b.service_starts_at, b.component_key) b.billed_id, b.service_starts_at, b.component_key, l.text, l.tax_category, l.tax_percent
              FROM unnest($2::uuid[], $3::timestamptz[]) AS k (billed_id, service_starts_at)
              JOIN billed_service b ON b.tenant_id = $1 AND b.billed_id = k.billed_id AND b.service_starts_at = k.service_starts_at
                AND b.kind IN ('charge', 'ahead')
              CROSS JOIN LATERAL (
-               SELECT tax_category, tax_percent FROM document_line
-               WHERE tenant_id = $1 AND document_id = b.document_id AND line_group <> 'late'
-               ORDER BY (subscription_id = b.billed_id AND component_key = b.component_key AND service_starts_at = b.service_starts_at)
-                 IS NOT TRUE, gross_micros IS NULL, position
+               SELECT tax_category, tax_percent, CASE WHEN is_own THEN text END AS text
+               FROM (SELECT *, subscription_id = b.billed_id AND component_key = b.component_key AND service_starts_at = b.service_starts_at AS is_own
+                     FROM document_line WHERE tenant_id = $1 AND document_id = b.document_id AND line_group <> 'late') of_document
+               ORDER BY is_own IS NOT TRUE, gross_micros IS NULL, position
                LIMIT 1) l
              ORDER BY b.billed_id, b.service_starts_at, b.component_key, b.kind",
             [
@@ -269,9 +293,12 @@ pub(crate) async fn taxes(tx: &TenantTx, starts: &[(Uuid, DateTime<Utc>)]) -> Re
             ],
         )
         .await?;
-    let tax = |row: TaxRow| {
-        let tax = (row.tax_category, row.tax_percent.normalize());
-        (row.billed_id, row.service_starts_at, row.component_key, tax)
+    let line = |row: LineRow| FirstLine {
+        billed_id: row.billed_id,
+        at: row.service_starts_at,
+        key: row.component_key,
+        text: row.text,
+        tax: (row.tax_category, row.tax_percent.normalize()),
     };
-    Ok(rows.into_iter().map(tax).collect())
+    Ok(rows.into_iter().map(line).collect())
 }

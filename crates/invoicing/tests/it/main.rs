@@ -14,5 +14,6 @@ mod runs;
 mod schedule;
 mod settlements;
 mod several;
+mod very_late;
 mod world;
 mod zones;

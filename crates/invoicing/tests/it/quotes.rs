@@ -84,7 +84,7 @@ async fn a_quote_whose_month_is_more_than_money_is_refused_by_its_largest_quanti
         let (id, _) = subscription::create_quote(&tx, &new, &[], "Ann", at("2026-11-25T09:00:00Z")).await.unwrap();
         let quote = subscription::quote(&tx, id).await.unwrap().unwrap();
         match (invoicing::must_be_reckoned(&tx, &quote).await, total) {
-            (Ok(()), Some(_)) => (),
+            (Ok(_), Some(_)) => (),
             (Err(InvoicingError::Subscription(error)), None) => {
                 let refusal = error.refusal().unwrap();
                 let told = (refusal.field.as_str(), refusal.rule.code(), refusal.value.as_str());

@@ -129,29 +129,24 @@ pub async fn asked_since(tx: &TenantTx, id: CustomerId, since: DateTime<Utc>) ->
     Ok(row.map_or(Asked { micros: 0, last_at: None }, |row| Asked { micros: row.micros, last_at: row.last_at }))
 }
 
-/// All that was ever put into the wallet of customer $2 in currency $3.
-const CREDITED: &str = "SELECT coalesce(sum(e.amount_micros), 0)::bigint FROM wallet w
-   JOIN ledger_entry e ON e.tenant_id = $1 AND e.account_id = w.account_id AND e.amount_micros > 0
-   WHERE w.tenant_id = $1 AND w.customer_id = $2 AND w.currency = $3";
-
-pub async fn insert(tx: &TenantTx, attempt: &Recharge) -> Result<(), LedgerError> {
-    tx.run(
-        &format!(
-            "INSERT INTO recharge_attempt (tenant_id, id, customer_id, currency, amount_micros, available_micros, credited_micros, state, decided_at)
-             VALUES ($1, $4, $2, $3, $5, $6, ({CREDITED}), 'asked', $7)"
-        ),
-        [
-            tx.tenant_id().into(),
-            attempt.customer_id.into(),
-            attempt.amount.currency().code().into(),
-            attempt.id.into(),
-            attempt.amount.micros().into(),
-            attempt.available.micros().into(),
-            attempt.decided_at.into(),
-        ],
-    )
-    .await?;
-    Ok(())
+/// False where another round was quicker: an attempt of the customer is open.
+pub async fn insert(tx: &TenantTx, attempt: &Recharge) -> Result<bool, LedgerError> {
+    let inserted = tx
+        .run(
+            "INSERT INTO recharge_attempt (tenant_id, id, customer_id, currency, amount_micros, available_micros, state, decided_at)
+             VALUES ($1, $4, $2, $3, $5, $6, 'asked', $7) ON CONFLICT (tenant_id, customer_id) WHERE state = 'asked' DO NOTHING",
+            [
+                tx.tenant_id().into(),
+                attempt.customer_id.into(),
+                attempt.amount.currency().code().into(),
+                attempt.id.into(),
+                attempt.amount.micros().into(),
+                attempt.available.micros().into(),
+                attempt.decided_at.into(),
+            ],
+        )
+        .await?;
+    Ok(inserted > 0)
 }
 
 pub async fn asked_before(tx: &TenantTx, before: DateTime<Utc>) -> Result<Vec<RechargeId>, LedgerError> {
@@ -168,14 +163,16 @@ pub async fn asked_before(tx: &TenantTx, before: DateTime<Utc>) -> Result<Vec<Re
     Ok(rows.into_iter().map(|row| row.id.into()).collect())
 }
 
-/// What came into an attempt's wallet since it was decided, in micros.
-pub async fn credited_since(tx: &TenantTx, id: RechargeId) -> Result<i64, LedgerError> {
+/// What was paid into an attempt's wallet since it was decided, in micros. A payment may be dated back, by a month at most; what
+/// calls give back is no payment.
+pub async fn paid_in_since(tx: &TenantTx, id: RechargeId) -> Result<i64, LedgerError> {
     let micros: Option<i64> = tx
         .value(
-            "SELECT (coalesce(sum(e.amount_micros), 0) - a.credited_micros)::bigint AS v FROM recharge_attempt a
+            "SELECT coalesce(sum(e.amount_micros), 0)::bigint AS v FROM recharge_attempt a
              JOIN wallet w ON w.tenant_id = $1 AND w.customer_id = a.customer_id AND w.currency = a.currency
-             LEFT JOIN ledger_entry e ON e.tenant_id = $1 AND e.account_id = w.account_id AND e.amount_micros > 0
-             WHERE a.tenant_id = $1 AND a.id = $2 GROUP BY a.credited_micros",
+             JOIN ledger_entry e ON e.tenant_id = $1 AND e.account_id = w.account_id AND e.effective_at > a.decided_at - interval '31 days'
+             JOIN ledger_transaction t ON t.tenant_id = $1 AND t.id = e.transaction_id AND t.kind = 'top_up' AND t.posted_at >= a.decided_at
+             WHERE a.tenant_id = $1 AND a.id = $2",
             [tx.tenant_id().into(), id.into()],
         )
         .await?;

@@ -1,8 +1,8 @@
 use crate::stage::{Stage, at, charge, eur};
 use db::{CallId, CustomerId, RechargeId};
 use ledger::{
-    AutoRecharge, LedgerError, RECHARGE, RechargeState, auto_recharge_of, close_breaker, decide_recharges,
-    recharge_failed, recharge_paid, recharges_of, set_auto_recharge, settle, top_up,
+    AutoRecharge, LedgerError, Promotion, RECHARGE, RechargeState, auto_recharge_of, close_breaker, decide_recharges,
+    grant, recharge_arrived, recharge_failed, recharge_paid, recharges_of, set_auto_recharge, settle, top_up,
 };
 
 /// 20.00 when less than 5.00 is there; 40.00 a day, 50.00 in thirty, an hour between two attempts.
@@ -105,6 +105,31 @@ async fn a_payment_whose_money_does_not_arrive_opens_the_breaker() {
     assert_eq!(decide(&stage, 100_000).await, [], "nothing is charged again");
     let state = auto_recharge_of(&stage.tx().await, customer_id).await.unwrap().unwrap();
     assert!(state.breaker.unwrap().1.contains("not in the wallet"));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_may_come_in_parts_and_what_a_call_gives_back_is_none_of_them() {
+    let stage = Stage::set().await;
+    let customer_id = agreed(&stage, "4.00").await;
+    spend(&stage, customer_id, "3.00").await;
+    let asked = decide(&stage, 100).await; // for 20.00
+    let arrive = async |amount: &str, key: &str, second: i64| {
+        let tx = stage.tx().await;
+        top_up(&tx, customer_id, eur(amount), key, "Top-up", at(second), at(second)).await.unwrap();
+        let closed = recharge_arrived(&tx, customer_id, at(second)).await.unwrap();
+        tx.commit().await.unwrap();
+        closed
+    };
+    assert_eq!(arrive("12.00", "one", 110).await, None, "8.00 are open");
+    let gift =
+        Promotion { customer_id, amount: eur("9.00"), expires_at: None, key: "gift".into(), memo: "Welcome".into() };
+    let tx = stage.tx().await;
+    grant(&tx, &gift, at(115)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(arrive("7.99", "two", 120).await, None, "0.01 is open, and a gift pays nothing");
+    assert_eq!(arrive("0.01", "three", 130).await, Some(asked[0]));
+    let state = auto_recharge_of(&stage.tx().await, customer_id).await.unwrap().unwrap();
+    assert!(state.breaker.is_none());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::leg::Leg;
 use crate::prompt::Clip;
 use crate::sdp::{self, Direction, Encryption, Keys, LocalAudio};
 use line::Line;
+use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::dialog::DialogStateReceiver;
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
@@ -30,6 +31,8 @@ pub struct CallPlan {
     pub from: String,
     /// The number to call.
     pub to: String,
+    /// The password of `from` at the edge: it is a phone there, which dials out. Its digest is MD5.
+    pub password: Option<String>,
     /// Digits as RFC 4733 events: how long after the answer, or the digit before, and which.
     pub digits: Vec<(Duration, char)>,
     /// From the answer to our BYE.
@@ -53,6 +56,7 @@ impl CallPlan {
             target,
             from: from.to_owned(),
             to: to.to_owned(),
+            password: None,
             digits: Vec::new(),
             talk,
             cancel_after: None,
@@ -172,8 +176,16 @@ impl Caller {
             let text = format!("sip:{user}@{address}");
             sip::Uri::try_from(text.as_str()).map_err(|error| EdgeError::Signalling(error.to_string()))
         };
+        let credential = plan.password.as_ref().map(|password| Credential {
+            username: plan.from.clone(),
+            password: password.clone(),
+            realm: None,
+            auth_username: None,
+        });
+        let home = if credential.is_some() { plan.target } else { self.line.address };
         Ok(InviteOption {
-            caller: uri(&plan.from, self.line.address)?,
+            credential,
+            caller: uri(&plan.from, home)?,
             callee: uri(&plan.to, plan.target)?,
             contact: uri(&plan.from, self.line.address)?,
             content_type: Some("application/sdp".to_owned()),

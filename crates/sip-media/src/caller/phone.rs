@@ -27,6 +27,10 @@ pub enum PhoneAnswer {
     Decline,
     /// Rings until the caller gives up.
     Ring,
+    /// 503, as a carrier that has no line left.
+    Unavailable,
+    /// Says what it plays while it rings (183), and picks up after so long.
+    Early(Duration),
 }
 
 /// A phone to be registered.
@@ -85,7 +89,6 @@ impl AgentPhone {
         let line = Arc::new(Line::open(IpAddr::V4(Ipv4Addr::LOCALHOST), Some(invites_tx)).await?);
         let mut registration = Registration::new(&line, &plan);
         registration.refresh().await?;
-        let (calls_tx, calls) = mpsc::unbounded_channel();
         let abort = line.abort.clone();
         let period = plan.expires / 2;
         tokio::spawn(async move {
@@ -99,8 +102,28 @@ impl AgentPhone {
                 }
             }
         });
+        Ok(Self::answering(line, plan, invites))
+    }
+
+    /// Answers calls without being registered anywhere, as a carrier's switch does.
+    ///
+    /// # Errors
+    /// No port could be taken.
+    pub async fn listen(plan: PhonePlan) -> Result<Self, EdgeError> {
+        let (invites_tx, invites) = mpsc::unbounded_channel();
+        let line = Arc::new(Line::open(IpAddr::V4(Ipv4Addr::LOCALHOST), Some(invites_tx)).await?);
+        Ok(Self::answering(line, plan, invites))
+    }
+
+    fn answering(line: Arc<Line>, plan: PhonePlan, invites: mpsc::UnboundedReceiver<Transaction>) -> Self {
+        let (calls_tx, calls) = mpsc::unbounded_channel();
         tokio::spawn(answer_calls(Arc::downgrade(&line), plan, invites, calls_tx));
-        Ok(Self { calls, line })
+        Self { calls, line }
+    }
+
+    /// Where it listens, UDP and TCP.
+    pub fn address(&self) -> SocketAddr {
+        self.line.address
     }
 
     /// The next call the phone has picked up.
@@ -207,7 +230,7 @@ async fn answer_call(
             _ = transaction.handle(&mut tx) => {}
         }
     });
-    pick_up(plan, &dialog, local, &remote).await.map_err(failed)?;
+    pick_up(plan, &dialog, &leg, local, &remote).await.map_err(failed)?;
     let (ended_tx, ended) = watch::channel(false);
     let mut call = Some(PhoneCall { dialog: dialog.clone(), leg: leg.clone(), local, codec: plan.codec, ended });
     loop {
@@ -240,6 +263,7 @@ fn forget(dialogs: &DialogLayer, dialog: &InviteDialog) {
 async fn pick_up(
     plan: &PhonePlan,
     dialog: &InviteDialog,
+    leg: &Leg,
     local: LocalAudio,
     remote: &sdp::RemoteAudio,
 ) -> rsipstack::Result<()> {
@@ -252,6 +276,18 @@ async fn pick_up(
             }
             dialog.accept(Some(crate::call::sdp_headers()), Some(sdp::answer(local, remote)))
         }
+        PhoneAnswer::Early(after) => {
+            let described = || Some(sdp::answer(local, remote));
+            dialog.ringing(Some(crate::call::sdp_headers()), described())?;
+            leg.connect(remote, None);
+            leg.set_background(Some(Clip::tone(plan.tone_hertz, 8000.0, 1000)));
+            tokio::time::sleep(after).await;
+            if dialog.state().is_terminated() {
+                return Ok(());
+            }
+            dialog.accept(Some(crate::call::sdp_headers()), described())
+        }
+        PhoneAnswer::Unavailable => dialog.reject(Some(StatusCode::ServiceUnavailable), None),
         PhoneAnswer::Busy => dialog.reject(Some(StatusCode::BusyHere), None),
         PhoneAnswer::Decline => dialog.reject(Some(StatusCode::Decline), None),
         PhoneAnswer::Ring => dialog.ringing(None, None),

@@ -4,6 +4,7 @@ mod agents;
 mod bans;
 mod baresip;
 mod calls;
+mod dialling;
 mod doors;
 mod lossy;
 mod metering;

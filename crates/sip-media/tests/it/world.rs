@@ -43,6 +43,11 @@ pub struct Desk {
     pub pin: Mutex<Option<(String, String)>>,
     pub topics: Mutex<HashMap<u8, TopicDecision>>,
     pub renewals: Mutex<VecDeque<Result<Grant, Unavailable>>>,
+    /// Where calls out go, one after the other.
+    pub routes: Mutex<VecDeque<DialDecision>>,
+    pub dialled: Mutex<Vec<Dialled>>,
+    /// What carriers answered that were left for the next.
+    pub failures: Mutex<Vec<String>>,
     pub secrets: Mutex<HashMap<String, PhoneSecret>>,
     pub away: AtomicBool,
     /// Events of this name are refused for good.
@@ -61,6 +66,9 @@ impl Desk {
             pin: Mutex::default(),
             topics: Mutex::default(),
             renewals: Mutex::default(),
+            routes: Mutex::default(),
+            dialled: Mutex::default(),
+            failures: Mutex::default(),
             secrets: Mutex::default(),
             away: AtomicBool::new(false),
             poison: Mutex::default(),
@@ -84,6 +92,10 @@ impl Desk {
 
     pub fn renews(&self, answer: Result<Grant, Unavailable>) {
         self.renewals.lock().unwrap().push_back(answer);
+    }
+
+    fn next_route(&self) -> Result<DialDecision, Unavailable> {
+        self.routes.lock().unwrap().pop_front().ok_or_else(away)
     }
 
     pub fn employs(&self, username: &str, password: &str) {
@@ -172,6 +184,16 @@ impl CallControl for Desk {
         tokio::time::sleep(thinks).await;
         let decision = self.topics.lock().unwrap().get(&digit).cloned();
         Ok(decision.unwrap_or(TopicDecision::Refuse(RefusalReason::UnknownTopic)))
+    }
+
+    async fn dial(&self, dialled: &Dialled) -> Result<DialDecision, Unavailable> {
+        self.dialled.lock().unwrap().push(dialled.clone());
+        self.next_route()
+    }
+
+    async fn dial_next(&self, _: CallId, failure: &str, _: DateTime<Utc>) -> Result<DialDecision, Unavailable> {
+        self.failures.lock().unwrap().push(failure.to_owned());
+        self.next_route()
     }
 
     async fn renew(&self, _: CallId, _: Duration, _: DateTime<Utc>) -> Result<Grant, Unavailable> {

@@ -5,7 +5,9 @@ mod moving;
 mod undo;
 
 pub use ask::{change, what_if};
-pub use moving::{Move, Moved, changes_by_id, move_customers, moves_of, preview_moves, subscribers, undo_move};
+pub use moving::{
+    Move, Moved, changes_by_id, move_customers, moves_of, moving_later, preview_moves, subscribers, undo_move,
+};
 pub use undo::{Asked, changes_billed, changes_of, reverse_change, undo_change, undone_since};
 
 use crate::catalogue::{LoyaltyReward, PlanVersion};

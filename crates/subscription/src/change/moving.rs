@@ -7,6 +7,7 @@ use crate::life::{History, Subscription, all_active, plan_versions_at};
 use crate::store::{catalogue, changes};
 use chrono::{DateTime, Utc};
 use db::{ChangeId, PlanId, PlanVersionId, SubscriptionId, TenantTx};
+use std::collections::HashSet;
 
 /// What a move would make of a subscription, or the rule that it breaks.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,12 @@ pub async fn moves_of(
     limit: u64,
 ) -> Result<Vec<Asked>> {
     changes::moves_to(tx, &catalogue::version_ids(tx, plan).await?, after, limit).await
+}
+
+/// Who moves to another version of a plan later than now: asked for, and not in effect yet.
+pub async fn moving_later(tx: &TenantTx, plan: PlanId, now: DateTime<Utc>) -> Result<HashSet<SubscriptionId>> {
+    let found = changes::moving_later(tx, &catalogue::version_ids(tx, plan).await?, now).await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Changes by their ids, as they were asked for.

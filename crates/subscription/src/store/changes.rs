@@ -146,6 +146,24 @@ pub(crate) async fn moves_to(
     rows.into_iter().map(asked_of).collect()
 }
 
+/// Who moves to one of these versions later than an instant.
+pub(crate) async fn moving_later(
+    tx: &TenantTx,
+    versions: &[PlanVersionId],
+    now: DateTime<Utc>,
+) -> Result<Vec<SubscriptionId>> {
+    let versions: Vec<Uuid> = versions.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<MovedRow> = tx
+        .rows(
+            "SELECT subscription_id, plan_version_id FROM subscription_change
+             WHERE tenant_id = $1 AND plan_version_id = ANY($2) AND kind = 'plan' AND undone_at IS NULL
+               AND effective_at > $3",
+            [tx.tenant_id().into(), versions.into(), now.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.subscription_id.into()).collect())
+}
+
 /// Those of these ids that there are, in the order in which they were asked.
 pub(crate) async fn by_ids(tx: &TenantTx, ids: &[ChangeId]) -> Result<Vec<Asked>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();

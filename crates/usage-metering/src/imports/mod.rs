@@ -22,6 +22,7 @@ pub use job::{
     imports, lock_import, mappings, move_import, release_import, save_mapping, start_import, stop_import, try_import,
     unpack,
 };
+pub use number::international_number;
 pub use record::{CallRecord, Direction, Refusal, Rule};
 pub use rows::{Reader, Row};
 pub use settings::{Column, DurationUnit, Format, Mapping, Settings, SettingsFault};

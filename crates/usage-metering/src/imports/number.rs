@@ -67,6 +67,11 @@ pub(super) fn international(field: &str, text: &str, country_code: Option<&str>)
     }
 }
 
+/// A number as somebody dials it in a country, in international form; `None` where that would be a guess, or where it is none.
+pub fn international_number(dialled: &str, country_code: Option<&str>) -> Option<String> {
+    international("called", dialled, country_code).ok().flatten()
+}
+
 /// The number as somebody in the country dials it.
 fn dialled(bare: &str, country: &str) -> Option<String> {
     let of = |table: &[(&str, &'static str)]| table.iter().find(|(code, _)| *code == country).map(|(_, found)| *found);

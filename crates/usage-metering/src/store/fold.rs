@@ -1,11 +1,14 @@
-use db::{DbError, PlatformTx, TenantId, TenantTx};
+use chrono::{DateTime, NaiveDate, Utc};
+use db::{CustomerId, DbError, PlatformTx, TenantId, TenantTx};
 use sea_orm::FromQueryResult;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// Moves up to `limit` sums into the rollups: by customer and hour, and the two that pages read. How many. One statement: a reader
 /// sees each sum in one of the two places, never in both or neither. Two folders take different sums and lock hours in one order. Sums are never updated, so what is due is found
 /// again by its place: a join by key, planned while statistics still said that the table is empty, compared each with each.
-pub async fn fold(tx: &TenantTx, limit: i64) -> Result<u64, DbError> {
+/// Of hours before `late_before` the customer's civil days are noted, see [`late_days`].
+pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Result<u64, DbError> {
     let folded: Option<i64> = tx
         .value(
             "WITH due AS (
@@ -42,6 +45,10 @@ pub async fn fold(tx: &TenantTx, limit: i64) -> Result<u64, DbError> {
                                  THEN greatest(usage_book_hour.quantity, EXCLUDED.quantity)
                                  ELSE usage_book_hour.quantity + EXCLUDED.quantity END,
                  events = usage_book_hour.events + EXCLUDED.events),
+             late AS (
+               INSERT INTO usage_late_day (tenant_id, customer_id, on_day)
+               SELECT DISTINCT $1::uuid, customer_id, on_day FROM added WHERE hour < $3 ORDER BY 2, 3
+               ON CONFLICT (tenant_id, customer_id, on_day) DO NOTHING),
              of_day AS (
                INSERT INTO usage_customer_day (tenant_id, meter, on_day, customer_id, dimensions_hash, dimensions, quantity, events)
                SELECT $1, meter, on_day, customer_id, kept.hash, kept.dimensions, CASE WHEN is_max THEN max(quantity) ELSE sum(quantity) END,
@@ -55,10 +62,42 @@ pub async fn fold(tx: &TenantTx, limit: i64) -> Result<u64, DbError> {
                                  ELSE usage_customer_day.quantity + EXCLUDED.quantity END,
                  events = usage_customer_day.events + EXCLUDED.events)
              SELECT count(*) AS v FROM gone",
-            [tx.tenant_id().into(), limit.into()],
+            [tx.tenant_id().into(), limit.into(), late_before.into()],
         )
         .await?;
     Ok(folded.unwrap_or(0).unsigned_abs())
+}
+
+/// Civil days whose usage came so late that they were noted, and those of sums that are still to be folded.
+pub async fn late_days(
+    tx: &TenantTx,
+    customers: &[CustomerId],
+    late_before: DateTime<Utc>,
+) -> Result<HashMap<CustomerId, BTreeSet<NaiveDate>>, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        customer_id: Uuid,
+        on_day: NaiveDate,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT customer_id, on_day FROM usage_late_day WHERE tenant_id = $1 AND customer_id = ANY ($2::uuid[])
+             UNION
+             SELECT s.customer_id, (s.hour AT TIME ZONE coalesce(c.time_zone, 'UTC'))::date
+             FROM usage_sum s LEFT JOIN customer c ON c.tenant_id = $1 AND c.id = s.customer_id
+             WHERE s.tenant_id = $1 AND s.customer_id = ANY ($2::uuid[]) AND s.hour < $3",
+            [
+                tx.tenant_id().into(),
+                customers.iter().map(|id| id.uuid()).collect::<Vec<Uuid>>().into(),
+                late_before.into(),
+            ],
+        )
+        .await?;
+    let mut days: HashMap<CustomerId, BTreeSet<NaiveDate>> = HashMap::new();
+    for row in rows {
+        days.entry(row.customer_id.into()).or_default().insert(row.on_day);
+    }
+    Ok(days)
 }
 
 pub async fn tenants(ptx: &PlatformTx) -> Result<Vec<TenantId>, DbError> {

@@ -257,8 +257,12 @@ fn shares(detail: &CallDetail) -> PageResult<(Vec<Share>, String)> {
 
 fn timeline(detail: &CallDetail, zone: &TimeZone) -> Vec<Happening> {
     let call = &detail.call;
-    let mut steps: Vec<Happening> =
-        detail.events.iter().filter(|event| event.kind != "heartbeat").map(|event| happening(event, zone)).collect();
+    let mut steps: Vec<Happening> = detail
+        .events
+        .iter()
+        .filter(|event| event.kind != "heartbeat")
+        .map(|event| happening(event, call.is_outgoing, zone))
+        .collect();
     // A call that came whole has no event of an edge, and one that was imported only the event of its record.
     if detail.events.iter().all(|event| event.kind == "call_recorded") {
         steps = known(call, zone).into_iter().chain(steps).collect();
@@ -297,7 +301,12 @@ fn known(call: &Call, zone: &TimeZone) -> Vec<Happening> {
     .collect()
 }
 
-fn happening(event: &CallEventLine, zone: &TimeZone) -> Happening {
+/// The second carrier is one that got the call because the first had failed.
+fn ordinal(attempt: &str) -> String {
+    if attempt == "1" { String::new() } else { format!("number {attempt}: the one before has failed") }
+}
+
+fn happening(event: &CallEventLine, is_outgoing: bool, zone: &TimeZone) -> Happening {
     let said = |key: &str| match event.detail.get(key) {
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(serde_json::Value::Null) | None => String::new(),
@@ -305,10 +314,17 @@ fn happening(event: &CallEventLine, zone: &TimeZone) -> Happening {
     };
     let (title, note, tone) = match event.kind.as_str() {
         "call_started" => ("Call in", format!("to {}", format::phone(&said("called"))), Tone::Plain),
+        "dial_started" => {
+            ("Call out", format!("{} dials {}", said("username"), format::phone(&said("called"))), Tone::Plain)
+        }
+        "carrier_ringing" => ("A carrier is rung", ordinal(&said("attempt")), Tone::Plain),
         "caller_identified" if said("by_pin") == "true" => {
             ("Caller known", "by account number and PIN".into(), Tone::Plain)
         }
         "caller_identified" => ("Caller known", "by number".into(), Tone::Plain),
+        "call_answered" if is_outgoing => {
+            ("The agent's phone is put through", format!("codec {}", said("codec")), Tone::On)
+        }
         "call_answered" => ("Answered, the menu plays", format!("codec {}", said("codec")), Tone::Plain),
         "topic_selected" => ("Topic chosen", format!("digit {}", said("digit")), Tone::Plain),
         "agent_ringing" => ("An agent is rung", said("username"), Tone::Plain),

@@ -13,8 +13,8 @@ use invoicing::DryRunRow;
 use money::Money;
 use subscription::NewPlanVersion;
 
-/// The widest changes are shown, as many as these; the page says how many more there are.
-const SHOWN_MAX: usize = 300;
+/// As many are shown at once; the page says how many more there are.
+pub const SHOWN_MAX: usize = 300;
 
 /// One subscriber.
 pub struct Row {
@@ -49,10 +49,7 @@ impl Row {
 }
 
 impl Tried {
-    pub fn shown(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().take(SHOWN_MAX)
-    }
-
+    /// What the figures are, for whoever reads them.
     pub fn note(&self) -> String {
         let mut note = "Everybody's last full month, priced as it was and by the new version, as an invoice would: \
                         what is charged once is left out, tax excluded. Nothing is posted."
@@ -61,11 +58,19 @@ impl Tried {
             let whom = format::counted(self.in_other_currency as i64, "customer pays", "customers pay");
             note += &format!(" {whom} in another currency and cannot be moved to it.");
         }
-        let more = self.rows.len().saturating_sub(SHOWN_MAX);
-        if more > 0 {
-            note += &format!(" The widest {SHOWN_MAX} changes are shown; {} more are not.", format::count(more as i64));
-        }
         note
+    }
+
+    /// The same, with how many the table below leaves out.
+    pub fn note_of_table(&self) -> String {
+        let more = self.rows.len().saturating_sub(SHOWN_MAX);
+        match more {
+            0 => self.note(),
+            _ => {
+                let more = format::count(more as i64);
+                format!("{} The widest {SHOWN_MAX} changes are shown; {more} more are not.", self.note())
+            }
+        }
     }
 }
 
@@ -111,7 +116,7 @@ pub fn table(audience: Audience, tried: &Tried) -> Table {
     ];
     let empty = Empty::new("repeat", "Nobody has it", "Its subscribers show here with what they would have paid.");
     let mut table = Table::new("What it would have done", columns, empty);
-    for row in tried.shown() {
+    for row in tried.rows.iter().take(SHOWN_MAX) {
         let priced = row.priced.as_ref();
         let amount = |of: fn(&DryRunRow) -> Money| {
             priced.map_or_else(

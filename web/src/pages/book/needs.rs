@@ -13,7 +13,7 @@ use ledger::Wallet;
 use money::{Currency, Money};
 use payments::{OpenItem, PaymentStatus};
 use std::collections::HashMap;
-use usage_metering::{SuspenseCause, SuspenseSummary};
+use usage_metering::SuspenseSummary;
 
 /// Late invoices that are named one by one.
 const LATE_NAMED: usize = 3;
@@ -50,7 +50,6 @@ fn waiting(member: &Member, summary: &[SuspenseSummary]) -> Vec<Item> {
     let audience = member.audience;
     let item = |waits: &SuspenseSummary| {
         let count = i64::try_from(waits.waiting).unwrap_or(i64::MAX);
-        let is_call = matches!(waits.cause, SuspenseCause::SeveralSubscriptions | SuspenseCause::NotChargeable);
         let title = format!("{} without a price", format::counted(count, "event", "events"));
         // What has waited for a day says so.
         let since = match super::suspense::is_too_old(waits.oldest_at, member.now) {
@@ -58,12 +57,9 @@ fn waiting(member: &Member, summary: &[SuspenseSummary]) -> Vec<Item> {
             false => String::new(),
         };
         let note = format!("{}{since}", spoken(waits.cause.as_str()));
+        // Whatever waits has its page, calls and events alike.
         let item = Item::new("alert-circle", Tone::Wrong, title).note(note);
-        if is_call && audience == Audience::Tenant {
-            item.action("Look", with_query(&audience.calls(), &[("outcome", "unpriced")]))
-        } else {
-            item.action("Decide", audience.suspense_of(waits.cause.as_str()))
-        }
+        item.action("Decide", audience.suspense_of(waits.cause.as_str()))
     };
     summary.iter().map(item).collect()
 }

@@ -40,6 +40,7 @@ fn route_word(reason: RouteRefusal) -> Badge {
     use RouteRefusal as R;
     let (word, tone) = match reason {
         R::Down => ("Down", Tone::Plain),
+        R::NoAddress => ("No address", Tone::Plain),
         R::NoDeck => ("No deck", Tone::Plain),
         R::Currency => ("Other currency", Tone::Plain),
         R::NoPrefix => ("Unknown prefix", Tone::Plain),

@@ -71,7 +71,8 @@ async fn again(
     correction: &Correction,
 ) -> PageResult<(Replay, RecordReplay)> {
     let (by, now) = (member.actor(), member.now);
-    let records = call_control::replay_records(tx, cause, correction.customer_id, &by, now).await?;
+    let (customer, late) = (correction.customer_id, correction.takes_late);
+    let records = call_control::replay_records(tx, cause, customer, late, &by, now).await?;
     let mut replay = usage_metering::replay_suspense(tx, cause, correction, &by, now).await?;
     // What went on waiting as a record was looked at twice, and waits once.
     let of_records: u64 = records.waiting.values().sum();

@@ -8,7 +8,9 @@ use crate::format;
 use crate::views::catalogue::ComponentCard;
 use crate::views::parts::{Fact, Facts};
 use db::PlanVersionId;
-use subscription::{Billed, Component, ComponentKind, LateUsage, LoyaltyReward, LoyaltyRule, PlanVersion, TrialUsage};
+use subscription::{
+    Billed, Component, ComponentKind, LateUsage, Limit, LoyaltyReward, LoyaltyRule, PlanVersion, TrialUsage,
+};
 
 /// Terms and components of a version, as its page shows them. `add_on` names what loyalty may give, where it is known.
 pub(in crate::pages) fn prices_of(
@@ -20,6 +22,10 @@ pub(in crate::pages) fn prices_of(
 
 fn terms(version: &PlanVersion, add_on: impl Fn(PlanVersionId) -> Option<String>) -> Facts {
     let mut facts = vec![term(version), trial(version)];
+    if version.trial_days > 0 {
+        let then = Fact::new("Without a means of payment", words::trial_end(version.trial_end));
+        facts.push(then.quiet("when the trial ends"));
+    }
     if let Some(terms) = version.fixed_terms {
         let months = format::counted((u64::from(terms) * u64::from(version.term_months)) as i64, "month", "months");
         facts.push(Fact::new("Ends", format!("after {months}")));
@@ -36,7 +42,7 @@ fn terms(version: &PlanVersion, add_on: impl Fn(PlanVersionId) -> Option<String>
     }
     facts.push(Fact::new("Currency", version.currency.code()));
     if !version.features.is_empty() {
-        let features = version.features.iter().map(|key| words::feature(key)).collect::<Vec<_>>();
+        let features = version.features.iter().map(|key| feature(key, version)).collect::<Vec<_>>();
         facts.push(Fact::new("Features", features.join(", ")));
     }
     for LoyaltyRule { after_months, reward } in &version.loyalty {
@@ -72,6 +78,17 @@ fn trial(version: &PlanVersion) -> Fact {
     match version.trial_usage {
         TrialUsage::Charged => days,
         TrialUsage::FreeUpTo(cap) => days.quiet(format!("usage free up to {}", cap.human())),
+    }
+}
+
+/// "Call analytics (up to 2,000 calls a month)": what it is, and how much of it where there is a limit.
+fn feature(key: &str, version: &PlanVersion) -> String {
+    let name = words::feature(key);
+    let Some(Limit { amount, meter }) = version.limits.get(key) else { return name };
+    let amount = format::quantity(*amount);
+    match meter {
+        Some(meter) => format!("{name} (up to {amount} {} a month)", spoken(meter).to_lowercase()),
+        None => format!("{name} (up to {amount})"),
     }
 }
 

@@ -99,7 +99,7 @@ async fn write(
     };
     let quote = subscription::quote(tx, id).await?.ok_or_else(|| PageError::failed("a quote that is not there"))?;
     match invoicing::must_be_reckoned(tx, &quote).await {
-        Ok(()) => Ok(Ok(quote)),
+        Ok(_) => Ok(Ok(quote)),
         Err(InvoicingError::Subscription(error)) => Ok(Err(error)),
         Err(error) => Err(error.into()),
     }

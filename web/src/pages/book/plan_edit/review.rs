@@ -67,7 +67,7 @@ async fn page(member: &Member, tx: &TenantTx, desk: &Desk, faults: &Faults) -> P
         changes: changes(desk.in_use.as_ref().map(|in_use| &in_use.terms), &terms),
         warnings: warnings(&terms)?,
         dry_run: desk.in_use.is_some().then(|| dry_run::table(member.audience, &tried)),
-        dry_run_note: tried.note(),
+        dry_run_note: tried.note_of_table(),
         publish,
         shell,
     })

@@ -49,7 +49,8 @@ pub async fn start(member: Member, path: web::Path<String>, given: web::Query<Gi
     let tx = member.tx().await?;
     let (customer, sold) = read_both(&tx, path.parse()?).await?;
     let mut faults = Faults::default();
-    let outcome = if given.has("sent") { outcome(&member, &customer, &sold, &given, &mut faults).await? } else { None };
+    let outcome =
+        if given.has("sent") { outcome(&member, &tx, &customer, &sold, &given, &mut faults).await? } else { None };
     page(&member, &tx, &customer, &sold, &given, &faults, None, outcome.map(|(outcome, _)| outcome)).await
 }
 
@@ -63,7 +64,7 @@ pub async fn begin(
     let tx = member.tx().await?;
     let (customer, sold) = read_both(&tx, path.parse()?).await?;
     let mut faults = Faults::default();
-    let shown = outcome(&member, &customer, &sold, &given, &mut faults).await?;
+    let shown = outcome(&member, &tx, &customer, &sold, &given, &mut faults).await?;
     let wish = read_wish(&member, &customer, &sold, &given, &mut faults)?;
     let (Some((shown, figures)), Some(wish)) = (shown, wish) else {
         return Ok(again(page(&member, &tx, &customer, &sold, &given, &faults, None, None).await?));
@@ -108,22 +109,30 @@ async fn subscribe(tx: &TenantTx, wish: &Wish, member: &Member) -> Result<Subscr
     Ok(id)
 }
 
-/// What the wish would do: it is done in a transaction of its own that is given up, so that what is shown is what is done.
+/// What the wish would do: it is done and given up again, so that what is shown is what is done.
 async fn outcome(
     member: &Member,
+    tx: &TenantTx,
     customer: &Customer,
     sold: &[Plan],
     given: &Given,
     faults: &mut Faults,
 ) -> PageResult<Option<(Outcome, Figures)>> {
     let Some(wish) = read_wish(member, customer, sold, given, faults)? else { return Ok(None) };
-    let given_up = member.tx().await?;
-    if let Err(error) = subscribe(&given_up, &wish, member).await {
-        faults.refused(error, &FIELDS)?;
-        return Ok(None);
-    }
-    let (bill, figures) = preview::of_start(&given_up, customer, member.now).await?;
-    drop(given_up);
+    let foreseen = async {
+        Ok(match subscribe(tx, &wish, member).await {
+            Ok(_) => Ok(preview::of_start(tx, customer, member.now).await?),
+            Err(refused) => Err(refused),
+        })
+    };
+    let foreseen: PageResult<_> = tx.tried(foreseen).await?;
+    let (bill, figures) = match foreseen? {
+        Ok(foreseen) => foreseen,
+        Err(error) => {
+            faults.refused(error, &FIELDS)?;
+            return Ok(None);
+        }
+    };
     let mut kept = given.kept();
     kept.retain(|(name, _)| name != "figures");
     kept.push(("figures".into(), figures.print()));

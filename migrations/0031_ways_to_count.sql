@@ -56,9 +56,3 @@ CREATE TABLE usage_dirty_hour (
 );
 COMMENT ON TABLE usage_dirty_hour IS 'Hours that have events which no sweep has seen; marked in the events'' own transaction. A bill waits until none of its hours stands here.';
 CALL raise_wall('usage_dirty_hour', 'customer', 'full');
-
--- An event has less than 10^11, a batch's sum less than 10^14: of the sums of an hour, a day or a book, however many, none can be
--- too large for its column, which would have stopped the fold of its book.
-ALTER TABLE usage_rollup ALTER COLUMN quantity TYPE numeric(30,6);
-ALTER TABLE usage_book_hour ALTER COLUMN quantity TYPE numeric(30,6);
-ALTER TABLE usage_customer_day ALTER COLUMN quantity TYPE numeric(30,6);

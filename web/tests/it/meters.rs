@@ -136,7 +136,7 @@ async fn different_values_percentiles_and_how_many_at_once_are_shown_without_bei
             made.text()
         );
     }
-    // Ada from 10:00 to 10:10 and from 11:00 to 11:30, Bob from 10:05 to 10:10.
+    // Ada from 07:00 to 07:10 and from 08:00 to 08:30, Bob from 07:05 to 07:10.
     let event = |id: &str, caller: &str, time: &str, seconds: &str| {
         json!({
             "specversion": "1.0", "id": id, "source": "bot", "type": "chat", "subject": world.jonas.to_string(),
@@ -145,7 +145,7 @@ async fn different_values_percentiles_and_how_many_at_once_are_shown_without_bei
         })
     };
     let events =
-        [event("a", "ada", "10:00", "600"), event("b", "bob", "10:05", "300"), event("c", "ada", "11:00", "1800")];
+        [event("a", "ada", "07:00", "600"), event("b", "bob", "07:05", "300"), event("c", "ada", "08:00", "1800")];
     let request = TestRequest::post().uri("/v1/events").insert_header(("content-type", "application/json"));
     let taken = nord.send(request.set_payload(json!(events).to_string())).await.json();
     assert_eq!(taken["accepted"], 3, "{taken}");

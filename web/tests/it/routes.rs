@@ -67,7 +67,7 @@ async fn a_file_becomes_a_draft_is_looked_at_and_published_and_a_carrier_takes_c
     let page = browser.get(&format!("{deck}/versions/3")).await.body;
     assert!(page.contains("changes 1 prefix against version 2"), "from February on, after January's: {page}");
     assert_eq!(browser.get(&deck).await.body.matches("Take it back").count(), 2);
-    for (position, status) in [("2", 303), ("2", 422), ("1", 422), ("3", 303)] {
+    for (position, status) in [("2", 303), ("2", 409), ("1", 409), ("3", 303)] {
         let taken = browser.post(&format!("{deck}/withdrawal"), &token, &[("position", position)]).await;
         assert_eq!(taken.status, status, "{position}: {}", taken.body);
     }

@@ -2,6 +2,7 @@
 
 mod a_call_becomes_cash;
 mod call_centre_software;
+mod chat_support;
 mod consultations_by_number;
 mod outsourced_support;
 mod pay_per_use_support;

@@ -65,8 +65,8 @@ pub use imports::{
 pub use included::IncludedLeft;
 pub use outgoing::{
     CarrierAttempt, Decision, FinishedOutgoing, OutgoingAdmission, OutgoingCall, OutgoingFilter, OutgoingRefusal,
-    OutgoingView, RouteTrial, SettledOutgoing, SoldFor, TakenBy, outgoing_calls, outgoing_of, settle_outgoing,
-    try_route,
+    OutgoingView, RouteTrial, SettledOutgoing, SoldFor, TakenBy, digits_of, outgoing_calls, outgoing_of,
+    settle_outgoing, try_route,
 };
 pub use policy::{
     LimitOf, LossGuard, OutgoingPolicy, SpendAlert, SpendLimit, outgoing_policy, set_outgoing_policy, set_spend_limit,

@@ -148,14 +148,48 @@ pub async fn publish_deck(
     store::publish(tx, id, version, effective_from.max(now), by, now).await
 }
 
-/// Undoes what was published last and has not begun. What holds already is replaced by publishing the former version again.
-pub async fn withdraw_publication(tx: &TenantTx, id: DeckId, now: DateTime<Utc>) -> Result<Publication, UsageError> {
+/// What waits for its day, of those of [`publications`]: what was published last comes first.
+pub fn waiting(publications: &[Publication], at: DateTime<Utc>) -> impl Iterator<Item = &Publication> {
+    publications.iter().filter(move |one| one.withdrawn_at.is_none() && one.effective_from > at)
+}
+
+/// What a version takes the place of: of one that waits for its day, what holds until then; of one that nobody has published,
+/// what holds when all that waits has begun. Nothing for what is in force itself.
+pub fn replaced_by(publications: &[Publication], version: u32, now: DateTime<Utc>) -> Option<&Publication> {
+    if in_force(publications, now).is_some_and(|held| held.version == version) {
+        return None;
+    }
+    let order = |one: &Publication| (one.effective_from, one.position);
+    let own = waiting(publications, now).filter(|one| one.version == version).min_by_key(|one| order(one)).map(order);
+    let standing = publications.iter().filter(|one| one.withdrawn_at.is_none());
+    let before = standing.filter(|one| own.is_none_or(|own| order(one) < own)).max_by_key(|one| order(one));
+    before.filter(|one| one.version != version)
+}
+
+/// Undoes a publication that has not begun. What holds already is replaced by publishing the former version again.
+pub async fn withdraw_publication(
+    tx: &TenantTx,
+    id: DeckId,
+    position: u32,
+    now: DateTime<Utc>,
+) -> Result<Publication, UsageError> {
     store::lock(tx, id).await?;
     let publications = store::publications(tx, id).await?;
-    let last = publications.into_iter().find(|one| one.withdrawn_at.is_none());
-    let last = last.filter(|one| one.effective_from > now).ok_or(UsageError::DeckMustNotHaveBegun)?;
-    store::withdraw(tx, id, last.position, now).await?;
-    Ok(Publication { withdrawn_at: Some(now), ..last })
+    let chosen = waiting(&publications, now).find(|one| one.position == position).cloned();
+    let chosen = chosen.ok_or(UsageError::DeckMustNotHaveBegun)?;
+    store::withdraw(tx, id, position, now).await?;
+    Ok(Publication { withdrawn_at: Some(now), ..chosen })
+}
+
+/// Undoes what was published last of what has not begun.
+pub async fn withdraw_last_publication(
+    tx: &TenantTx,
+    id: DeckId,
+    now: DateTime<Utc>,
+) -> Result<Publication, UsageError> {
+    let publications = store::publications(tx, id).await?;
+    let last = waiting(&publications, now).next().ok_or(UsageError::DeckMustNotHaveBegun)?;
+    withdraw_publication(tx, id, last.position, now).await
 }
 
 /// Removes one draft that is older than [`DRAFTS_KEPT`]; how many it was. The newest version of a deck stays whatever it is: its

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 
 /// Rows of one version.
 pub const DECK_ROWS_MAX: usize = 1_000_000;
+/// A minute costs no more than this, and no connection does, in any currency: a slip must not be sold.
+const RATE_MAX: u32 = 1_000_000;
 /// Lines that are named; the others are counted.
 const FAULTS_NAMED_MAX: usize = 50;
 
@@ -168,7 +170,9 @@ impl Columns {
         let tariff = if document.is_empty() {
             self.by_columns(record, line, faults)
         } else {
-            read_tariff(document, line, faults).map(|tariff| (per_minute(&tariff), Some(Box::new(tariff))))
+            read_tariff(document, line, faults)
+                .map(|tariff| (per_minute(&tariff), Some(Box::new(tariff))))
+                .filter(|(rate, _)| must_be_a_rate(*rate, line, faults))
         };
         let (rate, tariff) = tariff.filter(|_| faults.count == before)?;
         Some(DeckRow { prefix: prefix.into(), destination: destination.into(), rate, tariff })
@@ -183,9 +187,16 @@ impl Columns {
     ) -> Option<(Decimal, Option<Box<Tariff>>)> {
         let amount = |field: &'static str, faults: &mut Faults| {
             let text = self.text(record, field);
-            let read = parse_decimal(text).ok().filter(|amount| !amount.is_sign_negative());
-            if read.is_none() {
-                faults.say(line, field, "must be a number of zero or more, such as 0.055", text);
+            // 2e5 is a number, and a slip: nobody writes a rate so.
+            let written = Some(text).filter(|text| !text.contains(['e', 'E']));
+            let read = written.and_then(|text| parse_decimal(text).ok()).filter(|amount| !amount.is_sign_negative());
+            match read {
+                None => faults.say(line, field, "must be a number of zero or more, such as 0.055", text),
+                Some(amount) if amount > Decimal::from(RATE_MAX) => {
+                    faults.say(line, field, &format!("must be at most {RATE_MAX}"), text);
+                    return None;
+                }
+                Some(_) => {}
             }
             read
         };
@@ -215,6 +226,14 @@ impl Columns {
             Tariff { connection, first_increment: first, increment, ..Tariff::flat(rate, pricing::Per::Minute) };
         Some((rate, Some(Box::new(tariff))))
     }
+}
+
+fn must_be_a_rate(rate: Decimal, line: u64, faults: &mut Faults) -> bool {
+    let is_one = rate <= Decimal::from(RATE_MAX);
+    if !is_one {
+        faults.say(line, "tariff", &format!("must cost at most {RATE_MAX} a minute"), &rate.to_string());
+    }
+    is_one
 }
 
 fn read_tariff(document: &str, line: u64, faults: &mut Faults) -> Option<Tariff> {
@@ -302,5 +321,17 @@ mod tests {
         assert_eq!(read_deck("name,price\nGermany,0.1").unwrap_err().named[0].field, "prefix");
         assert_eq!(read_deck("").unwrap_err().named[0].rule, "must be there at least once");
         assert_eq!(read_deck("49,-1").unwrap_err().named[0].field, "rate");
+        // 2e5 for 0.25, a point that was forgotten, and the same by the second
+        for (slip, rule) in
+            [("2e5", "such as 0.055"), ("1000000.01", "at most 1000000"), ("9999999999999999999", "at most")]
+        {
+            let faults = read_deck(&format!("prefix,rate,connection\n49,{slip},0\n44,0.1,{slip}")).unwrap_err();
+            let named: Vec<_> = faults.named.iter().map(|fault| (fault.line, fault.field)).collect();
+            assert_eq!(named, [(2, "rate"), (3, "connection")], "{slip}");
+            assert!(faults.named[0].rule.contains(rule), "{}", faults.named[0].rule);
+        }
+        let dear = "prefix;tariff\n39;\"{\"\"per\"\":\"\"second\"\",\"\"rate\"\":\"\"17000\"\"}\"";
+        assert_eq!(read_deck(dear).unwrap_err().named[0].value, "1020000"); // 17,000 x 60
+        assert_eq!(rates("49,1000000"), [("49".to_owned(), "1000000".to_owned())]);
     }
 }

@@ -44,6 +44,12 @@ impl DeckTable {
         self.rows.get(place)
     }
 
+    /// Is there a prefix that begins with this one?
+    pub fn has_within(&self, prefix: &str) -> bool {
+        let first = self.rows.partition_point(|row| *row.prefix < *prefix);
+        self.rows.get(first).is_some_and(|row| row.prefix.starts_with(prefix))
+    }
+
     /// The row around a prefix: of the longest shorter one.
     pub fn around(&self, prefix: &str) -> Option<&DeckRow> {
         self.longest(prefix.get(..prefix.len().checked_sub(1)?)?)

@@ -69,7 +69,7 @@ pub enum UsageError {
     DeckVersionMustExist(u32),
     #[error("a rate deck begins now or later, not at {0}")]
     DeckMustBeginLater(chrono::DateTime<chrono::Utc>),
-    #[error("nothing of this rate deck waits to take effect; publish the former version again to have it back")]
+    #[error("this does not wait to take effect; publish the former version again to have it back")]
     DeckMustNotHaveBegun,
     #[error(transparent)]
     Pricing(#[from] pricing::PricingError),

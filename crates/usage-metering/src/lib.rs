@@ -35,7 +35,8 @@ pub use batch::{SumRow, take_batch};
 pub use call_key::{Claim, claim_call_events, claim_records};
 pub use deck::{
     DRAFTS_KEPT, DeckKind, DeckRow, DeckVersion, Publication, RateDeck, create_deck, deck, deck_rows, deck_versions,
-    decks, forget_old_draft, in_force, publications, publish_deck, version_in_force, withdraw_publication,
+    decks, forget_old_draft, in_force, publications, publish_deck, replaced_by, version_in_force, waiting,
+    withdraw_last_publication, withdraw_publication,
 };
 pub use deck_diff::{DeckChange, DeckChangeKind, DeckDiff, DeckLoss, deck_diff, deck_losses};
 pub use deck_file::{DECK_ROWS_MAX, DeckFault, DeckFaults, ReadDeck, read_deck};

@@ -293,9 +293,9 @@ async fn changes(ask: &Ask, Asked(asked): Asked<ChangesAsked>) -> ApiResult<List
     };
     let Some(version) = version else { return Ok(List::whole(Vec::new())) };
     let after = usage_metering::deck_table(&ask.tx, deck.id, version).await?;
-    let held = usage_metering::version_in_force(&ask.tx, deck.id, ask.now).await?;
-    let before = match held.filter(|held| *held != after.version) {
-        Some(held) => Some(usage_metering::deck_table(&ask.tx, deck.id, held).await?),
+    let publications = usage_metering::publications(&ask.tx, deck.id).await?;
+    let before = match usage_metering::replaced_by(&publications, version, ask.now) {
+        Some(held) => Some(usage_metering::deck_table(&ask.tx, deck.id, held.version).await?),
         None => None,
     };
     let diff = usage_metering::deck_diff(before.as_deref(), &after);
@@ -395,6 +395,6 @@ async fn publish(ask: &Ask, Given(new): Given<NewPublication>) -> ApiResult<Crea
 
 async fn withdraw(ask: &Ask, _: Nothing) -> ApiResult<One<Deck>> {
     let deck = find(ask).await?;
-    usage_metering::withdraw_publication(&ask.tx, deck.id, ask.now).await?;
+    usage_metering::withdraw_last_publication(&ask.tx, deck.id, ask.now).await?;
     shown(ask, deck).await.map(One)
 }

@@ -52,8 +52,26 @@ async fn a_file_becomes_a_draft_is_looked_at_and_published_and_a_carrier_takes_c
     assert_eq!(past.status, 422, "{}", past.body);
     let published = browser.post(&format!("{deck}/publications"), &token, &[("version", "1"), ("from", "")]).await;
     assert_eq!(published.to(), deck);
-    let looked = browser.get(&format!("{deck}?number=%2B49%20151%20234567")).await.body;
-    assert!(looked.contains("Germany mobile") && looked.contains("version 1 is in force"), "{looked}");
+    for number in ["%2B49%20151%20234567", "0049%20151%20234567", "%2B49%20(0)151%20234567"] {
+        let looked = browser.get(&format!("{deck}?number={number}")).await.body;
+        assert!(looked.contains("Germany mobile") && looked.contains("version 1 is in force"), "{number}: {looked}");
+    }
+    let looked = browser.get(&format!("{deck}?number=0151234567")).await.body;
+    assert!(looked.contains("say the whole number with its country"), "{looked}");
+    // Two that wait for their day: each is taken back by itself, once.
+    for (rate, from) in [("0.06", "2030-01-01"), ("0.07", "2030-02-01")] {
+        browser.send(upload(&format!("{deck}/versions"), &token, &format!("49,{rate}"))).await;
+        let version = if from == "2030-01-01" { "2" } else { "3" };
+        browser.post(&format!("{deck}/publications"), &token, &[("version", version), ("from", from)]).await;
+    }
+    let page = browser.get(&format!("{deck}/versions/3")).await.body;
+    assert!(page.contains("changes 1 prefix against version 2"), "from February on, after January's: {page}");
+    assert_eq!(browser.get(&deck).await.body.matches("Take it back").count(), 2);
+    for (position, status) in [("2", 303), ("2", 409), ("1", 409), ("3", 303)] {
+        let taken = browser.post(&format!("{deck}/withdrawal"), &token, &[("position", position)]).await;
+        assert_eq!(taken.status, status, "{position}: {}", taken.body);
+    }
+    assert!(!browser.get(&deck).await.body.contains("Take it back"));
     // A carrier needs a cost deck; over the API, where a prefix that loses is found.
     let nord = Machine::new(&pages, world.mighty_key(world.nord).await);
     let cost = nord.post("/v1/decks", "a", &json!({"name": "Alpha", "kind": "cost", "currency": "EUR"})).await.json();

@@ -17,4 +17,4 @@ pub use admit::{OutgoingAdmission, OutgoingCall, TakenBy};
 pub use finished::{FinishedOutgoing, SettledOutgoing, settle_outgoing};
 pub use plan::{Decision, OutgoingRefusal, SoldFor};
 pub use reading::{CarrierAttempt, OutgoingFilter, OutgoingView, outgoing_calls, outgoing_of};
-pub use trial::{RouteTrial, try_route};
+pub use trial::{RouteTrial, digits_of, try_route};

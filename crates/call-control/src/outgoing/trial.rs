@@ -35,7 +35,7 @@ pub async fn try_route(
 }
 
 /// The digits of a number: with its plus sign, two zeros instead of it, or neither; blanks and hyphens are for the eye.
-pub(crate) fn digits_of(called: &str) -> Option<String> {
+pub fn digits_of(called: &str) -> Option<String> {
     let digits: String = called.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '/' | '.')).collect();
     let digits = digits.strip_prefix('+').or_else(|| digits.strip_prefix("00")).unwrap_or(&digits);
     let is_number = (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -129,12 +129,19 @@ pub struct TopicRow {
     pub totals: TotalRow,
 }
 
-/// By topic, the largest charge first.
+/// By topic, with what corrected its calls, the largest charge first.
 pub async fn by_topic(tx: &TenantTx, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<TopicRow>> {
     let text = format!(
-        "SELECT c.topic_id, max(c.topic_name) AS topic_name, {TOTALS} FROM call c
-         WHERE c.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND c.topic_id IS NOT NULL
-         GROUP BY c.topic_id ORDER BY sum(c.charge_micros) DESC NULLS LAST, count(*) DESC"
+        "SELECT t.topic_id, t.topic_name, t.calls, t.metered_calls, t.metered_ms, t.billed_seconds,
+                t.charge_micros + coalesce(k.charge_micros, 0) AS charge_micros, t.net_micros + coalesce(k.net_micros, 0) AS net_micros
+         FROM (SELECT c.topic_id, max(c.topic_name) AS topic_name, {TOTALS} FROM call c
+               WHERE c.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3 AND c.topic_id IS NOT NULL
+               GROUP BY c.topic_id) t
+         LEFT JOIN (SELECT c.topic_id, sum(k.amount_micros)::numeric AS charge_micros, sum(k.net_micros)::numeric AS net_micros
+                    FROM call_correction k JOIN call c ON c.tenant_id = k.tenant_id AND c.id = k.call_id
+                    WHERE k.tenant_id = $1 AND c.started_at >= $2 AND c.started_at < $3
+                    GROUP BY c.topic_id) k USING (topic_id)
+         ORDER BY 7 DESC, t.calls DESC"
     );
     Ok(tx.rows(&text, [tx.tenant_id().into(), from.into(), to.into()]).await?)
 }

@@ -1,6 +1,7 @@
 //! Invoicing, tried from outside: dated stories of runs, documents and their print.
 
 mod changes;
+mod dirty;
 mod later;
 mod lives;
 mod models;

@@ -110,7 +110,9 @@ impl World {
         let code = format!("plan-{}", &uuid::Uuid::now_v7().simple().to_string()[20..]);
         let plan = subscription::create_plan(&tx, &code, "Business", "", false).await.unwrap();
         let starts_at = pricing::start_of_day(on(anchor), "Europe/Berlin").unwrap();
-        let plan_version_id = subscription::publish_version(&tx, plan, &version, starts_at).await.unwrap();
+        let own = usage_metering::own_measures(&tx).await.unwrap();
+        let published = subscription::publish_version_measuring(&tx, plan, &version, &own, starts_at).await;
+        let plan_version_id = published.unwrap();
         let new = NewSubscription { customer_id, plan_version_id, seats, anchor_on: on(anchor), starts_at, trial };
         let id = subscription::subscribe(&tx, &new, starts_at).await.unwrap();
         tx.commit().await.unwrap();

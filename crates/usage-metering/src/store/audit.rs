@@ -22,6 +22,65 @@ pub struct DifferingHour {
     pub recounted: (Decimal, i64),
 }
 
+/// Dimensions are left out: a meter may keep others since. The largest of an hour is the largest over all its sums; what is
+/// counted by value is compared value by value, and what was at once is swept once more from the events, wherever no event of
+/// the hour can have left and none waits for the sweep.
+const DIFFERING_HOURS: &str = concat!(
+    "WITH m AS (SELECT code, aggregation, of_dimension FROM meter WHERE tenant_id = $1),
+     kept AS (SELECT coalesce((SELECT from_at FROM usage_kept), '-infinity') AS from_at),
+     summed AS (
+       SELECT u.customer_id, u.subscription_id, u.meter, u.hour,
+              CASE m.aggregation WHEN 'unique' THEN coalesce(u.dimensions ->> m.of_dimension, '')
+                WHEN 'percentile' THEN trim_scale(u.quantity)::text WHEN 'peak' THEN coalesce(u.dimensions ->> '=of', '')
+                ELSE '' END AS value,
+              CASE WHEN m.aggregation IN ('sum', 'count') THEN sum(u.quantity) ELSE max(u.quantity) END AS quantity,
+              sum(u.events)::int8 AS events
+       FROM (
+         SELECT customer_id, subscription_id, meter, hour, dimensions, quantity, events FROM usage_rollup WHERE tenant_id = $1
+         UNION ALL
+         SELECT customer_id, coalesce(subscription_id, '00000000-0000-0000-0000-000000000000'), meter, hour, dimensions, quantity, events
+         FROM usage_sum WHERE tenant_id = $1) u
+       JOIN m ON m.code = u.meter
+       WHERE u.hour >= (SELECT from_at FROM kept)
+       GROUP BY u.customer_id, u.subscription_id, u.meter, u.hour, value, m.aggregation),
+     events AS (
+       SELECT e.customer_id, coalesce(e.subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id, e.meter,
+              date_trunc('hour', e.occurred_at, c.time_zone) AS hour, c.time_zone, m.aggregation, e.occurred_at, e.quantity,
+              CASE m.aggregation WHEN 'unique' THEN coalesce(e.dimensions ->> m.of_dimension, '')
+                WHEN 'percentile' THEN trim_scale(e.quantity)::text ELSE '' END AS value
+       FROM usage_event e JOIN m ON m.code = e.meter JOIN customer c ON c.tenant_id = $1 AND c.id = e.customer_id
+       WHERE e.tenant_id = $1),
+     pieces AS (
+       SELECT DISTINCT l.customer_id, l.meter, date_trunc('hour', p.at, l.time_zone) AS hour, l.subscription_id, l.started_at,
+              l.ended_at, l.nth
+       FROM (SELECT *, occurred_at AS started_at, occurred_at + make_interval(secs => quantity::float8) AS ended_at,
+                    row_number() OVER () AS nth
+             FROM events WHERE aggregation = 'peak' AND quantity > 0) l
+       CROSS JOIN LATERAL (
+         SELECT generate_series(l.started_at, l.ended_at, interval '30 minutes') AS at
+         UNION ALL SELECT l.ended_at - interval '1 microsecond') p
+       WHERE p.at < l.ended_at),
+     ",
+    peaks!(),
+    ", recounted AS (
+       SELECT customer_id, subscription_id, meter, hour, value,
+              CASE WHEN aggregation IN ('sum', 'count') THEN sum(quantity) ELSE max(quantity) END AS quantity, sum(events)::int8 AS events
+       FROM (
+         SELECT customer_id, subscription_id, meter, hour, value, aggregation,
+                CASE WHEN aggregation = 'peak' THEN 0 ELSE quantity END AS quantity, 1 AS events FROM events
+         UNION ALL SELECT customer_id, subscription_id, meter, hour, whose, 'peak', quantity, 0 FROM peaks) both_ways
+       WHERE hour >= (SELECT from_at FROM kept)
+       GROUP BY customer_id, subscription_id, meter, hour, value, aggregation)
+     SELECT customer_id, meter, hour, coalesce(s.quantity, 0) AS summed, coalesce(s.events, 0) AS sums,
+            coalesce(r.quantity, 0) AS recounted, coalesce(r.events, 0) AS events
+     FROM summed s FULL JOIN recounted r USING (customer_id, subscription_id, meter, hour, value)
+     WHERE (coalesce(s.quantity, 0), coalesce(s.events, 0)) IS DISTINCT FROM (coalesce(r.quantity, 0), coalesce(r.events, 0))
+       AND NOT (meter IN (SELECT code FROM m WHERE aggregation = 'peak')
+         AND (hour < (SELECT from_at FROM kept) + interval '1 day'
+           OR (customer_id, meter, hour) IN (SELECT customer_id, meter, hour FROM usage_dirty_hour WHERE tenant_id = $1)))
+     ORDER BY customer_id, meter, hour LIMIT 1000"
+);
+
 pub async fn differing_hours(tx: &TenantTx) -> Result<Vec<DifferingHour>, DbError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -33,69 +92,7 @@ pub async fn differing_hours(tx: &TenantTx) -> Result<Vec<DifferingHour>, DbErro
         recounted: Decimal,
         events: i64,
     }
-    // Dimensions are left out: a meter may keep others since. The largest of an hour is the largest over all its sums; what is
-    // counted by value is compared value by value, and what was at once is swept once more from the events, wherever no event of
-    // the hour can have left and none waits for the sweep.
-    let rows: Vec<Row> = tx
-        .rows(
-            concat!(
-                "WITH m AS (SELECT code, aggregation, of_dimension FROM meter WHERE tenant_id = $1),
-                 kept AS (SELECT coalesce((SELECT from_at FROM usage_kept), '-infinity') AS from_at),
-                 summed AS (
-                   SELECT u.customer_id, u.subscription_id, u.meter, u.hour,
-                          CASE m.aggregation WHEN 'unique' THEN coalesce(u.dimensions ->> m.of_dimension, '')
-                            WHEN 'percentile' THEN trim_scale(u.quantity)::text WHEN 'peak' THEN coalesce(u.dimensions ->> '=of', '')
-                            ELSE '' END AS value,
-                          CASE WHEN m.aggregation IN ('sum', 'count') THEN sum(u.quantity) ELSE max(u.quantity) END AS quantity,
-                          sum(u.events)::int8 AS events
-                   FROM (
-                     SELECT customer_id, subscription_id, meter, hour, dimensions, quantity, events FROM usage_rollup WHERE tenant_id = $1
-                     UNION ALL
-                     SELECT customer_id, coalesce(subscription_id, '00000000-0000-0000-0000-000000000000'), meter, hour, dimensions, quantity, events
-                     FROM usage_sum WHERE tenant_id = $1) u
-                   JOIN m ON m.code = u.meter
-                   WHERE u.hour >= (SELECT from_at FROM kept)
-                   GROUP BY u.customer_id, u.subscription_id, u.meter, u.hour, value, m.aggregation),
-                 events AS (
-                   SELECT e.customer_id, coalesce(e.subscription_id, '00000000-0000-0000-0000-000000000000') AS subscription_id, e.meter,
-                          date_trunc('hour', e.occurred_at, c.time_zone) AS hour, c.time_zone, m.aggregation, e.occurred_at, e.quantity,
-                          CASE m.aggregation WHEN 'unique' THEN coalesce(e.dimensions ->> m.of_dimension, '')
-                            WHEN 'percentile' THEN trim_scale(e.quantity)::text ELSE '' END AS value
-                   FROM usage_event e JOIN m ON m.code = e.meter JOIN customer c ON c.tenant_id = $1 AND c.id = e.customer_id
-                   WHERE e.tenant_id = $1),
-                 pieces AS (
-                   SELECT DISTINCT l.customer_id, l.meter, date_trunc('hour', p.at, l.time_zone) AS hour, l.subscription_id, l.started_at,
-                          l.ended_at, l.nth
-                   FROM (SELECT *, occurred_at AS started_at, occurred_at + make_interval(secs => quantity::float8) AS ended_at,
-                                row_number() OVER () AS nth
-                         FROM events WHERE aggregation = 'peak' AND quantity > 0) l
-                   CROSS JOIN LATERAL (
-                     SELECT generate_series(l.started_at, l.ended_at, interval '30 minutes') AS at
-                     UNION ALL SELECT l.ended_at - interval '1 microsecond') p
-                   WHERE p.at < l.ended_at),
-                 ",
-                peaks!(),
-                ", recounted AS (
-                   SELECT customer_id, subscription_id, meter, hour, value,
-                          CASE WHEN aggregation IN ('sum', 'count') THEN sum(quantity) ELSE max(quantity) END AS quantity, sum(events)::int8 AS events
-                   FROM (
-                     SELECT customer_id, subscription_id, meter, hour, value, aggregation,
-                            CASE WHEN aggregation = 'peak' THEN 0 ELSE quantity END AS quantity, 1 AS events FROM events
-                     UNION ALL SELECT customer_id, subscription_id, meter, hour, whose, 'peak', quantity, 0 FROM peaks) both_ways
-                   WHERE hour >= (SELECT from_at FROM kept)
-                   GROUP BY customer_id, subscription_id, meter, hour, value, aggregation)
-                 SELECT customer_id, meter, hour, coalesce(s.quantity, 0) AS summed, coalesce(s.events, 0) AS sums,
-                        coalesce(r.quantity, 0) AS recounted, coalesce(r.events, 0) AS events
-                 FROM summed s FULL JOIN recounted r USING (customer_id, subscription_id, meter, hour, value)
-                 WHERE (coalesce(s.quantity, 0), coalesce(s.events, 0)) IS DISTINCT FROM (coalesce(r.quantity, 0), coalesce(r.events, 0))
-                   AND NOT (meter IN (SELECT code FROM m WHERE aggregation = 'peak')
-                     AND (hour < (SELECT from_at FROM kept) + interval '1 day'
-                       OR (customer_id, meter, hour) IN (SELECT customer_id, meter, hour FROM usage_dirty_hour WHERE tenant_id = $1)))
-                 ORDER BY customer_id, meter, hour LIMIT 1000"
-            ),
-            [tx.tenant_id().into()],
-        )
-        .await?;
+    let rows: Vec<Row> = tx.rows(DIFFERING_HOURS, [tx.tenant_id().into()]).await?;
     let difference = |row: Row| DifferingHour {
         customer_id: row.customer_id.into(),
         meter: row.meter,

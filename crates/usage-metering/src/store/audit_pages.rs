@@ -13,7 +13,7 @@ pub struct DifferingPage {
     pub rolled: (Decimal, i64),
 }
 
-/// Both are folded by the statement that folds the hours; the hour of the book is an instant, so no zone comes into it.
+/// All are folded by the statement that folds the hours; the hour of the book is an instant, so no zone comes into it.
 pub async fn differing_pages(tx: &TenantTx) -> Result<Vec<DifferingPage>, DbError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -49,7 +49,14 @@ pub async fn differing_pages(tx: &TenantTx) -> Result<Vec<DifferingPage>, DbErro
                FROM book b FULL JOIN hours h USING (meter, hour, dimensions_hash)
                UNION ALL
                SELECT NULL, customer_id, meter, d.most, d.quantity, d.events, c.most, c.quantity, c.events
-               FROM days d FULL JOIN customers c USING (meter, customer_id, dimensions_hash)),
+               FROM days d FULL JOIN customers c USING (meter, customer_id, dimensions_hash)
+               UNION ALL
+               SELECT NULL, customer_id, meter, w.quantity, w.quantity, w.events, d.most, d.quantity, d.events
+               FROM (SELECT meter, customer_id, week_on, quantity, events FROM usage_customer_week WHERE tenant_id = $1) w
+               FULL JOIN (
+                 SELECT meter, customer_id, date_trunc('week', on_day::timestamp)::date AS week_on, max(quantity) AS most,
+                        sum(quantity) AS quantity, sum(events)::int8 AS events
+                 FROM usage_customer_day WHERE tenant_id = $1 AND dimensions_hash = '' GROUP BY 1, 2, 3) d USING (meter, customer_id, week_on)),
              told AS (
                SELECT hour, customer_id, meter, coalesce(CASE WHEN is_max THEN shown_most ELSE shown_sum END, 0) AS shown,
                       coalesce(shown_events, 0) AS shown_events, coalesce(CASE WHEN is_max THEN rolled_most ELSE rolled_sum END, 0) AS rolled,

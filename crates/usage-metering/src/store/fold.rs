@@ -4,7 +4,7 @@ use sea_orm::FromQueryResult;
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// Moves up to `limit` sums into the rollups: by customer and hour, and the two that pages read. How many. One statement: a reader
+/// Moves up to `limit` sums into the rollups: by customer and hour, and those that pages read. How many. One statement: a reader
 /// sees each sum in one of the two places, never in both or neither. Two folders take different sums and lock hours in one order. Sums are never updated, so what is due is found
 /// again by its place: a join by key, planned while statistics still said that the table is empty, compared each with each.
 /// Of hours before `late_before` the customer's civil days are noted, see [`late_days`].
@@ -60,7 +60,17 @@ pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Resu
                  quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) NOT IN ('sum', 'count')
                                  THEN greatest(usage_customer_day.quantity, EXCLUDED.quantity)
                                  ELSE usage_customer_day.quantity + EXCLUDED.quantity END,
-                 events = usage_customer_day.events + EXCLUDED.events)
+                 events = usage_customer_day.events + EXCLUDED.events),
+             of_week AS (
+               INSERT INTO usage_customer_week (tenant_id, meter, week_on, customer_id, quantity, events)
+               SELECT $1, meter, date_trunc('week', on_day::timestamp)::date, customer_id, CASE WHEN is_max THEN max(quantity) ELSE sum(quantity) END,
+                      sum(events)::int8
+               FROM added WHERE NOT is_by_value GROUP BY meter, 3, customer_id, is_max ORDER BY 2, 3, 4
+               ON CONFLICT (tenant_id, meter, week_on, customer_id) DO UPDATE SET
+                 quantity = CASE WHEN (SELECT m.aggregation FROM meter m WHERE m.tenant_id = EXCLUDED.tenant_id AND m.code = EXCLUDED.meter) NOT IN ('sum', 'count')
+                                 THEN greatest(usage_customer_week.quantity, EXCLUDED.quantity)
+                                 ELSE usage_customer_week.quantity + EXCLUDED.quantity END,
+                 events = usage_customer_week.events + EXCLUDED.events)
              SELECT count(*) AS v FROM gone",
             [tx.tenant_id().into(), limit.into(), late_before.into()],
         )

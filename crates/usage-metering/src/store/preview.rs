@@ -5,10 +5,11 @@ use crate::meter::{Meter, MeterPreview, PREVIEW_EVENTS_MAX};
 use crate::prepare::json_of;
 use crate::reading::DimensionSum;
 use chrono::{DateTime, Utc};
-use db::{DbError, TenantTx};
+use db::{CustomerId, DbError, TenantTx};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// Lines that a preview shows.
 const LINES_MAX: usize = 20;
@@ -57,6 +58,7 @@ async fn lines(
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Result<Vec<Line>, DbError> {
+    let (said, ids): (Vec<String>, Vec<Uuid>) = waiting_customers(tx, meter).await?.into_iter().unzip();
     // An event that several meters count stands there once for each; the one that keeps its quantity tells it. How many were at
     // once is each customer's own: the most of one.
     tx.rows(
@@ -69,9 +71,8 @@ async fn lines(
          found AS (
            SELECT quantity, dimensions, customer_id, occurred_at, false AS is_waiting FROM counted
            UNION ALL
-           SELECT (payload ->> 'quantity')::numeric, payload -> 'dimensions', (payload ->> 'customer_id')::uuid,
-                  (payload ->> 'occurred_at')::timestamptz, true
-           FROM suspense
+           SELECT (payload ->> 'quantity')::numeric, payload -> 'dimensions', w.id, (payload ->> 'occurred_at')::timestamptz, true
+           FROM suspense LEFT JOIN unnest($11::text[], $12::uuid[]) AS w(said, id) ON w.said = payload ->> 'customer_id'
            WHERE tenant_id = $1 AND cause = 'unknown_meter' AND resolved_at IS NULL AND payload ->> 'meter' = $2
              AND payload ? 'source'),
          passed AS (SELECT * FROM found WHERE dimensions @> $5::jsonb),
@@ -102,7 +103,27 @@ async fn lines(
             meter.aggregation.as_str().into(),
             meter.of_dimension.clone().into(),
             meter.percent.into(),
+            said.into(),
+            ids.into(),
         ],
     )
     .await
+}
+
+/// Whose events wait for such a meter: what suspense calls them, and their ids.
+async fn waiting_customers(tx: &TenantTx, meter: &Meter) -> Result<Vec<(String, Uuid)>, DbError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        said: String,
+    }
+    let rows: Vec<Row> = tx
+        .rows(
+            "SELECT DISTINCT payload ->> 'customer_id' AS said FROM suspense
+             WHERE tenant_id = $1 AND cause = 'unknown_meter' AND resolved_at IS NULL AND payload ->> 'meter' = $2
+               AND payload ? 'source' AND payload ? 'customer_id'",
+            [tx.tenant_id().into(), meter.event_type.clone().into()],
+        )
+        .await?;
+    let known = |row: Row| row.said.parse::<CustomerId>().ok().map(|id| (row.said, id.uuid()));
+    Ok(rows.into_iter().filter_map(known).collect())
 }

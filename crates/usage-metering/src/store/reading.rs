@@ -75,6 +75,16 @@ fn or_none<'a>(queries: impl Iterator<Item = &'a UsageQuery>) -> Value {
     queries.map(|query| matches!(query.of, UsageOf::NamedOrNone(_))).collect::<Vec<bool>>().into()
 }
 
+/// Everybody's hours, for who sees the whole book: to a customer it shows none, who has the hours of its own instead.
+/// $1 tenant, $2 meter, $3 and $4 instants. A day of whoever it is begins within 14 hours of midnight in UTC.
+macro_rules! of_book {
+    () => {
+        "SELECT hour, quantity, events, dimensions FROM usage_book_hour
+         WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4
+           AND on_day BETWEEN ($3 AT TIME ZONE 'UTC')::date - 1 AND ($4 AT TIME ZONE 'UTC')::date + 1"
+    };
+}
+
 pub async fn by_hour(
     tx: &TenantTx,
     meter: &str,
@@ -93,10 +103,11 @@ pub async fn by_hour(
             concat!(
                 "SELECT s.hour, ",
                 together!(),
-                " FROM (
-               SELECT hour, quantity, events, dimensions FROM usage_rollup WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4
-               UNION ALL
-               SELECT hour, quantity, events, dimensions FROM usage_sum WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4) s
+                " FROM (",
+                of_book!(),
+                " UNION ALL SELECT hour, quantity, events, dimensions FROM usage_rollup
+                  WHERE tenant_id = $1 AND customer_id = (SELECT current_customer_id()) AND meter = $2 AND hour >= $3 AND hour < $4
+                  UNION ALL SELECT hour, quantity, events, dimensions FROM usage_sum WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4) s
              LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2
              WHERE s.dimensions @> $5 GROUP BY s.hour ORDER BY s.hour"
             ),
@@ -133,10 +144,12 @@ pub async fn by_dimension(
                SELECT u.quantity, u.events, u.dimensions,
                       coalesce((SELECT jsonb_object_agg(d.key, d.value) FROM jsonb_each(u.dimensions) d WHERE d.key = ANY($6)), '{}') AS asked
                FROM (
-                 SELECT customer_id, quantity, events, dimensions FROM usage_rollup
-                 WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4 AND ($5::uuid IS NULL OR customer_id = $5)
-                 UNION ALL
-                 SELECT customer_id, quantity, events, dimensions FROM usage_sum
+                 SELECT quantity, events, dimensions FROM usage_rollup
+                 WHERE tenant_id = $1 AND customer_id = coalesce($5, (SELECT current_customer_id())) AND meter = $2 AND hour >= $3 AND hour < $4
+                 UNION ALL SELECT quantity, events, dimensions FROM (",
+                of_book!(),
+                ") b WHERE $5::uuid IS NULL
+                 UNION ALL SELECT quantity, events, dimensions FROM usage_sum
                  WHERE tenant_id = $1 AND meter = $2 AND hour >= $3 AND hour < $4 AND ($5::uuid IS NULL OR customer_id = $5)) u) s
              LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2
              GROUP BY s.asked ORDER BY 2 DESC, 1"

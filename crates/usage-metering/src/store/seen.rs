@@ -1,12 +1,12 @@
 //! Sums for pages. Each source is the smallest that has the answer: the book's hours for everybody, a customer's own hours for
-//! one, days by customer to compare them; and in each what is not folded yet.
+//! one, weeks and days by customer to compare them; and in each what is not folded yet.
 
 use crate::error::UsageError;
 use crate::prepare::json_of;
 use crate::reading::DimensionSum;
 use crate::seen::{CustomerSum, DayHourSum, DaySum, UsageSeen};
 use crate::store::together::together;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use db::{DbError, TenantTx};
 use rust_decimal::Decimal;
 use sea_orm::{FromQueryResult, Value};
@@ -176,7 +176,8 @@ pub async fn by_dimension(
     Ok(rows.into_iter().map(sum).collect())
 }
 
-/// Whatever the dimensions, a day is one row; with a filter the book's hours say which rows of the days it means.
+/// Whatever the dimensions, a whole week is one row, and so is a day at either end; with a filter, and of values, the book's hours say
+/// which rows of the days are meant.
 pub async fn by_customer(tx: &TenantTx, seen: &UsageSeen, limit: u64) -> Result<(Vec<CustomerSum>, u64), DbError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -185,21 +186,29 @@ pub async fn by_customer(tx: &TenantTx, seen: &UsageSeen, limit: u64) -> Result<
         events: i64,
         customers: i64,
     }
+    let [first_week, after_weeks] = whole_weeks(seen.from_on, seen.until_on);
     let mut all = values(tx, seen);
-    all.push((limit as i64).into());
+    all.extend([(limit as i64).into(), first_week.into(), after_weeks.into()]);
     let rows: Vec<Row> = tx
         .rows(
             concat!(
                 "SELECT customer_id, ",
                 together!(),
                 ", count(*) OVER () AS customers FROM (
-                   SELECT on_day, customer_id, dimensions, quantity, events FROM usage_customer_day
-                   WHERE tenant_id = $1 AND meter = $2 AND on_day BETWEEN $3 AND $4 AND dimensions_hash = ANY (
-                     CASE WHEN $5::jsonb = '{}' AND (SELECT aggregation NOT IN ('unique', 'percentile') FROM meter WHERE tenant_id = $1 AND code = $2)
-                       THEN ARRAY[''::bytea] ELSE ARRAY(
+                   SELECT customer_id, '{}'::jsonb AS dimensions, quantity, events FROM usage_customer_week
+                   WHERE tenant_id = $1 AND meter = $2 AND week_on >= $8 AND week_on < $9 AND $5::jsonb = '{}'
+                   UNION ALL
+                   SELECT customer_id, dimensions, quantity, events FROM usage_customer_day
+                   WHERE tenant_id = $1 AND meter = $2 AND dimensions_hash = '' AND $5::jsonb = '{}'
+                     AND (on_day >= $3 AND on_day < $8 OR on_day >= $9 AND on_day <= $4)
+                   UNION ALL
+                   SELECT customer_id, dimensions, quantity, events FROM usage_customer_day
+                   WHERE tenant_id = $1 AND meter = $2 AND on_day BETWEEN $3 AND $4
+                     AND ($5::jsonb <> '{}' OR (SELECT aggregation IN ('unique', 'percentile') FROM meter WHERE tenant_id = $1 AND code = $2))
+                     AND dimensions_hash = ANY (ARRAY(
                        SELECT DISTINCT h.dimensions_hash FROM usage_book_hour h
-                       WHERE h.tenant_id = $1 AND h.meter = $2 AND h.on_day BETWEEN $3 AND $4 AND h.dimensions @> $5::jsonb) END)
-                   UNION ALL SELECT on_day, customer_id, dimensions, quantity, events FROM (",
+                       WHERE h.tenant_id = $1 AND h.meter = $2 AND h.on_day BETWEEN $3 AND $4 AND h.dimensions @> $5::jsonb))
+                   UNION ALL SELECT customer_id, dimensions, quantity, events FROM (",
                 unfolded!(),
                 ") u WHERE dimensions @> $5::jsonb) s
                  LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = $2
@@ -215,4 +224,13 @@ pub async fn by_customer(tx: &TenantTx, seen: &UsageSeen, limit: u64) -> Result<
         events: row.events,
     };
     Ok((rows.into_iter().map(sum).collect(), customers))
+}
+
+/// The first Monday of the whole weeks among these days, and the Monday after them; twice the day after the last where there is none.
+fn whole_weeks(from_on: NaiveDate, until_on: NaiveDate) -> [NaiveDate; 2] {
+    let after = until_on + Days::new(1);
+    let into_the_week = |day: NaiveDate| u64::from(day.weekday().num_days_from_monday());
+    let first = from_on + Days::new((7 - into_the_week(from_on)) % 7);
+    let last = after - Days::new(into_the_week(after));
+    if first < last { [first, last] } else { [after, after] }
 }

@@ -54,12 +54,12 @@ async fn a_deck_is_a_draft_until_its_day_and_comes_back_by_being_published_again
     assert_eq!(rate(&world, id, "+491512345", april).await.as_deref(), Some("0.12"));
     // Undone on 20 March, and too late on 2 April.
     let tx = world.tx().await;
-    let undone = usage_metering::withdraw_publication(&tx, id, at("2026-03-20T08:00:00Z")).await.unwrap();
+    let undone = usage_metering::withdraw_publication(&tx, id, 2, at("2026-03-20T08:00:00Z")).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(undone.version, 2);
     assert_eq!(rate(&world, id, "+491512345", april).await.as_deref(), Some("0.1"));
     publish(&world, id, 2, april, "2026-03-21T08:00:00Z").await.unwrap();
-    let late = usage_metering::withdraw_publication(&world.tx().await, id, at("2026-04-02T08:00:00Z")).await;
+    let late = usage_metering::withdraw_publication(&world.tx().await, id, 3, at("2026-04-02T08:00:00Z")).await;
     assert!(matches!(late, Err(UsageError::DeckMustNotHaveBegun)));
     publish(&world, id, 1, "2026-04-02T08:00:00Z", "2026-04-02T08:00:00Z").await.unwrap();
     assert_eq!(rate(&world, id, "+491512345", "2026-04-02T09:00:00Z").await.as_deref(), Some("0.1"));
@@ -67,6 +67,45 @@ async fn a_deck_is_a_draft_until_its_day_and_comes_back_by_being_published_again
     let past = publish(&world, id, 2, "2026-04-01T00:00:00Z", "2026-04-03T00:00:00Z").await;
     assert!(matches!(past, Err(UsageError::DeckMustBeginLater(_))));
     assert!(matches!(publish(&world, id, 9, NOW, NOW).await, Err(UsageError::DeckVersionMustExist(9))));
+}
+
+#[tokio::test]
+async fn of_several_that_wait_each_is_taken_back_and_is_compared_with_what_it_takes_the_place_of() {
+    let world = World::new().await;
+    let id = deck(&world, "Retail").await;
+    for cents in 1..=5 {
+        taken(&world, id, &format!("49,0.0{cents}")).await;
+    }
+    let (april, may) = ("2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z");
+    publish(&world, id, 1, NOW, NOW).await.unwrap();
+    publish(&world, id, 2, april, NOW).await.unwrap();
+    publish(&world, id, 3, may, NOW).await.unwrap();
+    // Published last, and in force at once: what waits still waits.
+    publish(&world, id, 4, NOW, NOW).await.unwrap();
+    let tx = world.tx().await;
+    let replaces = async |version| {
+        let publications = usage_metering::publications(&tx, id).await.unwrap();
+        usage_metering::replaced_by(&publications, version, at(NOW)).map(|one| one.version)
+    };
+    for (version, before) in [
+        (4, None),    // in force
+        (2, Some(4)), // from April on
+        (3, Some(2)), // from May on, after April's
+        (5, Some(3)), // nobody has published it: it would come after all of them
+        (1, Some(3)), // over, and likewise if it came back
+    ] {
+        assert_eq!(replaces(version).await, before, "version {version}");
+    }
+    for position in [1, 4, 9] {
+        let refused = usage_metering::withdraw_publication(&tx, id, position, at(NOW)).await;
+        assert!(matches!(refused, Err(UsageError::DeckMustNotHaveBegun)), "{position} has begun, or is none");
+    }
+    assert_eq!(usage_metering::withdraw_publication(&tx, id, 2, at(NOW)).await.unwrap().version, 2);
+    assert_eq!((replaces(3).await, replaces(2).await), (Some(4), Some(3)));
+    assert!(usage_metering::withdraw_publication(&tx, id, 2, at(NOW)).await.is_err(), "once");
+    assert_eq!(usage_metering::withdraw_publication(&tx, id, 3, at(NOW)).await.unwrap().version, 3);
+    tx.commit().await.unwrap();
+    assert_eq!(rate(&world, id, "+4930", may).await.as_deref(), Some("0.04"));
 }
 
 #[tokio::test]

@@ -102,6 +102,37 @@ async fn of_a_meter_that_keeps_the_largest_the_largest_is_seen() {
 }
 
 #[tokio::test]
+async fn customers_are_compared_over_any_days_by_whole_weeks_and_the_days_around_them() {
+    let world = World::new().await;
+    let (first, second) = (world.customer("C-1", "UTC").await, world.customer("C-2", "Asia/Kolkata").await);
+    let on = |customer, name: &str, day: u32| UsageEvent {
+        occurred_at: at(&format!("2026-02-{day:02}T20:00:00Z")),
+        ..event(&format!("{name} {day}"), customer, &(1u64 << (day - 1)).to_string())
+    };
+    // 1, 2, 4, 8 .. on the days of February: a sum says of which days it is. 20:00 is tomorrow in Kolkata.
+    let events: Vec<UsageEvent> = (1..=28).flat_map(|day| [on(first, "a", day), on(second, "b", day)]).collect();
+    world.ingest(&events).await;
+    world.fold().await;
+    let tx = world.tx().await;
+    for from in 1..=28u32 {
+        for until in (from..=28).step_by(3) {
+            let days = [from, until].map(|day| format!("2026-02-{day:02}"));
+            let asked = seen("minutes", None, &[], [days[0].as_str(), days[1].as_str()]);
+            let (customers, _) = seen_by_customer(&tx, &asked, 9).await.unwrap();
+            let found = |id| {
+                customers.iter().find(|sum| sum.customer_id == id).map_or(0, |sum| sum.quantity.try_into().unwrap())
+            };
+            // 2^(from - 1) + .. + 2^(until - 1), and in Kolkata half of it: each day's usage is that of the day before
+            let expected = (1u64 << until) - (1 << (from - 1));
+            let before = ((1u64 << (until - 1)) - 1).saturating_sub(if from == 1 { 0 } else { (1 << (from - 2)) - 1 });
+            assert_eq!((found(first), found(second)), (expected, before), "{days:?}");
+        }
+    }
+    drop(tx);
+    assert_eq!(usage_metering::recount(&world.tx().await).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_recount_finds_a_page_that_shows_something_else() {
     let world = World::new().await;
     let customer = world.customer("C-1", "UTC").await;
@@ -110,11 +141,13 @@ async fn a_recount_finds_a_page_that_shows_something_else() {
     for (table, said) in [
         ("usage_book_hour", "of the book in the hour from 2026-03-02 10:00:00 UTC: pages show 2.5"),
         ("usage_customer_day", "over all its days: pages show 2.5"),
+        ("usage_customer_week", "over all its days: pages show 2.5"),
     ] {
         let one = if table == "usage_customer_day" { " WHERE dimensions_hash = ''" } else { "" };
         world.database.as_owner(&format!("UPDATE {table} SET quantity = quantity + 1{one}")).await;
         let found = usage_metering::recount(&world.tx().await).await.unwrap();
-        assert_eq!(found.len(), 1, "{found:?}");
+        // A day is compared with the hours and with its week.
+        assert_eq!(found.len(), if table == "usage_customer_day" { 2 } else { 1 }, "{found:?}");
         assert!(found[0].detail.contains(said), "{}", found[0].detail);
         world.database.as_owner(&format!("UPDATE {table} SET quantity = quantity - 1{one}")).await;
     }

@@ -195,6 +195,23 @@ async fn partitions_are_made_ahead_once_and_a_month_with_events_stays_as_it_is()
 }
 
 #[tokio::test]
+async fn the_largest_sums_of_an_hour_fold_whatever_they_come_to() {
+    let world = World::new().await;
+    let customer = world.customer("C-1", "UTC").await;
+    for batch in 0..2 {
+        let events: Vec<UsageEvent> =
+            (0..900).map(|n| event(&format!("{batch}-{n}"), customer, "99999999999.999999")).collect();
+        world.ingest(&events).await;
+    }
+    // 2 batches of 900 * 99,999,999,999.999999: more than 10^14 together, and each less.
+    for _ in 0..2 {
+        assert_eq!(world.used(customer, "minutes").await, "179999999999999.9982");
+        world.fold().await;
+    }
+    assert_eq!((world.fold().await, world.violations().await), (0, vec![]));
+}
+
+#[tokio::test]
 async fn a_plan_kept_from_an_empty_table_still_folds_every_sum() {
     let world = World::new().await;
     world.database.as_owner("VACUUM ANALYZE usage_sum").await;

@@ -45,8 +45,8 @@ impl Opened {
     }
 
     /// What waits for its day.
-    pub fn waiting(&self, at: DateTime<Utc>) -> Option<&Publication> {
-        self.publications.iter().find(|one| one.withdrawn_at.is_none() && one.effective_from > at)
+    pub fn waiting(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Publication> {
+        usage_metering::waiting(&self.publications, at)
     }
 }
 
@@ -91,9 +91,7 @@ async fn page(member: &Member, id: DeckId, given: &Given, faults: Option<&DeckFa
     }
     if member.must(Role::Billing).is_ok() {
         side.push(Panel::Form(upload(member, id, faults.is_some())));
-        if let Some(waiting) = opened.waiting(member.now) {
-            side.push(Panel::Form(undo(member, id, waiting)));
-        }
+        side.extend(opened.waiting(member.now).map(|waiting| Panel::Form(undo(member, id, waiting))));
     }
     let refused = "Nothing was imported. What is wrong stands below, line by line.";
     Ok(Panels {
@@ -127,7 +125,10 @@ fn upload(member: &Member, id: DeckId, is_refused: bool) -> FormCard {
 fn undo(member: &Member, id: DeckId, waiting: &Publication) -> FormCard {
     let text =
         format!("Version {} waits for {}", waiting.version, format::full(waiting.effective_from, &member.zone).text);
-    FormCard::post("Undo", member.audience.deck_withdrawal(id), Fields::new(), "Take it back").text(text).danger()
+    FormCard::post("Undo", member.audience.deck_withdrawal(id), Fields::new(), "Take it back")
+        .kept("position", waiting.position.to_string())
+        .text(text)
+        .danger()
 }
 
 /// What is wrong with a file.
@@ -157,7 +158,11 @@ fn refused(faults: &DeckFaults) -> Panel {
 }
 
 async fn looked_up(tx: &TenantTx, deck: &RateDeck, version: u32, number: &str) -> PageResult<Panel> {
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    // As calls are read; a nought in brackets is dialled only within the country.
+    let Some(digits) = call_control::digits_of(&number.replace("(0)", "")) else {
+        let why = "None: say the whole number with its country, as +49151234567";
+        return Ok(Panel::Facts(Facts(vec![Fact::new("Number", number), Fact::new("Price", why)])));
+    };
     let table = usage_metering::deck_table(tx, deck.id, version).await?;
     let facts = match table.longest(&digits) {
         Some(row) => vec![
@@ -184,7 +189,7 @@ fn versions(member: &Member, opened: &Opened) -> Table {
         let was = opened.publications.iter().any(|one| one.version == version.version && one.withdrawn_at.is_none());
         let state = match (held == Some(version.version), was) {
             (true, _) => Badge::new("In force", Tone::Good),
-            (false, true) if opened.waiting(member.now).is_some_and(|one| one.version == version.version) => {
+            (false, true) if opened.waiting(member.now).any(|one| one.version == version.version) => {
                 Badge::new("Waits for its day", Tone::Soon)
             }
             (false, true) => Badge::new("Former", Tone::Plain),
@@ -301,11 +306,12 @@ pub async fn publish(member: Member, path: web::Path<String>, given: web::Form<G
 }
 
 /// `POST /admin/decks/{deck_id}/withdrawal`
-pub async fn withdraw(member: Member, path: web::Path<String>) -> PageResult<SeeOther> {
+pub async fn withdraw(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<SeeOther> {
     member.must(Role::Billing)?;
     let id: DeckId = path.parse()?;
+    let position: u32 = given.get("position").parse().map_err(|_| PageError::NotFound)?;
     let tx = member.tx().await?;
-    let undone = usage_metering::withdraw_publication(&tx, id, member.now).await?;
+    let undone = usage_metering::withdraw_publication(&tx, id, position, member.now).await?;
     let payload = serde_json::json!({ "version": undone.version });
     tenant::record_audit(&tx, &member.actor(), "deck.withdraw", &id.to_string(), payload, member.now).await?;
     tx.commit().await?;

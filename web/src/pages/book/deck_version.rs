@@ -1,4 +1,4 @@
-//! What a version of a rate deck changes against the one in force, and what it would lose on against a carrier: looked at before
+//! What a version of a rate deck changes against the one that it takes the place of, and what it would lose on against a carrier: looked at before
 //! it is published.
 
 use super::deck::Opened;
@@ -45,7 +45,7 @@ pub async fn version(member: Member, path: web::Path<(String, u32)>, given: web:
     let tx = member.tx().await?;
     let opened = Opened::read(&tx, id).await?;
     let version = opened.versions.iter().find(|known| known.version == number).ok_or(PageError::NotFound)?;
-    let held = opened.in_force(member.now).map(|held| held.version).filter(|held| *held != number);
+    let held = usage_metering::replaced_by(&opened.publications, number, member.now).map(|held| held.version);
     let after = usage_metering::deck_table(&tx, id, number).await?;
     let before = match held {
         Some(held) => Some(usage_metering::deck_table(&tx, id, held).await?),

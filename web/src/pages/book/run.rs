@@ -377,6 +377,8 @@ mod tests {
         assert_eq!((shown.done_width, shown.failed_width), (496, 4));
         assert_eq!((shown.left.as_str(), shown.rate.as_str()), ("about 10 s left", "500 a second"));
         assert!(!shown.is_over);
+        let held = progress(&run, 3, "2026-11-01T01:00:10Z".parse().unwrap());
+        assert_eq!(held.left, "waits until 3 hours of usage are counted");
     }
 
     #[test]

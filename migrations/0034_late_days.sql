@@ -6,7 +6,8 @@ CREATE TABLE usage_late_day (
   customer_id uuid NOT NULL,
   -- the customer's civil day
   on_day date NOT NULL,
+  noted_at timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, customer_id, on_day)
 );
-COMMENT ON TABLE usage_late_day IS 'Days of a customer whose usage came more than four weeks late: bills look at their periods again.';
-CALL raise_wall('usage_late_day', 'customer', 'append');
+COMMENT ON TABLE usage_late_day IS 'Days of a customer whose usage came more than four weeks late: for 200 days bills look at their periods again.';
+CALL raise_wall('usage_late_day', 'customer', 'change');

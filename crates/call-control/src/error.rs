@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use db::{CallId, CarrierId, DbError, TariffId};
 use money::{Currency, MoneyError};
 
@@ -37,6 +38,9 @@ pub enum CallError {
     /// A call that went out has no price.
     #[error("a call to {called} has no price: {detail}")]
     NotPriced { called: String, detail: String },
+    /// A plan may leave what comes after its period to a person.
+    #[error("its period ended at {ended_at}")]
+    PeriodIsOver { ended_at: DateTime<Utc> },
     /// A stored word or document does not read: the database is newer than this program.
     #[error("the stored {what} does not read: {reason}")]
     StoredMustRead { what: &'static str, reason: String },

@@ -103,7 +103,7 @@ enum Outcome {
     /// A plan covers it: what it includes is settled first, as for a live call; wallets pay the rest.
     Covered(Box<Covering>),
     /// Its plan leaves it to a person, for its period is over.
-    Late(String),
+    Late(DateTime<Utc>),
 }
 
 /// What becomes of calls whose period is over and whose plan leaves that to a person.
@@ -147,8 +147,8 @@ pub(crate) async fn settle_each(
     for call in fresh {
         let mut row = row(tx, &book, call)?;
         let rated = match book.rate(tx, &mut row, call, (late, now)).await? {
-            Outcome::Late(why) => {
-                left.push((call.call_id, why));
+            Outcome::Late(ended_at) => {
+                left.push((call.call_id, CallError::PeriodIsOver { ended_at }.to_string()));
                 continue;
             }
             Outcome::Nothing => None,
@@ -251,18 +251,18 @@ impl Book {
             Coverage::Component { subscription_id, component } => {
                 row.charged_by = Some("component".to_owned());
                 row.subscription_id = Some(subscription_id.uuid());
-                row.component_key = Some(component.key);
+                row.component_key = Some(component.key.clone());
                 if let Entry::Vacant(new) = self.subscribers.entry(subscription_id) {
                     let subscriber = Subscriber::read(tx, &customer, subscription_id).await?;
                     new.insert(subscriber);
                 }
                 let subscriber = &self.subscribers[&subscription_id];
                 let ended_at = match late {
-                    LateCalls::Leave => subscriber.late(&Known::of(row).dimensions(), call.started_at, now)?,
+                    LateCalls::Leave => subscriber.late(&component.key, call.started_at, now)?,
                     LateCalls::Settle => None,
                 };
                 Ok(match ended_at {
-                    Some(ended_at) => Outcome::Late(format!("its period ended at {ended_at}")),
+                    Some(ended_at) => Outcome::Late(ended_at),
                     None => Outcome::Covered(Box::new(covering(row, subscriber)?)),
                 })
             }

@@ -45,15 +45,15 @@ impl Subscriber {
         Ok(own.ok_or_else(unknown)?)
     }
 
-    /// When the period of a call ended, where that was before `now` and the plan that covers the call leaves that to a person.
+    /// When the period of a call ended, where that was before `now` and the plan leaves that to a person whose component covers it.
     pub(crate) fn late(
         &self,
-        dimensions: &BTreeMap<String, String>,
+        component_key: &str,
         at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>> {
-        let (history, charging) = (self.history()?, self.charging(dimensions, at)?);
-        let covers = |part: &Component| charging.iter().any(|known| known.key == part.key);
+        let history = self.history()?;
+        let covers = |part: &Component| part.key == component_key;
         let attached = history.attached_at(at).filter(|attached| attached.version.components.iter().any(covers));
         Ok(attached.into_iter().find_map(|of| usage_metering::left_to_a_person(history, of, at, now)))
     }

@@ -194,6 +194,10 @@ pub async fn close_customer(tx: &TenantTx, id: CustomerId, now: DateTime<Utc>) -
             value: runs.id.to_string(),
         }));
     }
+    // Nobody is asked for money for a wallet that nothing uses any more.
+    if let Some(agreed) = ledger::auto_recharge_of(tx, id).await?.filter(|agreed| agreed.terms.is_on) {
+        ledger::set_auto_recharge(tx, &ledger::AutoRecharge { is_on: false, ..agreed.terms }, now).await?;
+    }
     store::close(tx, id, now).await?;
     add_customer_event(tx, id, "closed", &format!("{} was closed.", customer.name), now, now).await
 }

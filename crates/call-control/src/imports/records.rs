@@ -201,7 +201,7 @@ pub(super) async fn settle(
     out.sort_by_key(|(_, call, _)| call.customer_id);
     for (place, call, number_id) in out {
         let (_, record, taking) = &records[place];
-        outcomes[place] = settle_out(tx, &call, number_id, (record, taking.source), now).await?;
+        outcomes[place] = settle_out(tx, &call, number_id, (record, taking.source), (late, now)).await?;
     }
     let all = settle_each(tx, &calls, late, now).await?;
     let settled: HashMap<CallId, Settled> = all.settled.into_iter().map(|settled| (settled.call_id, settled)).collect();
@@ -222,15 +222,18 @@ pub(super) async fn settle(
     Ok(outcomes)
 }
 
-/// A call out by the book's deck; one that has no price waits.
+/// A call out by the book's deck; one that has no price waits, and one that its plan leaves to a person.
 async fn settle_out(
     tx: &TenantTx,
     out: &FinishedOutgoing,
     number_id: NumberId,
     (record, source): (&CallRecord, &str),
-    now: DateTime<Utc>,
+    (late, now): (LateCalls, DateTime<Utc>),
 ) -> Result<(RecordOutcome, Waits)> {
-    match settle_in(tx, out, number_id, None).await {
+    match settle_in(tx, out, number_id, None, (late, now)).await {
+        Err(error @ CallError::PeriodIsOver { .. }) => {
+            Ok((RecordOutcome::Suspended(SuspenseCause::LateUsage, error.to_string()), Waits::AsRecord))
+        }
         Err(error @ CallError::NotPriced { .. }) => {
             Ok((RecordOutcome::Suspended(SuspenseCause::MissingRate, error.to_string()), Waits::AsRecord))
         }

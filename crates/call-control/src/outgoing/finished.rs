@@ -4,7 +4,9 @@
 use crate::admission;
 use crate::control::Control;
 use crate::error::{CallError, Result};
+use crate::finished::LateCalls;
 use crate::guard::{self, Stop};
+use crate::included::Subscriber;
 use crate::outgoing::plan::{self as planning, Level, OutgoingRefusal, Wish};
 use crate::outgoing::trial::digits_of;
 use crate::outgoing::{admit, hold};
@@ -92,7 +94,7 @@ pub async fn settle_outgoing(
     };
     retry(|| async {
         let tx = db.tenant(tenant_id).await?;
-        let settled = settle_in(&tx, call, number_id, carrier).await?;
+        let settled = settle_in(&tx, call, number_id, carrier, (LateCalls::Settle, now)).await?;
         tx.commit().await?;
         Ok(settled)
     })
@@ -106,6 +108,7 @@ pub(crate) async fn settle_in(
     call: &FinishedOutgoing,
     number_id: NumberId,
     carrier: Option<CarrierId>,
+    (late, now): (LateCalls, DateTime<Utc>),
 ) -> Result<SettledOutgoing> {
     if calls::find(tx, call.call_id).await?.is_some() {
         return Ok(SettledOutgoing { is_new: false, over: None });
@@ -113,6 +116,9 @@ pub(crate) async fn settle_in(
     let not_priced = |detail: &str| CallError::NotPriced { called: call.called.clone(), detail: detail.to_owned() };
     let digits = digits_of(&call.called).ok_or_else(|| not_priced("it is no number with its country's code"))?;
     let caller = Caller::read(tx, call, number_id).await?;
+    if late == LateCalls::Leave {
+        must_be_in_time(tx, call, &caller.coverage, now).await?;
+    }
     let place = Place { origin: tx.tenant_id(), call_id: call.call_id };
     let is_covered = !matches!(caller.coverage, Coverage::Uncovered);
     let wish =
@@ -142,6 +148,22 @@ impl Caller {
             admit::coverage(tx, call.customer_id, &from, language.as_deref(), call.agent_id, call.started_at);
         let coverage = coverage.await?;
         Ok(Caller { number_id, from, language, coverage })
+    }
+}
+
+/// A plan may leave what comes after its period to a person.
+async fn must_be_in_time(
+    tx: &TenantTx,
+    call: &FinishedOutgoing,
+    coverage: &Coverage,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Coverage::Component { subscription_id, component } = coverage else { return Ok(()) };
+    let Some(customer) = subscription::customer(tx, call.customer_id).await? else { return Ok(()) };
+    let subscriber = Subscriber::read(tx, &customer, *subscription_id).await?;
+    match subscriber.late(&component.key, call.started_at, now)? {
+        Some(ended_at) => Err(CallError::PeriodIsOver { ended_at }),
+        None => Ok(()),
     }
 }
 

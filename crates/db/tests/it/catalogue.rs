@@ -56,7 +56,6 @@ const APPEND: &[&str] = &[
     "topic_before",
     "usage_batch",
     "usage_event",
-    "usage_late_day",
     "usage_span",
 ];
 

@@ -163,15 +163,15 @@ pub async fn asked_before(tx: &TenantTx, before: DateTime<Utc>) -> Result<Vec<Re
     Ok(rows.into_iter().map(|row| row.id.into()).collect())
 }
 
-/// What was paid into an attempt's wallet since it was decided, in micros. A payment may be dated back, by a month at most; what
-/// calls give back is no payment.
+/// What was paid into an attempt's wallet since it was decided, in micros. A payment may be dated back, by a month at most, and its
+/// request may have begun a minute before; what calls give back is no payment.
 pub async fn paid_in_since(tx: &TenantTx, id: RechargeId) -> Result<i64, LedgerError> {
     let micros: Option<i64> = tx
         .value(
             "SELECT coalesce(sum(e.amount_micros), 0)::bigint AS v FROM recharge_attempt a
              JOIN wallet w ON w.tenant_id = $1 AND w.customer_id = a.customer_id AND w.currency = a.currency
              JOIN ledger_entry e ON e.tenant_id = $1 AND e.account_id = w.account_id AND e.effective_at > a.decided_at - interval '31 days'
-             JOIN ledger_transaction t ON t.tenant_id = $1 AND t.id = e.transaction_id AND t.kind = 'top_up' AND t.posted_at >= a.decided_at
+             JOIN ledger_transaction t ON t.tenant_id = $1 AND t.id = e.transaction_id AND t.kind = 'top_up' AND t.posted_at >= a.decided_at - interval '1 minute'
              WHERE a.tenant_id = $1 AND a.id = $2",
             [tx.tenant_id().into(), id.into()],
         )

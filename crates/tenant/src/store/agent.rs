@@ -85,8 +85,11 @@ pub async fn put_sip_user(
     Ok(touched > 0)
 }
 
+/// Of an agent who was removed there is none any more: their phone neither rings nor dials.
 pub async fn sip_user(ptx: &PlatformTx, username: &str) -> Result<Option<SipUser>, TenantError> {
-    let found = sip::Entity::find_by_id(username).one(ptx).await?;
+    let Some(found) = sip::Entity::find_by_id(username).one(ptx).await? else { return Ok(None) };
+    let agent = agent::Entity::find_by_id((found.organisation_id, found.agent_id)).one(ptx).await?;
+    let found = agent.is_some_and(|agent| agent.removed_at.is_none()).then_some(found);
     Ok(found.map(|row| SipUser {
         organisation_id: row.organisation_id.into(),
         agent_id: row.agent_id.into(),

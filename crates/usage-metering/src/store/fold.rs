@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// sees each sum in one of the two places, never in both or neither. Two folders take different sums and lock hours in one order. Sums are never updated, so what is due is found
 /// again by its place: a join by key, planned while statistics still said that the table is empty, compared each with each.
 /// Of hours before `late_before` the customer's civil days are noted, see [`late_days`].
-pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Result<u64, DbError> {
+pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, DbError> {
     let folded: Option<i64> = tx
         .value(
             "WITH due AS (
@@ -46,9 +46,9 @@ pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Resu
                                  ELSE usage_book_hour.quantity + EXCLUDED.quantity END,
                  events = usage_book_hour.events + EXCLUDED.events),
              late AS (
-               INSERT INTO usage_late_day (tenant_id, customer_id, on_day)
-               SELECT DISTINCT $1::uuid, customer_id, on_day FROM added WHERE hour < $3 ORDER BY 2, 3
-               ON CONFLICT (tenant_id, customer_id, on_day) DO NOTHING),
+               INSERT INTO usage_late_day (tenant_id, customer_id, on_day, noted_at)
+               SELECT DISTINCT $1::uuid, customer_id, on_day, $4::timestamptz FROM added WHERE hour < $3 ORDER BY 2, 3
+               ON CONFLICT (tenant_id, customer_id, on_day) DO UPDATE SET noted_at = greatest(usage_late_day.noted_at, EXCLUDED.noted_at)),
              of_day AS (
                INSERT INTO usage_customer_day (tenant_id, meter, on_day, customer_id, dimensions_hash, dimensions, quantity, events)
                SELECT $1, meter, on_day, customer_id, kept.hash, kept.dimensions, CASE WHEN is_max THEN max(quantity) ELSE sum(quantity) END,
@@ -72,17 +72,18 @@ pub async fn fold(tx: &TenantTx, limit: i64, late_before: DateTime<Utc>) -> Resu
                                  ELSE usage_customer_week.quantity + EXCLUDED.quantity END,
                  events = usage_customer_week.events + EXCLUDED.events)
              SELECT count(*) AS v FROM gone",
-            [tx.tenant_id().into(), limit.into(), late_before.into()],
+            [tx.tenant_id().into(), limit.into(), late_before.into(), now.into()],
         )
         .await?;
     Ok(folded.unwrap_or(0).unsigned_abs())
 }
 
-/// Civil days whose usage came so late that they were noted, and those of sums that are still to be folded.
+/// Civil days whose usage came so late that they were noted, since an instant, and those of sums that are still to be folded.
 pub async fn late_days(
     tx: &TenantTx,
     customers: &[CustomerId],
     late_before: DateTime<Utc>,
+    since: DateTime<Utc>,
 ) -> Result<HashMap<CustomerId, BTreeSet<NaiveDate>>, DbError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -91,7 +92,7 @@ pub async fn late_days(
     }
     let rows: Vec<Row> = tx
         .rows(
-            "SELECT customer_id, on_day FROM usage_late_day WHERE tenant_id = $1 AND customer_id = ANY ($2::uuid[])
+            "SELECT customer_id, on_day FROM usage_late_day WHERE tenant_id = $1 AND customer_id = ANY ($2::uuid[]) AND noted_at > $4
              UNION
              SELECT s.customer_id, (s.hour AT TIME ZONE coalesce(c.time_zone, 'UTC'))::date
              FROM usage_sum s LEFT JOIN customer c ON c.tenant_id = $1 AND c.id = s.customer_id
@@ -100,6 +101,7 @@ pub async fn late_days(
                 tx.tenant_id().into(),
                 customers.iter().map(|id| id.uuid()).collect::<Vec<Uuid>>().into(),
                 late_before.into(),
+                since.into(),
             ],
         )
         .await?;

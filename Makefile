@@ -1,7 +1,7 @@
 # `make` lists the targets. Each is a script in deploy/dev that can be run by itself.
 # Variables given on the command line reach it: make run RINGTILL_HTTP=127.0.0.1:9080
 .DEFAULT_GOAL := help
-.PHONY: help run demo-call api-key test test-nightly check bench migrate clean
+.PHONY: help run demo-call api-key test test-nightly check bench fuzz migrate clean
 
 help:
 	@echo 'make run           set up and run everything: web, worker, SIP edge, demo world (Ctrl-C stops it)'
@@ -11,6 +11,7 @@ help:
 	@echo 'make test-nightly  the same for a night: faults 200 times, ten million events, every guard left out once'
 	@echo 'make check         formatting, clippy, shellcheck, licences and sources of the dependencies'
 	@echo 'make bench         the measurements, in a release build (ONLY=name for one of them)'
+	@echo 'make fuzz          feed random documents to the grammar of prices and to the estimator (SECONDS=60 for each)'
 	@echo 'make migrate       bring the database to the newest schema'
 	@echo 'make clean         remove what was built and fetched, and the private database'
 
@@ -34,6 +35,9 @@ check:
 
 bench:
 	@deploy/dev/bench.sh $(ONLY)
+
+fuzz:
+	@deploy/dev/fuzz.sh $(or $(SECONDS),60)
 
 migrate:
 	@deploy/dev/migrate.sh

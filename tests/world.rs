@@ -10,8 +10,11 @@ mod machine;
 mod peers;
 #[path = "world/program.rs"]
 mod program;
+#[path = "world/softphone.rs"]
+mod softphone;
 
 pub use guest::{Answer, Guest};
 pub use machine::Machine;
 pub use peers::{Finished, find_program, run_peer};
 pub use program::{Program, demo_database, guarded_demo_database, program_path};
+pub use softphone::Softphone;

@@ -108,6 +108,7 @@ need_baresip() {
     command -v openssl >/dev/null || install_packages "what makes the call tests' certificate" openssl
 }
 
+need_pdftotext() { command -v pdftotext >/dev/null || install_packages "the reader of printed files" poppler-utils; }
 need_shellcheck() { command -v shellcheck >/dev/null || install_packages "shellcheck" shellcheck; }
 
 # need_cargo_tool NAME: a cargo subcommand, built once for this user.

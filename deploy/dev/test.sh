@@ -27,6 +27,7 @@ tools() {
     need_chromium
     need_sipp
     need_baresip
+    need_pdftotext
     need_cargo_tool nextest
 }
 

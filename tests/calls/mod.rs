@@ -1,6 +1,8 @@
 //! Real calls: sipp, which shares no code with the product, calls the running program; what came of it is then read on the
 //! pages, as the call centre reads it. The scenarios are the XML files of this folder. Sending sound needs root.
 
+mod outside;
+
 use call_control::Control;
 use jiff::civil::Weekday;
 use manual::{Answer, Finished, Guest, Program, demo_database, find_program, run_peer};

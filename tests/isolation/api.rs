@@ -58,6 +58,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
     match (method, path) {
         ("GET" | "DELETE", _) => None,
         ("POST", "/v1/quotes") => Some(quote),
+        ("POST", "/v1/quotes/{quote_id}/sendings") => Some(json!({"email": "office@nordwind.example"})),
         ("POST", "/v1/decks") => Some(json!({"name": "A stranger's", "kind": "sell", "currency": "EUR"})),
         ("POST", "/v1/decks/{deck_id}/versions") => Some(json!("prefix,rate\n49,0.5")),
         ("POST", "/v1/decks/{deck_id}/publications") => Some(json!({"version": 1})),

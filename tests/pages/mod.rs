@@ -47,7 +47,7 @@ const TENANT_PATHS: [&str; 37] = [
     "/admin/account/settlements",
     "/admin/account/settlements/*",
 ];
-const OPERATOR_PATHS: [&str; 21] = [
+const OPERATOR_PATHS: [&str; 22] = [
     "/ops",
     "/ops/usage",
     "/ops/customers",
@@ -56,6 +56,7 @@ const OPERATOR_PATHS: [&str; 21] = [
     "/ops/coupons",
     "/ops/coupons/*",
     "/ops/plans",
+    "/ops/plans/*",
     "/ops/invoices",
     "/ops/runs",
     "/ops/runs/*",
@@ -70,11 +71,13 @@ const OPERATOR_PATHS: [&str; 21] = [
     "/ops/carriers/new",
     "/ops/outgoing",
 ];
-const RESELLER_PATHS: [&str; 12] = [
+const RESELLER_PATHS: [&str; 14] = [
     "/reseller",
     "/reseller/usage",
     "/reseller/customers",
     "/reseller/customers/*",
+    "/reseller/plans",
+    "/reseller/plans/*",
     "/reseller/invoices",
     "/reseller/runs",
     "/reseller/account",

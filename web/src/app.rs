@@ -4,6 +4,7 @@ use crate::api::events_body::Arrivals;
 use crate::api::limit::{Limits, event_limits, limits};
 use crate::clock::Clock;
 use crate::config::{Config, dns_server};
+use crate::entitled::KeptEntitlements;
 use crate::mail::Mailer;
 use crate::seller::WhiteLabels;
 use anyhow::Context;
@@ -69,6 +70,8 @@ pub struct App {
     pub sip_address: String,
     /// Who may use a name of its own, as far as it was asked lately.
     pub white_labels: Arc<WhiteLabels>,
+    /// What customers may use, as far as it was asked lately and still holds.
+    pub entitled: Arc<KeptEntitlements>,
     /// Where letters are handed over; without one they wait in the outbox.
     pub mail: Option<Mailer>,
     /// Whom this machine asks about a name.
@@ -105,6 +108,7 @@ impl App {
             saved_estimates: Arc::new(SourceLimits::new(SAVED_AT_ONCE, SAVED_MICROS)),
             sip_address: format!("{}:{}", config.sip.advertised, config.sip.listen.port()),
             white_labels: Arc::default(),
+            entitled: Arc::default(),
             mail: config.mail.as_ref().map(Mailer::new).transpose()?,
             dns: crate::dns::resolver(None)?,
             closing: CancellationToken::new(),

@@ -17,6 +17,7 @@ mod csv;
 pub mod demo;
 pub mod demo_call;
 pub mod dns;
+pub mod entitled;
 pub mod error;
 pub mod extract;
 pub mod format;

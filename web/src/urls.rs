@@ -77,6 +77,10 @@ impl Audience {
     pub fn customer_payments(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payments"))
     }
+    /// POST closes the customer.
+    pub fn customer_closure(self, id: impl Display) -> String {
+        self.at(format_args!("customers/{id}/closure"))
+    }
     /// POST grants paying by invoice.
     pub fn payment_methods(self, id: impl Display) -> String {
         self.at(format_args!("customers/{id}/payment-methods"))
@@ -209,11 +213,11 @@ impl Audience {
     pub fn quote_pdf(self, id: impl Display) -> String {
         self.at(format_args!("quotes/{id}/pdf"))
     }
-    /// POST makes a further link, which is shown once.
     /// POST makes a link by which anybody may read it.
     pub fn estimate_links(self, id: impl Display) -> String {
         self.at(format_args!("estimates/{id}/links"))
     }
+    /// POST makes a further link, which is shown once.
     pub fn quote_links(self, id: impl Display) -> String {
         self.at(format_args!("quotes/{id}/links"))
     }

@@ -1,9 +1,12 @@
 //! Calls whose edge never came back: closed where they were last known to be alive, and said to be estimated.
 
+use crate::entity::call::Model;
 use crate::error::Result;
+use crate::outgoing::admit::mark_attempt;
 use crate::retry::retry;
 use crate::settlement::{self, Ending};
 use crate::store;
+use crate::store::carriers::Place;
 use chrono::{DateTime, TimeDelta, Utc};
 use db::{CallId, Db, TenantId};
 use sip_media::EndCause;
@@ -24,21 +27,27 @@ pub(crate) async fn close_abandoned(db: &Db, tenant_id: TenantId, now: DateTime<
     tx.commit().await?;
     for call_id in &silent {
         warn!(call.id = %call_id, "Closing a call whose edge is silent");
-        retry(|| close(db, tenant_id, *call_id, metered_before)).await?;
+        let closed = retry(|| close(db, tenant_id, *call_id, metered_before)).await?;
+        if let Some(call) = closed.filter(|call| call.direction == "outbound" && call.metered_ms == Some(0)) {
+            // Nobody has answered, as far as is known: it is over for the books above and for the carrier, too.
+            let place = Place { origin: tenant_id, call_id: *call_id };
+            mark_attempt(db, place, call.started_at, (false, Some("not answered")), now).await?;
+        }
     }
     Ok(silent.len() as u64)
 }
 
-async fn close(db: &Db, tenant_id: TenantId, call_id: CallId, heard_before: DateTime<Utc>) -> Result<()> {
+async fn close(db: &Db, tenant_id: TenantId, call_id: CallId, heard_before: DateTime<Utc>) -> Result<Option<Model>> {
     let tx = db.tenant(tenant_id).await?;
-    let Some(mut call) = store::calls::lock(&tx, call_id).await? else { return Ok(()) };
+    let Some(mut call) = store::calls::lock(&tx, call_id).await? else { return Ok(None) };
     // It may have been heard of, or have ended, since it was found.
     if call.ended_at.is_some() || call.last_seen_at >= heard_before {
-        return Ok(());
+        return Ok(None);
     }
     let metered_ms = call.metered_ms.unwrap_or(0).unsigned_abs();
     let ending = Ending { at: call.last_seen_at, cause: EndCause::EdgeFailure, metered_ms, estimated: true };
     settlement::end(&tx, &mut call, &ending).await?;
     store::calls::save(&tx, &call).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(Some(call))
 }

@@ -3,7 +3,7 @@
 use crate::error::{CallError, Result};
 use crate::store::carriers::{self as store, Place};
 use chrono::{DateTime, Months, TimeDelta, Utc};
-use db::{CarrierId, DeckId, TenantTx};
+use db::{CallId, CarrierId, DeckId, TenantTx};
 use money::Decimal;
 use std::collections::HashMap;
 use usage_metering::DeckKind;
@@ -118,7 +118,16 @@ pub async fn carrier(tx: &TenantTx, id: CarrierId) -> Result<Option<Carrier>> {
 
 /// How each did in the minutes before an instant. One without calls is not there.
 pub async fn carrier_quality(tx: &TenantTx, at: DateTime<Utc>) -> Result<HashMap<CarrierId, CarrierQuality>> {
-    store::quality(tx, at - TimeDelta::minutes(QUALITY_MINUTES), at).await
+    quality_without(tx, None, at).await
+}
+
+/// The same as a call sees it that is to be given to one of them.
+pub(crate) async fn quality_without(
+    tx: &TenantTx,
+    call_id: Option<CallId>,
+    at: DateTime<Utc>,
+) -> Result<HashMap<CarrierId, CarrierQuality>> {
+    store::quality(tx, (at - TimeDelta::minutes(QUALITY_MINUTES), at), call_id).await
 }
 
 /// Forgets to whom calls were given so long ago that nobody asks any more: as long as a late call is taken. A part of them at a
@@ -132,8 +141,13 @@ pub async fn forget_old_attempts(tx: &TenantTx, now: DateTime<Utc>) -> Result<u6
 /// calls at once do not share its last channel.
 pub(crate) async fn begin_attempt(tx: &TenantTx, of: Place, id: CarrierId, at: DateTime<Utc>) -> Result<bool> {
     store::lock(tx, id).await?;
+    // Asked for again by an edge that did not hear the answer: it is given already.
+    let attempts = store::attempts(tx, of).await?;
+    if attempts.iter().any(|attempt| attempt.carrier_id == id.uuid() && attempt.is_answered.is_none()) {
+        return Ok(true);
+    }
     let Some(carrier) = carrier(tx, id).await? else { return Ok(false) };
-    let quality = carrier_quality(tx, at).await?.remove(&id).unwrap_or_default();
+    let quality = quality_without(tx, Some(of.call_id), at).await?.remove(&id).unwrap_or_default();
     if over(carrier.of.channels_max, quality.running) || over(carrier.of.calls_per_second_max, quality.begun) {
         return Ok(false);
     }

@@ -51,17 +51,33 @@ pub(crate) async fn left(
             return Ok(Err(Stop::new(OutgoingRefusal::CallsAtOnce, detail)));
         }
     }
+    match tightest(tx, level, call_id, at).await? {
+        Left { amount: Some(amount), by: Some(stop) } if !amount.is_positive() => Ok(Err(stop)),
+        left => Ok(Ok(left)),
+    }
+}
+
+/// The same for a call that is out: it is one of those at once, and a limit that is used up leaves it nothing more, not everything.
+pub(crate) async fn left_running(
+    tx: &TenantTx,
+    level: &Level,
+    call_id: CallId,
+    at: DateTime<Utc>,
+) -> Result<Option<Money>> {
+    store::lock_customer(tx, level.customer.id).await?;
+    let amount = tightest(tx, level, call_id, at).await?.amount;
+    Ok(amount.map(|amount| if amount.is_positive() { amount } else { Money::zero(amount.currency()) }))
+}
+
+async fn tightest(tx: &TenantTx, level: &Level, call_id: CallId, at: DateTime<Utc>) -> Result<Left> {
     let mut tightest = Left { amount: None, by: None };
     for counted in counted(tx, level, 0, Some(call_id), at).await? {
         let left = counted.most.checked_sub(counted.spent)?;
         if tightest.amount.is_none_or(|amount| left.micros() < amount.micros()) {
-            tightest = Left { amount: Some(left), by: Some(counted.stop(&customer.name)) };
+            tightest = Left { amount: Some(left), by: Some(counted.stop(&level.customer.name)) };
         }
     }
-    match tightest {
-        Left { amount: Some(amount), by: Some(stop) } if !amount.is_positive() => Ok(Err(stop)),
-        left => Ok(Ok(left)),
-    }
+    Ok(tightest)
 }
 
 /// A limit and what counts against it.

@@ -168,7 +168,7 @@ pub async fn outgoing_line(tx: &TenantTx, of: LineOf) -> Result<Option<OutgoingL
 
 impl OutgoingLine {
     /// What was dialled, in international form; `None` where that would be a guess.
-    pub(crate) fn number_of(&self, dialled: &str) -> Option<String> {
+    pub fn number_of(&self, dialled: &str) -> Option<String> {
         usage_metering::international_number(dialled, self.country_code.as_deref())
     }
 }

@@ -1,12 +1,12 @@
 //! Finding an agent who answers, and joining him to the caller.
 
-use crate::call::{Call, Outcome, Partner, Who};
+use crate::call::{Call, Outcome};
 use crate::control::{CallEventKind, Grant};
 use crate::g711::Codec;
 use crate::inbox::{Input, Message};
 use crate::leg::Leg;
 use crate::live::CallState;
-use crate::party::{Party, Signalled, fresh_session_id};
+use crate::party::{Partner, Party, Signalled, Who, fresh_session_id};
 use crate::prompt::{Prompt, Prompts};
 use crate::registrar::Binding;
 use crate::sdp::{self, Encryption, Keys, LocalAudio};

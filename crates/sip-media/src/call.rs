@@ -2,6 +2,7 @@
 //! The life reads top to bottom in [`Call::live`]; what may happen at any moment of it is in `inbox.rs`.
 
 use crate::bans::Offence;
+use crate::click::Up;
 use crate::control::{
     Admission, CallEventKind, CallId, EndCause, Grant, IncomingCall, RefusalReason, Service, TopicDecision,
 };
@@ -12,7 +13,7 @@ use crate::inbox::{Input, Message};
 use crate::leg::{Leg, MediaEvent};
 use crate::live::{CallState, Live};
 use crate::meter::Meter;
-use crate::party::{Party, Signalled, fresh_session_id};
+use crate::party::{Partner, Party, Signalled, fresh_session_id};
 use crate::proof::{self, Dialler};
 use crate::refresh::Refreshed;
 use crate::sdp::LocalAudio;
@@ -49,30 +50,6 @@ impl End {
 }
 
 pub(crate) type Outcome<T> = Result<T, End>;
-
-/// Who talks with the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// An agent, by the user name of the phone.
-    Agent(String),
-    /// Who was called by a call out, behind a carrier.
-    Called,
-}
-
-pub(crate) struct Partner {
-    pub(crate) who: Who,
-    pub(crate) party: Party,
-}
-
-impl Partner {
-    /// Why a call ends that this side has ended.
-    pub(crate) fn hung_up(&self) -> EndCause {
-        match self.who {
-            Who::Agent(_) => EndCause::AgentHungUp,
-            Who::Called => EndCause::CalledHungUp,
-        }
-    }
-}
 
 pub(crate) struct Call {
     pub(crate) shared: Arc<Shared>,
@@ -148,34 +125,38 @@ pub(crate) async fn invite(shared: Arc<Shared>, mut tx: Transaction) -> rsipstac
     let (states_tx, states) = shared.dialogs.new_dialog_state_channel();
     let mut dialog = shared.dialogs.get_or_create_server_invite(&tx, states_tx, None, Some(contact))?;
     let signalling = Signalled { from: Some(source_ip), keys };
-    let door = Door { shared, call_id, live, offer, leg, heard, commands, ticket, signalling, dialler };
+    let door = Door { shared, call_id, live, offer, leg, heard, commands, ticket, signalling, dialler, up: None };
     tokio::spawn(door.open(dialog.clone(), states, incoming));
     dialog.handle(&mut tx).await
 }
 
 /// What a call is made of when its INVITE has been let in.
-struct Door {
-    shared: Arc<Shared>,
-    call_id: CallId,
-    live: Arc<Mutex<Live>>,
-    offer: Option<RemoteAudio>,
-    leg: Leg,
-    heard: mpsc::UnboundedReceiver<MediaEvent>,
-    commands: mpsc::UnboundedReceiver<Command>,
-    ticket: Ticket,
-    signalling: Signalled,
+pub(crate) struct Door {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) call_id: CallId,
+    pub(crate) live: Arc<Mutex<Live>>,
+    pub(crate) offer: Option<RemoteAudio>,
+    pub(crate) leg: Leg,
+    pub(crate) heard: mpsc::UnboundedReceiver<MediaEvent>,
+    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+    pub(crate) ticket: Ticket,
+    pub(crate) signalling: Signalled,
     /// The user of a phone of ours that dials out.
-    dialler: Option<String>,
+    pub(crate) dialler: Option<String>,
+    pub(crate) up: Option<Up>,
 }
 
 impl Door {
     /// Runs the call in a task of its own and looks after it, should it panic.
-    async fn open(self, dialog: InviteDialog, states: DialogStateReceiver, incoming: IncomingCall) {
+    pub(crate) async fn open(mut self, dialog: InviteDialog, states: DialogStateReceiver, incoming: IncomingCall) {
         let (shared, abort) = (self.shared.clone(), self.shared.abort.clone());
         let log = Arc::new(CallLog::new(shared.clone(), self.call_id));
         let span = info_span!("call", id = %self.call_id);
         let dialler = self.dialler.clone();
-        let call = self.into_call(log.clone(), dialog.clone(), states);
+        let up = self.up.take();
+        let session_id = up.as_ref().map_or_else(fresh_session_id, |up| up.session_id);
+        let mut call = self.into_call(log.clone(), dialog.clone(), states, session_id);
+        up.into_iter().for_each(|up| call.is_up(up));
         let mut task = tokio::spawn(call.run(incoming, dialler).instrument(span));
         let ended = tokio::select! {
             () = abort.cancelled() => {
@@ -201,8 +182,8 @@ impl Door {
         }
     }
 
-    fn into_call(self, log: Arc<CallLog>, dialog: InviteDialog, states: DialogStateReceiver) -> Call {
-        let mut caller = Party::new(dialog, states, self.leg, self.signalling, fresh_session_id());
+    fn into_call(self, log: Arc<CallLog>, dialog: InviteDialog, states: DialogStateReceiver, session_id: u64) -> Call {
+        let mut caller = Party::new(dialog, states, self.leg, self.signalling, session_id);
         caller.guest = self.signalling.from.map(|source| self.shared.bans.in_call(source));
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (refreshes_tx, refreshes) = mpsc::unbounded_channel();
@@ -302,6 +283,9 @@ impl Call {
     pub(crate) async fn pick_up(&mut self) -> Outcome<()> {
         let codec = self.offer.as_ref().map_or(Codec::Pcmu, |offer| offer.codecs[0]);
         self.record(CallEventKind::CallAnswered { codec: codec.name().to_owned() }).await?;
+        if self.accepted {
+            return Ok(());
+        }
         // The CANCEL may have come while the disk was busy; its 487 is on its way then.
         if self.caller.dialog.state().is_terminated() {
             return Err(cancelled());

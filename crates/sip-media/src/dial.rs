@@ -4,6 +4,7 @@
 use crate::call::{Call, End, Outcome};
 use crate::control::{CallEventKind, DialDecision, Dialled, EndCause, Grant, IncomingCall, RefusalReason, Unavailable};
 use crate::live::CallState;
+use crate::prompt::Prompt;
 use crate::shared::lock;
 use crate::trunk::Rung;
 use std::convert::Infallible;
@@ -30,6 +31,8 @@ impl Call {
         for attempt in 1.. {
             let (trunk, grant) = match decision {
                 DialDecision::Ring { trunk, grant } => (trunk, grant),
+                // A phone that was rung first is told by words.
+                DialDecision::Refuse { reason, .. } if self.accepted => return self.refuse(reason).await,
                 DialDecision::Refuse { status, reason } => return Err(End::with(EndCause::Refused(reason), status)),
             };
             if grant.authorised_seconds == Some(0) {
@@ -38,7 +41,13 @@ impl Call {
             self.record(CallEventKind::CarrierRinging { attempt }).await?;
             match self.ring_trunk(&trunk).await? {
                 Rung::Answered => return self.talk_outside(grant).await,
-                Rung::Refused(status) => return Err(End::with(EndCause::NotReached, status)),
+                Rung::Refused(status) => {
+                    if self.accepted {
+                        self.caller.leg.set_background(None);
+                        self.say(&[Prompt::Busy]).await?;
+                    }
+                    return Err(End::with(EndCause::NotReached, status));
+                }
                 Rung::Failed(failure) => {
                     info!(attempt, failure, "A carrier has failed");
                     let asked = control.dial_next(self.log.call_id, &failure, self.shared.clock.now());

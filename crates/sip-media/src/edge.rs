@@ -27,6 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -38,7 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running edge. Dropping it without [`Edge::shutdown`] is like a crash: the next one on the same spool recovers.
 pub struct Edge {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
+    /// Where its tasks run, whoever asks for one.
+    pub(crate) runtime: Handle,
     progress: watch::Receiver<Progress>,
     stop_delivery: CancellationToken,
     delivery: Option<JoinHandle<()>>,
@@ -95,7 +98,7 @@ impl Edge {
         tokio::spawn(serve(shared.clone(), incoming));
         signalling.serve().await?;
         info!(%address, "Answering calls");
-        Ok(Self { shared, progress, stop_delivery, delivery })
+        Ok(Self { shared, runtime: Handle::current(), progress, stop_delivery, delivery })
     }
 
     /// Where it listens, the port filled in.

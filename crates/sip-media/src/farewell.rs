@@ -1,7 +1,8 @@
 //! How a call ends: media off, the last event on disk, then both sides are told.
 
-use crate::call::{Call, End, Partner, Who};
+use crate::call::{Call, End};
 use crate::control::{CallEventKind, EndCause};
+use crate::party::{Partner, Who};
 use crate::shared::Shared;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::StatusCode;

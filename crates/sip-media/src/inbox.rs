@@ -1,12 +1,12 @@
 //! What may happen to a call at any moment: hang-ups, holds, digits, due times, news from elsewhere.
 //! [`Call::next`] deals with all that is the same wherever the call stands, and gives back the rest.
 
-use crate::call::{Call, End, Outcome, Partner, cancelled};
+use crate::call::{Call, End, Outcome, cancelled};
 use crate::control::{CallEventKind, EndCause, Grant, RefusalReason, Unavailable};
 use crate::dtmf;
 use crate::leg::MediaEvent;
 use crate::meter::{Due, Meter};
-use crate::party::Hold;
+use crate::party::{Hold, Partner};
 use crate::prompt::{Prompt, Prompts};
 use crate::refresh::Refreshed;
 use crate::shared::{Command, lock};

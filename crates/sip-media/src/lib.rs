@@ -10,6 +10,7 @@ mod bans;
 mod bridge;
 mod call;
 pub mod caller;
+mod click;
 mod config;
 mod control;
 mod delivery;

@@ -3,6 +3,7 @@
 use crate::bans::{Guest, Offence};
 use crate::call::sdp_headers;
 use crate::config::EdgeConfig;
+use crate::control::EndCause;
 use crate::g711::Codec;
 use crate::leg::Leg;
 use crate::sdp::{self, Encryption, Keys, LocalAudio, RemoteAudio};
@@ -42,6 +43,30 @@ pub(crate) struct Signalled {
     /// Where its requests come from.
     pub(crate) from: Option<IpAddr>,
     pub(crate) keys: Keys,
+}
+
+/// Who talks with the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// An agent, by the user name of the phone.
+    Agent(String),
+    /// Who was called by a call out, behind a carrier.
+    Called,
+}
+
+pub(crate) struct Partner {
+    pub(crate) who: Who,
+    pub(crate) party: Party,
+}
+
+impl Partner {
+    /// Why a call ends that this side has ended.
+    pub(crate) fn hung_up(&self) -> EndCause {
+        match self.who {
+            Who::Agent(_) => EndCause::AgentHungUp,
+            Who::Called => EndCause::CalledHungUp,
+        }
+    }
 }
 
 /// RFC 8866 5.2 wants a number, and some parsers want it to fit in 32 bits.

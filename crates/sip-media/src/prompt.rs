@@ -29,6 +29,14 @@ impl Clip {
         Self::of_ulaw(&ulaw)
     }
 
+    /// What a caller hears while it rings: one second in five, as in most of Europe (ITU-T E.180).
+    pub(crate) fn ringing() -> Self {
+        let tone = Self::tone(425.0, 6_000.0, 1_000);
+        let silence = std::iter::repeat_n(Codec::Pcmu.compress(0), 4 * 8_000);
+        let ulaw: Vec<u8> = tone.ulaw.iter().copied().chain(silence).collect();
+        Self::of_ulaw(&ulaw)
+    }
+
     pub(crate) fn octets(&self, codec: Codec) -> &Arc<[u8]> {
         match codec {
             Codec::Pcmu => &self.ulaw,

@@ -1,10 +1,11 @@
 //! Ringing a carrier: where it is, what it is told of the caller, what its answers mean, and what the phone hears meanwhile.
 
-use crate::call::{Call, Outcome, Partner, Who, sdp_headers};
+use crate::call::{Call, Outcome, sdp_headers};
 use crate::control::{ShownAs, Trunk, TrunkTransport};
 use crate::inbox::Input;
 use crate::leg::Leg;
-use crate::party::{Party, Signalled, fresh_session_id};
+use crate::party::{Partner, Party, Signalled, Who, fresh_session_id};
+use crate::prompt::Clip;
 use crate::sdp::{self, Encryption, Keys, RemoteAudio};
 use crate::session::Session;
 use rsipstack::dialog::authenticate::Credential;
@@ -224,6 +225,10 @@ impl Call {
         if let Some(offer) = self.offer.as_ref().filter(|_| wish == Told::Early) {
             self.caller.connect(offer);
             self.caller.leg.bridge(leg);
+        }
+        if wish == Told::Ringing && self.accepted {
+            // There is no 180 for a phone that is up: it hears the tone.
+            self.caller.leg.set_background(Some(Clip::ringing()));
         }
         // The phone may have given up meanwhile, which its dialog tells.
         let _ = self.caller.dialog.ringing(headers, body);

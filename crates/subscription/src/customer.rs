@@ -1,7 +1,7 @@
 //! Customers of a book: callers, client companies, and child organisations.
 
 use crate::error::{Refusal, Result, Rule, SubscriptionError, must, same_currency};
-use crate::life::{ServicePeriod, containing};
+use crate::life::{ServicePeriod, containing, subscriptions_of};
 use crate::rules;
 use crate::store::customers as store;
 use crate::words::{Billing, TaxTreatment};
@@ -176,11 +176,23 @@ pub async fn change_customer(tx: &TenantTx, id: CustomerId, details: &NewCustome
     Ok(store::update_details(tx, id, details).await?)
 }
 
-/// Closes a customer: nothing new can be sold to it. What is billed and owed stays. Twice is once.
+/// Closes a customer for good: nothing new can be sold to it, and its phones call no more. What is billed, owed and left in its
+/// wallet stays, and what it used until then is on its last documents. Twice is once.
 pub async fn close_customer(tx: &TenantTx, id: CustomerId, now: DateTime<Utc>) -> Result<()> {
-    let customer = must_exist(tx, id).await?;
+    let customer = lock_customer(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("customer", id))?;
     if customer.closed_at.is_some() {
         return Ok(());
+    }
+    let is_child = customer.organisation_id.is_some();
+    must(!is_child, "customer", Rule::MustNotStandForOrganisation, &customer.customer_no)?;
+    let subscriptions = subscriptions_of(tx, id).await?;
+    let runs = subscriptions.iter().find(|of| of.cancelled_at.is_none_or(|ended_at| ended_at > now));
+    if let Some(runs) = runs {
+        return Err(SubscriptionError::Refused(Refusal {
+            field: "customer".to_owned(),
+            rule: Rule::SubscriptionsMustHaveEnded,
+            value: runs.id.to_string(),
+        }));
     }
     store::close(tx, id, now).await?;
     add_customer_event(tx, id, "closed", &format!("{} was closed.", customer.name), now, now).await

@@ -162,6 +162,10 @@ pub enum Rule {
     MustLieWithinTenYears,
     #[error("must belong to a customer that is not closed")]
     CustomerMustBeOpen,
+    #[error("must have no subscription that runs or is still to end")]
+    SubscriptionsMustHaveEnded,
+    #[error("must not stand for an organisation of the tree")]
+    MustNotStandForOrganisation,
     #[error("must not be cancelled")]
     MustNotBeCancelled,
     #[error("must not be below the commitment")]
@@ -178,10 +182,8 @@ pub enum Rule {
     MustDiffer,
     #[error("must be an add-on that the subscription has at that instant")]
     MustBeAttached,
-    #[error("must not be billed already: it is reversed by another change")]
+    #[error("must not be billed already: another change turns it around")]
     MustNotBeBilled,
-    #[error("must be a change that has an opposite")]
-    MustBeReversible,
     #[error("must be an open quote")]
     MustBeOpenQuote,
     #[error("must be a component that counts seats, usage, hours or channels")]
@@ -254,6 +256,8 @@ impl Rule {
             Rule::MustBeShort(_) => "must_be_short",
             Rule::MustLieWithinTenYears => "must_lie_within_ten_years",
             Rule::CustomerMustBeOpen => "customer_must_be_open",
+            Rule::SubscriptionsMustHaveEnded => "subscriptions_must_have_ended",
+            Rule::MustNotStandForOrganisation => "must_not_stand_for_organisation",
             Rule::MustNotBeCancelled => "must_not_be_cancelled",
             Rule::CapMustReachCommitment => "cap_must_reach_commitment",
             Rule::MustBeFeatureOfPlan => "must_be_feature_of_plan",
@@ -263,7 +267,6 @@ impl Rule {
             Rule::MustDiffer => "must_differ",
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",
-            Rule::MustBeReversible => "must_be_reversible",
             Rule::MustBeOpenQuote => "must_be_open_quote",
             Rule::MustBeCountedComponent => "must_be_counted_component",
             Rule::MustNotBeUndone => "must_not_be_undone",

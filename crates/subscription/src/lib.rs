@@ -31,12 +31,13 @@ pub use catalogue::{
     Cliff, Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion,
     Plan, PlanVersion, Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_coupon, archive_plan,
     checked_terms, cliffs, coupon, coupon_by_code, coupons, coupons_page, create_coupon, create_plan, discard_draft,
-    draft, end_coupon, lock_draft, plan, plan_version, plan_versions, plans, publish_draft, publish_version,
-    publish_version_measuring, redeem_coupon, redemptions, rename_plan, save_draft, standard_measures, versions_of,
+    draft, end_coupon, lock_draft, plan, plan_names, plan_version, plan_versions, plans, publish_draft,
+    publish_version, publish_version_measuring, redeem_coupon, redemptions, rename_plan, save_draft, standard_measures,
+    versions_of,
 };
 pub use change::{
     Asked, Change, Move, Moved, When, change, changes_billed, changes_by_id, changes_of, move_customers, moves_of,
-    moving_later, preview_moves, reverse_change, subscribers, undo_change, undo_move, undone_since, what_if,
+    moving_later, preview_moves, subscribers, undo_change, undo_move, undone_since, what_if,
 };
 pub use customer::{
     CUSTOMERS_PER_PAGE_MAX, Customer, CustomerEvent, CustomerFilter, NewCustomer, add_customer_event,
@@ -49,8 +50,8 @@ pub use life::{
     Attached, Cause, Coverage, Dated, Due, Ended, Entitled, Entitlements, History, Looked, Metered, Milestone,
     MilestoneKind, NewSubscription, Notice, NoticeKind, Pause, SeatCount, SeatRoom, ServicePeriod, Stretch,
     Subscription, TRIAL_REMINDER_DAYS, agree_trial_end, all_active, coverage, customers_without_method, due,
-    entitlements, features, features_of_customer, histories, history, look, method_arrived, open_periods,
-    open_periods_of_many, periods, plan_versions_at, set_past_due, status_after, subscribe, subscription,
+    entitlement_stamp, entitlements, features, features_of_customer, histories, history, look, method_arrived,
+    open_periods, open_periods_of_many, periods, plan_versions_at, set_past_due, status_after, subscribe, subscription,
     subscriptions_of, subscriptions_of_many, subscriptions_page,
 };
 pub use number::{

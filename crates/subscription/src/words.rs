@@ -186,6 +186,7 @@ words! {
         Seats = "seats",
         AddOn = "add_on",
         FreeAddOn = "free_add_on",
+        MoveAddOn = "move_add_on",
         RemoveAddOn = "remove_add_on",
         Pause = "pause",
         Resume = "resume",

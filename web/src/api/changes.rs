@@ -1,8 +1,9 @@
 //! What is asked of a subscription, since it began: plan, seats, add-ons, pause, end; undone until it is billed.
 
-use super::list::List;
+use super::estimates::Newest;
+use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Created, Given, Nothing, One, Route, Shown, delete, get, post};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, delete, get, post};
 use super::shapes;
 use super::subscriptions::{find, named};
 use chrono::{DateTime, Utc};
@@ -43,7 +44,7 @@ pub fn routes() -> Vec<Route> {
 pub struct NewChange {
     #[schema(schema_with = shapes::change_kind)]
     kind: ChangeKind,
-    /// Of `plan`, `add_on`, `remove_add_on`: which version.
+    /// Of `plan`, `add_on`, `move_add_on` (to another version of one that it has), `remove_add_on`: which version.
     #[schema(value_type = Option<String>)]
     plan_version: Option<PlanVersionId>,
     /// Of `seats`, and of `plan` when they change with it.
@@ -62,6 +63,7 @@ impl NewChange {
             ChangeKind::Plan => Change::Plan { version: version()?, seats: self.seats },
             ChangeKind::Seats => Change::Seats(self.seats.ok_or_else(|| missing("/seats"))?),
             ChangeKind::AddOn => Change::AddOn { version: version()? },
+            ChangeKind::MoveAddOn => Change::MoveAddOn { version: version()? },
             ChangeKind::RemoveAddOn => Change::RemoveAddOn { version: version()? },
             ChangeKind::Pause => Change::Pause,
             ChangeKind::Resume => Change::Resume,
@@ -74,7 +76,7 @@ impl NewChange {
             }
         };
         use ChangeKind as K;
-        let names_version = matches!(self.kind, K::Plan | K::AddOn | K::RemoveAddOn);
+        let names_version = matches!(self.kind, K::Plan | K::AddOn | K::MoveAddOn | K::RemoveAddOn);
         must_fit("/plan_version", self.plan_version.is_none() || names_version)?;
         must_fit("/seats", self.seats.is_none() || matches!(self.kind, K::Seats | K::Plan))?;
         must_fit("/credit", self.credit.is_none() || self.kind == K::Cancel)?;
@@ -164,11 +166,15 @@ impl From<subscription::Asked> for ShownChange {
     }
 }
 
-async fn changes(ask: &Ask, _: Nothing) -> ApiResult<List<ShownChange>> {
+async fn changes(ask: &Ask, Asked(page): Asked<Newest>) -> ApiResult<List<ShownChange>> {
     let id = ask.id("subscription_id")?;
     find(ask, id).await?;
-    let asked = subscription::changes_of(&ask.tx, id).await?;
-    Ok(List::whole(asked.into_iter().map(ShownChange::from).collect()))
+    let limit = list::limit(page.limit)?;
+    let after = list::after::<At<ChangeId>>(page.starting_after.as_deref())?;
+    let mut asked = subscription::changes_of(&ask.tx, id).await?;
+    asked.retain(|of| after.is_none_or(|At(at, id)| (of.asked_at, of.id) < (at, id)));
+    let (asked, next) = list::cut(asked, limit, |last| list::place(At(last.asked_at, last.id)));
+    Ok(List::page(asked.into_iter().map(ShownChange::from).collect(), next))
 }
 
 async fn change(ask: &Ask, Given(given): Given<NewChange>) -> ApiResult<Created<ShownChange>> {

@@ -1,9 +1,10 @@
 //! Coupons: a percentage or an amount off, once, for some periods or for ever.
 
 use super::body::Number;
-use super::list::List;
+use super::estimates::Newest;
+use super::list::{self, List};
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Created, Given, Nothing, One, Route, Shown, delete, get, post};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, delete, get, post};
 use super::shapes::{self, Amount};
 use super::subscriptions::{self, Subscription};
 use chrono::{DateTime, Utc};
@@ -81,13 +82,16 @@ impl From<subscription::Coupon> for Coupon {
     }
 }
 
-async fn coupons(ask: &Ask, _: Nothing) -> ApiResult<List<Coupon>> {
-    Ok(List::whole(subscription::coupons(&ask.tx).await?.into_iter().map(Coupon::from).collect()))
+async fn coupons(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<Coupon>> {
+    let limit = list::limit(asked.limit)?;
+    let after: String = list::after(asked.starting_after.as_deref())?.unwrap_or_default();
+    let found = subscription::coupons_page(&ask.tx, &after, limit + 1).await?;
+    let (found, next) = list::cut(found, limit, |last| list::place(&last.code));
+    Ok(List::page(found.into_iter().map(Coupon::from).collect(), next))
 }
 
 async fn find(ask: &Ask, id: CouponId) -> ApiResult<Coupon> {
-    let all = subscription::coupons(&ask.tx).await?;
-    all.into_iter().find(|coupon| coupon.id == id).map(Coupon::from).ok_or_else(Problem::not_found)
+    Ok(subscription::coupon(&ask.tx, id).await?.ok_or_else(Problem::not_found)?.into())
 }
 
 async fn coupon(ask: &Ask, _: Nothing) -> ApiResult<One<Coupon>> {

@@ -20,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         post("/v1/customers", group, "Take a customer into the book", create),
         get("/v1/customers/{customer_id}", group, "Read a customer", customer),
         patch("/v1/customers/{customer_id}", group, "Change a customer's details", change),
+        post("/v1/customers/{customer_id}/closure", group, "Close a customer for good", close),
     ]
 }
 
@@ -229,5 +230,11 @@ async fn change(ask: &Ask, Given(given): Given<Change>) -> ApiResult<One<Custome
     };
     must_hold(&details)?;
     subscription::change_customer(&ask.tx, id, &details).await?;
+    Ok(One(find(&ask.tx, id).await?.into()))
+}
+
+async fn close(ask: &Ask, _: Nothing) -> ApiResult<One<Customer>> {
+    let id = ask.id("customer_id")?;
+    subscription::close_customer(&ask.tx, id, ask.now).await?;
     Ok(One(find(&ask.tx, id).await?.into()))
 }

@@ -8,14 +8,14 @@ use db::CustomerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tenant::ScopeGroup;
-use usage_metering::{Aggregate, UsageOf, UsageQuery};
 use utoipa::{IntoParams, ToSchema};
 
 pub fn routes() -> Vec<Route> {
     vec![get("/v1/entitlements", ScopeGroup::Subscriptions, "What a customer may use now", entitlements)]
 }
 
-/// What a customer may use, by all of its subscriptions together.
+/// What a customer may use, by all of its subscriptions together. What is asked of them counts from the next answer on; the names
+/// of plans may be a minute old.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Entitlements)]
 struct Entitlements {
@@ -61,23 +61,7 @@ struct Whose {
 
 async fn entitlements(ask: &Ask, Asked(asked): Asked<Whose>) -> ApiResult<One<Entitlements>> {
     let customer = customers::find(&ask.tx, asked.customer.0).await?;
-    let mut found = subscription::entitlements(&ask.tx, customer.id, ask.now).await?;
-    // The catalogue knows no usage: what meters have counted is added here, in one read.
-    let metered =
-        found.features.iter().filter_map(|(name, of)| of.metered.clone().map(|metered| (name.clone(), metered)));
-    let (names, metered): (Vec<_>, Vec<_>) = metered.unzip();
-    let query = |of: &subscription::Metered| UsageQuery {
-        customer_id: customer.id,
-        of: UsageOf::NamedOrNone(of.subscription_id),
-        meter: of.meter.clone(),
-        filter: BTreeMap::new(),
-        from: of.from,
-        to: of.to,
-    };
-    let queries: Vec<_> = metered.iter().map(|of| (query(of), Aggregate::Sum)).collect();
-    for (name, used) in names.iter().zip(usage_metering::quantities(&ask.tx, &queries).await?) {
-        found = found.with_used(name, used);
-    }
+    let found = ask.app.entitled.of(&ask.tx, customer.id, ask.now).await?;
     let feature = |(name, of): (String, subscription::Entitled)| {
         let shown = Feature {
             granted_by: of.granted_by,

@@ -5,7 +5,7 @@ use super::documents::{Read, Shape, reckoned};
 use super::imports::Csv;
 use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, post};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Pdf, Route, Shown, get, post};
 use super::shapes::Amount;
 use super::terms::{Terms, own_meters};
 use chrono::{DateTime, Utc};
@@ -26,6 +26,7 @@ pub fn routes() -> Vec<Route> {
         post("/v1/estimates", group, "Work an estimate out, keep it and make a link to it", create),
         get("/v1/estimates/{estimate_id}", group, "Read an estimate", estimate),
         get("/v1/estimates/{estimate_id}/csv", group, "Read an estimate as a file for a spreadsheet", csv),
+        get("/v1/estimates/{estimate_id}/pdf", group, "Read an estimate as PDF", pdf),
         get(
             "/v1/estimates/{estimate_id}/offers",
             group,
@@ -149,6 +150,14 @@ async fn csv(ask: &Ask, _: Nothing) -> ApiResult<Csv> {
     let forecast = Forecast::from_json(&kept.input).map_err(Problem::failed)?;
     let estimate = serde_json::from_value(kept.result).map_err(Problem::failed)?;
     Ok(Csv { name: kept.id.to_string(), bytes: crate::pages::public::csv_text(&forecast, &estimate).into_bytes() })
+}
+
+async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {
+    let kept = find(ask).await?;
+    let forecast = Forecast::from_json(&kept.input).map_err(Problem::failed)?;
+    let estimate = serde_json::from_value(kept.result).map_err(Problem::failed)?;
+    let bytes = crate::pages::public::pdf_file(&ask.tx, &forecast, &estimate, ask.now).await?;
+    Ok(Pdf { name: kept.id.to_string(), bytes })
 }
 
 /// An estimate in one commercial model.

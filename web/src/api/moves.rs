@@ -148,19 +148,12 @@ async fn find(ask: &Ask) -> ApiResult<subscription::Plan> {
 
 async fn wanted(ask: &Ask, to: PlanVersionId, when: &str, subscriptions: Vec<SubscriptionId>) -> ApiResult<Wanted> {
     let plan = find(ask).await?;
-    let named = to;
-    let to = subscription::plan_version(&ask.tx, to).await?.ok_or_else(Problem::not_found)?;
-    let wrong = if to.plan_id != plan.id {
-        Some(("must_be_version_of_plan", "must be a version of this plan"))
-    } else if plan.is_add_on {
-        Some(("must_be_plan", "must be of a plan: an add-on is taken off and added by changes of each subscription"))
-    } else {
-        None
-    };
-    match wrong {
-        Some((code, rule)) => Err(Problem::invalid("/to", code, rule).with_value(named.to_string())),
-        None => Ok(Wanted { plan: plan.id, to, when: when_of(when)?, subscriptions }),
+    let version = subscription::plan_version(&ask.tx, to).await?.ok_or_else(Problem::not_found)?;
+    if version.plan_id != plan.id {
+        let rule = "must be a version of this plan";
+        return Err(Problem::invalid("/to", "must_be_version_of_plan", rule).with_value(to.to_string()));
     }
+    Ok(Wanted { plan: plan.id, to: version, when: when_of(when)?, subscriptions })
 }
 
 fn field(of: Refused) -> FieldProblem {

@@ -1,9 +1,10 @@
 //! Plans and add-ons: what is sold by subscription, and the terms of each version. A version never changes.
 
 use super::documents::Document;
-use super::list::List;
+use super::estimates::Newest;
+use super::list::{self, List};
 use super::problem::{ApiResult, Problem};
-use super::route::{Ask, Created, Given, Nothing, One, Route, Shown, get, patch, post};
+use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, patch, post};
 use super::shapes;
 use super::terms::{Confirmed, Terms, checked, must_be_seen, own_meters, written};
 use chrono::{DateTime, Utc};
@@ -103,17 +104,22 @@ impl From<subscription::Plan> for Plan {
     }
 }
 
-async fn plans(ask: &Ask, _: Nothing) -> ApiResult<List<Plan>> {
-    catalogue(ask, false).await
+async fn plans(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<Plan>> {
+    catalogue(ask, asked, false).await
 }
 
-async fn add_ons(ask: &Ask, _: Nothing) -> ApiResult<List<Plan>> {
-    catalogue(ask, true).await
+async fn add_ons(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<Plan>> {
+    catalogue(ask, asked, true).await
 }
 
-async fn catalogue(ask: &Ask, is_add_on: bool) -> ApiResult<List<Plan>> {
-    let plans = subscription::plans(&ask.tx).await?;
-    Ok(List::whole(plans.into_iter().filter(|plan| plan.is_add_on == is_add_on).map(Plan::from).collect()))
+async fn catalogue(ask: &Ask, asked: Newest, is_add_on: bool) -> ApiResult<List<Plan>> {
+    let limit = list::limit(asked.limit)?;
+    let after: String = list::after(asked.starting_after.as_deref())?.unwrap_or_default();
+    let mut plans = subscription::plans(&ask.tx).await?;
+    plans.retain(|plan| plan.is_add_on == is_add_on && plan.code > after);
+    plans.sort_by(|a, b| a.code.cmp(&b.code));
+    let (plans, next) = list::cut(plans, limit, |last| list::place(&last.code));
+    Ok(List::page(plans.into_iter().map(Plan::from).collect(), next))
 }
 
 async fn find(ask: &Ask, id: PlanId) -> ApiResult<Plan> {
@@ -124,11 +130,16 @@ async fn plan(ask: &Ask, _: Nothing) -> ApiResult<One<Plan>> {
     Ok(One(find(ask, ask.id("plan_id")?).await?))
 }
 
-async fn versions(ask: &Ask, _: Nothing) -> ApiResult<List<PlanVersion>> {
+async fn versions(ask: &Ask, Asked(asked): Asked<Newest>) -> ApiResult<List<PlanVersion>> {
     let id = ask.id("plan_id")?;
     find(ask, id).await?;
-    let versions = subscription::versions_of(&ask.tx, id).await?;
-    Ok(List::whole(versions.into_iter().map(PlanVersion::from).collect()))
+    let limit = list::limit(asked.limit)?;
+    let before: Option<u32> = list::after(asked.starting_after.as_deref())?;
+    let mut versions = subscription::versions_of(&ask.tx, id).await?;
+    versions.retain(|of| before.is_none_or(|before| of.version < before));
+    versions.sort_by_key(|of| std::cmp::Reverse(of.version));
+    let (versions, next) = list::cut(versions, limit, |last| list::place(last.version));
+    Ok(List::page(versions.into_iter().map(PlanVersion::from).collect(), next))
 }
 
 /// A plan or an add-on to be. It is sold from its first version on.

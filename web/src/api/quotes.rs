@@ -6,6 +6,7 @@ use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Pdf, Route, Shown, get, post};
 use super::shapes;
 use super::terms::{Terms, checked, own_meters};
+use crate::mail;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, EstimateId, QuoteId};
@@ -24,6 +25,8 @@ pub fn routes() -> Vec<Route> {
         post("/v1/quotes", group, "Write a quote and make the link by which it is accepted", create),
         get("/v1/quotes/{quote_id}", group, "Read a quote", quote),
         get("/v1/quotes/{quote_id}/pdf", group, "Read a quote as PDF", pdf),
+        post("/v1/quotes/{quote_id}/links", group, "Make a further link by which it is read and accepted", link),
+        post("/v1/quotes/{quote_id}/sendings", group, "Send a letter with a link of its own", send),
         post("/v1/quotes/{quote_id}/withdrawal", group, "Take an open quote back", withdraw),
         post("/v1/quote-acceptances", group, "Accept a quote by the token of its link", accept),
     ]
@@ -66,7 +69,7 @@ struct Quote {
     accepted_by: Option<String>,
     plan_version: Option<String>,
     subscription: Option<String>,
-    /// Of its link: in the answer to its making, and nowhere else.
+    /// Of its link: in the answer to the making of it or of a further one, and nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
 }
@@ -257,6 +260,35 @@ async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {
     let quote = subscription::quote(&ask.tx, ask.id("quote_id")?).await?.ok_or_else(Problem::not_found)?;
     let bytes = invoicing::quote_pdf(&ask.tx, &quote, None).await?;
     Ok(Pdf { name: quote.number, bytes })
+}
+
+async fn link(ask: &Ask, _: Nothing) -> ApiResult<Created<Quote>> {
+    let id = ask.id("quote_id")?;
+    let quote = find(ask, id).await?;
+    let token = subscription::link_quote(&ask.tx, id, &ask.actor(), ask.now).await?;
+    Ok(Created(Quote { token: Some(token), ..quote }))
+}
+
+/// Where a quote's letter goes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Sending)]
+struct Sending {
+    #[schema(example = "office@nordwind.example")]
+    email: String,
+}
+
+async fn send(ask: &Ask, Given(given): Given<Sending>) -> ApiResult<Created<Quote>> {
+    let id = ask.id("quote_id")?;
+    find(ask, id).await?;
+    if ask.app.mail.is_none() {
+        let why = "No letters leave here: nobody has said over which server.";
+        return Err(Problem::new(StatusCode::CONFLICT, "sends_no_letters", why));
+    }
+    let to = given.email.trim();
+    subscription::send_quote(&ask.tx, id, to, ask.now).await?;
+    mail::post_quote(&ask.tx, id, to, &ask.actor(), &ask.site.origin(&ask.app), ask.now).await?;
+    Ok(Created(find(ask, id).await?))
 }
 
 async fn withdraw(ask: &Ask, _: Nothing) -> ApiResult<One<Quote>> {

@@ -2,6 +2,7 @@
 //! Invariant: the page's heartbeat is what keeps a seat open; nobody is on a seat whose page is gone.
 
 use super::book::words::customer_names;
+use super::desk_dial::may_dial;
 use super::phone::{phone_box, phone_of};
 use super::{Entry, Who, get, post};
 use crate::answer::{SeeOther, see_other};
@@ -49,10 +50,19 @@ const NO_PHONE: &str = "Ready, but no phone is signed in: no call can reach you.
 const REASONS: [(&str, &str); 4] =
     [("", "No reason"), ("break", "Break"), ("training", "Training"), ("paperwork", "Paperwork")];
 
+/// What was typed into the page and came back.
+#[derive(Deserialize)]
+struct Typed {
+    #[serde(default)]
+    called: String,
+}
+
 /// `GET /agent`
-async fn desk(desk: AgentDesk) -> PageResult<Desk> {
+async fn desk(desk: AgentDesk, typed: web::Query<Typed>) -> PageResult<Desk> {
     let tx = desk.tx().await?;
-    page(&desk, &tx, None).await
+    let page = page(&desk, &tx, None).await?;
+    // A number that was refused is there to be mended.
+    Ok(Desk { dial: page.dial.map(|_| typed.into_inner().called), ..page })
 }
 
 pub(super) async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<String>) -> PageResult<Desk> {
@@ -73,6 +83,7 @@ pub(super) async fn page(desk: &AgentDesk, tx: &TenantTx, password: Option<Strin
         events_href: urls::DESK_EVENTS.into(),
         now: now_of(desk, tx, desk.agent_id).await?,
         phone: phone_box(&desk.app, &agent, password),
+        dial: may_dial(tx, desk.agent_id).await?.then(String::new),
         today: Items(vec![
             at_the_seat(desk, tx, from).await?,
             Item::new("phone", Tone::Plain, format!("{counted}, {}", format::counted(minutes, "minute", "minutes"))),
@@ -145,7 +156,8 @@ async fn now_of(who: &SignedIn, tx: &TenantTx, agent_id: AgentId) -> PageResult<
         .find(|status| status.agent_id == agent_id)
         .ok_or(PageError::NotFound)?;
     let live = call_control::live_calls(tx, who.now).await?;
-    let queue: Vec<&LiveCall> = live.iter().filter(|live| live.call.state == CallState::Queued).collect();
+    let queue: Vec<&LiveCall> =
+        live.iter().filter(|live| live.call.state == CallState::Queued && !live.call.is_outgoing).collect();
     let waiting = queue.iter().map(|live| live.elapsed_seconds).max();
     let own = live.iter().find(|live| live.call.agent_id == Some(agent_id));
     let names = customer_names(tx, own.and_then(|live| live.call.customer_id)).await?;
@@ -207,7 +219,10 @@ fn call_at_hand(who: &SignedIn, live: &LiveCall, names: &HashMap<CustomerId, Str
     let ends = live.runs_out_seconds;
     DeskCall {
         caller: caller_name(call, names),
-        caller_number: call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone),
+        caller_number: match call.is_outgoing {
+            true => format!("calls {}", format::phone(&call.called)),
+            false => call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone),
+        },
         topic: call.topic_name.clone().unwrap_or_default(),
         is_ringing,
         elapsed_seconds: elapsed,

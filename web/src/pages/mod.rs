@@ -6,6 +6,7 @@
 pub mod assets;
 pub mod book;
 pub mod desk;
+mod desk_dial;
 pub mod door;
 pub mod form;
 pub mod health;
@@ -110,6 +111,7 @@ pub fn table() -> Vec<Entry> {
         door::routes(),
         public::routes(),
         desk::routes(),
+        desk_dial::routes(),
         portal::routes(),
         book::routes(),
     ]

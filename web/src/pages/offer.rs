@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use db::{PlanId, TenantTx};
 use invoicing::{Quoted, SampleLine, TaxRow};
 use money::Money;
-use subscription::{Component, ComponentKind, Quote, QuoteState};
+use subscription::{Component, ComponentKind, LoyaltyReward, Quote, QuoteState};
 
 /// Reads what a quote comes to and puts it into words.
 pub async fn offer(tx: &TenantTx, quote: &Quote, now: DateTime<Utc>) -> PageResult<Offer> {
@@ -26,12 +26,12 @@ pub async fn offer(tx: &TenantTx, quote: &Quote, now: DateTime<Utc>) -> PageResu
     if !quote.with_trial {
         assumed.trial_days = 0;
     }
-    let names = subscription::plans(tx).await?;
-    let name_of = |id: db::PlanVersionId| {
-        let is_it = |plan: &&subscription::Plan| plan.newest.as_ref().is_some_and(|newest| newest.id == id);
-        names.iter().find(is_it).map(|plan| plan.name.clone())
-    };
-    let (terms, components) = prices_of(&assumed, name_of);
+    let gifts = assumed.loyalty.iter().filter_map(|rule| match rule.reward {
+        LoyaltyReward::FreeAddOn(id) => Some(id),
+        _ => None,
+    });
+    let names = subscription::plan_names(tx, &gifts.collect::<Vec<_>>()).await?;
+    let (terms, components) = prices_of(&assumed, |id| names.get(&id).cloned());
     let words = [&quote.plan_description, &quote.note].into_iter().flat_map(|text| text.lines());
     Ok(Offer {
         words: words.filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),

@@ -25,6 +25,8 @@ pub const DESK_HEARTBEAT: &str = "/agent/heartbeat";
 pub const DESK_EVENTS: &str = "/agent/events";
 pub const DESK_CALLS: &str = "/agent/calls";
 /// POST makes a token with which a phone may read its settings for five minutes.
+/// POST rings the agent's own phone, and then the number.
+pub const DESK_DIAL: &str = "/agent/dial";
 pub const DESK_PHONE_TOKEN: &str = "/agent/phone/token";
 pub const DESK_PHONE_PASSWORD: &str = "/agent/phone/password";
 

@@ -41,6 +41,10 @@ impl Audience {
     pub fn carrier(self, id: impl Display) -> String {
         self.at(format_args!("carriers/{id}"))
     }
+    /// POST sets where it takes live calls.
+    pub fn carrier_trunk(self, id: impl Display) -> String {
+        self.at(format_args!("carriers/{id}/trunk"))
+    }
     /// The form that says whom a call would go to.
     pub fn routes(self) -> String {
         self.at("routes")
@@ -52,6 +56,10 @@ impl Audience {
     /// POST sets what everybody may spend.
     pub fn outgoing_limits(self) -> String {
         self.at("outgoing/limits")
+    }
+    /// POST sets who pays for what agents dial.
+    pub fn outgoing_line(self) -> String {
+        self.at("outgoing/line")
     }
     /// POST sets a class of destinations.
     pub fn outgoing_classes(self) -> String {

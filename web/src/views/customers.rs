@@ -45,7 +45,15 @@ pub struct Customer {
     pub payment: Option<PaymentForm>,
     /// What is on file to pay with.
     pub means: Option<Means>,
+    /// Where it is closed; `None` while something runs, or for who may not.
+    pub close_href: Option<String>,
     pub timeline: Timeline,
+}
+
+impl Customer {
+    fn token(&self) -> Token {
+        self.shell.token()
+    }
 }
 
 /// Where money came from, as the form offers it.

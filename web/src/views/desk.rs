@@ -98,6 +98,8 @@ pub struct Desk {
     pub events_href: String,
     pub now: DeskNow,
     pub phone: PhoneBox,
+    /// What is typed into the form that dials; `None`: this agent dials nobody.
+    pub dial: Option<String>,
     /// Minutes, calls, hours at this seat today.
     pub today: Items,
     pub calls: TableCard,

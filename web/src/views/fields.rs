@@ -13,6 +13,8 @@ pub enum Control {
     Date,
     Time,
     Email,
+    /// Not shown, and not sent back to the page.
+    Password,
     /// Several lines.
     Area,
     /// A file of the reader's; the value says which kinds: ".csv".

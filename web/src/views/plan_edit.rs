@@ -241,6 +241,8 @@ pub struct PlanReview {
 pub struct PublishForm {
     pub action: String,
     pub csrf: Token,
+    /// Of the draft that is shown.
+    pub revision: String,
     pub edit_href: String,
     /// "Publish version 4"
     pub button: String,

@@ -190,6 +190,7 @@ pub fn customer() -> Customer {
         calls: None,
         payment: Some(payment_form()),
         means: Some(super::sample_money::means()),
+        close_href: None,
         timeline: Timeline { wide: true, steps: vec![Happening::new(stamp(), "Topped up 30.00 EUR.", Tone::Plain)] },
     }
 }
@@ -263,6 +264,7 @@ pub fn desk() -> Desk {
             at: Moment::new("14:32:08 CET", "2026-11-20T14:32:08+01:00"),
             csrf: token(),
         },
+        dial: Some(String::new()),
         phone: PhoneBox {
             address: "sip:lena@nordlicht.ringtill.example".into(),
             user_name: "lena".into(),

@@ -250,6 +250,9 @@ async fn a_plan_is_made_published_subscribed_to_and_changed() {
     ] {
         assert_eq!(nord.post(&changes, "c-2", &body).await.field(), (422, pointer.into(), code.into()), "{body}");
     }
+    let closure = format!("/v1/customers/{}/closure", world.petra);
+    let runs = nord.post(&closure, "close-0", &json!({})).await;
+    assert_eq!(runs.field(), (422, "/customer".into(), "subscriptions_must_have_ended".into()), "{}", runs.text());
     assert_eq!(nord.post(&changes, "c-3", &json!({"kind": "cancel", "when": "now"})).await.status, 201);
     let path = changes.trim_end_matches("/changes");
     assert_eq!(nord.get(path).await.json()["status"], "cancelled");
@@ -257,6 +260,8 @@ async fn a_plan_is_made_published_subscribed_to_and_changed() {
     assert_eq!(listed["data"][0]["ended_by"], "cancellation");
     let archived = nord.post(&versions.replace("versions", "archival"), "a-1", &json!({})).await.json();
     assert_eq!(archived["archived_at"], json!(start()));
+    let closed = nord.post(&closure, "close-1", &json!({})).await;
+    assert_eq!(closed.json()["closed_at"], json!(start()), "{}", closed.text());
 }
 
 #[actix_web::test]

@@ -51,6 +51,17 @@ async fn a_customer_is_created_from_its_form_and_a_wrong_one_comes_back_with_its
     for words in ["Brandt &#38; Söhne is a customer now.", "owes nothing", "in 30 days", "became a customer"] {
         assert!(page.contains(words), "{words} in {page}");
     }
+    let (path, token) = (done.to().to_owned(), browser.get(done.to()).await.token());
+    let closure = format!("{path}/closure");
+    assert_eq!(browser.post(&closure, &token, &[]).await.status, 303);
+    let page = browser.get(&path).await.body;
+    assert!(page.contains("Nothing was closed. Tick that") && page.contains("Close the customer"), "{page}");
+    assert_eq!(browser.post(&closure, &token, &[("known", "yes")]).await.status, 303);
+    let page = browser.get(&path).await.body;
+    for words in ["The customer is closed.", "was closed", "Closed"] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    assert!(!page.contains("Close the customer") && !page.contains("/subscriptions/new"), "{page}");
 }
 
 const SPRING: [(&str, &str); 7] = [

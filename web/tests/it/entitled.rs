@@ -1,9 +1,11 @@
 //! The product obeys what its organisations have bought: no seat beyond the plan, no name of one's own without white label.
 
+use crate::api::Machine;
 use crate::browser::{Browser, pages};
-use crate::world::{MAIN, VOSS, World, flat, sell};
+use crate::world::{MAIN, VOSS, World, flat, founded, sell};
 use chrono::TimeDelta;
 use money::Currency;
+use serde_json::Value;
 use subscription::{Billed, Change, Component, ComponentKind, NewPlanVersion, When};
 use tenant::Role;
 
@@ -162,4 +164,65 @@ async fn a_domain_is_served_only_while_the_plan_has_white_label_and_its_people_a
     for (email, home) in [("admin@voss.example", "/reseller"), ("admin@bright.example", "/admin")] {
         assert_eq!(Browser::at(&pages, MAIN).sign_in(email).await, home, "{email} works under no brand");
     }
+}
+
+#[actix_web::test]
+async fn what_a_customer_may_use_is_kept_and_yet_never_after_it_was_lost_whoever_took_it() {
+    let world = World::new().await;
+    let tx = world.nord().await;
+    let plan = subscription::create_plan(&tx, "desk", "Desk", "", false).await.unwrap();
+    let terms = NewPlanVersion {
+        trial_days: 0,
+        features: vec!["crm".into()],
+        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", "49")])
+    };
+    let version = subscription::publish_version(&tx, plan, &terms, founded()).await.unwrap();
+    let new = subscription::NewSubscription {
+        customer_id: world.petra,
+        plan_version_id: version,
+        seats: 0,
+        anchor_on: founded().date_naive(),
+        starts_at: founded(),
+        trial: false,
+    };
+    let id = subscription::subscribe(&tx, &new, founded()).await.unwrap();
+    tx.commit().await.unwrap();
+    let pages = pages(&world).await;
+    let nord = Machine::new(&pages, world.mighty_key(world.nord).await);
+    let path = format!("/v1/entitlements?customer={}", world.petra);
+    let granted_by = async || nord.get(&path).await.json()["features"]["crm"]["granted_by"][0].clone();
+    assert_eq!(granted_by().await, "Desk");
+    // Only the name of a plan may be old for a moment: that is how one sees that the rest was not read again.
+    let rename = async |name: &str| {
+        let tx = world.nord().await;
+        subscription::rename_plan(&tx, plan, name, "").await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    rename("Counter").await;
+    assert_eq!(granted_by().await, "Desk", "kept");
+    // Each change is made past this process' own handlers, as another process would.
+    let now = world.app.clock.now();
+    let ask = async |change: Change, when: When| {
+        let tx = world.nord().await;
+        let id = subscription::change(&tx, id, &change, when, "another process", now).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    };
+    ask(Change::Pause, When::Now).await;
+    assert_eq!(granted_by().await, Value::Null, "taken away at once");
+    let resumed = ask(Change::Resume, When::Now).await;
+    assert_eq!(granted_by().await, "Counter", "and read anew");
+    let tx = world.nord().await;
+    subscription::undo_change(&tx, resumed, "another process", now).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(granted_by().await, Value::Null, "an undone change counts no longer");
+    ask(Change::Resume, When::Now).await;
+    ask(Change::Cancel { credit: false }, When::PeriodEnd).await;
+    assert_eq!(granted_by().await, "Counter");
+    // It ends with March, in Berlin: 29 days and 12 hours after 2 March, 10:00 UTC.
+    world.app.clock.advance(TimeDelta::days(29) + TimeDelta::hours(11));
+    assert_eq!(granted_by().await, "Counter");
+    rename("Till").await;
+    world.app.clock.advance(TimeDelta::hours(1));
+    assert_eq!(granted_by().await, Value::Null, "the clock alone takes it away");
 }

@@ -7,6 +7,7 @@ mod api_keys;
 mod api_moves;
 mod api_nouns;
 mod api_offers;
+mod api_quotes;
 mod api_sold;
 mod book;
 mod brand;

@@ -1,10 +1,13 @@
 //! Customers move from one version of a plan to the next, many in one go, and back until it is billed.
 
+use crate::api::Machine;
 use crate::browser::{Browser, pages};
 use crate::world::{World, flat, founded, prepaid, start};
+use actix_web::test::TestRequest;
 use db::{PlanVersionId, SubscriptionId};
 use money::Currency;
-use subscription::{NewPlanVersion, NewSubscription, When};
+use serde_json::json;
+use subscription::{Change, NewPlanVersion, NewSubscription, When};
 
 fn terms(amount: &str) -> NewPlanVersion {
     NewPlanVersion { trial_days: 0, ..NewPlanVersion::monthly(Currency::EUR, vec![flat("fee", amount)]) }
@@ -163,4 +166,64 @@ async fn subscribed(tx: &db::TenantTx, customer_id: db::CustomerId, plan_version
         trial: false,
     };
     subscription::subscribe(tx, &wish, founded()).await.unwrap()
+}
+
+#[actix_web::test]
+async fn customers_of_an_add_on_move_to_its_next_version_on_the_page_and_over_the_api_alike() {
+    let world = World::new().await;
+    let tx = world.nord().await;
+    let plan = subscription::create_plan(&tx, "advice", "Advice", "", false).await.unwrap();
+    let plan = subscription::publish_version(&tx, plan, &terms("100"), founded()).await.unwrap();
+    let add_on = subscription::create_plan(&tx, "crm", "CRM", "", true).await.unwrap();
+    let connector = |amount: &str| NewPlanVersion {
+        trial_days: 0,
+        ..NewPlanVersion::monthly(Currency::EUR, vec![flat("crm", amount)])
+    };
+    let first = subscription::publish_version(&tx, add_on, &connector("15"), founded()).await.unwrap();
+    let mut ids = Vec::new();
+    for customer in [world.jonas, world.petra] {
+        let id = subscribed(&tx, customer, plan).await;
+        let added = Change::AddOn { version: first };
+        subscription::change(&tx, id, &added, When::Now, "test", founded()).await.unwrap();
+        ids.push(id.to_string());
+    }
+    let second = subscription::publish_version(&tx, add_on, &connector("20"), start()).await.unwrap().to_string();
+    tx.commit().await.unwrap();
+    let [jonas, petra] = ids.try_into().unwrap();
+    let pages = pages(&world).await;
+    let mut browser = Browser::new(&pages);
+    browser.sign_in("admin@nord.example").await;
+    let page = browser.get(&format!("/admin/plans/{add_on}")).await;
+    let moves = format!("/admin/plans/{add_on}/moves");
+    assert!(page.body.contains("Petra Lange") && page.body.contains(&moves), "{}", page.body);
+    let page = browser.get(&moves).await;
+    // 100.00 + 15.00 a month, and 100.00 + 20.00 then
+    for words in ["Move customers of CRM to version 2", "2 customers are left to move", "€115.00", "€120.00", "€5.00"]
+    {
+        assert!(page.body.contains(words), "{words} in {}", page.body);
+    }
+    let fields = [("subscription", jonas.as_str()), ("to", &second), ("when", "now")];
+    let made = browser.post(&moves, &page.token(), &fields).await;
+    assert_eq!(made.status, 303, "{}", made.body);
+    let nord = Machine::new(&pages, world.mighty_key(world.nord).await);
+    let api = format!("/v1/plans/{add_on}");
+    let wanted = |when: &str| json!({"to": second, "when": when, "subscriptions": [petra]});
+    let foreseen = nord.post(&format!("{api}/move-previews"), "", &wanted("term_end")).await.json();
+    assert_eq!(foreseen["rows"][0]["difference"]["amount"], "5.00", "{foreseen}");
+    let moved = nord.post(&format!("{api}/moves"), "m", &wanted("term_end")).await;
+    assert_eq!(moved.status, 201, "{}", moved.text());
+    let change = moved.json()["changes"][0].clone();
+    assert_eq!((&change["kind"], &change["plan_version"]), (&json!("move_add_on"), &json!(second)));
+    let page = browser.get(&moves).await;
+    assert!(page.body.contains("0 customers are left to move; 1 more has a move ahead"), "{}", page.body);
+    assert_eq!(nord.get(&format!("{api}/moves")).await.json()["data"].as_array().map(Vec::len), Some(2));
+    let undo = format!("{api}/moves/{}", change["id"].as_str().unwrap());
+    assert_eq!(nord.send(TestRequest::delete().uri(&undo)).await.status, 200);
+    assert!(browser.get(&moves).await.body.contains("1 customer is left to move"));
+    // One by one, by a change of the subscription itself.
+    let alone = json!({"kind": "move_add_on", "plan_version": second});
+    let changed = nord.post(&format!("/v1/subscriptions/{petra}/changes"), "c", &alone).await;
+    assert_eq!(changed.status, 201, "{}", changed.text());
+    let customer = browser.get(&format!("/admin/customers/{}", world.petra)).await;
+    assert!(customer.body.contains("CRM, version 2"), "{}", customer.body);
 }

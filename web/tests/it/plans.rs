@@ -33,6 +33,12 @@ fn form(page: &Answer) -> Vec<(String, String)> {
     fields
 }
 
+/// Which draft a page has shown.
+fn revision(page: &Answer) -> String {
+    let rest = page.body.split("name=\"revision\" value=\"").nth(1).expect("the page says what it shows");
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
 fn set(fields: &mut Vec<(String, String)>, name: &str, text: &str) {
     fields.retain(|(known, _)| known != name);
     fields.push((name.to_owned(), text.to_owned()));
@@ -93,9 +99,11 @@ async fn a_plan_is_written_refused_where_it_is_wrong_saved_as_typed_and_publishe
     assert!(preview.body.contains("€1,974.00 in the sample month"), "{}", preview.body);
     let good = browser.post(&draft, &token, &pairs(&fields, "review")).await;
     assert_eq!((good.status, good.to()), (303, review.as_str()), "{}", good.body);
-    assert!(browser.get(&review).await.body.contains("Publish version 1"));
+    let looked = browser.get(&review).await;
+    assert!(looked.body.contains("Publish version 1"));
     let plan = draft.trim_end_matches("/draft").to_owned();
-    let published = browser.post(&format!("{plan}/versions"), &token, &[]).await;
+    let seen = revision(&looked);
+    let published = browser.post(&format!("{plan}/versions"), &token, &[("revision", &seen)]).await;
     assert_eq!((published.status, published.to()), (303, plan.as_str()), "{}", published.body);
     let page = browser.get(&plan).await.body;
     assert!(
@@ -141,18 +149,30 @@ async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_af
     // 120 to 156: exactly 30% more is not far.
     set(&mut fields, "components/0/price/unit", "136");
     assert_eq!(browser.post(&draft, &token, &pairs(&fields, "review")).await.status, 303);
-    let looked = browser.get(&review).await.body;
+    let looked = browser.get(&review).await;
     for words in ["Jonas Weber", "€120.00", "€156.00", "€36.00", "Petra", "no full month yet"] {
-        assert!(looked.contains(words), "{words} in {looked}");
+        assert!(looked.body.contains(words), "{words} in {}", looked.body);
     }
-    assert!(!looked.contains("I have seen that the bill"), "{looked}");
+    assert!(!looked.body.contains("I have seen that the bill"), "{}", looked.body);
+    let seen_first = revision(&looked);
 
     // 120 to 156.01
     set(&mut fields, "components/0/price/unit", "136.01");
     assert_eq!(browser.post(&draft, &token, &pairs(&fields, "review")).await.status, 303);
-    let looked = browser.get(&review).await.body;
+    // Who has looked at the draft before publishes nothing but what was looked at.
+    for stale in [&[("revision", seen_first.as_str()), ("confirmed", "on")][..], &[("confirmed", "on")]] {
+        let refused = browser.post(&versions, &token, stale).await;
+        assert_eq!(refused.status, 409, "{}", refused.body);
+        let said = "The draft has changed since you looked at it: admin@nord.example wrote it on 2 Mar";
+        for words in ["Nothing was published.", said, "€156.01"] {
+            assert!(refused.body.contains(words), "{words} in {}", refused.body);
+        }
+    }
+    let looked = browser.get(&review).await;
+    let seen = revision(&looked);
+    let looked = looked.body;
     assert!(looked.contains("I have seen that the bill of 1 customer would move by more than 30%"), "{looked}");
-    let refused = browser.post(&versions, &token, &[]).await;
+    let refused = browser.post(&versions, &token, &[("revision", &seen)]).await;
     assert_eq!(refused.status, 422, "{}", refused.body);
     for words in ["Nothing was published.", "Must be ticked."] {
         assert!(refused.body.contains(words), "{words} in {}", refused.body);
@@ -160,7 +180,7 @@ async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_af
     let tx = world.nord().await;
     assert_eq!(subscription::versions_of(&tx, plan).await.unwrap().len(), 1, "nothing is published unseen");
     drop(tx);
-    let published = browser.post(&versions, &token, &[("confirmed", "on")]).await;
+    let published = browser.post(&versions, &token, &[("revision", &seen), ("confirmed", "on")]).await;
     assert_eq!(
         (published.status, published.to()),
         (303, format!("/admin/plans/{plan}").as_str()),
@@ -169,6 +189,8 @@ async fn a_version_that_moves_a_bill_by_more_than_thirty_percent_is_published_af
     );
     let tx = world.nord().await;
     assert_eq!(subscription::versions_of(&tx, plan).await.unwrap().len(), 2);
+    let gone = browser.post(&versions, &token, &[("revision", &seen), ("confirmed", "on")]).await;
+    assert!(gone.status == 409 && gone.body.contains("The draft is gone"), "{}", gone.body);
 }
 
 #[actix_web::test]

@@ -127,4 +127,12 @@ async fn a_person_discards_a_draft_with_a_reason_and_drafts_the_month_again() {
         ops.post(&format!("{new}/payout"), &token, &[("reference", "SEPA 4711"), ("paid_on", "2026-03-02")]).await;
     assert_eq!(paid.to(), new);
     assert!(ops.get(&new).await.body.contains("SEPA 4711"));
+    // Whom it pays gets from each number to its calls of the month.
+    let mut nord = Browser::new(&pages);
+    nord.sign_in("admin@nord.example").await;
+    let id = new.rsplit('/').next().unwrap();
+    let page = nord.get(&format!("/admin/account/settlements/{id}")).await;
+    let calls = "/admin/calls?q=%2B499001555014&#38;from=2026-02-01&#38;until=2026-02-28";
+    assert!(page.body.contains(calls), "{calls} in {}", page.body);
+    assert!(!ops.get(&new).await.body.contains("/ops/calls?"), "the calls are in the partner's book");
 }

@@ -41,6 +41,12 @@ async fn credit_is_given_once_and_what_expires_is_posted_back() {
     let path = format!("/admin/customers/{}/wallet", world.jonas);
     let page = nord.get(&path).await;
     assert!(page.body.contains("Give credit") && page.body.contains("No credit given"), "{}", page.body);
+    let asks = page.body.split("name=\"is_on\"").nth(1).and_then(|rest| rest.split('>').next());
+    assert!(
+        asks.is_some_and(|tag| !tag.contains("checked")),
+        "nobody has agreed that it asks by itself: {}",
+        page.body
+    );
     let token = page.token();
     for (credit, memo, last_day, words) in [
         ("0", "Welcome", "", "Is not above zero"),

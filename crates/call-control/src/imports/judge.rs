@@ -126,7 +126,10 @@ impl Book {
     fn customer(&self, record: &CallRecord) -> std::result::Result<&Customer, (SuspenseCause, String)> {
         let (found, what) = match (&record.account, &record.caller) {
             (Some(account), _) => {
-                (self.by_account.get(account).and_then(Option::as_ref), format!("no customer has the number {account}"))
+                let found = self.by_account.get(account).and_then(Option::as_ref);
+                let is_open = |of: &&Customer| of.closed_at.is_none_or(|closed_at| closed_at > record.started_at);
+                let what = format!("no customer had the number {account} at {}", record.started_at);
+                (found.filter(is_open), what)
             }
             (None, Some(caller)) => {
                 let found = self.by_phone.get(&(caller.clone(), record.started_at));

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::finished::HandledBy;
 use crate::grant;
 use crate::guard::{self, Stop};
-use crate::outgoing::hold::{Above, Held, taken};
+use crate::outgoing::hold::{Above, Held, in_steps, taken};
 use crate::outgoing::plan::{self as planning, Level, OutgoingRefusal, Plan, Way, Wish};
 use crate::outgoing::trial::digits_of;
 use crate::price::Reach;
@@ -18,10 +18,13 @@ use crate::store::carriers::{self, Place};
 use crate::store::outgoing::{self as store, Taken};
 use crate::topic;
 use chrono::{DateTime, Utc};
-use db::{AgentId, CallId, CarrierId, CustomerId, NumberId, PlatformReason, TenantId, TenantTx};
+use db::{AgentId, CallId, CarrierId, CustomerId, Db, NumberId, PlatformReason, TenantId, TenantTx};
 use ledger::Leg;
 use sip_media::Grant;
 use subscription::Coverage;
+
+/// What the level below is told, and nothing more.
+const NOT_TAKEN_ABOVE: &str = "the seller does not take this call";
 
 /// A call that wants to go out.
 #[derive(Clone, Debug)]
@@ -154,17 +157,28 @@ impl Control {
         let plan = planning::plan(self.db(), &wish).await?;
         let own = &plan.levels[0];
         let mut stop = own.decision.refusal.map(|refusal| Stop::new(refusal, own.decision.detail.clone()));
-        for way in &plan.ways {
+        // The lowest book above that has said no: what leads through it is no way any more.
+        let mut closed = usize::MAX;
+        for way in plan.ways.iter() {
+            if way.picks.len() > closed {
+                continue;
+            }
             match self.take(call, asked, &plan, way).await? {
                 Took::Out(carrier, reach) => {
                     self.remember(call.call_id, call.tenant_id);
-                    return Ok(OutgoingAdmission::Out { carrier, grant: grant::told(&reach, 0) });
+                    return Ok(OutgoingAdmission::Out { carrier, grant: grant::told(&in_steps(reach, 0), 0) });
                 }
                 // Its last channel went to another call; there may be a next one.
                 Took::Full => stop = Some(Stop::new(OutgoingRefusal::NoRoute, "every carrier is full")),
-                Took::Stopped(by) => {
+                Took::Stopped(0, by) => {
                     stop = Some(by);
                     break;
+                }
+                // What a book above has against it is told there; the caller's own may have a carrier of its own.
+                Took::Stopped(depth, by) => {
+                    self.tell_above(call, &plan.levels[depth], &by).await?;
+                    stop = Some(Stop::new(OutgoingRefusal::NoRoute, NOT_TAKEN_ABOVE));
+                    closed = closed.min(depth);
                 }
             }
         }
@@ -196,11 +210,12 @@ impl Control {
                 }
                 Held::Stopped(stop) => {
                     self.give_back(call, plan, depth).await?;
-                    return Ok(Took::Stopped(stop));
+                    return Ok(Took::Stopped(depth, stop));
                 }
             }
         }
-        if let (Some(Reach { seconds: None, .. }), Some(Reach { seconds: Some(seconds), .. })) = (own, reach) {
+        if let (Some(Reach { seconds: None, .. }), Some(reach)) = (own, reach) {
+            let seconds = in_steps(reach, 0).seconds.unwrap_or_default();
             retry(|| self.keep_to(call, seconds)).await?;
         }
         let (book, pick) = (plan.levels[way.picks.len() - 1].book, way.picks.last());
@@ -208,7 +223,7 @@ impl Control {
             (Some(reach), Some(pick), Some(carrier_id)) => {
                 Ok(Took::Out(TakenBy { book, carrier_id, code: pick.code.clone() }, reach))
             }
-            _ => Ok(Took::Stopped(Stop::new(OutgoingRefusal::NoRoute, "there is no carrier"))),
+            _ => Ok(Took::Stopped(0, Stop::new(OutgoingRefusal::NoRoute, "there is no carrier"))),
         }
     }
 
@@ -219,7 +234,20 @@ impl Control {
             let tx = self.db().tenant(level.book).await?;
             let leg = if depth == 0 { Leg::Caller } else { Leg::Seller };
             ledger::release(&tx, call.call_id, leg, call.at).await?;
-            store::hold(&tx, place, 0, call.at).await?;
+            match depth {
+                0 => store::hold(&tx, place, 0, call.at).await?,
+                _ => store::leave(&tx, place, call.at).await?,
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// A limit of a book above is told to those who set it.
+    async fn tell_above(&self, call: &OutgoingCall, level: &Level, stop: &Stop) -> Result<()> {
+        if guard::is_alarming(stop.refusal) {
+            let tx = self.db().tenant(level.book).await?;
+            guard::alert(&tx, level.customer.id, call.call_id, stop, call.at).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -252,8 +280,7 @@ impl Control {
         Ok(tx.commit().await?)
     }
 
-    /// Says in the carrier's book what became of the attempt that is open. After a failure the books above hold nothing: the
-    /// next way may lead past them.
+    /// Says in the carrier's book what became of the attempt that is open.
     pub(crate) async fn mark_attempt(
         &self,
         call: &OutgoingCall,
@@ -261,28 +288,41 @@ impl Control {
         failure: Option<&str>,
         at: DateTime<Utc>,
     ) -> Result<()> {
-        let ptx = self.db().platform(PlatformReason::WalkTheTree).await?;
-        let chain = tenant::chain_at(&ptx, call.tenant_id, call.at).await?;
-        ptx.commit().await?;
         let place = Place { origin: call.tenant_id, call_id: call.call_id };
-        for book in std::iter::once(call.tenant_id).chain(chain.into_iter().map(|step| step.book)) {
-            let tx = self.db().tenant(book).await?;
-            carriers::end_attempt(&tx, place, is_answered, failure).await?;
-            if !is_answered && book != call.tenant_id {
-                ledger::release(&tx, call.call_id, Leg::Seller, at).await?;
-                store::hold(&tx, place, 0, at).await?;
-            }
-            tx.commit().await?;
-        }
-        Ok(())
+        mark_attempt(self.db(), place, call.at, (is_answered, failure), at).await
     }
+}
+
+/// The same of a call that began at `began`. After a failure the books above hold nothing, and it is over for them: the next way
+/// may lead past them, and takes them anew where it does not.
+pub(crate) async fn mark_attempt(
+    db: &Db,
+    place: Place,
+    began: DateTime<Utc>,
+    (is_answered, failure): (bool, Option<&str>),
+    at: DateTime<Utc>,
+) -> Result<()> {
+    let ptx = db.platform(PlatformReason::WalkTheTree).await?;
+    let chain = tenant::chain_at(&ptx, place.origin, began).await?;
+    ptx.commit().await?;
+    for book in std::iter::once(place.origin).chain(chain.into_iter().map(|step| step.book)) {
+        let tx = db.tenant(book).await?;
+        carriers::end_attempt(&tx, place, is_answered, failure).await?;
+        if !is_answered && book != place.origin {
+            ledger::release(&tx, place.call_id, Leg::Seller, at).await?;
+            store::leave(&tx, place, at).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// What taking a way came to.
 enum Took {
     Out(TakenBy, Reach),
     Full,
-    Stopped(Stop),
+    /// How far above the caller's book, and why.
+    Stopped(usize, Stop),
 }
 
 /// What people read where the topic of a call would stand.

@@ -21,6 +21,20 @@ use subscription::{Billing, Coverage};
 
 const EMPTY_ABOVE: &str = "the seller's wallet for it is empty";
 
+/// A call that nothing limits is asked about as often as this: a limit that is set while it runs holds for it, too, and an edge
+/// that has lost everybody ends it.
+const STEP_SECONDS: u32 = 300;
+
+/// A reach without end is given step by step.
+pub(crate) fn in_steps(reach: Reach, metered: u32) -> Reach {
+    Reach { seconds: reach.seconds.or(Some(metered.saturating_add(STEP_SECONDS))), ..reach }
+}
+
+/// As long as the call may go on without a word, it counts as running.
+pub(crate) fn lease(reach: &Reach, metered: u32, at: DateTime<Utc>) -> DateTime<Utc> {
+    grant::lease(in_steps(*reach, metered).seconds, metered, at)
+}
+
 /// What one book did.
 #[derive(Clone, Debug)]
 pub(crate) enum Held {
@@ -157,7 +171,7 @@ impl Control {
         {
             return Ok(Held::Stopped(stop.clone()));
         }
-        let lease_until = grant::lease(own.seconds, 0, call.at);
+        let lease_until = lease(&own, 0, call.at);
         if level.customer.billing == Billing::Prepaid
             && !grant::hold_of_child(&tx, level.customer.id, call.call_id, own.cost, lease_until, call.at).await?
         {
@@ -265,7 +279,7 @@ async fn keep(
         carrier_id,
         flag,
         held_micros: reach.cost.micros(),
-        lease_until: grant::lease(reach.seconds, 0, call.at),
+        lease_until: lease(reach, 0, call.at),
         ..taken(of, level, asked, call, &level.decision)?
     };
     store::put(tx, &taken).await?;

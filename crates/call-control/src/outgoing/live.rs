@@ -1,20 +1,23 @@
 //! A call that is out: answered, talking on, over.
 
 use crate::control::Control;
+use crate::entity::call::Model;
 use crate::error::Result;
 use crate::grant::{self, Ask};
 use crate::guard;
 use crate::outgoing::admit::OutgoingCall;
-use crate::outgoing::hold::{ahead, hold};
+use crate::outgoing::hold::{ahead, hold, in_steps, lease};
 use crate::outgoing::plan::{self as planning, Level, Wish};
+use crate::outgoing::settle;
 use crate::outgoing::trial::digits_of;
-use crate::price::{Reach, started_seconds};
+use crate::price::{CallPrice, Reach, started_seconds};
 use crate::renewal;
 use crate::retry::retry;
 use crate::settlement::{self, Ending};
 use crate::store::carriers::Place;
 use crate::store::outgoing as store;
 use chrono::{DateTime, TimeDelta, Utc};
+use db::TenantTx;
 use money::Money;
 use sip_media::{EndCause, Grant};
 use subscription::Billing;
@@ -68,6 +71,7 @@ impl Control {
             };
             reach = found;
         }
+        let reach = in_steps(reach, metered);
         if let Some(seconds) = reach.seconds.filter(|_| own.seconds.is_none()) {
             retry(|| self.keep_to(call, seconds)).await?;
         }
@@ -83,8 +87,7 @@ impl Control {
     ) -> Result<Option<Reach>> {
         let tx = self.db().tenant(call.tenant_id).await?;
         let place = Place { origin: call.tenant_id, call_id: call.call_id };
-        // A limit of calls at once is passed already: this one is one of them.
-        let left = guard::left(&tx, level, call.call_id, at).await?.unwrap_or(guard::Left { amount: None, by: None });
+        let left = guard::left_running(&tx, level, call.call_id, at).await?;
         let Some(mut row) = crate::store::calls::lock(&tx, call.call_id).await?.filter(|row| row.ended_at.is_none())
         else {
             return Ok(None);
@@ -92,15 +95,16 @@ impl Control {
         let before = row.authorised_seconds.map_or(0, i32::unsigned_abs);
         let start = row.meter_started_at.unwrap_or(at - TimeDelta::seconds(i64::from(metered)));
         let stays = Reach { seconds: Some(before), cost: Money::zero(level.customer.currency), is_final: true };
-        let reach = match &level.price {
+        let price = running_price(&tx, &row, level).await?;
+        let reach = match &price {
             Some(price) => {
                 let reach = |budget: Money| {
-                    let budget = left.amount.map_or(Ok(budget), |most| budget.min(most))?;
+                    let budget = left.map_or(Ok(budget), |most| budget.min(most))?;
                     price.reach(start, budget, metered, before)
                 };
                 let ask =
                     Ask { call: &row, customer_id: level.customer.id, reach: &reach, metered, authorised: before };
-                hold(&tx, level, &ask, left.amount, at).await?.unwrap_or(stays)
+                hold(&tx, level, &ask, left, at).await?.unwrap_or(stays)
             }
             None => match row.subscription_id {
                 Some(id) => {
@@ -108,16 +112,20 @@ impl Control {
                     renewal::renew_covered(&tx, &mut row, customer, book, (id.into(), metered), at).await?
                 }
                 // Several plans would charge it: nobody does until somebody has decided.
-                None => Reach { seconds: None, is_final: false, ..stays },
+                None if row.charged_by.as_deref() == Some("nothing") => {
+                    Reach { seconds: None, is_final: false, ..stays }
+                }
+                // What charges it is gone: it goes no further than it may.
+                None => stays,
             },
         };
-        let lease_until = grant::lease(reach.seconds, metered, at);
+        let lease_until = lease(&reach, metered, at);
         ledger::extend_lease(&tx, call.call_id, ledger::Leg::Caller, lease_until, at).await?;
         row.authorised_seconds = reach.seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
         row.metered_ms = Some(i64::from(metered) * 1000);
         row.last_seen_at = row.last_seen_at.max(at);
         crate::store::calls::save(&tx, &row).await?;
-        let cost = match (&level.price, reach.seconds) {
+        let cost = match (&price, reach.seconds) {
             (Some(price), Some(seconds)) => price.charge(start, seconds)?.amount,
             (Some(price), None) => price.charge(start, metered.saturating_add(60))?.amount,
             (None, _) => reach.cost,
@@ -140,18 +148,18 @@ impl Control {
         let Some(row) = store::find(&tx, place).await?.filter(|row| row.ended_at.is_none()) else {
             return Ok(Some(reach));
         };
-        let left = guard::left(&tx, level, place.call_id, at).await?.unwrap_or(guard::Left { amount: None, by: None });
-        let reach = ahead(&tx, level, place.call_id, left.amount, (reach, row.started_at), used).await?;
+        let left = guard::left_running(&tx, level, place.call_id, at).await?;
+        let reach = ahead(&tx, level, place.call_id, left, (reach, row.started_at), used).await?;
         let cost = match (&level.price, reach.seconds) {
             (Some(price), Some(seconds)) => price.charge(row.started_at, seconds)?.amount,
             _ => Money::zero(level.customer.currency),
         };
-        if let Some(most) = left.amount
+        if let Some(most) = left
             && !most.at_least(cost)?
         {
             return Ok(None);
         }
-        let lease_until = grant::lease(reach.seconds, 0, at);
+        let lease_until = lease(&reach, used.0, at);
         if level.customer.billing == Billing::Prepaid
             && !grant::hold_of_child(&tx, level.customer.id, place.call_id, cost, lease_until, at).await?
         {
@@ -197,4 +205,11 @@ impl Control {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// What the call was let out with, whatever its customer's deck is by now: it is charged by that, too.
+async fn running_price(tx: &TenantTx, row: &Model, level: &Level) -> Result<Option<CallPrice>> {
+    let Some((id, version)) = settle::deck_of(row) else { return Ok(None) };
+    let digits = row.called.trim_start_matches('+');
+    Ok(settle::deck_price(tx, id, version, digits, &level.organisation).await?.map(|found| found.price))
 }

@@ -1,7 +1,7 @@
 //! What each book above a caller would do with a call that goes out: its price, its limits' verdict, and whom it buys the call
 //! from. Read only; each book is its own transaction, and no book learns what another decided.
 
-use crate::carrier::{self, QUALITY_MINUTES};
+use crate::carrier;
 use crate::destination::{self, class_of};
 use crate::error::{CallError, Result};
 use crate::grant;
@@ -10,7 +10,7 @@ use crate::price::CallPrice;
 use crate::routing::{Candidate, Priced, RefusedRoute, RouteOffer, RouteRefusal, Routes, Wanted};
 use crate::store::carriers::{self as store, Place};
 use crate::store::trunks;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use db::{CarrierId, CustomerId, Db, DeckId, PlatformReason, TenantId, TenantTx};
 use money::{Currency, Decimal};
 use serde::{Deserialize, Serialize};
@@ -309,7 +309,7 @@ async fn candidates(tx: &TenantTx, wish: &Wish<'_>) -> Result<Vec<Candidate>> {
     if carriers.is_empty() {
         return Ok(Vec::new());
     }
-    let mut quality = store::quality(tx, wish.at - TimeDelta::minutes(QUALITY_MINUTES), wish.at).await?;
+    let mut quality = carrier::quality_without(tx, Some(wish.place.call_id), wish.at).await?;
     let attempts = store::attempts(tx, wish.place).await?;
     let failed: HashMap<CarrierId, String> = attempts
         .into_iter()

@@ -97,10 +97,11 @@ pub async fn lock(tx: &TenantTx, id: CarrierId) -> Result<()> {
     Ok(())
 }
 
+/// One call may be left out: the one that is asked for.
 pub async fn quality(
     tx: &TenantTx,
-    from: DateTime<Utc>,
-    at: DateTime<Utc>,
+    (from, at): (DateTime<Utc>, DateTime<Utc>),
+    without: Option<CallId>,
 ) -> Result<HashMap<CarrierId, CarrierQuality>> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -114,13 +115,15 @@ pub async fn quality(
         .rows(
             "SELECT c.id AS carrier_id, a.attempts, a.answers, a.begun,
                (SELECT count(*) FROM outgoing_call o
-                WHERE o.book_id = $1 AND o.carrier_id = c.id AND o.ended_at IS NULL AND o.lease_until > $3) AS running
+                WHERE o.book_id = $1 AND o.carrier_id = c.id AND o.ended_at IS NULL AND o.lease_until > $3
+                  AND ($4::uuid IS NULL OR o.call_id <> $4)) AS running
              FROM carrier c CROSS JOIN LATERAL (
                SELECT count(*) FILTER (WHERE is_answered IS NOT NULL) AS attempts, count(*) FILTER (WHERE is_answered) AS answers,
                  count(*) FILTER (WHERE at > $3 - interval '1 second') AS begun
-               FROM carrier_attempt WHERE book_id = $1 AND carrier_id = c.id AND at > $2 AND at <= $3) a
+               FROM carrier_attempt WHERE book_id = $1 AND carrier_id = c.id AND at > $2 AND at <= $3
+                 AND ($4::uuid IS NULL OR call_id <> $4)) a
              WHERE c.tenant_id = $1",
-            [tx.tenant_id().into(), from.into(), at.into()],
+            [tx.tenant_id().into(), from.into(), at.into(), without.map(CallId::uuid).into()],
         )
         .await?;
     let quality = |row: Row| {

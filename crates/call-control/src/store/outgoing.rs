@@ -109,6 +109,17 @@ pub async fn hold(tx: &TenantTx, of: Place, held_micros: i64, lease_until: DateT
     Ok(())
 }
 
+/// A call has gone another way, or nobody has answered it: it is over for this book, which it never cost anything.
+pub async fn leave(tx: &TenantTx, of: Place, at: DateTime<Utc>) -> Result<()> {
+    tx.run(
+        "UPDATE outgoing_call SET held_micros = 0, lease_until = $4, ended_at = $4
+         WHERE tenant_id = $2 AND call_id = $3 AND book_id = $1 AND ended_at IS NULL",
+        [tx.tenant_id().into(), of.origin.into(), of.call_id.into(), at.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// What a call, or what corrects it, came to in this book.
 pub struct Over {
     pub call_id: CallId,

@@ -183,6 +183,36 @@ async fn a_pause_is_not_charged_and_an_add_on_pays_its_own_days() {
 }
 
 #[tokio::test]
+async fn an_add_on_that_moves_to_its_next_version_is_prorated_by_key_and_set_up_once() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let id = world.subscribe(customer, "2026-04-01", vec![fee("60")]).await;
+    let set_up = |amount: &str| Component {
+        billed: subscription::Billed::InAdvance,
+        ..component("set-up", ComponentKind::OneOff, None, each(amount))
+    };
+    let crm = |amount: &str| monthly(vec![component("crm", ComponentKind::Flat, None, each(amount)), set_up("99")]);
+    let first = world.version(true, crm("15")).await;
+    world.change(id, Change::AddOn { version: first }, "2026-04-05T22:00:00Z").await;
+    let tx = world.tx().await;
+    let add_on = subscription::plan_version(&tx, first).await.unwrap().unwrap().plan_id;
+    let second = subscription::publish_version(&tx, add_on, &crm("30"), at("2026-04-02T00:00:00Z")).await.unwrap();
+    let moved = When::Now;
+    subscription::move_customers(&tx, &[id], second, moved, "test", at("2026-04-20T22:00:00Z")).await.unwrap();
+    tx.commit().await.unwrap();
+    world.billed("2026-05-01").await;
+    assert_eq!(
+        world.dated(customer).await,
+        [
+            "platform | 01.04-01.05 | 60.00",
+            "crm | 06.04-21.04 | 7.50",  // 15 x 15 / 30
+            "crm | 21.04-01.05 | 10.00", // 30 x 10 / 30
+            "set-up | 06.04-01.05 | 99.00",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_cap_then_line_discounts_then_coupons_in_this_order() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;

@@ -29,18 +29,19 @@ fn quote(model: &str, customer: db::CustomerId) -> NewQuote {
     }
 }
 
-/// The words of a quote's PDF, one blank between them; `None` where the tool is not installed.
-async fn words(world: &World, new: &NewQuote, by: &str) -> Option<String> {
+/// The words of a quote's PDF, one blank between them.
+async fn words(world: &World, new: &NewQuote, by: &str) -> String {
     let tx = world.tx().await;
     let (id, _) = subscription::create_quote(&tx, new, &[], by, at("2026-11-25T09:00:00Z")).await.unwrap();
     let quote = subscription::quote(&tx, id).await.unwrap().unwrap();
     let bytes = invoicing::quote_pdf(&tx, &quote, None).await.unwrap();
     let file = std::env::temp_dir().join(format!("{}.pdf", uuid::Uuid::now_v7()));
     std::fs::write(&file, bytes).unwrap();
-    let said = Command::new("pdftotext").arg("-layout").arg(&file).arg("-").output().ok();
+    let said = Command::new("pdftotext").arg("-layout").arg(&file).arg("-").output();
     std::fs::remove_file(&file).unwrap();
-    let text = String::from_utf8(said?.stdout).unwrap().replace('\u{a0}', " ");
-    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    let said = said.expect("pdftotext reads what was printed: install poppler-utils");
+    let text = String::from_utf8(said.stdout).unwrap().replace('\u{a0}', " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]
@@ -52,7 +53,7 @@ async fn a_quote_on_paper_tells_volume_from_graduated_tiers() {
         ("graduated", "110.00", ["up to 1,000", "above"], "in all"),
         ("volume", "60.00", ["each, if in all up to 1,000", "each, if more in all"], "above"),
     ] {
-        let Some(text) = words(&world, &quote(model, customer), "Ann Lee").await else { return };
+        let text = words(&world, &quote(model, customer), "Ann Lee").await;
         for word in said.into_iter().chain([total, "20 December 2026", "Ann Lee"]) {
             assert!(text.contains(word), "{model}: {word} is not in {text}");
         }
@@ -66,7 +67,7 @@ async fn a_quote_that_a_program_wrote_names_no_key_to_its_reader() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;
     let new = quote("graduated", customer);
-    let Some(text) = words(&world, &new, "API key Made on the command line").await else { return };
+    let text = words(&world, &new, "API key Made on the command line").await;
     assert!(!text.contains("API key") && text.contains("rechnung@northline.example"), "{text}");
 }
 

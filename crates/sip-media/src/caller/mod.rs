@@ -14,7 +14,7 @@ use crate::prompt::Clip;
 use crate::sdp::{self, Direction, Encryption, Keys, LocalAudio};
 use line::Line;
 use rsipstack::dialog::authenticate::Credential;
-use rsipstack::dialog::dialog::DialogStateReceiver;
+use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{self, Response, StatusCodeKind};
@@ -141,7 +141,7 @@ impl Caller {
         if plan.record {
             leg.record();
         }
-        let (states_tx, states) = self.line.dialogs.new_dialog_state_channel();
+        let (states_tx, mut states) = self.line.dialogs.new_dialog_state_channel();
         let local = LocalAudio { ip: self.line.ip, port: leg.port(), session_id: 1, version: 1, key: leg.key() };
         let option = self.invitation(&plan, local)?;
         let started_invite = self.line.dialogs.do_invite_async(option, states_tx);
@@ -151,6 +151,13 @@ impl Caller {
         let response = loop {
             tokio::select! {
                 answered = &mut answer => break answered.ok().and_then(Result::ok).and_then(|(_, response)| response),
+                Some(state) = states.recv() => {
+                    if let DialogState::Early(_, response) = state
+                        && let Some(remote) = sdp::parse(&response.body, Keys::Ignored)
+                    {
+                        leg.connect(&remote, None);
+                    }
+                }
                 () = until(give_up), if !cancelled => {
                     cancelled = true;
                     let dialog = dialog.clone();

@@ -110,10 +110,13 @@ async fn a_carrier_that_fails_or_is_silent_is_followed_by_the_next_and_one_that_
     let outcome = Caller::call(dialling(&world, ms(2_000))).await.unwrap();
     assert_eq!((outcome.status, outcome.ended_by), (486, EndedBy::Refused));
     world.desk.hears("call_ended", 1).await;
-    assert_eq!(*world.desk.failures.lock().unwrap(), ["503", "timeout", "no connection"]);
+    let failures = world.desk.failures.lock().unwrap().clone();
+    assert_eq!((failures.len(), &failures[..2]), (3, &["503".to_owned(), "timeout".to_owned()][..]), "{failures:?}");
     let end = world.desk.end();
     assert_eq!((end.cause, end.sip_status, end.metered_ms), (EndCause::NotReached, Some(486), 0));
-    world.close().await;
+    // The silent one's INVITE lasts as long as SIP wants it to, 64*T1: nobody waits for that.
+    world.edge.shutdown().await;
+    std::fs::remove_dir_all(&world.folder).unwrap();
 }
 
 #[tokio::test]
@@ -158,6 +161,33 @@ async fn who_is_called_and_hangs_up_ends_the_call() {
     assert_eq!(call.await.unwrap().unwrap().ended_by, EndedBy::Callee);
     world.desk.hears("call_ended", 1).await;
     assert_eq!(world.desk.end().cause, EndCause::CalledHungUp);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_clicked_rings_the_own_phone_first_and_then_goes_out() {
+    let world = world().await;
+    let mut carrier = carrier(|plan| {
+        (plan.answer, plan.record, plan.tone_hertz) = (PhoneAnswer::Accept(ms(300)), true, 600.0);
+    })
+    .await;
+    world.desk.routes(vec![to(&carrier, unlimited())]);
+    assert!(!world.edge.dial("amy", MOBILE), "no phone is registered");
+    let mut phone = world.phone("amy", |plan| (plan.record, plan.tone_hertz) = (true, 1000.0)).await;
+    assert!(world.edge.dial("amy", MOBILE));
+    let own = timeout(PATIENCE, phone.next_call()).await.unwrap().unwrap();
+    let called = timeout(PATIENCE, carrier.next_call()).await.unwrap().unwrap();
+    tokio::time::sleep(ms(1_500)).await;
+    own.hang_up().await;
+    world.desk.hears("call_ended", 1).await;
+    let (called_hears, phone_hears) = (seconds_of(&called.heard(), 1000.0), seconds_of(&own.heard(), 600.0));
+    assert!(called_hears > 1.0 && phone_hears > 1.0, "called {called_hears} s, phone {phone_hears} s");
+    let story = ["dial_started", "carrier_ringing", "meter_started", "call_answered", "call_ended"];
+    assert_eq!(world.desk.story(), story);
+    let end = world.desk.end();
+    assert_eq!(end.cause, EndCause::CallerHungUp);
+    assert!((1_400..3_000).contains(&end.metered_ms), "{end:?}");
+    drop(phone);
     world.close().await;
 }
 

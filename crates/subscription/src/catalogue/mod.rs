@@ -19,7 +19,7 @@ pub use coupon::{
 pub use draft::{Draft, discard_draft, draft, lock_draft, publish_draft, save_draft};
 pub use loyalty::{LoyaltyReward, LoyaltyRule};
 pub use plan::{
-    Plan, archive_plan, checked_terms, create_plan, plan, plan_version, plan_versions, plans, publish_version,
-    publish_version_measuring, rename_plan, versions_of,
+    Plan, archive_plan, checked_terms, create_plan, plan, plan_names, plan_version, plan_versions, plans,
+    publish_version, publish_version_measuring, rename_plan, versions_of,
 };
 pub use terms::{Limit, NewPlanVersion, PlanVersion, TRIAL_DAYS_DEFAULT, TrialUsage};

@@ -11,6 +11,7 @@ use crate::words::PlanState;
 use chrono::{DateTime, Utc};
 use db::{PlanId, PlanVersionId, TenantTx};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Something that is sold by subscription.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +138,11 @@ pub async fn plans(tx: &TenantTx) -> Result<Vec<Plan>> {
 /// One plan with its newest version.
 pub async fn plan(tx: &TenantTx, id: PlanId) -> Result<Option<Plan>> {
     Ok(store::plans(tx).await?.into_iter().find(|plan| plan.id == id))
+}
+
+/// What the plans of these versions are called.
+pub async fn plan_names(tx: &TenantTx, ids: &[PlanVersionId]) -> Result<HashMap<PlanVersionId, String>> {
+    if ids.is_empty() { Ok(HashMap::new()) } else { store::plan_names(tx, ids).await }
 }
 
 /// One version with its components.

@@ -134,6 +134,7 @@ fn event_of(change: &Change) -> &'static str {
         Change::Plan { .. } => "plan_changed",
         Change::Seats(_) => "seats_changed",
         Change::AddOn { .. } | Change::FreeAddOn { .. } => "add_on_added",
+        Change::MoveAddOn { .. } => "add_on_moved",
         Change::RemoveAddOn { .. } => "add_on_ended",
         Change::Pause => "paused",
         Change::Resume => "resumed",
@@ -155,6 +156,9 @@ fn said(change: &Change, before: &History, named: Option<&Named>, at: DateTime<U
         Change::Seats(seats) => format!("Seats changed from {} to {seats}", before.seats_at(at)),
         Change::AddOn { .. } => format!("Added {plan}"),
         Change::FreeAddOn { .. } => format!("Added {plan} free of charge"),
+        Change::MoveAddOn { .. } => {
+            format!("Moved {plan} to version {}", named.map_or(0, |named| named.version.version))
+        }
         Change::RemoveAddOn { .. } => format!("Removed {plan}"),
         Change::Pause => "Paused".to_owned(),
         Change::Resume => "Resumed".to_owned(),

@@ -8,7 +8,7 @@ pub use ask::{change, what_if};
 pub use moving::{
     Move, Moved, changes_by_id, move_customers, moves_of, moving_later, preview_moves, subscribers, undo_move,
 };
-pub use undo::{Asked, changes_billed, changes_of, reverse_change, undo_change, undone_since};
+pub use undo::{Asked, changes_billed, changes_of, undo_change, undone_since};
 
 use crate::catalogue::{LoyaltyReward, PlanVersion};
 use crate::error::Result;
@@ -34,6 +34,11 @@ pub enum Change {
     FreeAddOn {
         version: PlanVersionId,
     },
+    /// An add-on goes on by the terms of another version of it: free where it was free.
+    MoveAddOn {
+        version: PlanVersionId,
+    },
+    /// Takes it off, whichever of its versions it has by then.
     RemoveAddOn {
         version: PlanVersionId,
     },
@@ -58,6 +63,7 @@ impl Change {
             Change::Seats(_) => ChangeKind::Seats,
             Change::AddOn { .. } => ChangeKind::AddOn,
             Change::FreeAddOn { .. } => ChangeKind::FreeAddOn,
+            Change::MoveAddOn { .. } => ChangeKind::MoveAddOn,
             Change::RemoveAddOn { .. } => ChangeKind::RemoveAddOn,
             Change::Pause => ChangeKind::Pause,
             Change::Resume => ChangeKind::Resume,
@@ -73,6 +79,7 @@ impl Change {
             Change::Plan { version, .. }
             | Change::AddOn { version }
             | Change::FreeAddOn { version }
+            | Change::MoveAddOn { version }
             | Change::RemoveAddOn { version } => Some(*version),
             _ => None,
         }
@@ -86,6 +93,10 @@ impl Change {
         }
         match (self, &other.change) {
             (Change::Plan { .. }, Change::Plan { .. }) | (Change::Seats(_), Change::Seats(_)) => other.at == at,
+            (Change::MoveAddOn { .. }, Change::MoveAddOn { .. }) => {
+                let plan = |version: Option<&PlanVersion>| version.map(|version| version.plan_id);
+                other.at == at && plan(version) == plan(other.version.as_ref())
+            }
             (Change::Cancel { .. }, Change::Cancel { .. }) => other.at >= at,
             (Change::Plan { .. }, Change::FreeAddOn { version: gift }) => {
                 let gives = |version: &PlanVersion| {

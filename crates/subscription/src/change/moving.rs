@@ -2,8 +2,9 @@
 
 use super::undo::undo_change;
 use super::{Asked, Change, When, ask};
+use crate::catalogue::plan_version;
 use crate::error::{Refusal, Result, SubscriptionError};
-use crate::life::{History, Subscription, all_active, plan_versions_at};
+use crate::life::{Attached, History, Subscription, all_active, histories, plan_versions_at};
 use crate::store::{catalogue, changes};
 use chrono::{DateTime, Utc};
 use db::{ChangeId, PlanId, PlanVersionId, SubscriptionId, TenantTx};
@@ -23,7 +24,7 @@ pub struct Moved {
     pub outcome: Result<ChangeId, Refusal>,
 }
 
-/// Who is on any version of a plan at an instant, each with its version.
+/// Who is on any version of a plan, or has an add-on, at an instant: each with its version.
 pub async fn subscribers(
     tx: &TenantTx,
     plan: PlanId,
@@ -31,9 +32,36 @@ pub async fn subscribers(
 ) -> Result<Vec<(Subscription, PlanVersionId)>> {
     let of_plan: Vec<PlanVersionId> = catalogue::version_ids(tx, plan).await?;
     let active = all_active(tx, now).await?;
+    if catalogue::plan_row(tx, plan).await?.is_some_and(|plan| plan.is_add_on) {
+        return with_add_on(tx, &active, plan, now).await;
+    }
     let on = plan_versions_at(tx, &active, now).await?;
     let with = |subscription: Subscription| on.get(&subscription.id).copied().map(|version| (subscription, version));
     Ok(active.into_iter().filter_map(with).filter(|(_, version)| of_plan.contains(version)).collect())
+}
+
+async fn with_add_on(
+    tx: &TenantTx,
+    active: &[Subscription],
+    plan: PlanId,
+    now: DateTime<Utc>,
+) -> Result<Vec<(Subscription, PlanVersionId)>> {
+    let has = |history: History| {
+        let is_it =
+            |attached: &&Attached| attached.is_add_on && attached.version.plan_id == plan && attached.holds(now);
+        let version = history.attached.iter().find(is_it)?.version.id;
+        Some((history.subscription, version))
+    };
+    Ok(histories(tx, active).await?.into_iter().filter_map(has).collect())
+}
+
+/// What a move to a version is: of a plan, or of an add-on.
+async fn move_to(tx: &TenantTx, version: PlanVersionId) -> Result<Change> {
+    let found = plan_version(tx, version).await?;
+    let found = found.ok_or_else(|| SubscriptionError::not_found("plan version", version))?;
+    let plan = catalogue::plan_row(tx, found.plan_id).await?;
+    let is_add_on = plan.is_some_and(|plan| plan.is_add_on);
+    Ok(if is_add_on { Change::MoveAddOn { version } } else { Change::Plan { version, seats: None } })
 }
 
 /// What moving many to a version would make of each. One that is refused keeps none of the others from moving.
@@ -44,7 +72,7 @@ pub async fn preview_moves(
     when: When,
     now: DateTime<Utc>,
 ) -> Result<Vec<Move>> {
-    let change = Change::Plan { version, seats: None };
+    let change = move_to(tx, version).await?;
     let mut moves = Vec::with_capacity(ids.len());
     for id in ids {
         let outcome = refusable(ask::what_if(tx, *id, &change, when, now).await)?;
@@ -62,7 +90,7 @@ pub async fn move_customers(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Moved>> {
-    let change = Change::Plan { version, seats: None };
+    let change = move_to(tx, version).await?;
     let mut moved = Vec::with_capacity(ids.len());
     // By id, so that two who move the same ones at once wait for each other in one order.
     let mut ids = ids.to_vec();
@@ -100,7 +128,7 @@ pub async fn changes_by_id(tx: &TenantTx, ids: &[ChangeId]) -> Result<Vec<Asked>
 pub async fn undo_move(tx: &TenantTx, plan: PlanId, id: ChangeId, by: &str, now: DateTime<Utc>) -> Result<()> {
     let asked = changes::by_id(tx, id).await?;
     let to = asked.and_then(|asked| match asked.change {
-        Change::Plan { version, .. } => Some(version),
+        Change::Plan { version, .. } | Change::MoveAddOn { version } => Some(version),
         _ => None,
     });
     match to {

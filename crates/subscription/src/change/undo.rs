@@ -1,8 +1,8 @@
-//! A change is undone until it is billed; from then on it is reversed by another change.
+//! A change is undone until it is billed; from then on another change turns it around, and what was paid is credited.
 
-use super::{Change, When, ask};
+use super::{Change, ask};
 use crate::customer::add_customer_event;
-use crate::error::{Result, Rule, SubscriptionError, must, refuse};
+use crate::error::{Result, Rule, SubscriptionError, must};
 use crate::life::must_lock;
 use crate::store::{changes, subscriptions};
 use chrono::{DateTime, Utc};
@@ -43,29 +43,6 @@ pub async fn undo_change(tx: &TenantTx, id: ChangeId, by: &str, now: DateTime<Ut
     subscriptions::save(tx, &after, after.next_look_after(now)?).await?;
     let text = format!("Undone: {}.", asked.change.kind().as_str().replace('_', " "));
     add_customer_event(tx, subscription.customer_id, "change_undone", &text, now, now).await
-}
-
-/// Turns a change that is billed, or any other, around by its opposite: what was paid is credited, never unbilled.
-pub async fn reverse_change(tx: &TenantTx, id: ChangeId, when: When, by: &str, now: DateTime<Utc>) -> Result<ChangeId> {
-    let asked = changes::by_id(tx, id).await?.ok_or_else(|| SubscriptionError::not_found("change", id))?;
-    must(asked.undone_at.is_none(), "change_id", Rule::MustNotBeUndone, id)?;
-    let history = ask::must_be(tx, asked.subscription_id).await?;
-    let before = history.without(id)?;
-    let opposite = match asked.change {
-        Change::Plan { .. } => {
-            let (old, new) = (before.seats_at(asked.at), history.seats_at(asked.at));
-            Change::Plan { version: before.plan_at(asked.at).id, seats: (old != new).then_some(old) }
-        }
-        Change::Seats(_) => Change::Seats(before.seats_at(asked.at)),
-        Change::AddOn { version } | Change::FreeAddOn { version } => Change::RemoveAddOn { version },
-        Change::RemoveAddOn { version } => Change::AddOn { version },
-        Change::Pause => Change::Resume,
-        Change::Resume => Change::Pause,
-        Change::Cancel { .. } => Change::Reactivate,
-        Change::Reactivate => Change::Cancel { credit: true },
-        Change::EndTrial => return refuse("change_id", Rule::MustBeReversible, asked.change.kind()),
-    };
-    ask::change(tx, asked.subscription_id, &opposite, when, by, now).await
 }
 
 /// A final document stands on everything that has taken effect before an instant: it is no longer undone. For runs, in one

@@ -16,6 +16,9 @@ pub struct Entitlements {
     /// By name.
     pub features: BTreeMap<String, Entitled>,
     pub seats: SeatRoom,
+    /// The first end of a running period, where there is one: usage counts anew from it, and loyalty may bring more.
+    #[serde(skip)]
+    pub counted_until: Option<DateTime<Utc>>,
 }
 
 /// One feature.
@@ -92,7 +95,19 @@ pub async fn entitlements(tx: &TenantTx, customer_id: CustomerId, now: DateTime<
             grow(entitled, grant, grant.limits.get(&feature), now)?;
         }
     }
-    Ok(Entitlements { features, seats: seats(&grants) })
+    let mut counted_until = None;
+    for grant in &grants {
+        let ends_at = containing(grant.anchor_on, &grant.time_zone, now)?.ends_at;
+        counted_until = counted_until.into_iter().chain([ends_at]).min();
+    }
+    Ok(Entitlements { features, seats: seats(&grants), counted_until })
+}
+
+/// Another text whenever [`entitlements`] may be others, from the subscriptions and changes that are in effect: for whoever keeps
+/// an answer and must know whether it still stands, in whatever process something was changed. Not before
+/// [`Entitlements::counted_until`] does time alone bring anything else, and the names of plans are not in it.
+pub async fn entitlement_stamp(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> Result<String> {
+    crate::store::held::stamp(tx, customer_id, now).await
 }
 
 /// The features of a plan or an add-on, and those that loyalty has brought.

@@ -77,14 +77,26 @@ impl Walk<'_> {
                 self.detach(at, |attached| attached.version.plan_id == version.plan_id);
                 self.attach(version, true, at);
             }
-            (Change::RemoveAddOn { version: id }, _) => self.detach(at, |attached| attached.version.id == *id),
+            (Change::MoveAddOn { .. }, Some(version)) => self.move_add_on(version, at),
+            // Whichever of its versions it has by now: it may have moved since that was asked.
+            (Change::RemoveAddOn { version: id }, named) => {
+                let plan = named.as_ref().map(|version| version.plan_id);
+                self.detach(at, |attached| attached.version.id == *id || Some(attached.version.plan_id) == plan);
+            }
             (Change::Pause, _) => self.pause(at),
             (Change::Resume, _) => self.resume(at),
             (Change::Cancel { credit }, _) => {
                 self.end(Ended { at, by: EndedBy::Cancellation, with_credit: *credit });
             }
             (Change::EndTrial, _) => self.trial_ends_at = self.trial_ends_at.map(|ends_at| ends_at.min(at)),
-            (Change::Plan { .. } | Change::AddOn { .. } | Change::FreeAddOn { .. } | Change::Reactivate, _) => {}
+            (
+                Change::Plan { .. }
+                | Change::AddOn { .. }
+                | Change::FreeAddOn { .. }
+                | Change::MoveAddOn { .. }
+                | Change::Reactivate,
+                _,
+            ) => {}
         }
         Ok(())
     }
@@ -113,6 +125,14 @@ impl Walk<'_> {
         if !self.add_ons.iter().any(is_there) {
             self.add_ons.push(Attached { is_free, ..span(version, true, at, at) });
         }
+    }
+
+    fn move_add_on(&mut self, version: &PlanVersion, at: DateTime<Utc>) {
+        let is_it = |attached: &&mut Attached| attached.until.is_none() && attached.version.plan_id == version.plan_id;
+        let Some(before) = self.add_ons.iter_mut().find(is_it) else { return };
+        before.until = Some(at);
+        let next = Attached { is_free: before.is_free, ..span(version, true, at, before.terms_from) };
+        self.add_ons.push(next);
     }
 
     fn detach(&mut self, at: DateTime<Utc>, which: impl Fn(&Attached) -> bool) {
@@ -185,7 +205,12 @@ impl Walk<'_> {
     }
 }
 
-/// Whose add-on a version is.
+/// The version of an add-on that is attached at an instant.
+pub(super) fn add_on_of(attached: &[Attached], plan: PlanId, at: DateTime<Utc>) -> Option<&Attached> {
+    attached.iter().find(|attached| attached.is_add_on && attached.version.plan_id == plan && attached.holds(at))
+}
+
+/// Is any version of an add-on attached at an instant?
 pub(super) fn has_add_on(attached: &[Attached], plan: PlanId, at: DateTime<Utc>) -> bool {
-    attached.iter().any(|attached| attached.is_add_on && attached.version.plan_id == plan && attached.holds(at))
+    add_on_of(attached, plan, at).is_some()
 }

@@ -14,7 +14,7 @@ mod transition;
 
 pub use clock::{Due, Looked, Notice, NoticeKind, customers_without_method, due, look, method_arrived, set_past_due};
 pub use coverage::{Coverage, coverage};
-pub use entitlements::{Entitled, Entitlements, Metered, SeatRoom, entitlements};
+pub use entitlements::{Entitled, Entitlements, Metered, SeatRoom, entitlement_stamp, entitlements};
 pub use features::{features, features_of_customer};
 pub use history::{Attached, Dated, Ended, History, Pause, SeatCount, histories, history};
 pub use milestone::{Milestone, MilestoneKind, TRIAL_REMINDER_DAYS};

@@ -1,6 +1,6 @@
 //! Which change is possible in which state: one match. And what must hold of the subscription that comes out.
 
-use super::fold::has_add_on;
+use super::fold::{add_on_of, has_add_on};
 use super::history::{Attached, History};
 use crate::catalogue::PlanVersion;
 use crate::change::Change;
@@ -54,6 +54,7 @@ pub fn status_after(status: SubscriptionStatus, cause: &Cause<'_>) -> Option<Sub
             | Change::Seats(_)
             | Change::AddOn { .. }
             | Change::FreeAddOn { .. }
+            | Change::MoveAddOn { .. }
             | Change::RemoveAddOn { .. } => Some(status),
             Change::Pause | Change::Resume | Change::Cancel { .. } | Change::Reactivate | Change::EndTrial => None,
         },
@@ -89,8 +90,15 @@ pub(super) fn check(
             must(!has_add_on(&history.attached, version.plan_id, at), "plan_version_id", Rule::MustBeUnique, id)
         }
         (Change::RemoveAddOn { version: id }, _) => {
-            let is_there = |attached: &Attached| attached.is_add_on && attached.version.id == *id && attached.holds(at);
+            let plan = version.map(|version| version.plan_id);
+            let is_it = |of: &PlanVersion| of.id == *id || Some(of.plan_id) == plan;
+            let is_there = |of: &Attached| of.is_add_on && is_it(&of.version) && of.holds(at);
             must(history.attached.iter().any(is_there), "plan_version_id", Rule::MustBeAttached, id)
+        }
+        (Change::MoveAddOn { version: id }, Some(version)) => {
+            let has = add_on_of(&history.attached, version.plan_id, at);
+            must(has.is_some(), "plan_version_id", Rule::MustBeAttached, id)?;
+            must(has.is_none_or(|has| has.version.id != *id), "plan_version_id", Rule::MustDiffer, id)
         }
         _ => Ok(()),
     }

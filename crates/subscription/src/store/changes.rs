@@ -86,6 +86,7 @@ fn change_of(row: &subscription_change::Model) -> Result<Change> {
         ChangeKind::Seats => Change::Seats(seats.unwrap_or_default()),
         ChangeKind::AddOn => Change::AddOn { version: version()? },
         ChangeKind::FreeAddOn => Change::FreeAddOn { version: version()? },
+        ChangeKind::MoveAddOn => Change::MoveAddOn { version: version()? },
         ChangeKind::RemoveAddOn => Change::RemoveAddOn { version: version()? },
         ChangeKind::Pause => Change::Pause,
         ChangeKind::Resume => Change::Resume,
@@ -131,7 +132,7 @@ pub(crate) async fn moves_to(
     let rows: Vec<subscription_change::Model> = tx
         .rows(
             "SELECT * FROM subscription_change
-             WHERE tenant_id = $1 AND plan_version_id = ANY($2) AND kind = 'plan' AND undone_at IS NULL
+             WHERE tenant_id = $1 AND plan_version_id = ANY($2) AND kind IN ('plan', 'move_add_on') AND undone_at IS NULL
                AND ($3::timestamptz IS NULL OR (asked_at, id) < ($3, $4))
              ORDER BY asked_at DESC, id DESC LIMIT $5",
             [
@@ -156,7 +157,7 @@ pub(crate) async fn moving_later(
     let rows: Vec<MovedRow> = tx
         .rows(
             "SELECT subscription_id, plan_version_id FROM subscription_change
-             WHERE tenant_id = $1 AND plan_version_id = ANY($2) AND kind = 'plan' AND undone_at IS NULL
+             WHERE tenant_id = $1 AND plan_version_id = ANY($2) AND kind IN ('plan', 'move_add_on') AND undone_at IS NULL
                AND effective_at > $3",
             [tx.tenant_id().into(), versions.into(), now.into()],
         )

@@ -34,7 +34,7 @@ const HELD: &str = "WITH served AS (
       FROM served s
       JOIN subscription_change c ON c.tenant_id = s.tenant_id AND c.subscription_id = s.subscription_id
       JOIN plan_version v ON v.tenant_id = c.tenant_id AND v.id = c.plan_version_id
-      WHERE c.kind IN ('add_on', 'free_add_on', 'remove_add_on') AND c.effective_at <= $3 AND c.undone_at IS NULL
+      WHERE c.kind IN ('add_on', 'free_add_on', 'move_add_on', 'remove_add_on') AND c.effective_at <= $3 AND c.undone_at IS NULL
       ORDER BY c.subscription_id, v.plan_id, c.effective_at DESC, c.asked_at DESC, c.id DESC) newest
     WHERE kind <> 'remove_add_on')";
 
@@ -129,4 +129,25 @@ pub(crate) async fn grants(tx: &TenantTx, customer_id: CustomerId, at: DateTime<
         })
     };
     rows.into_iter().map(grant).collect()
+}
+
+#[derive(FromQueryResult)]
+struct StampRow {
+    stamp: String,
+}
+
+/// What decides [`grants`] at an instant, in short: which subscriptions there are, what was asked of them, what of it is undone, and
+/// what is in effect. Ids are in it and no counts, so that what was rolled back never looks like what came after it.
+pub(crate) async fn stamp(tx: &TenantTx, customer_id: CustomerId, at: DateTime<Utc>) -> Result<String> {
+    let row: Option<StampRow> = tx
+        .row(
+            "SELECT coalesce(md5(string_agg(concat_ws('/', s.id, s.started_at <= $3, s.cancelled_at <= $3, c.id, c.undone_at IS NULL,
+               c.effective_at <= $3), ',' ORDER BY s.id, c.id)), '') AS stamp
+             FROM subscription s
+             LEFT JOIN subscription_change c ON c.tenant_id = s.tenant_id AND c.subscription_id = s.id
+             WHERE s.tenant_id = $1 AND s.customer_id = $2",
+            [tx.tenant_id().into(), customer_id.into(), at.into()],
+        )
+        .await?;
+    Ok(row.map(|row| row.stamp).unwrap_or_default())
 }

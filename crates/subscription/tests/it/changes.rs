@@ -234,7 +234,7 @@ async fn what_a_later_change_rests_on_is_not_undone() {
 }
 
 #[tokio::test]
-async fn what_is_billed_is_reversed_and_never_undone() {
+async fn what_is_billed_is_turned_around_by_another_change_and_never_undone() {
     let sold = Sold::new().await;
     let tx = sold.world.tx().await;
     let now = at("2026-02-10T12:00:00Z");
@@ -248,7 +248,7 @@ async fn what_is_billed_is_reversed_and_never_undone() {
     );
     // it takes effect on 1 March itself, which is not billed yet
     undo_change(&tx, later, "Ann", then).await.unwrap();
-    reverse_change(&tx, moved, When::Now, "Ann", then).await.unwrap();
+    change(&tx, sold.id, &to(sold.hourly, 0), When::Now, "Ann", then).await.unwrap();
     let after = read(&tx, sold.id).await;
     assert_eq!(
         spans(&after),

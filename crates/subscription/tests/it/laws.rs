@@ -50,15 +50,21 @@ fn change_of(kind: u8, versions: &[PlanVersion]) -> (Change, Option<&PlanVersion
             let (version, found) = named(4);
             (Change::AddOn { version }, found)
         }
-        _ => {
+        11 => {
             let (version, found) = named(4);
             (Change::RemoveAddOn { version }, found)
+        }
+        _ => {
+            let (version, found) = named(5);
+            (Change::MoveAddOn { version }, found)
         }
     }
 }
 
 fn versions() -> Vec<PlanVersion> {
-    vec![version(1, None), version(3, None), version(12, None), version(2, Some(3)), version(1, None)]
+    let add_on = version(1, None);
+    let next = PlanVersion { id: db::PlanVersionId::new(), version: 2, ..add_on.clone() };
+    vec![version(1, None), version(3, None), version(12, None), version(2, Some(3)), add_on, next]
 }
 
 /// Every change that its rules allow, asked in order.
@@ -84,7 +90,7 @@ proptest! {
 
     #[test]
     fn spans_are_contiguous_pauses_and_seats_ordered_and_nothing_outlives_the_end(
-        day in 0_u64..1460, zone in 0_usize..4, asked in prop::collection::vec((0_u8..12, 0_i64..9000), 0..14),
+        day in 0_u64..1460, zone in 0_usize..4, asked in prop::collection::vec((0_u8..13, 0_i64..9000), 0..14),
     ) {
         let anchor_on = on("2024-01-01") + chrono::Days::new(day);
         let history = lived(anchor_on, ZONES[zone], &asked);
@@ -111,7 +117,7 @@ proptest! {
 
     #[test]
     fn an_instant_is_served_exactly_when_its_state_is_one_of_service(
-        asked in prop::collection::vec((0_u8..12, 0_i64..9000), 0..14), hours in 0_i64..10_000,
+        asked in prop::collection::vec((0_u8..13, 0_i64..9000), 0..14), hours in 0_i64..10_000,
     ) {
         let history = lived(on("2025-01-31"), "Europe/Berlin", &asked);
         let instant = history.subscription.started_at + chrono::TimeDelta::hours(hours);
@@ -122,7 +128,7 @@ proptest! {
 
     #[test]
     fn looking_in_pieces_finds_every_milestone_once(
-        asked in prop::collection::vec((0_u8..12, 0_i64..9000), 0..10), cut in 1_i64..9_000,
+        asked in prop::collection::vec((0_u8..13, 0_i64..9000), 0..10), cut in 1_i64..9_000,
     ) {
         let history = lived(on("2025-01-31"), "Europe/Berlin", &asked);
         let (from, to) = (history.subscription.started_at, history.subscription.started_at + chrono::TimeDelta::hours(10_000));
@@ -185,6 +191,11 @@ async fn one_statement_says_what_a_history_folds_and_undoing_everything_leads_ba
         let tx = world.tx().await;
         versions.push(plan_version(&tx, id).await.unwrap().unwrap());
     }
+    let tx = world.tx().await;
+    let more = NewPlanVersion { features: vec!["more".into()], ..versions[4].terms() };
+    let next_extra = publish_version(&tx, versions[4].plan_id, &more, at("2026-01-01T08:30:00Z")).await.unwrap();
+    versions.push(plan_version(&tx, next_extra).await.unwrap().unwrap());
+    tx.commit().await.unwrap();
     let start = at("2026-01-01T09:00:00Z");
     let mut state = 7;
     for round in 0..12 {
@@ -197,7 +208,7 @@ async fn one_statement_says_what_a_history_folds_and_undoing_everything_leads_ba
         let mut made = Vec::new();
         for _ in 0..12 {
             now += chrono::TimeDelta::hours(i64::try_from(next(&mut state) % 500).unwrap() + 1);
-            let kind = u8::try_from(next(&mut state) % 12).unwrap();
+            let kind = u8::try_from(next(&mut state) % 13).unwrap();
             let when = if next(&mut state).is_multiple_of(3) { When::PeriodEnd } else { When::Now };
             if let Ok(id) = change(&tx, id, &change_of(kind, &versions).0, when, "Ann", now).await {
                 made.push(id);

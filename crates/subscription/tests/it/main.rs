@@ -10,6 +10,7 @@ mod due;
 mod entitlements;
 mod laws;
 mod life;
+mod moving;
 mod numbers;
 mod quotes;
 mod subscriptions;

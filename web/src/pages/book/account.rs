@@ -56,6 +56,7 @@ pub async fn account(member: Member) -> PageResult<CustomerView> {
         calls: None,
         payment: None,
         means: None,
+        close_href: None,
         timeline: customer::timeline(&record, &member.zone, member.now)?,
     })
 }

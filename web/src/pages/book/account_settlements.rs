@@ -64,7 +64,12 @@ pub async fn settlement(member: Member, path: web::Path<String>) -> PageResult<S
     let audience = member.audience;
     let shell = member.shell("Settlement", Section::Account, 0);
     let words = ("Seller's share", "Your share");
-    let mut page = settlements::statement(shell, &tx, &settlement, words, &member.zone).await?;
+    let days = (settlement.period_starts_on, settlement.period_ends_on.pred_opt().unwrap_or(settlement.period_ends_on));
+    let calls = |number: &str| {
+        let (from, until) = (days.0.to_string(), days.1.to_string());
+        with_query(&audience.calls(), &[("q", number), ("from", &from), ("until", &until)])
+    };
+    let mut page = settlements::statement(shell, &tx, &settlement, words, calls, &member.zone).await?;
     page.heading =
         page.heading.path(PagePath::under("Settlements", audience.account_settlements(), settlement.id.to_string()));
     page.pdf_href = Some(audience.account_settlement_pdf(settlement.id));

@@ -107,7 +107,7 @@ pub async fn carrier(member: Member, path: web::Path<String>) -> PageResult<Pane
     page(&member, Some(path.parse()?), &Given::default(), &Faults::default()).await
 }
 
-async fn page(member: &Member, id: Option<CarrierId>, given: &Given, faults: &Faults) -> PageResult<Panels> {
+pub(super) async fn page(member: &Member, id: Option<CarrierId>, given: &Given, faults: &Faults) -> PageResult<Panels> {
     let tx = member.tx().await?;
     let known = match id {
         Some(id) => Some(call_control::carrier(&tx, id).await?.ok_or(PageError::NotFound)?),
@@ -132,10 +132,14 @@ async fn page(member: &Member, id: Option<CarrierId>, given: &Given, faults: &Fa
         ]);
         main.push(calls(member, &tx, known.id).await?);
     }
-    let side = match member.must(Role::Admin) {
-        Ok(()) => vec![Panel::Form(fields(member, &tx, known.as_ref(), given, faults).await?)],
-        Err(_) => Vec::new(),
-    };
+    let mut side = Vec::new();
+    if member.must(Role::Admin).is_ok() {
+        side.push(Panel::Form(fields(member, &tx, known.as_ref(), given, faults).await?));
+        if let Some(known) = &known {
+            let trunk = call_control::trunk(&tx, known.id).await?;
+            side.push(Panel::Form(super::carrier_trunk::form(member, known.id, trunk.as_ref(), given, faults)));
+        }
+    }
     let (main, side) = if known.is_none() { (side, Vec::new()) } else { (main, side) };
     Ok(Panels {
         shell: shell(member, &tx, "Carrier", Section::Numbers).await?,
@@ -238,6 +242,7 @@ pub(super) async fn call_table(member: &Member, tx: &TenantTx, calls: &[Outgoing
             (_, Some(_), _) => Badge::new("To look at", Tone::Wrong),
             (Some(refusal), None, _) => Badge::new(refusal_word(refusal), Tone::Plain),
             (None, None, Some(_)) => Badge::new("Over", Tone::Good),
+            (None, None, None) if call.ended_at.is_some() => Badge::new("Not answered", Tone::Plain),
             (None, None, None) => Badge::new("Runs", Tone::On),
         };
         let sold = call.decision.sold.as_ref();

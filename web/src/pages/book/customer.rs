@@ -3,9 +3,11 @@
 use super::subscription::{Leads, Subscribed, Subscriptions, card, entitled, upcoming};
 use super::words::{self, agent_names, payment_status, period, spoken};
 use super::{calls, methods, payment, shell};
+use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
+use crate::pages::form::Given;
 use crate::shell::{Section, Shell};
 use crate::urls::{Audience, with_query};
 use crate::views::customers::{Customer as CustomerView, WalletCard};
@@ -123,6 +125,9 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
         heading = heading.action("Credit and limits", audience.customer_wallet(id));
     }
     let may_subscribe = may_change && customer.closed_at.is_none();
+    let has_ended = |of: &Subscribed| of.history.subscription.cancelled_at.is_some_and(|at| at <= member.now);
+    let may_close =
+        may_subscribe && customer.organisation_id.is_none() && record.subscriptions.all.iter().all(has_ended);
     if may_subscribe && !record.subscriptions.all.is_empty() {
         heading = heading.action("Subscribe to a plan", &subscribe_href);
     }
@@ -139,9 +144,30 @@ pub async fn customer(member: Member, path: web::Path<String>) -> PageResult<Cus
         calls,
         payment: Some(form),
         means: Some(means),
+        close_href: may_close.then(|| audience.customer_closure(id)),
         timeline: timeline(&record, &member.zone, member.now)?,
         shell,
     })
+}
+
+/// `POST /admin/customers/{customer_id}/closure`: for good, once the tick says that this is known.
+pub async fn close(member: Member, path: web::Path<String>, given: web::Form<Given>) -> PageResult<SeeOther> {
+    member.must(Role::Billing)?;
+    let id: CustomerId = path.parse()?;
+    let tx = member.tx().await?;
+    subscription::customer(&tx, id).await?.ok_or(PageError::NotFound)?;
+    let back = see_other(member.audience.customer(id));
+    if given.get("known") != "yes" {
+        return Ok(back.warning("Nothing was closed. Tick that a closed customer is not opened again, then close it."));
+    }
+    if let Err(error) = subscription::close_customer(&tx, id, member.now).await {
+        let Some(refusal) = error.refusal() else { return Err(error.into()) };
+        return Ok(back.warning(format!("Nothing was closed. The customer {}.", refusal.rule)));
+    }
+    tenant::record_audit(&tx, &member.actor(), "customer.close", &id.to_string(), serde_json::json!({}), member.now)
+        .await?;
+    tx.commit().await?;
+    Ok(back.notice("The customer is closed."))
 }
 
 async fn calls_of(member: &Member, tx: &TenantTx, id: CustomerId) -> PageResult<Table> {

@@ -110,7 +110,9 @@ async fn last_call(tx: &TenantTx, now: DateTime<Utc>) -> PageResult<Option<DateT
 fn board(seen: &Seen, currency: Currency, zone: &TimeZone, csrf: Token, now: DateTime<Utc>) -> PageResult<LiveBoard> {
     let live = &seen.live;
     let talking = live.iter().filter(|live| live.call.meter_started_at.is_some()).count();
-    let waiting: Vec<&LiveCall> = live.iter().filter(|live| live.call.meter_started_at.is_none()).collect();
+    // A call out that rings keeps nobody waiting.
+    let waits = |live: &&LiveCall| live.call.meter_started_at.is_none() && !live.call.is_outgoing;
+    let waiting: Vec<&LiveCall> = live.iter().filter(waits).collect();
     let longest = waiting.iter().map(|live| live.elapsed_seconds).max();
     let cost = Money::sum(currency, live.iter().map(|live| live.cost_so_far))?;
     let calls: Vec<LiveRow> = live.iter().map(|live| row(seen, live, zone, now)).collect();
@@ -145,7 +147,12 @@ fn timer(seconds: u64) -> String {
 
 fn row(seen: &Seen, live: &LiveCall, zone: &TimeZone, now: DateTime<Utc>) -> LiveRow {
     let call = &live.call;
-    let number = call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone);
+    let from = call.caller.as_deref().map_or_else(|| "withheld".to_owned(), format::phone);
+    // Of a call out the customer pays, and the number beside the name is the one that is called.
+    let (number, other) = match call.is_outgoing {
+        true => (format!("calls {}", format::phone(&call.called)), format!("shown {from}")),
+        false => (from, format::phone(&call.called)),
+    };
     // The count in the browser goes by increments of the metered time; before that the wait is what counts.
     let elapsed = if call.meter_started_at.is_some() { u64::from(live.metered_seconds) } else { live.elapsed_seconds };
     let (runs_out, runs_out_note, is_ending) = runs_out(live, zone, now);
@@ -159,7 +166,7 @@ fn row(seen: &Seen, live: &LiveCall, zone: &TimeZone, now: DateTime<Utc>) -> Liv
             .unwrap_or_else(|| "Unknown caller".into()),
         caller_number: number,
         topic: call.topic_name.clone().unwrap_or_else(|| "Not chosen yet".into()),
-        number: format::phone(&call.called),
+        number: other,
         agent: call.agent_id.and_then(|id| seen.agents.get(&id).cloned()).unwrap_or_default(),
         state: call_state(call),
         elapsed_seconds: elapsed,

@@ -10,6 +10,7 @@ mod brand;
 pub(super) mod call;
 mod call_reversal;
 mod calls;
+mod carrier_trunk;
 mod carriers;
 mod coupons;
 mod customer;
@@ -40,6 +41,7 @@ mod new_customer;
 mod new_quote;
 mod numbers;
 mod outgoing;
+mod outgoing_line;
 pub mod owed;
 mod payment;
 mod plan;
@@ -105,11 +107,13 @@ fn going_out() -> Vec<Entry> {
         book_post(all, "carriers", carriers::create),
         book_get(all, "carriers/{carrier_id}", carriers::carrier),
         book_post(all, "carriers/{carrier_id}", carriers::change),
+        book_post(all, "carriers/{carrier_id}/trunk", carrier_trunk::set),
         book_get(all, "routes", route_trial::trial),
         book_get(all, "outgoing", outgoing::outgoing),
         book_post(all, "outgoing", outgoing::set_policy),
         book_post(all, "outgoing/limits", outgoing::set_limits),
         book_post(all, "outgoing/classes", outgoing::set_class),
+        book_post(all, "outgoing/line", outgoing_line::set),
         book_get(all, "customers/{customer_id}/outgoing", customer_outgoing::outgoing),
         book_post(all, "customers/{customer_id}/outgoing", customer_outgoing::set),
         book_post(all, "customers/{customer_id}/destinations", customer_outgoing::set_destination),
@@ -127,6 +131,7 @@ fn selling() -> Vec<Entry> {
         book_get(all, "customers/new", new_customer::form),
         book_post(all, "customers", new_customer::create),
         book_get(all, "customers/{customer_id}", customer::customer),
+        book_post(all, "customers/{customer_id}/closure", customer::close),
         book_get(all, "customers/{customer_id}/subscriptions/new", subscription::start),
         book_post(all, "customers/{customer_id}/subscriptions", subscription::begin),
         book_get(all, "subscriptions/{subscription_id}/change", subscription::decide),

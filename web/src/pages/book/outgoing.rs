@@ -34,7 +34,7 @@ pub async fn outgoing(member: Member, given: web::Query<Given>) -> PageResult<Pa
     page(&member, &given, &Faults::default()).await
 }
 
-async fn page(member: &Member, given: &Given, faults: &Faults) -> PageResult<Panels> {
+pub(super) async fn page(member: &Member, given: &Given, faults: &Faults) -> PageResult<Panels> {
     let tx = member.tx().await?;
     let policy = call_control::outgoing_policy(&tx).await?;
     let everybody = call_control::usual_spend_limit(&tx).await?;
@@ -76,6 +76,7 @@ async fn page(member: &Member, given: &Given, faults: &Faults) -> PageResult<Pan
         .text("Unless a customer has limits of its own")
         .kept("form", "limits");
         side.push(Panel::Form(form));
+        side.push(Panel::Form(super::outgoing_line::form(member, &tx, given, faults).await?));
     }
     Ok(Panels {
         shell: shell(member, &tx, "Calls out", Section::Numbers).await?,

@@ -25,11 +25,11 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
     let tx = member.tx().await?;
     let plan = subscription::plan(&tx, id).await?.ok_or(PageError::NotFound)?;
     let versions = subscription::versions_of(&tx, id).await?;
-    let mut subscriptions = subscription::all_active(&tx, member.now).await?;
-    let on = subscription::plan_versions_at(&tx, &subscriptions, member.now).await?;
+    let (subscriptions, on): (Vec<Subscription>, Vec<PlanVersionId>) =
+        subscription::subscribers(&tx, id, member.now).await?.into_iter().unzip();
+    let on: HashMap<_, _> = subscriptions.iter().map(|of| of.id).zip(on).collect();
     let version_of =
         |subscription: &Subscription| versions.iter().find(|version| on.get(&subscription.id) == Some(&version.id));
-    subscriptions.retain(|subscription| version_of(subscription).is_some());
     let names = customer_names(&tx, subscriptions.iter().map(|subscription| subscription.customer_id)).await?;
     let add_ons: Vec<Plan> =
         subscription::plans(&tx).await?.into_iter().filter(|other| other.is_add_on && other.id != id).collect();
@@ -47,7 +47,7 @@ pub async fn plan(member: Member, path: web::Path<String>) -> PageResult<PlanVie
     if may_change {
         let behind =
             subscriptions.iter().any(|of| version_of(of).map(|on| on.id) != plan.newest.as_ref().map(|new| new.id));
-        if !plan.is_add_on && (behind || versions.len() > 1) {
+        if behind || versions.len() > 1 {
             heading = heading.action("Move customers", member.audience.plan_moves(id));
         }
         let word = match (plan.draft_edited_at, &plan.newest) {

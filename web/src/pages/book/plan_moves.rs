@@ -66,8 +66,7 @@ struct Desk {
 
 impl Desk {
     async fn open(tx: &TenantTx, id: PlanId) -> PageResult<Desk> {
-        // An add-on is taken off and added by changes of each subscription.
-        let plan = subscription::plan(tx, id).await?.filter(|plan| !plan.is_add_on).ok_or(PageError::NotFound)?;
+        let plan = subscription::plan(tx, id).await?.ok_or(PageError::NotFound)?;
         let versions = subscription::versions_of(tx, id).await?;
         if versions.is_empty() { Err(PageError::NotFound) } else { Ok(Desk { plan, versions }) }
     }

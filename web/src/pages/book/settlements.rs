@@ -174,7 +174,8 @@ pub async fn page(
     let name = names.get(&settlement.customer_id).cloned().unwrap_or_default();
     let may = member.must(Role::Billing).is_ok();
     let shell = shell(member, tx, &month(settlement), Section::Settlements).await?;
-    let mut page = statement(shell, tx, settlement, ("Kept", "Owed"), &member.zone).await?;
+    // The calls themselves are in the partner's own book.
+    let mut page = statement(shell, tx, settlement, ("Kept", "Owed"), |_| String::new(), &member.zone).await?;
     page.heading = Heading::new(format!("{name}, {}", month(settlement)))
         .path(PagePath::under("Settlements", audience.settlements(), settlement.id.to_string()).id())
         .badge(badge(settlement).word, badge(settlement).tone);
@@ -186,12 +187,14 @@ pub async fn page(
     Ok(page)
 }
 
-/// The statement itself, for both sides of it; `words` are the seller's share and the partner's.
+/// The statement itself, for both sides of it; `words` are the seller's share and the partner's, `calls` is where those of the
+/// month for a number are shown.
 pub async fn statement(
     shell: Shell,
     tx: &TenantTx,
     settlement: &Settlement,
     words: (&'static str, &'static str),
+    calls: impl Fn(&str) -> String,
     zone: &TimeZone,
 ) -> PageResult<SettlementPage> {
     let currency = settlement.gross.currency();
@@ -241,10 +244,10 @@ pub async fn statement(
         heading: Heading::new(month(settlement)),
         note: None,
         facts: Facts(facts),
-        rows: rows("Calls of the month", currency, &of.rows, words)?,
+        rows: rows("Calls of the month", currency, &of.rows, words, calls)?,
         adjustments: match of.adjustments.is_empty() {
             true => None,
-            false => Some(rows("Adjustments", currency, &of.adjustments, words)?),
+            false => Some(rows("Adjustments", currency, &of.adjustments, words, |_| String::new())?),
         },
         sums: Sums(sums),
         pdf_href: None,
@@ -262,10 +265,11 @@ fn rows(
     currency: money::Currency,
     rows: &[StatementRow],
     (kept, owed): (&'static str, &'static str),
+    calls: impl Fn(&str) -> String,
 ) -> PageResult<Table> {
     let has_costs = rows.iter().any(|row| !row.carrier_cost.is_zero());
     let mut columns = vec![
-        Column::text("Number").full(),
+        Column::text("Number"),
         Column::figures("Calls").label("Calls"),
         Column::figures("Minutes").label("Minutes"),
         Column::figures(format!("Collected, {currency}")).label("Collected"),
@@ -291,7 +295,8 @@ fn rows(
         cells
     };
     for row in rows {
-        table.row(cells(Cell::text(format::phone(&row.called)).sub(row.note.clone()), row));
+        let number = Cell::name(format::phone(&row.called)).to(calls(&row.called)).sub(row.note.clone());
+        table.row(cells(number, row));
     }
     if rows.len() > 1 {
         table.total(cells(Cell::text("Sum"), &Statement::sum(currency, rows.iter())?));

@@ -42,7 +42,7 @@ fn terms(version: &PlanVersion, add_on: impl Fn(PlanVersionId) -> Option<String>
     }
     facts.push(Fact::new("Currency", version.currency.code()));
     if !version.features.is_empty() {
-        let features = version.features.iter().map(|key| feature(key, version)).collect::<Vec<_>>();
+        let features = version.features.iter().map(|key| feature(key, version.limits.get(key))).collect::<Vec<_>>();
         facts.push(Fact::new("Features", features.join(", ")));
     }
     for LoyaltyRule { after_months, reward } in &version.loyalty {
@@ -82,9 +82,9 @@ fn trial(version: &PlanVersion) -> Fact {
 }
 
 /// "Call analytics (up to 2,000 calls a month)": what it is, and how much of it where there is a limit.
-fn feature(key: &str, version: &PlanVersion) -> String {
+pub(super) fn feature(key: &str, limit: Option<&Limit>) -> String {
     let name = words::feature(key);
-    let Some(Limit { amount, meter }) = version.limits.get(key) else { return name };
+    let Some(Limit { amount, meter }) = limit else { return name };
     let amount = format::quantity(*amount);
     match meter {
         Some(meter) => format!("{name} (up to {amount} {} a month)", spoken(meter).to_lowercase()),

@@ -43,7 +43,8 @@ pub fn moves(
         Field::figure(name, label, given.or(name, &stands)).before(symbol.clone()).error(faults.at(name)).required()
     };
     let pause = terms.map_or(PAUSE_HOURS_BY_DEFAULT, |terms| terms.cool_off_seconds / SECONDS_PER_HOUR).to_string();
-    let is_on = if given.has("below") { given.has("is_on") } else { terms.is_none_or(|terms| terms.is_on) };
+    // Nobody is asked for money by a box that nobody has ticked.
+    let is_on = if given.has("below") { given.has("is_on") } else { terms.is_some_and(|terms| terms.is_on) };
     let agree = Move {
         title: "Asks by itself",
         text: "When less is available, a letter asks for a transfer; the top-up answers it.",

@@ -1,9 +1,9 @@
 //! An estimate as a PDF: the words and figures of its page, for who reads on paper or passes it on.
 
-use super::estimate_show;
+use super::estimate_show as show;
 use crate::error::PageResult;
 use crate::views::parts::{SumRow, Sums};
-use crate::views::public::{EstimateResult, HeatDay};
+use crate::views::public::HeatDay;
 use crate::views::table::{Row, Table};
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
@@ -13,21 +13,14 @@ use invoicing::print::{ReportRow, Section};
 use pricing::{Estimate, Forecast};
 use std::collections::BTreeSet;
 
-/// The file, under the brand of the book that the transaction is of.
+/// The file as the answer to a browser.
 pub async fn answer(
     tx: &TenantTx,
     forecast: &Forecast,
     estimate: &Estimate,
     now: DateTime<Utc>,
 ) -> PageResult<HttpResponse> {
-    let shown = estimate_show::result(forecast, estimate, String::new(), String::new());
-    let report = NewReport {
-        title: shown.title.clone(),
-        text: vec![shown.facts.clone(), "An estimate from the figures that were given; tax excluded.".to_owned()],
-        sections: sections(shown),
-        currency: forecast.currency,
-    };
-    let bytes = invoicing::report_pdf(tx, report, now).await?;
+    let bytes = file(tx, forecast, estimate, now).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/pdf")
         .insert_header(("content-disposition", "attachment; filename=\"estimate.pdf\""))
@@ -35,19 +28,32 @@ pub async fn answer(
         .body(bytes))
 }
 
+/// The file, under the brand of the book that the transaction is of.
+pub async fn file(tx: &TenantTx, forecast: &Forecast, estimate: &Estimate, now: DateTime<Utc>) -> PageResult<Vec<u8>> {
+    let report = NewReport {
+        title: show::title(estimate),
+        text: vec![
+            show::facts(forecast, estimate),
+            "An estimate from the figures that were given; tax excluded.".to_owned(),
+        ],
+        sections: sections(forecast, estimate),
+        currency: forecast.currency,
+    };
+    Ok(invoicing::report_pdf(tx, report, now).await?)
+}
+
 /// In the order of the page.
-fn sections(shown: EstimateResult) -> Vec<Section> {
-    let rates = shown.rates.iter().map(|rate| {
-        let mut cells = vec![rate.name.clone(), format!("{} {}", rate.value, rate.per)];
-        cells.extend(rate.sums.0.iter().filter_map(|row| match row {
-            SumRow::Plain(_, value) | SumRow::Sum(_, value) => Some(value.clone()),
-            SumRow::Note(_) => None,
-        }));
-        ReportRow::new(cells)
+fn sections(forecast: &Forecast, estimate: &Estimate) -> Vec<Section> {
+    let rates = show::suggested(estimate).into_iter().map(|rate| {
+        ReportRow::new([
+            rate.name.to_owned(),
+            format!("{} {}", rate.value, rate.per),
+            rate.month.human_estimate(),
+            rate.margin,
+        ])
     });
-    // What a month costs stands in a table of its own.
-    let service = shown.service.0.iter().filter(|stat| !stat.label.starts_with("Cost"));
-    let service = service.map(|stat| ReportRow::new([&stat.label, &stat.note, &stat.value]));
+    let service = show::service(estimate);
+    let service = service.iter().map(|stat| ReportRow::new([&stat.label, &stat.note, &stat.value]));
     let mut sections = vec![
         Section {
             title: "Suggested rates".into(),
@@ -55,12 +61,15 @@ fn sections(shown: EstimateResult) -> Vec<Section> {
             rows: rates.collect(),
             ..Section::default()
         },
-        Section { note: shown.break_evens.join(" "), ..table("Side by side", &shown.side_by_side) },
-        sums("To agree on", &shown.begin),
-        sums("What a month costs you", &shown.cost),
+        Section { note: show::break_evens(estimate).join(" "), ..table("Side by side", &show::side_by_side(estimate)) },
+        sums("To agree on", &show::begin(estimate)),
+        sums("What a month costs you", &show::cost(estimate)),
         Section { title: "In the busiest hour".into(), rows: service.collect(), ..Section::default() },
-        table("By channel", &shown.channels),
-        week(&shown.days, shown.heat_note),
+        table("By channel", &show::channels(forecast, estimate)),
+        week(
+            &show::days(estimate),
+            format!("{} Agents for what arrives in the hour. {}", show::away(forecast), show::zone(forecast)),
+        ),
     ];
     sections.retain(|section| !section.rows.is_empty());
     sections
@@ -103,6 +112,6 @@ fn week(days: &[HeatDay], note: String) -> Section {
         title: "Agents to schedule, by hour".into(),
         heads: std::iter::once("From".to_owned()).chain(days.iter().map(|day| day.name.clone())).collect(),
         rows: rows.collect(),
-        note: note.replace("Below: what arrives in the hour.", "Agents for what arrives in the hour."),
+        note,
     }
 }

@@ -13,47 +13,69 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 /// See the module. The addresses carry the same figures.
 pub fn result(forecast: &Forecast, estimate: &Estimate, share_href: String, csv_href: String) -> EstimateResult {
-    let events: Decimal = estimate.by_channel.iter().map(|channel| channel.events).sum();
-    let minutes: Decimal = estimate.by_channel.iter().map(|channel| channel.minutes).sum();
-    let hours = whole(estimate.cost.agent_hours);
-    let scheduled = format::counted(estimate.peak_scheduled.into(), "agent", "agents");
+    let mut stats = service(estimate);
+    stats.push(
+        Stat::new("Cost a month", estimate.cost.total.human_estimate())
+            .note("before margin, tax excluded", Tone::Plain),
+    );
     EstimateResult {
-        title: format!("{scheduled} at the busiest hour, about {hours} hours a month"),
+        title: title(estimate),
         badge: None,
-        facts: format!(
-            "{} events and {} minutes a month. {} employed at {} hours a month each.",
-            whole(events),
-            whole(minutes),
-            format::counted(estimate.seats.into(), "person", "people"),
-            format::quantity(forecast.hours_per_agent_month),
-        ),
+        facts: facts(forecast, estimate),
         share_href,
         pdf_href: csv_href.replacen("/csv", "/pdf", 1),
         csv_href,
         save: None,
         quote_href: None,
         days: days(estimate),
-        heat_note: format!(
-            "People away {}% included. Below: what arrives in the hour. Times are {}",
-            percent(forecast.shrinkage),
-            forecast.time_zone
-        ),
-        service: service(estimate),
+        heat_note: format!("{} Below: what arrives in the hour. {}", away(forecast), zone(forecast)),
+        service: Stats(stats),
         rates: rates(estimate),
         begin: begin(estimate),
         cost: cost(estimate),
         channels: channels(forecast, estimate),
-        chart: chart(forecast, estimate, events),
+        chart: chart(forecast, estimate, events(estimate)),
         side_by_side: side_by_side(estimate),
         break_evens: break_evens(estimate),
     }
 }
 
+fn events(estimate: &Estimate) -> Decimal {
+    estimate.by_channel.iter().map(|channel| channel.events).sum()
+}
+
+/// The result in one line.
+pub fn title(estimate: &Estimate) -> String {
+    let scheduled = format::counted(estimate.peak_scheduled.into(), "agent", "agents");
+    format!("{scheduled} at the busiest hour, about {} hours a month", whole(estimate.cost.agent_hours))
+}
+
+/// What it is of, and whom it employs.
+pub fn facts(forecast: &Forecast, estimate: &Estimate) -> String {
+    let minutes: Decimal = estimate.by_channel.iter().map(|channel| channel.minutes).sum();
+    format!(
+        "{} events and {} minutes a month. {} employed at {} hours a month each.",
+        whole(events(estimate)),
+        whole(minutes),
+        format::counted(estimate.seats.into(), "person", "people"),
+        format::quantity(forecast.hours_per_agent_month),
+    )
+}
+
+/// How many of the people are away.
+pub fn away(forecast: &Forecast) -> String {
+    format!("People away {}% included.", percent(forecast.shrinkage))
+}
+
+/// Where the hours are counted.
+pub fn zone(forecast: &Forecast) -> String {
+    format!("Times are {}", forecast.time_zone)
+}
+
 /// What it is called in a list: "4,800 events a month, 20 agents".
 pub fn name(estimate: &Estimate) -> String {
-    let events: Decimal = estimate.by_channel.iter().map(|channel| channel.events).sum();
     let agents = format::counted(estimate.peak_scheduled.into(), "agent", "agents");
-    format!("{} events a month, {agents}", whole(events))
+    format!("{} events a month, {agents}", whole(events(estimate)))
 }
 
 /// A number without its decimals, grouped: an estimate.
@@ -67,7 +89,7 @@ fn percent(share: Decimal) -> String {
 }
 
 /// Days alike stand together; hours in which nobody is there at either end are left out.
-fn days(estimate: &Estimate) -> Vec<HeatDay> {
+pub fn days(estimate: &Estimate) -> Vec<HeatDay> {
     let alike = |a: &[StaffedHour], b: &[StaffedHour]| {
         a.iter().zip(b).all(|(a, b)| {
             (a.scheduled, a.open_minutes, whole(a.events)) == (b.scheduled, b.open_minutes, whole(b.events))
@@ -107,7 +129,7 @@ fn heat_cell(hour: &StaffedHour, most: u32) -> HeatCell {
 }
 
 /// What callers and chatters find in the busiest hour, and the lines that carry the calls.
-fn service(estimate: &Estimate) -> Stats {
+pub fn service(estimate: &Estimate) -> Vec<Stat> {
     let mut stats: Vec<Stat> = estimate
         .busiest
         .iter()
@@ -136,11 +158,7 @@ fn service(estimate: &Estimate) -> Stats {
                 .note(format!("{}% of calls find all busy", percent(estimate.channels.blocking)), Tone::Plain),
         );
     }
-    stats.push(
-        Stat::new("Cost a month", estimate.cost.total.human_estimate())
-            .note("before margin, tax excluded", Tone::Plain),
-    );
-    Stats(stats)
+    stats
 }
 
 pub fn channel_name(kind: ChannelKind) -> &'static str {
@@ -162,28 +180,44 @@ pub fn model_name(model: ModelKind) -> &'static str {
     }
 }
 
+/// One commercial model with the rate that is suggested for it.
+pub struct Suggested {
+    pub name: &'static str,
+    pub value: String,
+    /// "a minute"
+    pub per: String,
+    /// What the forecast month comes to.
+    pub month: Money,
+    /// "28.0%", or that there is none.
+    pub margin: String,
+    /// What it means to agree on it.
+    text: String,
+}
+
+pub fn suggested(estimate: &Estimate) -> Vec<Suggested> {
+    let of = |model: &ModelPrice| {
+        let (value, per, text) = rate_words(estimate, model);
+        let kept = model.price.micros().saturating_sub(estimate.cost.total.micros());
+        let margin = format::percent(kept, model.price.micros()).unwrap_or_else(|| "none".into());
+        Suggested { name: model_name(model.model), value, per, month: model.price, margin, text }
+    };
+    estimate.models.iter().map(of).collect()
+}
+
 fn rates(estimate: &Estimate) -> Vec<RateCard> {
     let lowest = estimate.models.iter().map(|model| model.price.micros()).min();
-    estimate
-        .models
-        .iter()
-        .map(|model| {
-            let (value, per, text) = rate_words(estimate, model);
-            let kept = model.price.micros().saturating_sub(estimate.cost.total.micros());
-            let kept = format::percent(kept, model.price.micros()).unwrap_or_else(|| "none".into());
-            RateCard {
-                name: model_name(model.model).into(),
-                badge: (Some(model.price.micros()) == lowest).then(|| Badge::new("Lowest", Tone::On)),
-                value,
-                per,
-                sums: Sums(vec![
-                    SumRow::plain("A month", model.price.human_estimate()),
-                    SumRow::plain("Your margin", kept),
-                ]),
-                text,
-            }
-        })
-        .collect()
+    let card = |rate: Suggested| RateCard {
+        name: rate.name.into(),
+        badge: (Some(rate.month.micros()) == lowest).then(|| Badge::new("Lowest", Tone::On)),
+        value: rate.value,
+        per: rate.per,
+        sums: Sums(vec![
+            SumRow::plain("A month", rate.month.human_estimate()),
+            SumRow::plain("Your margin", rate.margin),
+        ]),
+        text: rate.text,
+    };
+    suggested(estimate).into_iter().map(card).collect()
 }
 
 fn rate_words(estimate: &Estimate, model: &ModelPrice) -> (String, String, String) {
@@ -208,7 +242,7 @@ fn rate_words(estimate: &Estimate, model: &ModelPrice) -> (String, String, Strin
     (value, per.to_owned(), text)
 }
 
-fn begin(estimate: &Estimate) -> Sums {
+pub fn begin(estimate: &Estimate) -> Sums {
     let least = i64::try_from(estimate.minimum_events).unwrap_or(i64::MAX);
     Sums(vec![
         SumRow::plain("Minimum volume a month", format::counted(least, "event", "events")),
@@ -220,7 +254,7 @@ fn begin(estimate: &Estimate) -> Sums {
     ])
 }
 
-fn cost(estimate: &Estimate) -> Sums {
+pub fn cost(estimate: &Estimate) -> Sums {
     let cost = &estimate.cost;
     let paid = format!("Wages, about {} paid hours", whole(cost.paid_hours));
     Sums(vec![
@@ -232,7 +266,7 @@ fn cost(estimate: &Estimate) -> Sums {
     ])
 }
 
-fn channels(forecast: &Forecast, estimate: &Estimate) -> Table {
+pub fn channels(forecast: &Forecast, estimate: &Estimate) -> Table {
     let code = forecast.currency.code();
     let columns = vec![
         Column::text("Channel"),
@@ -306,7 +340,7 @@ fn first_sentence(estimate: &Estimate) -> String {
 }
 
 /// Where the drawn models change places within twice the volume.
-fn break_evens(estimate: &Estimate) -> Vec<String> {
+pub fn break_evens(estimate: &Estimate) -> Vec<String> {
     let most = estimate.curve.last().map_or(Decimal::MAX, |point| point.events);
     let is_drawn = |model: ModelKind| DRAWN.iter().any(|(drawn, _)| *drawn == model);
     estimate
@@ -325,7 +359,7 @@ fn break_evens(estimate: &Estimate) -> Vec<String> {
         .collect()
 }
 
-fn side_by_side(estimate: &Estimate) -> Table {
+pub fn side_by_side(estimate: &Estimate) -> Table {
     let mut columns = vec![Column::text("Model")];
     let shown: Vec<_> = [50, 100, 200]
         .into_iter()

@@ -12,6 +12,7 @@ mod roi;
 mod saved;
 
 pub(super) use estimate_pdf::answer as pdf_answer;
+pub(crate) use estimate_pdf::file as pdf_file;
 pub(super) use estimate_show::{model_name, result as shown_estimate};
 pub(super) use saved::stored;
 

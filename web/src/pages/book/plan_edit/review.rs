@@ -6,6 +6,8 @@ use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
+use crate::pages::book::terms::feature;
+use crate::pages::book::words::trial_end;
 use crate::pages::book::{dry_run, prices, shell};
 use crate::pages::form::{Faults, Given, Outcome, again};
 use crate::shell::Section;
@@ -14,10 +16,12 @@ use crate::views::parts::{Heading, Item, Items, Note, PagePath, Stat, Stats};
 use crate::views::plan_edit::{PlanReview, PublishForm};
 use crate::views::table::{Cell, Column, Empty, Table};
 use crate::views::ui::{Badge, Link, Tone};
-use actix_web::{Either, web};
+use actix_web::http::StatusCode;
+use actix_web::{Either, Responder, web};
 use db::{PlanId, TenantTx};
 use money::Currency;
-use subscription::{Component, ComponentKind, NewPlanVersion};
+use sha2::{Digest, Sha256};
+use subscription::{Component, ComponentKind, Draft, NewPlanVersion};
 use tenant::Role;
 
 /// `GET /admin/plans/{plan_id}/draft/review`
@@ -26,6 +30,11 @@ pub async fn review(member: Member, path: web::Path<String>) -> PageResult<PlanR
     let tx = member.tx().await?;
     let desk = Desk::open(&tx, &path).await?;
     page(&member, &tx, &desk, &Faults::default()).await
+}
+
+/// What a draft says, in short: whoever publishes one sends along which one was looked at.
+fn revision(draft: &Draft) -> String {
+    hex::encode(&Sha256::digest(draft.document.to_string())[..12])
 }
 
 async fn page(member: &Member, tx: &TenantTx, desk: &Desk, faults: &Faults) -> PageResult<PlanReview> {
@@ -44,6 +53,7 @@ async fn page(member: &Member, tx: &TenantTx, desk: &Desk, faults: &Faults) -> P
     let publish = PublishForm {
         action: member.audience.plan_versions(desk.plan.id),
         csrf: shell.token(),
+        revision: revision(draft),
         edit_href: member.audience.plan_draft(desk.plan.id),
         button: format!("Publish version {number}"),
         text: match &desk.in_use {
@@ -56,7 +66,15 @@ async fn page(member: &Member, tx: &TenantTx, desk: &Desk, faults: &Faults) -> P
             Field::tick("confirmed", label, false).error(faults.at("confirmed"))
         }),
     };
-    let not_done = "Tick that you have seen how far bills move, then publish.";
+    let changed = format!(
+        "The draft has changed since you looked at it: {} wrote it on {}. Below is what it says now; publish once you have seen that.",
+        draft.edited_by,
+        format::dated(draft.edited_at, &member.zone)
+    );
+    let not_done = match faults.at("revision") {
+        Some(_) => changed.as_str(),
+        None => "Tick that you have seen how far bills move, then publish.",
+    };
     Ok(PlanReview {
         heading: Heading::new(format!("Publish version {number} of {}", desk.plan.name))
             .path(PagePath { links, here: format!("Version {number}"), is_id: false })
@@ -84,7 +102,14 @@ pub async fn publish(
     // Held from here on: what is published is what is looked at below.
     subscription::lock_draft(&tx, path.parse()?).await?;
     let desk = Desk::open(&tx, &path).await?;
-    let draft = desk.draft.as_ref().ok_or(PageError::NotFound)?;
+    let gone = || PageError::Conflict("The draft is gone: somebody has published it, or given it up.".into());
+    let draft = desk.draft.as_ref().ok_or_else(gone)?;
+    if given.get("revision") != revision(draft) {
+        let mut faults = Faults::default();
+        faults.say("revision", "Must be the draft that was looked at.");
+        let view = page(&member, &tx, &desk, &faults).await?;
+        return Ok(Either::Right(view.customize().with_status(StatusCode::CONFLICT)));
+    }
     if let Some(terms) = desk.version_of(draft) {
         let tried = dry_run::on_last_period(&tx, desk.plan.id, &terms, member.now).await?;
         if tried.rows.iter().any(|row| row.is_far()) && given.get("confirmed").is_empty() {
@@ -141,10 +166,11 @@ fn changes(before: Option<&NewPlanVersion>, after: &NewPlanVersion) -> Table {
             ("Currency", version.currency.code().to_owned()),
             ("Term", format::counted(version.term_months.into(), "month", "months")),
             ("Trial", format::counted(version.trial_days.into(), "day", "days")),
+            ("Without a means of payment when it ends", trial_end(version.trial_end).to_owned()),
             ("Term discount", version.term_discount_percent.to_string()),
             ("Agreed at least", version.commitment.human()),
             ("At most", version.fee_cap.map_or_else(|| "no cap".into(), |cap| cap.human())),
-            ("Features", if version.features.is_empty() { "none".into() } else { version.features.join(", ") }),
+            ("Features", features(version)),
             ("Loyalty", format::counted(version.loyalty.len() as i64, "rule", "rules")),
         ]
     };
@@ -171,6 +197,15 @@ fn changes(before: Option<&NewPlanVersion>, after: &NewPlanVersion) -> Table {
         ]);
     }
     table
+}
+
+/// Each with how much of it there is.
+fn features(version: &NewPlanVersion) -> String {
+    if version.features.is_empty() {
+        return "none".into();
+    }
+    let said: Vec<_> = version.features.iter().map(|key| feature(key, version.limits.get(key))).collect();
+    said.join(", ")
 }
 
 fn said(part: &Component, currency: Currency) -> String {

@@ -1,5 +1,6 @@
 //! What a customer may use now: each feature with its limit, what is used of it and what is left, and the seats.
 
+use crate::entitled::with_usage;
 use crate::error::PageResult;
 use crate::format;
 use crate::pages::book::words;
@@ -8,33 +9,12 @@ use crate::views::ui::Tone;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, TenantTx};
 use money::Decimal;
-use std::collections::BTreeMap;
 use subscription::{Entitled, Entitlements};
-use usage_metering::{Aggregate, UsageOf, UsageQuery};
 
 /// The entitlements of a customer, with what its meters have counted; no row where it is entitled to nothing.
 pub async fn entitled(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) -> PageResult<Table> {
-    let mut all = subscription::entitlements(tx, customer_id, now).await?;
-    let (mut names, mut queries) = (Vec::new(), Vec::new());
-    for (name, entitled) in &all.features {
-        let Some(metered) = &entitled.metered else { continue };
-        names.push(name.clone());
-        queries.push((
-            UsageQuery {
-                customer_id,
-                of: UsageOf::NamedOrNone(metered.subscription_id),
-                meter: metered.meter.clone(),
-                filter: BTreeMap::new(),
-                from: metered.from,
-                to: metered.to.min(now),
-            },
-            Aggregate::Sum,
-        ));
-    }
-    for (name, used) in names.iter().zip(usage_metering::quantities(tx, &queries).await?) {
-        all = all.with_used(name, used);
-    }
-    Ok(table(&all))
+    let all = subscription::entitlements(tx, customer_id, now).await?;
+    Ok(table(&with_usage(tx, customer_id, all).await?))
 }
 
 fn table(all: &Entitlements) -> Table {

@@ -64,6 +64,7 @@ impl Names {
             Change::Seats(seats) => seats_word(*seats),
             Change::AddOn { version } => format!("{} added", self.of(*version)),
             Change::FreeAddOn { version } => format!("{} added free of charge, for loyalty", self.of(*version)),
+            Change::MoveAddOn { version } => self.version(*version),
             Change::RemoveAddOn { version } => format!("{} removed", self.of(*version)),
             Change::Pause => "Paused".to_owned(),
             Change::Resume => "Resumed".to_owned(),

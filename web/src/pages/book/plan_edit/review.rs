@@ -69,7 +69,7 @@ async fn page(member: &Member, tx: &TenantTx, desk: &Desk, faults: &Faults) -> P
     let changed = format!(
         "The draft has changed since you looked at it: {} wrote it on {}. Below is what it says now; publish once you have seen that.",
         draft.edited_by,
-        format::dated(draft.edited_at, &member.zone)
+        format::stamp(draft.edited_at, &member.zone).text
     );
     let not_done = match faults.at("revision") {
         Some(_) => changed.as_str(),

@@ -20,14 +20,14 @@ fn fee(key: &str, kind: ComponentKind, amount: &str, billed: Billed) -> Componen
 async fn the_largest_of_a_meter_is_billed_once_and_not_the_sum_of_its_hours() {
     let world = World::new().await;
     let tx = world.tx().await;
-    let meter = Meter::new("disk", "Disk", "disk.seen", Aggregation::Max, &[]);
+    let meter = Meter::new("disk", "Disk", "GB", Aggregation::Max, &[]);
     usage_metering::define_meter(&tx, &meter).await.unwrap();
     tx.commit().await.unwrap();
     let customer = world.customer(POSTPAID).await;
     let terms = vec![component("disk", ComponentKind::Usage, Some("disk"), each("3"))];
     world.subscribe(customer, "2026-04-01", terms).await;
     for (hour, seen) in [("09", "1"), ("10", "1"), ("11", "7"), ("12", "2")] {
-        world.used(customer, "disk.seen", seen, &[], &format!("2026-04-10T{hour}:00:00Z")).await;
+        world.used(customer, "disk", seen, &[], &format!("2026-04-10T{hour}:00:00Z")).await;
     }
     world.billed("2026-05-01").await;
     assert_eq!(lines(&world.invoice(customer).await), ["disk | 7 | 21.00"]); // 7 x 3.00
@@ -38,7 +38,7 @@ async fn a_percentage_of_a_fee_that_is_charged_once_is_charged_once_however_the_
     for billed in [Billed::InArrears, Billed::InAdvance] {
         let world = World::new().await;
         let customer = world.customer(POSTPAID).await;
-        let parts = vec![fee("set-up", ComponentKind::OneOff, "1500", billed), share("project", Some("set-up"))];
+        let parts = vec![fee("setup", ComponentKind::OneOff, "1500", billed), share("project", Some("setup"))];
         world.subscribe(customer, "2026-04-01", parts).await;
         world.billed("2026-05-01").await;
         let mut found = lines(&world.invoice(customer).await);
@@ -55,7 +55,7 @@ async fn a_percentage_of_everything_leaves_out_what_is_charged_once() {
     let world = World::new().await;
     let customer = world.customer(POSTPAID).await;
     let parts = vec![
-        fee("set-up", ComponentKind::OneOff, "1500", Billed::InArrears),
+        fee("setup", ComponentKind::OneOff, "1500", Billed::InArrears),
         fee("team", ComponentKind::Flat, "200", Billed::InArrears),
         share("project", None),
     ];

@@ -39,6 +39,8 @@ mod needs;
 mod new_agent;
 mod new_customer;
 mod new_quote;
+mod number;
+mod number_sale;
 mod numbers;
 mod outgoing;
 mod outgoing_line;
@@ -62,6 +64,7 @@ mod splits;
 pub(super) mod subscription;
 mod suspense;
 mod suspense_entries;
+mod tariff_new;
 mod terms;
 mod usage;
 mod usage_parts;
@@ -203,6 +206,12 @@ fn running() -> Vec<Entry> {
         book_post(tenant, "calls/{call_id}/end", live::end),
         book_get(tenant, "calls/{call_id}/reversal", call_reversal::form),
         book_post(tenant, "calls/{call_id}/reversal", call_reversal::create),
+        book_get(tenant, "tariffs/new", tariff_new::form),
+        book_post(tenant, "tariffs", tariff_new::publish),
+        book_get(tenant, "numbers/{number_id}", number::number),
+        book_post(tenant, "numbers/{number_id}", number::set),
+        book_post(tenant, "numbers/{number_id}/topics", number::set_topic),
+        book_post(tenant, "numbers/{number_id}/topics/{digit}/removal", number::remove_topic),
         book_get(tenant, "agents", agents::agents),
         book_get(tenant, "agents/new", new_agent::form),
         book_post(tenant, "agents", new_agent::create),
@@ -278,6 +287,10 @@ fn settling() -> Vec<Entry> {
         book_post(settlements::SELLERS, "settlements/{settlement_id}/discard", settlement_moves::discard),
         book_post(settlements::SELLERS, "settlements/{settlement_id}/redraft", settlement_moves::redraft),
         book_post(settlements::SELLERS, "settlements/{settlement_id}/payout", settlement_moves::pay),
+        book_get(settlements::SELLERS, "numbers/new", number_sale::form),
+        book_post(settlements::SELLERS, "numbers", number_sale::add),
+        book_get(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::give),
+        book_post(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::assign),
         book_get(settlements::SELLERS, "numbers/{number_id}/split", splits::of_number),
         book_post(settlements::SELLERS, "numbers/{number_id}/split", splits::agree_number),
         book_get(settlements::SELLERS, "customers/{customer_id}/split", splits::of_customer),

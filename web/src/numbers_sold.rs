@@ -46,12 +46,13 @@ pub async fn add(app: &App, tx: &TenantTx, new: &NewNumber, now: DateTime<Utc>) 
     }
     let from = pricing::start_of_day(since, &book.time_zone)?;
     let ptx = app.db.platform(PlatformReason::Provision).await?;
+    // The row of the number is held from here on: of two who take the same one, the second sees the first.
+    let id = subscription::add_number(&ptx, &new.e164, new.kind).await?;
     for at in [from, now] {
         if subscription::number_owner(&ptx, &new.e164, at).await?.is_some() {
             return Err(refuse("e164", Rule::MustBeFree, &new.e164));
         }
     }
-    let id = subscription::add_number(&ptx, &new.e164, new.kind).await?;
     subscription::assign_number(&ptx, id, book.id, from).await.map_err(|error| since_of(error, since))?;
     ptx.commit().await?;
     Ok(id)

@@ -89,6 +89,7 @@ pub fn routes() -> Vec<Entry> {
     let mut routes = selling();
     routes.extend(running());
     routes.extend(settling());
+    routes.extend(numbering());
     routes.extend(going_out());
     routes
 }
@@ -182,7 +183,27 @@ fn selling() -> Vec<Entry> {
         book_get(all, "estimates/{estimate_id}/csv", estimates::csv),
         book_get(all, "estimates/{estimate_id}/pdf", estimates::pdf),
         book_post(all, "estimates/{estimate_id}/links", estimates::link),
-        book_get(all, "numbers", numbers::numbers),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Numbers: sold from above, set up where calls arrive, each topic with its tariff.
+fn numbering() -> Vec<Entry> {
+    let tenant = &[Audience::Tenant];
+    [
+        book_get(&Audience::ALL, "numbers", numbers::numbers),
+        book_get(tenant, "tariffs/new", tariff_new::form),
+        book_post(tenant, "tariffs", tariff_new::publish),
+        book_get(tenant, "numbers/{number_id}", number::number),
+        book_post(tenant, "numbers/{number_id}", number::set),
+        book_post(tenant, "numbers/{number_id}/topics", number::set_topic),
+        book_post(tenant, "numbers/{number_id}/topics/{digit}/removal", number::remove_topic),
+        book_get(settlements::SELLERS, "numbers/new", number_sale::form),
+        book_post(settlements::SELLERS, "numbers", number_sale::add),
+        book_get(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::give),
+        book_post(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::assign),
     ]
     .into_iter()
     .flatten()
@@ -206,12 +227,6 @@ fn running() -> Vec<Entry> {
         book_post(tenant, "calls/{call_id}/end", live::end),
         book_get(tenant, "calls/{call_id}/reversal", call_reversal::form),
         book_post(tenant, "calls/{call_id}/reversal", call_reversal::create),
-        book_get(tenant, "tariffs/new", tariff_new::form),
-        book_post(tenant, "tariffs", tariff_new::publish),
-        book_get(tenant, "numbers/{number_id}", number::number),
-        book_post(tenant, "numbers/{number_id}", number::set),
-        book_post(tenant, "numbers/{number_id}/topics", number::set_topic),
-        book_post(tenant, "numbers/{number_id}/topics/{digit}/removal", number::remove_topic),
         book_get(tenant, "agents", agents::agents),
         book_get(tenant, "agents/new", new_agent::form),
         book_post(tenant, "agents", new_agent::create),
@@ -287,10 +302,6 @@ fn settling() -> Vec<Entry> {
         book_post(settlements::SELLERS, "settlements/{settlement_id}/discard", settlement_moves::discard),
         book_post(settlements::SELLERS, "settlements/{settlement_id}/redraft", settlement_moves::redraft),
         book_post(settlements::SELLERS, "settlements/{settlement_id}/payout", settlement_moves::pay),
-        book_get(settlements::SELLERS, "numbers/new", number_sale::form),
-        book_post(settlements::SELLERS, "numbers", number_sale::add),
-        book_get(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::give),
-        book_post(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::assign),
         book_get(settlements::SELLERS, "numbers/{number_id}/split", splits::of_number),
         book_post(settlements::SELLERS, "numbers/{number_id}/split", splits::agree_number),
         book_get(settlements::SELLERS, "customers/{customer_id}/split", splits::of_customer),

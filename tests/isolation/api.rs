@@ -110,6 +110,12 @@ fn body(method: &str, path: &str) -> Option<Value> {
             Some(json!({"paid_on": "2026-01-01", "reference": "a stranger's"}))
         }
         ("POST", "/v1/settlements/{settlement_id}/discard") => Some(json!({"reason": "a stranger's"})),
+        ("POST", "/v1/tariffs" | "/v1/tariff-previews") => {
+            Some(json!({"name": "A stranger's", "tariff": {"rate": "0.50"}}))
+        }
+        ("PUT", "/v1/customers/{customer_id}/split") => {
+            Some(json!({"share_percent": "30", "collection": "tenant", "of": "received"}))
+        }
         ("POST", "/v1/subscriptions/{subscription_id}/coupons") => Some(json!({"code": "STRANGER"})),
         _ => Some(json!({})),
     }
@@ -157,6 +163,9 @@ async fn ids_of(machine: &Machine) -> Ids {
     ids.insert("carrier_id", carrier["id"].as_str().expect("a carrier has an id").to_owned());
     ids.insert("deck_id", deck);
     ids.insert("code", "satellite".to_owned());
+    let tariff = json!({"name": "Isolated", "tariff": {"rate": "0.50"}});
+    let tariff = machine.send("POST", "/v1/tariffs", Some(&tariff)).await.1;
+    ids.insert("tariff_id", tariff["id"].as_str().expect("a tariff has an id").to_owned());
     // Nothing was changed in the demo world: an id of nobody's, of the right kind.
     ids.insert("change_id", db::ChangeId::new().to_string());
     ids.insert("coupon_id", db::CouponId::new().to_string());
@@ -186,7 +195,7 @@ async fn world() -> World {
         books.push((slug, machine, ids));
     }
     let kinds: BTreeSet<_> = books.iter().flat_map(|(_, _, ids)| ids.keys()).collect();
-    assert_eq!(kinds.len(), 14, "the demo world has rows of every kind: {kinds:?}");
+    assert_eq!(kinds.len(), 15, "the demo world has rows of every kind: {kinds:?}");
     World { program, books }
 }
 

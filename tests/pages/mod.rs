@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A list, and `/*` for the first that it links to.
-const TENANT_PATHS: [&str; 37] = [
+const TENANT_PATHS: [&str; 40] = [
     "/admin",
     "/admin/live",
     "/admin/calls",
@@ -32,6 +32,9 @@ const TENANT_PATHS: [&str; 37] = [
     "/admin/plans/*/draft",
     "/admin/plans/*/moves",
     "/admin/numbers",
+    "/admin/numbers/*",
+    "/admin/tariffs/new",
+    "/admin/tariffs/new?sent=yes&name=Advice&connection=5&rate=0.50&per=minute&after=20&rate_after=0.25&increment=6",
     "/admin/agents",
     "/admin/invoices",
     "/admin/invoices/*",
@@ -47,7 +50,7 @@ const TENANT_PATHS: [&str; 37] = [
     "/admin/account/settlements",
     "/admin/account/settlements/*",
 ];
-const OPERATOR_PATHS: [&str; 22] = [
+const OPERATOR_PATHS: [&str; 23] = [
     "/ops",
     "/ops/usage",
     "/ops/customers",
@@ -62,6 +65,7 @@ const OPERATOR_PATHS: [&str; 22] = [
     "/ops/runs/*",
     "/ops/ledger",
     "/ops/numbers",
+    "/ops/numbers/new",
     "/ops/settlements",
     "/ops/settlements/*",
     "/ops/decks",

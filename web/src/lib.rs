@@ -28,6 +28,7 @@ mod limit;
 pub mod mail;
 pub mod metrics;
 mod moves;
+mod numbers_sold;
 pub mod pages;
 pub mod read;
 mod recharge;

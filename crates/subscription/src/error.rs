@@ -112,6 +112,12 @@ pub enum Rule {
     NumberMustBeAssigned,
     #[error("must begin after the number's earlier assignment began, and no later one may follow")]
     AssignmentsMustNotOverlap,
+    #[error("must be today or earlier")]
+    MustHaveBegun,
+    #[error("must be today: a number that another customer has moves at once")]
+    MoveMustBeToday,
+    #[error("must be a customer that is an organisation directly below this one")]
+    MustBeOrganisationBelow,
     #[error("must be a language code such as en or pt-BR")]
     MustBeLanguage,
     #[error("must not be repeated")]
@@ -253,6 +259,9 @@ impl Rule {
             Rule::MustNotPrecedeStart => "must_not_precede_start",
             Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
             Rule::MustNotLieAhead => "must_not_lie_ahead",
+            Rule::MustHaveBegun => "must_have_begun",
+            Rule::MoveMustBeToday => "move_must_be_today",
+            Rule::MustBeOrganisationBelow => "must_be_organisation_below",
             Rule::MustBeShort(_) => "must_be_short",
             Rule::MustLieWithinTenYears => "must_lie_within_ten_years",
             Rule::CustomerMustBeOpen => "customer_must_be_open",

@@ -37,7 +37,7 @@ macro_rules! scopes {
 }
 
 scopes! {
-    Catalogue = "catalogue": "Plans, add-ons and coupons";
+    Catalogue = "catalogue": "Plans, tariffs, numbers and coupons";
     Customers = "customers": "Customers";
     Subscriptions = "subscriptions": "Subscriptions and what they entitle to";
     Usage = "usage": "Usage";

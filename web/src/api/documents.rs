@@ -77,7 +77,7 @@ impl<T: Sampled> PartialSchema for Shape<T> {
 impl<T: Serialize + Sampled> super::route::Shown for Shape<T> {}
 
 /// What a value looks like, as a JSON schema. A list is like its first item.
-fn shape_of(value: &Value) -> Value {
+pub(super) fn shape_of(value: &Value) -> Value {
     match value {
         Value::Null => json!({}),
         Value::Bool(_) => json!({ "type": "boolean" }),

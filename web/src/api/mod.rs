@@ -29,6 +29,7 @@ mod list;
 pub(crate) mod meters;
 mod methods;
 mod moves;
+mod numbers;
 mod openapi;
 mod outgoing;
 mod plans;
@@ -38,7 +39,9 @@ mod quotes;
 mod route;
 mod settlements;
 mod shapes;
+mod splits;
 mod subscriptions;
+mod tariffs;
 mod terms;
 mod timeline;
 mod usage;
@@ -69,6 +72,9 @@ pub fn table() -> Vec<Route> {
         drafts::routes(),
         moves::routes(),
         coupons::routes(),
+        tariffs::routes(),
+        numbers::routes(),
+        splits::routes(),
         customers::routes(),
         methods::routes(),
         timeline::routes(),

@@ -115,6 +115,11 @@ words! {
     ended_by = subscription::EndedBy::ALL.iter().map(|word| word.as_str());
     change_kind = subscription::ChangeKind::ALL.iter().map(|word| word.as_str());
     trial_end = subscription::TrialEnd::ALL.iter().map(|word| word.as_str());
+    number_kind = subscription::NumberKind::ALL.iter().map(|word| word.as_str());
+    unknown_callers = subscription::UnknownCallers::ALL.iter().map(|word| word.as_str());
+    meter_starts = subscription::MeterStarts::ALL.iter().map(|word| word.as_str());
+    collection = subscription::Collection::ALL.iter().map(|word| word.as_str());
+    share_of = subscription::ShareOf::ALL.iter().map(|word| word.as_str());
     payment_method = payments::MethodKind::WORDS;
     document_kind = DOCUMENT_KINDS.map(|kind| kind.as_str());
     quote_state = ["open", "accepted", "withdrawn", "expired"];

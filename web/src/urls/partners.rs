@@ -48,6 +48,34 @@ impl Audience {
     pub fn account_settlement_csv(self, id: impl Display) -> String {
         self.at(format_args!("account/settlements/{id}/csv"))
     }
+    /// POST publishes a tariff.
+    pub fn tariffs(self) -> String {
+        self.at("tariffs")
+    }
+    /// The form of a tariff to be, with its preview.
+    pub fn tariff_new(self) -> String {
+        self.at("tariffs/new")
+    }
+    /// One number where calls arrive; POST says how it answers.
+    pub fn number(self, id: impl Display) -> String {
+        self.at(format_args!("numbers/{id}"))
+    }
+    /// POST sets what a digit offers.
+    pub fn number_topics(self, id: impl Display) -> String {
+        self.at(format_args!("numbers/{id}/topics"))
+    }
+    /// POST takes a topic away.
+    pub fn number_topic_removal(self, id: impl Display, digit: impl Display) -> String {
+        self.at(format_args!("numbers/{id}/topics/{digit}/removal"))
+    }
+    /// The form of a number to be sold; POST goes to the list.
+    pub fn number_new(self) -> String {
+        self.at("numbers/new")
+    }
+    /// Who has a number, and the form that gives it to somebody; POST does it.
+    pub fn number_assignments(self, id: impl Display) -> String {
+        self.at(format_args!("numbers/{id}/assignments"))
+    }
     /// How a number's revenue is split; POST agrees it.
     pub fn number_split(self, id: impl Display) -> String {
         self.at(format_args!("numbers/{id}/split"))

@@ -24,6 +24,7 @@ mod imports;
 mod letters;
 mod life;
 mod meters;
+mod numbers;
 mod overdue;
 mod owed;
 mod phones;

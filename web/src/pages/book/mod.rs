@@ -39,6 +39,8 @@ mod needs;
 mod new_agent;
 mod new_customer;
 mod new_quote;
+mod number;
+mod number_sale;
 mod numbers;
 mod outgoing;
 mod outgoing_line;
@@ -62,6 +64,7 @@ mod splits;
 pub(super) mod subscription;
 mod suspense;
 mod suspense_entries;
+mod tariff_new;
 mod terms;
 mod usage;
 mod usage_parts;
@@ -86,6 +89,7 @@ pub fn routes() -> Vec<Entry> {
     let mut routes = selling();
     routes.extend(running());
     routes.extend(settling());
+    routes.extend(numbering());
     routes.extend(going_out());
     routes
 }
@@ -179,7 +183,27 @@ fn selling() -> Vec<Entry> {
         book_get(all, "estimates/{estimate_id}/csv", estimates::csv),
         book_get(all, "estimates/{estimate_id}/pdf", estimates::pdf),
         book_post(all, "estimates/{estimate_id}/links", estimates::link),
-        book_get(all, "numbers", numbers::numbers),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Numbers: sold from above, set up where calls arrive, each topic with its tariff.
+fn numbering() -> Vec<Entry> {
+    let tenant = &[Audience::Tenant];
+    [
+        book_get(&Audience::ALL, "numbers", numbers::numbers),
+        book_get(tenant, "tariffs/new", tariff_new::form),
+        book_post(tenant, "tariffs", tariff_new::publish),
+        book_get(tenant, "numbers/{number_id}", number::number),
+        book_post(tenant, "numbers/{number_id}", number::set),
+        book_post(tenant, "numbers/{number_id}/topics", number::set_topic),
+        book_post(tenant, "numbers/{number_id}/topics/{digit}/removal", number::remove_topic),
+        book_get(settlements::SELLERS, "numbers/new", number_sale::form),
+        book_post(settlements::SELLERS, "numbers", number_sale::add),
+        book_get(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::give),
+        book_post(settlements::SELLERS, "numbers/{number_id}/assignments", number_sale::assign),
     ]
     .into_iter()
     .flatten()

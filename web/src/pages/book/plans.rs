@@ -9,7 +9,7 @@ use crate::urls::Audience;
 use crate::views::book::{List, TableCard};
 use crate::views::parts::{Heading, Stats};
 use crate::views::table::{Cell, Column, Empty, Table};
-use crate::views::ui::{Badge, Tone};
+use crate::views::ui::{Badge, Link, Tone};
 use actix_web::web;
 use db::PlanVersionId;
 use serde::Deserialize;
@@ -46,7 +46,11 @@ pub async fn plans(member: Member, asked: web::Query<Asked>) -> PageResult<List>
         cards.push(card("Add-ons", plan_table(member.audience, &add_ons, &sold)));
     }
     if member.audience == Audience::Tenant {
-        cards.push(card("Tariffs of calls", tariff_table(&tariffs, &topics, &asked.tariff)));
+        let may_publish = member.must(tenant::Role::Admin).is_ok();
+        cards.push(TableCard {
+            all: may_publish.then(|| Link::new("New tariff", member.audience.tariff_new())),
+            ..card("Tariffs of calls", tariff_table(&tariffs, &topics, &asked.tariff))
+        });
     }
     let tabs = if asked.tariff.is_empty() {
         super::quotes::tabs(member.audience, "Plans and tariffs")

@@ -1,10 +1,11 @@
 //! How revenue is split with those who have this book's numbers: the terms of a customer, and of a number that differs.
 
-use super::{numbers, shell};
+use super::shell;
 use crate::answer::{SeeOther, see_other};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::format;
+use crate::numbers_sold;
 use crate::pages::form::{Faults, Given, Outcome, again};
 use crate::read;
 use crate::shell::Section;
@@ -76,7 +77,7 @@ async fn sold(member: &Member, tx: &TenantTx, path: &str) -> PageResult<Sold> {
     let id: NumberId = path.parse()?;
     let terms = subscription::number_terms(tx, id).await?.ok_or(PageError::NotFound)?;
     let customer = subscription::customer(tx, terms.customer_id).await?.ok_or(PageError::NotFound)?;
-    let (e164, _) = numbers::known(member).await?.remove(&id).ok_or(PageError::NotFound)?;
+    let (e164, _) = numbers_sold::known(&member.app, member.now).await?.remove(&id).ok_or(PageError::NotFound)?;
     Ok(Sold { terms, e164, customer })
 }
 

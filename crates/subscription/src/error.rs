@@ -1,7 +1,7 @@
 //! What can be refused here, and how it is named.
 
 use crate::words::SubscriptionStatus;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use db::DbError;
 use money::{Currency, MoneyError};
 use pricing::PricingError;
@@ -196,7 +196,7 @@ pub enum Rule {
     MustBeAboveZero,
     #[error("must lie ahead")]
     MustLieAhead,
-    #[error("must be asked for before {0}")]
+    #[error("must be asked for before {}", instant(.0))]
     MustBeWithinValidity(DateTime<Utc>),
     #[error("must have a redemption left")]
     MustHaveRedemptionsLeft,
@@ -288,6 +288,11 @@ pub(crate) type Result<T, E = SubscriptionError> = std::result::Result<T, E>;
 /// The refusal of one field's value.
 pub(crate) fn refuse<T>(field: impl Into<String>, rule: Rule, value: impl fmt::Display) -> Result<T> {
     Err(Refusal { field: field.into(), rule, value: value.to_string() }.into())
+}
+
+/// An instant in a refusal, as it is sent: RFC 3339.
+pub(crate) fn instant(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Refuses unless the rule holds.

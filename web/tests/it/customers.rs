@@ -161,12 +161,16 @@ async fn seats_are_changed_after_a_look_at_what_changes_and_undone_until_they_ar
         ("do=add-ons&sent=yes", "Must differ from what it has now."),
         ("do=pause&sent=yes&until=2026-02-01", "Must lie after the day on which it is paused."),
         ("do=seats&sent=yes&seats=8&when=whenever", "Must be one of the list."),
+        ("do=seats&sent=yes&seats=8&when=day&on=2026-02-27", "Must not lie in the past."),
+        ("do=seats&sent=yes&seats=8&when=day&on=", "f-on-error"),
     ] {
         let again = browser.get(&format!("{change}?{asked}")).await;
         assert_eq!(again.status, 200, "{asked}: {}", again.body);
         assert!(again.body.contains(sentence), "{asked}: {sentence} in {}", again.body);
         assert!(!again.body.contains("id=\"outcome\""), "{asked}: nothing to confirm");
     }
+    let later = browser.get(&format!("{change}?do=seats&sent=yes&seats=8&when=day&on=2026-03-12")).await;
+    assert!(later.body.contains("from 12 Mar 2026 on") && later.body.contains("id=\"outcome\""), "{}", later.body);
     let shown = browser.get(&format!("{change}?do=seats&sent=yes&seats=8&when=now")).await;
     for words in ["5 seats", "8 seats", "from now on"] {
         assert!(shown.body.contains(words), "{words} in {}", shown.body);

@@ -3,7 +3,7 @@
 use super::{Change, When};
 use crate::catalogue::{PlanVersion, plan_version};
 use crate::customer::add_customer_event;
-use crate::error::{Result, Rule, SubscriptionError, must};
+use crate::error::{Result, Rule, SubscriptionError, instant, must};
 use crate::life::{Dated, Ended, History, history, must_lock};
 use crate::store::{catalogue, changes, subscriptions};
 use crate::words::EndedBy;
@@ -66,7 +66,7 @@ async fn ask(tx: &TenantTx, id: SubscriptionId, change: &Change, when: When, now
     let named = named(tx, change).await?;
     let version = named.as_ref().map(|named| &named.version);
     let at = when.instant(&before, now)?;
-    must(at >= now || at == before.subscription.started_at, "at", Rule::MustNotLieInThePast, at)?;
+    must(at >= now || at == before.subscription.started_at, "at", Rule::MustNotLieInThePast, instant(&at))?;
     let (before, pending) = free_to_end(before, change, now)?;
     let mut replaced: Vec<ChangeId> = pending.into_iter().collect();
     let others = before.changes.iter().filter(|other| change.replaces(version, other, at));

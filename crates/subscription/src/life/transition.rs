@@ -4,7 +4,7 @@ use super::fold::{add_on_of, has_add_on};
 use super::history::{Attached, History};
 use crate::catalogue::PlanVersion;
 use crate::change::Change;
-use crate::error::{Result, Rule, must, refuse, same_currency};
+use crate::error::{Result, Rule, instant, must, refuse, same_currency};
 use crate::words::SubscriptionStatus;
 use SubscriptionStatus::{Active, Cancelled, Expired, PastDue, Paused, Scheduled, Trial};
 use chrono::{DateTime, Utc};
@@ -68,7 +68,7 @@ pub(super) fn check(
     version: Option<&PlanVersion>,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    must(at >= history.subscription.started_at, "at", Rule::MustNotPrecedeStart, at)?;
+    must(at >= history.subscription.started_at, "at", Rule::MustNotPrecedeStart, instant(&at))?;
     let status = history.status_at(at);
     must(
         status_after(status, &Cause::Asked(change)).is_some(),

@@ -35,6 +35,7 @@ pub struct Refused {
 /// Does it all, in the caller's transaction.
 pub async fn begin(tx: &TenantTx, wanted: &Beginning, by: &str, now: DateTime<Utc>) -> Result<SubscriptionId, Refused> {
     let of = |part: Part| move |error: SubscriptionError| Refused { part, error };
+    must_count_seats(tx, wanted).await.map_err(of(Part::Plan))?;
     let id = subscription::subscribe(tx, &wanted.new, now).await.map_err(of(Part::Plan))?;
     if let Some(end) = wanted.trial_end.filter(|_| wanted.new.trial) {
         subscription::agree_trial_end(tx, id, end, now).await.map_err(of(Part::Plan))?;
@@ -48,4 +49,15 @@ pub async fn begin(tx: &TenantTx, wanted: &Beginning, by: &str, now: DateTime<Ut
         subscription::redeem_coupon(tx, id, code, now).await.map_err(of(Part::Coupon))?;
     }
     Ok(id)
+}
+
+/// Seats say nothing where neither the plan nor an add-on that begins with it counts them.
+async fn must_count_seats(tx: &TenantTx, wanted: &Beginning) -> Result<(), SubscriptionError> {
+    // A plan that nobody knows is refused as such.
+    let Some(plan) = subscription::plan_version(tx, wanted.new.plan_version_id).await? else { return Ok(()) };
+    let mut parts = plan.components;
+    for id in &wanted.add_ons {
+        parts.extend(subscription::plan_version(tx, *id).await?.into_iter().flat_map(|version| version.components));
+    }
+    subscription::must_count_seats(plan.seat_limit, &parts, wanted.new.seats)
 }

@@ -178,6 +178,8 @@ pub enum Rule {
     MustBePossibleIn(SubscriptionStatus),
     #[error("must not exceed the {0} seats of the plan, which sells no more")]
     MustNotExceedSeatLimit(u32),
+    #[error("must be 0: nothing of this plan counts seats")]
+    SeatsMustBeCounted,
     #[error("must be another one than now")]
     MustDiffer,
     #[error("must be an add-on that the subscription has at that instant")]
@@ -264,6 +266,7 @@ impl Rule {
             Rule::ExtraSeatsNeedSeatComponent => "extra_seats_need_seat_component",
             Rule::MustBePossibleIn(_) => "must_be_possible_in_status",
             Rule::MustNotExceedSeatLimit(_) => "must_not_exceed_seat_limit",
+            Rule::SeatsMustBeCounted => "seats_must_be_counted",
             Rule::MustDiffer => "must_differ",
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",

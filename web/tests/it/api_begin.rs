@@ -53,6 +53,11 @@ async fn a_subscription_begins_with_add_ons_and_a_coupon_and_its_preview_says_so
         (with(&[&version], "SPRING"), "/add_ons/0", "must_be_add_on"),
         (with(&[&json!(nothing)], "SPRING"), "/add_ons/0", "must_be_known"),
         (with(&[&recording], "AUTUMN"), "/coupon", "unknown_coupon"),
+        (
+            json!({"customer": customer, "plan_version": version, "add_ons": [recording], "seats": 5}),
+            "/seats",
+            "seats_must_be_counted",
+        ),
     ] {
         for path in ["/v1/subscriptions", "/v1/subscription-previews"] {
             let refused = nord.post(path, "s-0", &body).await;
@@ -107,6 +112,7 @@ async fn an_id_in_a_body_that_nobody_has_is_refused_at_its_field_and_one_in_the_
 
     // What cannot be done now is refused at what asks for it, and what does not fit at the version that was named.
     for (body, pointer, code, value) in [
+        (json!({"kind": "seats", "seats": 5}), "/seats", "seats_must_be_counted", json!("5")),
         (json!({"kind": "resume"}), "/kind", "must_be_possible_in_status", json!("resume")),
         (json!({"kind": "add_on", "plan_version": clash}), "/plan_version", "must_be_unique", clash.clone()),
     ] {

@@ -103,10 +103,10 @@ async fn many_move_to_another_version_after_a_look_all_or_none_and_back_one_by_o
     let of_jonas = [of(&listed), of(&second)].into_iter().find(|change| change["subscription"] == jonas["id"]).unwrap();
     let id = of_jonas["id"].as_str().unwrap();
     assert_eq!(delete(&nord, &format!("{other}/moves/{id}")).await.status, 404, "it is no move of the other plan");
-    let seats = format!("/v1/subscriptions/{}/changes", petra["id"].as_str().unwrap());
-    let seats = nord.post(&seats, "seats", &json!({"kind": "seats", "seats": 3})).await.json();
-    let seats = seats["id"].as_str().unwrap();
-    assert_eq!(delete(&nord, &format!("{moves}/{seats}")).await.status, 404, "a change of seats is no move");
+    let end = format!("/v1/subscriptions/{}/changes", petra["id"].as_str().unwrap());
+    let end = nord.post(&end, "end", &json!({"kind": "cancel", "when": "term_end"})).await.json();
+    let end = end["id"].as_str().unwrap();
+    assert_eq!(delete(&nord, &format!("{moves}/{end}")).await.status, 404, "an end is no move");
     let undone = delete(&nord, &format!("{moves}/{id}")).await;
     assert!(undone.json()["undone_at"].is_string(), "{}", undone.text());
     assert_eq!(on(&jonas).await, versions[0]);

@@ -113,6 +113,8 @@ async fn a_coupon_is_created_redeemed_with_a_subscription_and_archived() {
         let again = browser.get(&format!("{form}?{wish}&coupon={code}")).await;
         assert!(again.body.contains(sentence), "{code}: {}", again.body);
     }
+    let seats = browser.get(&format!("{form}?{}", wish.replace("seats=0", "seats=5"))).await;
+    assert!(seats.body.contains("Must be 0: nothing of this plan counts seats."), "{}", seats.body);
     let shown = browser.get(&format!("{form}?{wish}&coupon=spring-26")).await;
     let kept = hidden(&shown.body, "method=\"post\" action=\"/admin/customers/");
     let fields: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

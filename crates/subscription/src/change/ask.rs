@@ -4,7 +4,7 @@ use super::{Change, When};
 use crate::catalogue::{PlanVersion, plan_version};
 use crate::customer::add_customer_event;
 use crate::error::{Result, Rule, SubscriptionError, instant, must};
-use crate::life::{Dated, Ended, History, history, must_lock};
+use crate::life::{Dated, Ended, History, history, must_count_seats, must_lock};
 use crate::store::{catalogue, changes, subscriptions};
 use crate::words::EndedBy;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -72,6 +72,9 @@ async fn ask(tx: &TenantTx, id: SubscriptionId, change: &Change, when: When, now
     let others = before.changes.iter().filter(|other| change.replaces(version, other, at));
     replaced.extend(others.filter_map(|other| other.id));
     let after = before.with_change(change, version, at)?;
+    if let Change::Seats(seats) | Change::Plan { seats: Some(seats), .. } = change {
+        must_count_seats(after.plan_at(at).seat_limit, after.components_at(at), *seats)?;
+    }
     Ok(Ask { before, after, at, named, replaced })
 }
 

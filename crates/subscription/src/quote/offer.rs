@@ -5,7 +5,7 @@ use super::link;
 use crate::catalogue::{Measure, NewPlanVersion};
 use crate::customer::{NewCustomer, must_exist};
 use crate::error::{Refusal, Result, Rule, SubscriptionError, instant, must, refuse, same_currency};
-use crate::life::seats_fit;
+use crate::life::{must_count_seats, seats_fit};
 use crate::rules;
 use crate::store::quotes as store;
 use crate::words::{Billing, TaxTreatment};
@@ -177,6 +177,7 @@ pub async fn create_quote(
     rules::within_ten_years("valid_until", new.valid_until.date_naive(), now.date_naive())?;
     must(!new.with_trial || new.terms.trial_days > 0, "with_trial", Rule::TrialNeedsDays, &new.plan_name)?;
     seats_fit(new.terms.seat_limit, new.terms.sells_extra_seats, new.seats)?;
+    must_count_seats(new.terms.seat_limit, &new.terms.components, new.seats)?;
     match &new.customer {
         QuotedCustomer::Known(id) => {
             let customer = must_exist(tx, *id).await?;

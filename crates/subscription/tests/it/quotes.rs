@@ -125,6 +125,7 @@ async fn a_quote_that_could_not_be_sold_is_refused() {
             NewQuote { terms: NewPlanVersion { seat_limit: Some(2), ..terms }, seats: 3, ..offer() },
             is("seats", "must_not_exceed_seat_limit", "3"),
         ),
+        (NewQuote { seats: 3, ..offer() }, is("seats", "seats_must_be_counted", "3")),
         (
             NewQuote { customer: QuotedCustomer::New(Prospect { country: "Germany".into(), ..prospect() }), ..offer() },
             is("country", "must_be_country", "Germany"),

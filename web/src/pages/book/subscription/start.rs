@@ -231,8 +231,8 @@ fn plan_fields(sold: &[Plan], given: &Given, faults: &Faults) -> Fields {
         .collect();
     let group = Choices::one("version", "Plan", given.get("version"), choices.clone()).error(faults.at("version"));
     let group = if choices.is_empty() { group.hint("No plan is sold in this customer's currency.") } else { group };
-    let seats = Field::figure("seats", "Seats", given.or("seats", "1")).error(faults.at("seats"));
-    Fields::new().choices(group).half(seats.hint("Assigned seats, where the plan counts them"))
+    let seats = Field::figure("seats", "Seats", given.get("seats")).error(faults.at("seats"));
+    Fields::new().choices(group).half(seats.hint("Assigned seats, where the plan counts them; empty: none"))
 }
 
 fn start_fields(today: &str, given: &Given, faults: &Faults) -> Fields {

@@ -47,7 +47,7 @@ async fn chats_are_paid_by_the_most_at_once_the_people_who_wrote_and_the_wait_of
     let bakery = shop.customer("Morgenrot Bakery", Currency::EUR).await;
     let usage = |name, meter, amount| component(name, ComponentKind::Usage, Some(meter), each(amount));
     let plan =
-        vec![usage("at once", "at_once", "20"), usage("people", "people", "0.50"), usage("seconds", "wait95", "0.10")];
+        vec![usage("at_once", "at_once", "20"), usage("people", "people", "0.50"), usage("seconds", "wait95", "0.10")];
     let plan = shop.sells("chat", monthly(Currency::EUR, plan)).await;
     shop.subscribes(bakery, plan, false).await;
 
@@ -72,7 +72,7 @@ async fn chats_are_paid_by_the_most_at_once_the_people_who_wrote_and_the_wait_of
     assert_eq!(
         shop.lines(bakery).await,
         [
-            "at once | 2 | 40.00", // ada and bob, cid and dan: 2 x 20
+            "at_once | 2 | 40.00", // ada and bob, cid and dan: 2 x 20
             "people | 4 | 2.00",   // ada, bob, cid and dan, once each: 4 x 0.50
             "seconds | 40 | 4.00", // of 6 waits 95% are 5.7: all six, and the longest is 40 x 0.10
             "net 46.00",
@@ -96,7 +96,7 @@ async fn chats_are_paid_by_the_most_at_once_the_people_who_wrote_and_the_wait_of
     assert_eq!(
         lines[..3],
         [
-            "at once | 3 | 60.00", // ada's of March, ada's and eva's of April: 3 x 20
+            "at_once | 3 | 60.00", // ada's of March, ada's and eva's of April: 3 x 20
             "people | 2 | 1.00",   // ada and eva: 2 x 0.50
             "seconds | 3 | 0.30",  // 3 x 0.10
         ],

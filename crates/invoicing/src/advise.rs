@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::{CustomerId, PlanId, TenantTx};
 use money::{Decimal, Money};
 use std::collections::BTreeMap;
-use subscription::{Component, History, PlanVersion, histories, plans, quoted_plans, subscriptions_of};
+use subscription::{Component, ComponentKind, History, PlanVersion, histories, plans, quoted_plans, subscriptions_of};
 
 /// Months that are looked at.
 const MONTHS: u32 = 3;
@@ -30,12 +30,14 @@ pub enum Reason {
     CallsLeftToTariffs(Decimal),
     /// What the customer used and this plan does not sell: the component that it has now, and how much.
     NotSold { name: String, quantity: Decimal },
+    /// Assigned seats that this plan sells, of which the customer has none: how many it would need is not known.
+    SeatsNotKnown { name: String },
 }
 
 impl Reason {
     /// Does the plan leave out something that has a price elsewhere, so that its total compares with none?
     fn is_a_gap(&self) -> bool {
-        matches!(self, Reason::CallsLeftToTariffs(_) | Reason::NotSold { .. })
+        matches!(self, Reason::CallsLeftToTariffs(_) | Reason::NotSold { .. } | Reason::SeatsNotKnown { .. })
     }
 }
 
@@ -98,15 +100,23 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
     let mut lines_now = Vec::new();
     for (plan_id, plan, version, is_current, stage) in stages {
         let own: Vec<_> = answers.by_ref().take(stage.due.reads.len()).collect();
-        let replayed = stage.play(&seller, &own, Decimal::ONE)?;
-        let with_less = stage.play(&seller, &own, Decimal::new(7, 1))?.total;
-        let with_more = stage.play(&seller, &own, Decimal::new(13, 1))?.total;
+        let play = |scale: Decimal| stage.play(&seller, &own, scale);
+        let played = (play(Decimal::ONE), play(Decimal::new(7, 1)), play(Decimal::new(13, 1)));
+        let (replayed, with_less, with_more) = match played {
+            (Ok(replayed), Ok(less), Ok(more)) => (replayed, less.total, more.total),
+            // A price that outgrows money with this usage is nobody's cheapest, and keeps nobody from the others.
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) if error.is_too_large() => continue,
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(error),
+        };
         let by_month: Vec<Money> = replayed.months.iter().map(|month| month.total).collect();
         let worst = by_month.iter().copied().max_by_key(Money::micros).unwrap_or(replayed.total);
         if is_current {
             lines_now = replayed.months.iter().flat_map(|month| month.lines.iter().cloned()).collect();
         }
-        let (reasons, total) = (reasons(&replayed)?, replayed.total);
+        let (mut reasons, total) = (reasons(&replayed)?, replayed.total);
+        if seats == 0 && !is_current {
+            reasons.extend(assigned_seats(&version).map(|name| Reason::SeatsNotKnown { name }));
+        }
         advised.push(Advised {
             plan_id,
             plan,
@@ -132,6 +142,12 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
         }
     }
     Ok(Advice { from_on, to_on, plans: advised })
+}
+
+/// The first component that charges for assigned seats.
+fn assigned_seats(version: &PlanVersion) -> Option<String> {
+    let is_assigned = |part: &&Component| part.kind == ComponentKind::Seat && !part.is_metered();
+    version.components.iter().find(is_assigned).map(|part| part.name.clone())
 }
 
 /// Says of each other plan what was used and is not sold by it, add-ons counted.

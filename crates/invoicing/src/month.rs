@@ -12,7 +12,7 @@ use crate::words;
 use money::{Decimal, Money};
 use pricing::{Exact, Segment};
 use std::collections::BTreeMap;
-use subscription::{Billed, ComponentKind};
+use subscription::{Billed, Component, ComponentKind};
 
 /// A target in the making, and what the rules after it must know about it.
 pub(crate) struct Priced {
@@ -107,6 +107,28 @@ impl Billing<'_> {
         }
     }
 
+    /// What was charged once and ahead with the stretch that a percentage of it is in: it is no part of the month.
+    fn once_ahead(&self, of: usize, billable: &Billable, percent: &Component) -> Result<Money> {
+        let (own, place) = (&self.subscribed[of], billable.stretch.attached);
+        let attached = own.attached(place);
+        let is_it = |part: &&Component| {
+            Some(&part.key) == percent.measure.as_ref()
+                && part.kind == ComponentKind::OneOff
+                && part.billed == Billed::InAdvance
+        };
+        let charged = attached.version.components.iter().find(is_it);
+        let is_first = billable.stretch.from == attached.from && !attached.is_free;
+        match charged.filter(|part| is_first && own.charges_once(place, &part.key)) {
+            Some(part) => {
+                let quantities = vec![(BTreeMap::new(), Decimal::ONE)];
+                let (included, segment, factor) = (Decimal::ZERO, Segment::WHOLE, Factor::whole());
+                let once = Rateable { price: &part.price, included, quantities: &quantities, segment, factor: &factor };
+                Ok(rate(&once, self.currency())?.amount)
+            }
+            None => Ok(self.nothing()),
+        }
+    }
+
     /// Shares of other components' amounts, before any discount.
     fn percents(&self, month: &Month, index: usize, billable: &Billable, priced: &[Priced]) -> Result<Vec<Priced>> {
         let own = &self.subscribed[month.of];
@@ -117,8 +139,17 @@ impl Billing<'_> {
             if component.kind != ComponentKind::Percent {
                 continue;
             }
-            let is_base = |priced: &&Priced| component.measure.as_ref().is_none_or(|key| *key == priced.target.key);
+            // Of everything that recurs or is used; what is charged once is the base of a percentage that names it.
+            let is_once = |priced: &Priced| {
+                let parts = &attached.version.components;
+                priced.target.component.is_some_and(|place| parts[place].kind == ComponentKind::OneOff)
+            };
+            let is_base = |priced: &&Priced| match &component.measure {
+                Some(key) => *key == priced.target.key,
+                None => !is_once(priced),
+            };
             let base = Money::sum(self.currency(), priced.iter().filter(is_base).map(|priced| priced.target.amount))?;
+            let base = base.checked_add(self.once_ahead(month.of, billable, component)?)?;
             let quantities = vec![(BTreeMap::new(), base.as_decimal())];
             let factor = if attached.is_free { Factor::nothing("free of charge") } else { Factor::whole() };
             let rateable = Rateable {

@@ -205,9 +205,16 @@ pub(crate) fn covering<'a>(versions: impl Iterator<Item = &'a PlanVersion>) -> V
 
 /// The same terms with each month's own part of what is billed ahead, and without what is charged once.
 pub(crate) fn in_arrears(version: &PlanVersion) -> PlanVersion {
-    let recurring = version.components.iter().filter(|part| part.kind != subscription::ComponentKind::OneOff);
+    let recurring = version.components.iter().filter(|part| !is_once(part, &version.components));
     let components = recurring.map(|part| Component { billed: Billed::InArrears, ..part.clone() }).collect();
     PlanVersion { components, fixed_terms: None, ..version.clone() }
+}
+
+/// Is it charged once, or a percentage of what is?
+pub(crate) fn is_once(part: &Component, all: &[Component]) -> bool {
+    use subscription::ComponentKind::{OneOff, Percent};
+    let names = |other: &Component| Some(&other.key) == part.measure.as_ref() && other.kind == OneOff;
+    part.kind == OneOff || part.kind == Percent && all.iter().any(names)
 }
 
 /// What the last full month before an instant was, and the months before it: the day after it, and its first day.

@@ -8,7 +8,7 @@ use crate::due::Month;
 use crate::error::Result;
 use crate::parts::{Quantity, Splitter};
 use crate::rate::Quantities;
-use crate::replay::in_arrears;
+use crate::replay::{in_arrears, is_once};
 use crate::subscribed::Subscribed;
 use crate::target::Target;
 use crate::usage::{Counted, Read};
@@ -66,7 +66,7 @@ pub fn sample_month(terms: &NewPlanVersion, quantities: &BTreeMap<String, Decima
 
 /// What is charged once, and nothing else: no rule of a month is about it.
 fn once(version: &PlanVersion) -> PlanVersion {
-    let once = version.components.iter().filter(|part| part.kind == ComponentKind::OneOff);
+    let once = version.components.iter().filter(|part| is_once(part, &version.components));
     let components = once.map(|part| Component { billed: Billed::InArrears, ..part.clone() }).collect();
     PlanVersion {
         components,

@@ -28,12 +28,11 @@ pub use caller::{
     customer_by_phone, customer_by_pin, customers_of_calls, phones_of, remove_phone, set_pin,
 };
 pub use catalogue::{
-    Cliff, Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion,
-    Plan, PlanVersion, Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_coupon, archive_plan,
-    checked_terms, cliffs, coupon, coupon_by_code, coupons, coupons_page, create_coupon, create_plan, discard_draft,
-    draft, end_coupon, lock_draft, plan, plan_names, plan_version, plan_versions, plans, publish_draft,
-    publish_version, publish_version_measuring, redeem_coupon, redemptions, rename_plan, save_draft, standard_measures,
-    versions_of,
+    Component, Coupon, CouponOff, Draft, Limit, LoyaltyReward, LoyaltyRule, Measure, NewCoupon, NewPlanVersion, Plan,
+    PlanVersion, Redeemed, SEAT_MEASURES, TRIAL_DAYS_DEFAULT, TrialUsage, archive_coupon, archive_plan, checked_terms,
+    coupon, coupon_by_code, coupons, coupons_page, create_coupon, create_plan, discard_draft, draft, end_coupon,
+    lock_draft, plan, plan_names, plan_version, plan_versions, plans, publish_draft, publish_version,
+    publish_version_measuring, redeem_coupon, redemptions, rename_plan, save_draft, standard_measures, versions_of,
 };
 pub use change::{
     Asked, Change, Move, Moved, When, change, changes_billed, changes_by_id, changes_of, move_customers, moves_of,

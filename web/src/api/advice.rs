@@ -107,6 +107,9 @@ impl From<Reason> for Why {
                 calls: Some(calls.normalize().to_string()),
                 quantity: None,
             },
+            Reason::SeatsNotKnown { name } => {
+                Why { code: "seats_not_known", name: Some(name), amount: None, calls: None, quantity: None }
+            }
             Reason::NotSold { name, quantity } => {
                 Why { code: "not_sold", name: Some(name), amount: None, calls: None, quantity: Some(Number(quantity)) }
             }

@@ -1,5 +1,6 @@
 //! The unpublished next version of a plan: it may break rules until it is published, and says which.
 
+use super::body::Number;
 use super::documents::Document;
 use super::plans::{self, PlanVersion};
 use super::problem::{ApiResult, FieldProblem, Problem};
@@ -32,6 +33,42 @@ struct PlanDraft {
     edited_by: String,
     /// What would be refused if it were published as it is.
     problems: Vec<FieldProblem>,
+    /// Where more usage would cost less. Nothing is refused for it: volume prices are sold on purpose.
+    cliffs: Vec<Cliff>,
+}
+
+/// Quantities of a component that cost more than some larger quantity.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Cliff)]
+struct Cliff {
+    component: String,
+    /// The values of dimensions that lead to the price, outermost first; the default is empty.
+    cases: Vec<String>,
+    above: Number,
+    /// Until this quantity, itself included.
+    up_to: Number,
+    /// What `up_to` costs.
+    most: Number,
+    /// What a little more than `beyond` costs.
+    least: Number,
+    beyond: Number,
+}
+
+/// Every cliff of the terms, component by component.
+fn cliffs_of(terms: &subscription::NewPlanVersion) -> ApiResult<Vec<Cliff>> {
+    let mut found = Vec::new();
+    for part in &terms.components {
+        found.extend(part.price.cliffs()?.into_iter().map(|of| Cliff {
+            component: part.key.clone(),
+            cases: of.cases,
+            above: Number(of.above),
+            up_to: Number(of.up_to),
+            most: Number(of.most),
+            least: Number(of.least),
+            beyond: Number(of.beyond),
+        }));
+    }
+    Ok(found)
 }
 
 impl Shown for PlanDraft {
@@ -46,6 +83,7 @@ async fn find(ask: &Ask, id: PlanId) -> ApiResult<PlanDraft> {
 
 async fn shown(ask: &Ask, draft: subscription::Draft) -> ApiResult<PlanDraft> {
     let checked = subscription::checked_terms(&ask.tx, &draft.document, &own_meters(ask).await?).await?;
+    let cliffs = checked.as_ref().ok().map_or(Ok(Vec::new()), cliffs_of)?;
     let mut problems = problems(&draft.document, &checked.err().unwrap_or_default());
     let plan = subscription::plan(&ask.tx, draft.plan_id).await?.ok_or_else(Problem::not_found)?;
     if plan.archived_at.is_some() {
@@ -61,6 +99,7 @@ async fn shown(ask: &Ask, draft: subscription::Draft) -> ApiResult<PlanDraft> {
         object: "plan_draft",
         plan: draft.plan_id.to_string(),
         problems,
+        cliffs,
         terms: Terms(draft.document),
         edited_at: draft.edited_at,
         edited_by: draft.edited_by,

@@ -1,6 +1,7 @@
 //! A number that is clicked on the desk: the agent's own phone rings first.
 
 use super::desk::agent_of;
+use super::form::Given;
 use super::{Entry, Who, post};
 use crate::answer::{SeeOther, see_other};
 use crate::error::PageResult;
@@ -9,15 +10,9 @@ use crate::urls;
 use actix_web::web;
 use call_control::LineOf;
 use db::{AgentId, TenantTx};
-use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Entry> {
     vec![post(urls::DESK_DIAL, Who::Agent, dial)]
-}
-
-#[derive(Deserialize)]
-struct Wish {
-    called: String,
 }
 
 /// May this agent dial at all? Whether a number is open is told when it is dialled.
@@ -26,9 +21,9 @@ pub(super) async fn may_dial(tx: &TenantTx, agent_id: AgentId) -> PageResult<boo
 }
 
 /// `POST /agent/dial`
-async fn dial(desk: AgentDesk, wish: web::Form<Wish>) -> PageResult<SeeOther> {
+async fn dial(desk: AgentDesk, given: web::Form<Given>) -> PageResult<SeeOther> {
     let tx = desk.tx().await?;
-    let typed: String = wish.called.trim().chars().take(40).collect();
+    let typed: String = given.get("called").chars().take(40).collect();
     let back = |said: String| see_other(urls::with_query(urls::DESK, &[("called", &typed)])).warning(said);
     let Some(line) = call_control::outgoing_line(&tx, LineOf::One(desk.agent_id)).await? else {
         return Ok(back("Nobody is said to pay for what agents dial.".into()));

@@ -54,11 +54,7 @@ async fn a_covered_call_closed_without_its_edge_counts_the_rest_when_the_edge_co
     let tx = world.tx().await;
     let topics = call_control::by_topic(&tx, at(0), later(2001)).await.unwrap();
     let all = call_control::totals_between(&tx, at(0), later(2001)).await.unwrap();
-    assert_eq!(
-        topics.iter().map(|topic| topic.totals.clone()).collect::<Vec<_>>(),
-        [all],
-        "a topic's sum has the rest, too"
-    );
+    assert_eq!(topics.iter().map(|topic| topic.totals).collect::<Vec<_>>(), [all], "a topic's sum has the rest, too");
     assert_eq!(topics[0].totals.charge, eur("0.10"));
     drop(tx);
     world.audit(later(2001)).await;

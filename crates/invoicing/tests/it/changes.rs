@@ -189,7 +189,7 @@ async fn an_add_on_that_moves_to_its_next_version_is_prorated_by_key_and_set_up_
     let id = world.subscribe(customer, "2026-04-01", vec![fee("60")]).await;
     let set_up = |amount: &str| Component {
         billed: subscription::Billed::InAdvance,
-        ..component("set-up", ComponentKind::OneOff, None, each(amount))
+        ..component("set_up", ComponentKind::OneOff, None, each(amount))
     };
     let crm = |amount: &str| monthly(vec![component("crm", ComponentKind::Flat, None, each(amount)), set_up("99")]);
     let first = world.version(true, crm("15")).await;
@@ -207,7 +207,7 @@ async fn an_add_on_that_moves_to_its_next_version_is_prorated_by_key_and_set_up_
             "platform | 01.04-01.05 | 60.00",
             "crm | 06.04-21.04 | 7.50",  // 15 x 15 / 30
             "crm | 21.04-01.05 | 10.00", // 30 x 10 / 30
-            "set-up | 06.04-01.05 | 99.00",
+            "set_up | 06.04-01.05 | 99.00",
         ]
     );
 }

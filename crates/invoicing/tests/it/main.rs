@@ -1,5 +1,6 @@
 //! Invoicing, tried from outside: dated stories of runs, documents and their print.
 
+mod bases;
 mod changes;
 mod dirty;
 mod later;

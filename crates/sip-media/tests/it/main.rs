@@ -9,6 +9,7 @@ mod doors;
 mod lossy;
 mod metering;
 mod phones;
+mod reading;
 mod sessions;
 mod sipp;
 mod spooling;

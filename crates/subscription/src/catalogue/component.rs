@@ -3,7 +3,8 @@
 use crate::error::{Refusal, Result, Rule, must, refuse};
 use crate::rules;
 use crate::words::{Billed, ComponentKind};
-use pricing::{Model, Price};
+use money::Currency;
+use pricing::{Model, Price, PricingError, RoundTo, Usage};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,6 +168,7 @@ fn check_component(index: usize, components: &[Component], measures: &[Measure])
     check_filter(&place, component, measures)?;
     check_amounts(&place, component)?;
     check_document(&place, component)?;
+    check_size(&place, component)?;
     match earlier.iter().find(|other| other.overlaps(component)) {
         Some(other) => {
             let rule = Rule::FiltersMustNotOverlap(other.key.clone());
@@ -252,6 +254,27 @@ fn check_amounts(place: &str, component: &Component) -> Result<()> {
     let percent_price = matches!(component.price.model, Model::Percent(_) | Model::GraduatedPercent { .. });
     let price_fits = component.kind != ComponentKind::Percent || percent_price;
     must(price_fits, format!("{place}/price/model"), Rule::MustBePercentPrice, &component.key)
+}
+
+/// Units of a component that money must have room for: ten years of a fee, and what a busy month counts.
+const UNITS_MIN: u32 = 120;
+
+/// A price so high that nothing with it can be reckoned is a slip, and would stop everything that compares plans.
+fn check_size(place: &str, component: &Component) -> Result<()> {
+    let units = component.minimum_quantity.max(Decimal::ONE).checked_mul(Decimal::from(UNITS_MIN));
+    let fits = units.is_some_and(|units| amounts_fit(&component.price, units));
+    let value = serde_json::to_value(&component.price).unwrap_or_default();
+    must(fits, format!("{place}/price"), Rule::Document(PricingError::TooLarge), value)
+}
+
+fn amounts_fit(price: &Price, units: Decimal) -> bool {
+    match &price.model {
+        Model::By { cases, default, .. } => {
+            cases.values().chain(default.as_deref()).all(|price| amounts_fit(price, units))
+        }
+        // The currency does not matter: all are kept in micros.
+        _ => price.money(&Usage::of(units), Currency::EUR, RoundTo::Micros).is_ok(),
+    }
 }
 
 /// Reads the price document back strictly, so that one put together in code keeps the rules of one written by hand.

@@ -1,6 +1,5 @@
 //! What is sold: plans, add-ons and their versions, what they charge, and what is taken off.
 
-mod cliff;
 mod component;
 mod coupon;
 mod document;
@@ -10,7 +9,6 @@ mod plan;
 mod reader;
 mod terms;
 
-pub use cliff::{Cliff, cliffs};
 pub use component::{Component, Measure, SEAT_MEASURES, standard_measures};
 pub use coupon::{
     Coupon, CouponOff, NewCoupon, Redeemed, archive_coupon, coupon, coupon_by_code, coupons, coupons_page,

@@ -209,25 +209,3 @@ async fn loyalty_gives_only_an_add_on_of_the_same_currency() {
     assert_eq!(publish(plan).await, is("loyalty/0/free_add_on", "must_be_add_on", &plan.to_string()));
     assert_eq!(publish(dollars).await, is("loyalty/0/free_add_on", "currency_must_match", &dollars.to_string()));
 }
-
-#[test]
-fn an_editor_is_warned_where_more_usage_is_cheaper() {
-    let price = |document: Value| pricing::Price::from_json(&document).unwrap();
-    let euro = |text: &str| Money::parse(text, Currency::EUR).unwrap();
-    // 100,000 x 0.0007 = 70.00; 100,001 x 0.0005 = 50.0005
-    let volume =
-        json!({"model": "volume", "tiers": [{"up_to": "100000", "unit": "0.0007"}, {"up_to": null, "unit": "0.0005"}]});
-    let found = cliffs(&price(volume.clone()), Currency::EUR).unwrap();
-    assert_eq!(found, [Cliff { case: None, at: 100_000.into(), amount: euro("70"), amount_above: euro("50.0005") }]);
-    // the same tiers by slices: each unit more costs more
-    let graduated = json!({"model": "graduated", "tiers": [{"up_to": "100000", "unit": "0.0007"}, {"up_to": null, "unit": "0.0005"}]});
-    assert_eq!(cliffs(&price(graduated), Currency::EUR).unwrap(), []);
-    // a flat amount that fills the gap: 0.0005 x 100,001 + 20 = 70.0005
-    let filled = json!({"model": "volume", "tiers": [{"up_to": "100000", "unit": "0.0007"}, {"up_to": null, "unit": "0.0005", "flat": "20"}]});
-    assert_eq!(cliffs(&price(filled), Currency::EUR).unwrap(), []);
-    let by = json!({"model": "by", "dimension": "language", "cases": {"en": volume}, "default": {"model": "per_unit", "unit": "1"}});
-    assert_eq!(cliffs(&price(by), Currency::EUR).unwrap()[0].case.as_deref(), Some("en"));
-    let stairs =
-        json!({"model": "stairstep", "tiers": [{"up_to": "10", "amount": "30"}, {"up_to": null, "amount": "25"}]});
-    assert_eq!(cliffs(&price(stairs), Currency::EUR).unwrap().len(), 1);
-}

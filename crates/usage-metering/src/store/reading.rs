@@ -26,7 +26,7 @@ pub async fn quantities(tx: &TenantTx, queries: &[(UsageQuery, Aggregate)]) -> R
         .rows(
             concat!(
                 "SELECT CASE WHEN m.aggregation IN ('unique', 'percentile', 'peak') THEN coalesce(f.together, 0)
-                  WHEN q.kind = 'sum' THEN coalesce(f.total, 0) WHEN q.kind = 'max' THEN coalesce(f.largest, 0) ELSE f.different::numeric END AS quantity
+                  WHEN q.kind = 'max' OR q.kind = 'sum' AND m.aggregation = 'max' THEN coalesce(f.largest, 0) WHEN q.kind = 'sum' THEN coalesce(f.total, 0) ELSE f.different::numeric END AS quantity
              FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::bool[])
                   WITH ORDINALITY AS q(customer_id, subscription_id, meter, filter, from_at, to_at, kind, dimension, or_none, place)
              LEFT JOIN meter m ON m.tenant_id = $1 AND m.code = q.meter

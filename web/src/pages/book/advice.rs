@@ -169,6 +169,7 @@ fn told(reason: &Reason) -> String {
         Reason::NotSold { name, quantity } => {
             format!("does not sell {name} ({} used)", format::quantity(quantity.round_dp(1)))
         }
+        Reason::SeatsNotKnown { name } => format!("charges for {name}, and there are no assigned seats to count"),
         Reason::CallsLeftToTariffs(calls) => {
             format!("without {} calls that it leaves to tariffs", format::quantity(calls.round_dp(0)))
         }

@@ -19,7 +19,7 @@ use crate::views::ui::{Badge, Link, Tone};
 use actix_web::http::StatusCode;
 use actix_web::{Either, Responder, web};
 use db::{PlanId, TenantTx};
-use money::Currency;
+use money::{Currency, Decimal};
 use sha2::{Digest, Sha256};
 use subscription::{Component, ComponentKind, Draft, NewPlanVersion};
 use tenant::Role;
@@ -69,7 +69,7 @@ async fn page(member: &Member, tx: &TenantTx, desk: &Desk, faults: &Faults) -> P
     let changed = format!(
         "The draft has changed since you looked at it: {} wrote it on {}. Below is what it says now; publish once you have seen that.",
         draft.edited_by,
-        format::dated(draft.edited_at, &member.zone)
+        format::stamp(draft.edited_at, &member.zone).text
     );
     let not_done = match faults.at("revision") {
         Some(_) => changed.as_str(),
@@ -227,23 +227,34 @@ fn said(part: &Component, currency: Currency) -> String {
     words.join(", ")
 }
 
+/// ", en" where a price by dimension leads there.
+fn cliff_of(cliff: &pricing::Cliff) -> String {
+    cliff.cases.iter().map(|case| format!(", {}", if case.is_empty() { "otherwise" } else { case })).collect()
+}
+
+/// An amount to the micro: what rounding to cents would hide is a cliff all the same.
+fn exactly(amount: Decimal, terms: &NewPlanVersion) -> String {
+    format!("{} {}", amount.round_dp(6).normalize(), terms.currency.code())
+}
+
 /// Where more usage is cheaper.
 fn warnings(terms: &NewPlanVersion) -> PageResult<Items> {
     let mut items = Vec::new();
     for part in &terms.components {
-        for cliff in subscription::cliffs(&part.price, terms.currency)? {
-            let case = cliff.case.map(|case| format!(", {case}")).unwrap_or_default();
+        for cliff in part.price.cliffs()? {
+            let case = cliff_of(&cliff);
             items.push(
                 Item::new(
                     "alert-triangle",
                     Tone::Soon,
-                    format!("{}{case}: more is cheaper above {}", part.name, format::quantity(cliff.at)),
+                    format!("{}{case}: more is cheaper above {}", part.name, format::quantity(cliff.beyond)),
                 )
                 .note(format!(
-                    "{} units cost {} in all, one more {}.",
-                    format::quantity(cliff.at),
-                    cliff.amount.human(),
-                    cliff.amount_above.human()
+                    "{} cost {} in all, a little more than {} costs {}.",
+                    format::quantity(cliff.up_to),
+                    exactly(cliff.most, terms),
+                    format::quantity(cliff.beyond),
+                    exactly(cliff.least, terms),
                 )),
             );
         }

@@ -8,6 +8,7 @@ pub mod api;
 pub mod app;
 pub mod assets;
 pub mod audit;
+mod begin;
 pub mod charts;
 pub mod clock;
 pub mod colours;

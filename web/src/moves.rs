@@ -145,7 +145,7 @@ pub async fn make(
     Ok(Ok(subscription::changes_by_id(tx, &made).await?))
 }
 
-/// The choice itself: a plan that is sold, not too many, nobody twice, and only subscribers of the plan. Who is not in this book is not there at all.
+/// The choice itself: a plan that is sold, not too many, nobody twice, and only subscribers of the plan.
 async fn refused_choice(tx: &TenantTx, wanted: &Wanted, now: DateTime<Utc>) -> PageResult<Vec<Refused>> {
     let ids = &wanted.subscriptions;
     if ids.len() > MOVES_MAX {
@@ -165,8 +165,11 @@ async fn refused_choice(tx: &TenantTx, wanted: &Wanted, now: DateTime<Utc>) -> P
         if ids[..index].contains(id) {
             broken.push(refused(place, "must_be_unique", "must not be repeated", &id.to_string()));
         } else if !on_plan.contains(id) {
-            subscription::subscription(tx, *id).await?.ok_or(PageError::NotFound)?;
-            broken.push(refused(place, "must_be_subscriber", "must have this plan now", &id.to_string()));
+            let (code, rule) = match subscription::subscription(tx, *id).await? {
+                Some(_) => ("must_be_subscriber", "must have this plan now"),
+                None => ("must_be_known", "must be a subscription of this book"),
+            };
+            broken.push(refused(place, code, rule, &id.to_string()));
         }
     }
     Ok(broken)

@@ -13,7 +13,8 @@ use db::TenantTx;
 use money::{Currency, Decimal, Money, Percent};
 use pricing::{Model, PricingError, TaxLine, tax_groups};
 use subscription::{
-    Component, ComponentKind, Quote, QuotedCustomer, Refusal, SubscriptionError, TaxTreatment, customers_by_id,
+    Component, ComponentKind, NewPlanVersion, Quote, QuotedCustomer, Refusal, SubscriptionError, TaxTreatment,
+    customers_by_id,
 };
 use tenant::Organisation;
 
@@ -46,19 +47,43 @@ pub async fn quoted(tx: &TenantTx, quote: &Quote) -> Result<Quoted> {
     figures(quote, treatment, organisation.tax_percent)
 }
 
-/// Refuses a quote whose month outgrows what money is kept in, by the quantity that does it.
+/// Refuses a quote whose month outgrows what money is kept in, by the quantity or the price that does it.
 pub async fn must_be_reckoned(tx: &TenantTx, quote: &Quote) -> Result<Quoted> {
     match quoted(tx, quote).await {
         Err(error) if error.is_too_large() => {}
         reckoned => return reckoned,
     }
-    let most = quote.quantities.iter().max_by_key(|(_, quantity)| **quantity);
-    let (field, value) = match most {
-        Some((key, quantity)) => (format!("quantities/{key}"), quantity.normalize().to_string()),
+    let (field, value) = match largest(quote) {
+        Some(part) => match quote.quantities.get(&part.key).filter(|quantity| !quantity.is_zero()) {
+            Some(quantity) => (format!("quantities/{}", part.key), quantity.normalize().to_string()),
+            None => priced(part),
+        },
         None => ("seats".to_owned(), quote.seats.to_string()),
     };
     let rule = subscription::Rule::Document(PricingError::TooLarge);
     Err(SubscriptionError::Refused(Refusal { field, rule, value }).into())
+}
+
+/// The component whose month alone is the largest, or is too large already. Percentages only follow the others.
+fn largest(quote: &Quote) -> Option<&Component> {
+    let alone = |part: &Component| {
+        let terms = NewPlanVersion::monthly(quote.terms.currency, vec![part.clone()]);
+        let month = sample_month(&terms, &quote.quantities).ok()?;
+        month.lines.iter().chain(&month.once).map(|line| line.amount.micros().unsigned_abs()).max()
+    };
+    let parts = quote.terms.components.iter().filter(|part| part.kind != ComponentKind::Percent);
+    parts.max_by_key(|part| alone(part).map_or((true, 0), |amount| (false, amount)))
+}
+
+/// A component's price, as it stands in the terms.
+fn priced(part: &Component) -> (String, String) {
+    match &part.price.model {
+        Model::PerUnit { unit } => (format!("components/{}/price/unit", part.key), unit.normalize().to_string()),
+        _ => {
+            let written = serde_json::to_string(&part.price).unwrap_or_default();
+            (format!("components/{}/price", part.key), written)
+        }
+    }
 }
 
 fn figures(quote: &Quote, treatment: TaxTreatment, seller_percent: Decimal) -> Result<Quoted> {

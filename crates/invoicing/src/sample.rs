@@ -263,7 +263,7 @@ mod tests {
                 ("management", "11.92"), // 8% of 149
                 ("Difference to the agreed minimum of 200.00", "100.00"), // 200 - 100 of usage
                 ("Fee cap of 260.00", "-0.92"), // 260 - 260.92
-                ("Term discount 10%, 1 months", "-4.88"), // 10% of 49 x 260 / 260.92 = 48.83: the cap takes its part of each line
+                ("Term discount 10%, 1 month", "-4.88"), // 10% of 49 x 260 / 260.92 = 48.83: the cap takes its part of each line
                 ("total", "255.12"),
             ],
         );

@@ -30,13 +30,13 @@ pub(crate) fn unit(language: &str, code: &str) -> Option<&'static str> {
 
 /// Title of a term discount's line.
 pub(crate) fn term_discount(language: &str, percent: Decimal, term_months: u32) -> String {
-    let percent = percent.normalize();
+    let (percent, term) = (percent.normalize(), months(language, term_months));
     match column(language) {
-        1 => format!("Laufzeitrabatt {percent} %, {term_months} Monate"),
-        2 => format!("Remise d’engagement {percent} %, {term_months} mois"),
-        3 => format!("Descuento por permanencia {percent} %, {term_months} meses"),
-        4 => format!("Rabat za okres umowy {percent}%, {term_months} mies."),
-        _ => format!("Term discount {percent}%, {term_months} months"),
+        1 => format!("Laufzeitrabatt {percent} %, {term}"),
+        2 => format!("Remise d’engagement {percent} %, {term}"),
+        3 => format!("Descuento por permanencia {percent} %, {term}"),
+        4 => format!("Rabat za okres umowy {percent}%, {term}"),
+        _ => format!("Term discount {percent}%, {term}"),
     }
 }
 
@@ -270,4 +270,23 @@ pub(crate) fn adjustment(language: &str, kind: ShareKind, year: i32, month: u32)
 pub(crate) fn carrier_cost(language: &str, cost: Money) -> String {
     let words = ["carrier cost", "Netzkosten", "coût opérateur", "coste del operador", "koszt operatora"];
     format!("{} {}", words[column(language)], cost.format_plain())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_of_one_month_is_one_month_in_every_language() {
+        for (language, one, twelve) in [
+            ("en", "Term discount 15%, 1 month", "Term discount 15%, 12 months"),
+            ("de", "Laufzeitrabatt 15 %, 1 Monat", "Laufzeitrabatt 15 %, 12 Monate"),
+            ("fr", "Remise d’engagement 15 %, 1 mois", "Remise d’engagement 15 %, 12 mois"),
+            ("es", "Descuento por permanencia 15 %, 1 mes", "Descuento por permanencia 15 %, 12 meses"),
+            ("pl", "Rabat za okres umowy 15%, 1 mies.", "Rabat za okres umowy 15%, 12 mies."),
+        ] {
+            assert_eq!(term_discount(language, 15.into(), 1), one);
+            assert_eq!(term_discount(language, 15.into(), 12), twelve);
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub enum LedgerError {
     #[error("a floor of {0} is above zero")]
     FloorMustNotBePositive(Money),
     /// Credit is given for a time that lies ahead.
-    #[error("promotional credit until {0} would have expired already")]
+    #[error("promotional credit until {} would have expired already", .0.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))]
     PromotionMustNotHaveExpired(DateTime<Utc>),
     /// What is asked for fits into a day, and a day into a month.
     #[error("a day's cap is at least what is asked for, and a month's at least a day's")]

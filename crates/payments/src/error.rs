@@ -35,7 +35,7 @@ pub enum PaymentError {
     #[error("reference: \"{0}\" is that of another payment")]
     ReferenceIsTaken(String),
     /// Money is recorded when it has come.
-    #[error("received_at: {0} lies ahead")]
+    #[error("received_at: {} lies ahead", .0.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))]
     ReceivedMustNotLieAhead(DateTime<Utc>),
     #[error("there is no customer {0} in this book")]
     CustomerMustExist(CustomerId),

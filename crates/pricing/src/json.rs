@@ -1,4 +1,5 @@
-//! Reading a document strictly: every field once, by its own type, and a refusal that points to the place.
+//! Reading a document strictly: every field by its own type, and a refusal that points to the place. That a text names each field
+//! once is seen before it becomes a value ([`crate::must_name_each_field_once`]).
 
 use chrono::{DateTime, NaiveDate, Utc};
 use money::{Currency, Decimal, parse_decimal};
@@ -161,7 +162,7 @@ pub(crate) fn or<'a, T>(node: Option<Node<'a>>, default: T, read: impl FnOnce(&N
     node.map_or(Ok(default), |node| read(&node))
 }
 
-fn child(pointer: &str, name: &str) -> String {
+pub(crate) fn child(pointer: &str, name: &str) -> String {
     // RFC 6901: `~` and `/` are escaped.
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }

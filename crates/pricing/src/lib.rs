@@ -34,6 +34,7 @@ mod tariff;
 mod tariff_json;
 mod tax;
 mod tiers;
+mod twice;
 mod zone;
 
 pub use break_even::{Crossing, MonthlyPrice, break_even};
@@ -60,4 +61,5 @@ pub use route::{Carrier, Route, Routing};
 pub use split::{split, split_minor};
 pub use tariff::{Band, Day, Per, RateStep, Tariff, TimeOfDay};
 pub use tax::{TaxGroup, TaxLine, TaxSum, tax_groups, tax_groups_inclusive};
+pub use twice::must_name_each_field_once;
 pub use zone::must_be_time_zone;

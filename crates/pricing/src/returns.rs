@@ -50,36 +50,43 @@ pub struct Return {
 
 /// What a month brings in, rounded once to the minor unit.
 pub fn return_on(operation: &Operation) -> Result<Return, DocumentError> {
-    operation.check().map_err(|error| error.found_in(&json!(operation)))?;
-    let whole = |rule: PricingError| rule.at("");
-    let minutes_at_most = [operation.days, operation.hours_per_day, Decimal::from(60), operation.calls_at_once]
-        .iter()
-        .fold(Exact::integer(1), |product, factor| product.times(&Exact::from(*factor)));
-    let present = Exact::integer(1).minus(&Exact::from(operation.shrinkage));
-    let minutes = minutes_at_most.times(&Exact::from(operation.occupancy)).times(&present);
-    let rate = Exact::from(operation.margin_per_minute);
-    let money = |amount: &Exact| amount.to_money(operation.currency, RoundTo::Minor).map_err(whole);
-    let earned = minutes.times(&rate);
-    let net = earned.minus(&Exact::from(operation.fixed_per_month));
-    let payback_months = if operation.investment.is_zero() {
-        Some(Decimal::ZERO)
-    } else if net > Exact::zero() {
-        let months = Exact::from(operation.investment).over(&net).map_err(whole)?;
-        Some(months.to_decimal_places(1).map_err(whole)?)
-    } else {
-        None
-    };
-    Ok(Return {
-        minutes_at_most: minutes_at_most.to_decimal_places(6).map_err(whole)?,
-        minutes: minutes.to_decimal_places(6).map_err(whole)?,
-        at_most: money(&minutes_at_most.times(&rate))?,
-        margin: money(&earned)?,
-        net: money(&net)?,
-        payback_months,
-    })
+    operation.check().and_then(|()| operation.reckon()).map_err(|error| error.found_in(&json!(operation)))
 }
 
 impl Operation {
+    /// What outgrows a number is told at the factor that may be as large as one likes.
+    fn reckon(&self) -> Result<Return, DocumentError> {
+        let at = |pointer: &'static str| move |rule: PricingError| rule.at(pointer);
+        let minutes_at_most = [self.days, self.hours_per_day, Decimal::from(60), self.calls_at_once]
+            .iter()
+            .fold(Exact::integer(1), |product, factor| product.times(&Exact::from(*factor)));
+        let present = Exact::integer(1).minus(&Exact::from(self.shrinkage));
+        let minutes = minutes_at_most.times(&Exact::from(self.occupancy)).times(&present);
+        let of_calls = |minutes: &Exact| minutes.to_decimal_places(6).map_err(at("/calls_at_once"));
+        let (shown_at_most, shown) = (of_calls(&minutes_at_most)?, of_calls(&minutes)?);
+        let rate = Exact::from(self.margin_per_minute);
+        let money =
+            |amount: &Exact, pointer: &'static str| amount.to_money(self.currency, RoundTo::Minor).map_err(at(pointer));
+        let earned = minutes.times(&rate);
+        let net = earned.minus(&Exact::from(self.fixed_per_month));
+        let payback_months = if self.investment.is_zero() {
+            Some(Decimal::ZERO)
+        } else if net > Exact::zero() {
+            let months = Exact::from(self.investment).over(&net).map_err(at("/investment"))?;
+            Some(months.to_decimal_places(1).map_err(at("/investment"))?)
+        } else {
+            None
+        };
+        Ok(Return {
+            minutes_at_most: shown_at_most,
+            minutes: shown,
+            at_most: money(&minutes_at_most.times(&rate), "/margin_per_minute")?,
+            margin: money(&earned, "/margin_per_minute")?,
+            net: money(&net, "/fixed_per_month")?,
+            payback_months,
+        })
+    }
+
     /// Reads the document; refuses unknown fields and broken rules with a pointer into it.
     pub fn from_json(document: &Value) -> Result<Operation, DocumentError> {
         Operation::read(&Node::root(document)).map_err(|error| error.found_in(document))
@@ -194,6 +201,26 @@ mod tests {
         refused("shrinkage", json!("-0.1"), "must_not_be_negative", "\"-0.1\"");
         refused("currency", json!("eur"), "currency_must_be_iso_4217", "\"eur\"");
         refused("agents", json!(3), "unknown_field", "3");
+    }
+
+    #[test]
+    fn what_is_too_large_to_reckon_is_told_at_its_factor() {
+        for name in ["calls_at_once", "margin_per_minute", "fixed_per_month", "investment"] {
+            let mut document = serde_json::to_value(operation("0.7", "0.3")).unwrap();
+            // A number that holds, while the product of it is more than a number or money is kept in.
+            let large =
+                if name == "investment" { "79228162514264337593543950335" } else { "9999999999999999999999999" };
+            document[name] = large.into();
+            if name == "investment" {
+                document["margin_per_minute"] = "0.0001".into();
+            }
+            let refused = return_on(&Operation::from_json(&document).unwrap()).unwrap_err();
+            assert_eq!(
+                (&*refused.pointer, &*refused.found),
+                (&*format!("/{name}"), &*format!("\"{large}\"")),
+                "{name}"
+            );
+        }
     }
 
     #[test]

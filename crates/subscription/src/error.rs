@@ -1,7 +1,7 @@
 //! What can be refused here, and how it is named.
 
 use crate::words::SubscriptionStatus;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use db::DbError;
 use money::{Currency, MoneyError};
 use pricing::PricingError;
@@ -184,6 +184,8 @@ pub enum Rule {
     MustBePossibleIn(SubscriptionStatus),
     #[error("must not exceed the {0} seats of the plan, which sells no more")]
     MustNotExceedSeatLimit(u32),
+    #[error("must be 0: nothing of this plan counts seats")]
+    SeatsMustBeCounted,
     #[error("must be another one than now")]
     MustDiffer,
     #[error("must be an add-on that the subscription has at that instant")]
@@ -202,7 +204,7 @@ pub enum Rule {
     MustBeAboveZero,
     #[error("must lie ahead")]
     MustLieAhead,
-    #[error("must be asked for before {0}")]
+    #[error("must be asked for before {}", instant(.0))]
     MustBeWithinValidity(DateTime<Utc>),
     #[error("must have a redemption left")]
     MustHaveRedemptionsLeft,
@@ -273,6 +275,7 @@ impl Rule {
             Rule::ExtraSeatsNeedSeatComponent => "extra_seats_need_seat_component",
             Rule::MustBePossibleIn(_) => "must_be_possible_in_status",
             Rule::MustNotExceedSeatLimit(_) => "must_not_exceed_seat_limit",
+            Rule::SeatsMustBeCounted => "seats_must_be_counted",
             Rule::MustDiffer => "must_differ",
             Rule::MustBeAttached => "must_be_attached",
             Rule::MustNotBeBilled => "must_not_be_billed",
@@ -297,6 +300,11 @@ pub(crate) type Result<T, E = SubscriptionError> = std::result::Result<T, E>;
 /// The refusal of one field's value.
 pub(crate) fn refuse<T>(field: impl Into<String>, rule: Rule, value: impl fmt::Display) -> Result<T> {
     Err(Refusal { field: field.into(), rule, value: value.to_string() }.into())
+}
+
+/// An instant in a refusal, as it is sent: RFC 3339.
+pub(crate) fn instant(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Refuses unless the rule holds.

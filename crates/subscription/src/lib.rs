@@ -50,8 +50,8 @@ pub use life::{
     MilestoneKind, NewSubscription, Notice, NoticeKind, Pause, SeatCount, SeatRoom, ServicePeriod, Stretch,
     Subscription, TRIAL_REMINDER_DAYS, agree_trial_end, all_active, coverage, customers_without_method, due,
     entitlement_stamp, entitlements, features, features_of_customer, histories, history, look, method_arrived,
-    open_periods, open_periods_of_many, periods, plan_versions_at, set_past_due, status_after, subscribe, subscription,
-    subscriptions_of, subscriptions_of_many, subscriptions_page,
+    must_count_seats, open_periods, open_periods_of_many, periods, plan_versions_at, set_past_due, status_after,
+    subscribe, subscription, subscriptions_of, subscriptions_of_many, subscriptions_page,
 };
 pub use number::{
     Number, NumberSetting, NumberTerms, add_number, all_number_terms, all_numbers, assign_number, number, number_owner,

@@ -23,11 +23,16 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
             "The body holds a NUL character (\\u0000), which no text may have.",
         ));
     }
+    // First: what is read into a value, or counted on below, would keep the last of two without a word.
+    pricing::must_name_each_field_once(bytes)
+        .map_err(|twice| Problem::invalid(twice.pointer, "must_be_unique", TWICE))?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(refused)?;
     reader.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
+
+const TWICE: &str = "this field is given twice";
 
 /// True where a string of the JSON text spells U+0000, which PostgreSQL cannot keep.
 fn holds_nul(json: &[u8]) -> bool {
@@ -89,7 +94,7 @@ fn refused(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     } else if let Some(name) = named("missing field `") {
         Problem::invalid(child(&pointer, &name), "missing", "this field is missing")
     } else if let Some(name) = named("duplicate field `") {
-        Problem::invalid(at(&name), "must_be_unique", "this field is given twice")
+        Problem::invalid(at(&name), "must_be_unique", TWICE)
     } else if rule.starts_with("invalid type") || rule.starts_with("invalid value") {
         let expected = rule.rsplit_once(", expected ").map_or(rule, |(_, expected)| expected);
         Problem::invalid(pointer, "wrong_type", format!("must be {}", in_words(expected)))
@@ -255,6 +260,7 @@ mod tests {
             (r#"{"parts":[]}"#, "missing", "/name"),
             (r#"{"name":"a","parts":[{}]}"#, "missing", "/parts/0/size"),
             (r#"{"name":"a","name":"b"}"#, "must_be_unique", "/name"),
+            (r#"{"name":"a","parts":[{"size":1,"size":2}]}"#, "must_be_unique", "/parts/0/size"),
             (r#"{"name":7}"#, "wrong_type", "/name"),
             (r#"{"name":"a","parts":[{"size":-1}]}"#, "wrong_type", "/parts/0/size"),
             (r#"{"name":"a","amount":1.5}"#, "wrong_type", "/amount"),

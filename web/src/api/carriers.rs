@@ -126,7 +126,7 @@ fn usual_priority() -> u32 {
 }
 
 async fn create(ask: &Ask, Given(new): Given<Creation>) -> ApiResult<Created<Carrier>> {
-    must_be_deck(ask, Some(new.cost_deck)).await?;
+    must_be_deck(ask, "/cost_deck", Some(new.cost_deck)).await?;
     let new = NewCarrier {
         code: new.code,
         name: new.name,
@@ -141,9 +141,11 @@ async fn create(ask: &Ask, Given(new): Given<Creation>) -> ApiResult<Created<Car
 }
 
 /// A deck of another book is no deck here.
-async fn must_be_deck(ask: &Ask, id: Option<DeckId>) -> ApiResult<()> {
+pub async fn must_be_deck(ask: &Ask, pointer: &str, id: Option<DeckId>) -> ApiResult<()> {
     match id {
-        Some(id) if usage_metering::deck(&ask.tx, id).await?.is_none() => Err(Problem::not_found()),
+        Some(id) if usage_metering::deck(&ask.tx, id).await?.is_none() => {
+            Err(Problem::unknown(pointer, "rate deck", id))
+        }
         _ => Ok(()),
     }
 }
@@ -167,7 +169,7 @@ async fn change(ask: &Ask, Given(change): Given<CarrierChange>) -> ApiResult<One
     let id: CarrierId = ask.id("carrier_id")?;
     let known = call_control::carrier(&ask.tx, id).await?.ok_or_else(Problem::not_found)?.of;
     ask.must_match(&find(ask, id).await?)?;
-    must_be_deck(ask, change.cost_deck).await?;
+    must_be_deck(ask, "/cost_deck", change.cost_deck).await?;
     let most = |given: Option<u32>, known: Option<u32>| given.map_or(known, |most| Some(most).filter(|most| *most > 0));
     let new = NewCarrier {
         code: known.code,
@@ -213,7 +215,7 @@ async fn set_policy(ask: &Ask, Given(rules): Given<OutgoingRules>) -> ApiResult<
     let loss_guard = LossGuard::from_word(&rules.loss_guard).ok_or_else(|| {
         Problem::invalid("/loss_guard", "unknown_word", "must be one of: refuse, flag").with_value(&rules.loss_guard)
     })?;
-    must_be_deck(ask, rules.sell_deck).await?;
+    must_be_deck(ask, "/sell_deck", rules.sell_deck).await?;
     let policy = OutgoingPolicy {
         sell_deck: rules.sell_deck,
         loss_guard,
@@ -282,9 +284,7 @@ struct RefusedOffer {
 impl Shown for RouteTrial {}
 
 async fn trial(ask: &Ask, Given(new): Given<NewTrial>) -> ApiResult<One<RouteTrial>> {
-    if subscription::customer(&ask.tx, new.customer).await?.is_none() {
-        return Err(Problem::not_found());
-    }
+    super::customers::named(&ask.tx, new.customer, "/customer").await?;
     let (db, book) = (&ask.app.db, ask.client.tenant_id);
     let tried = call_control::try_route(db, book, new.customer, &new.called, ask.now).await.map_err(refused)?;
     Ok(One(shown(tried.decision)))

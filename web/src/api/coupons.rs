@@ -152,13 +152,21 @@ async fn redeem(ask: &Ask, Given(given): Given<Redemption>) -> ApiResult<Created
     let id: SubscriptionId = ask.id("subscription_id")?;
     subscriptions::find(ask, id).await?;
     let redeemed = subscription::redeem_coupon(&ask.tx, id, &given.code, ask.now).await;
-    redeemed.map_err(|error| match error {
+    redeemed.map_err(|error| not_redeemed(error, "/code", &given.code))?;
+    Ok(Created(subscriptions::shown(&subscriptions::find(ask, id).await?, ask.now)?))
+}
+
+/// Why a coupon was not redeemed, where the body has its code.
+pub fn not_redeemed(error: SubscriptionError, pointer: &str, code: &str) -> Problem {
+    match error {
         SubscriptionError::NotFound { kind: "coupon", .. } => {
-            Problem::invalid("/code", "unknown_coupon", "must be the code of a coupon").with_value(&given.code)
+            Problem::invalid(pointer, "unknown_coupon", "must be the code of a coupon").with_value(code)
+        }
+        SubscriptionError::Refused(refusal) if refusal.field == "code" => {
+            Problem::invalid(pointer, refusal.rule.code(), refusal.rule.to_string()).with_value(refusal.value)
         }
         other => other.into(),
-    })?;
-    Ok(Created(subscriptions::shown(&subscriptions::find(ask, id).await?, ask.now)?))
+    }
 }
 
 async fn end(ask: &Ask, _: Nothing) -> ApiResult<One<Subscription>> {

@@ -55,6 +55,10 @@ pub struct Customer {
     anchor_on: NaiveDate,
     created_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
+    /// In the answer to a closure and nowhere else, of a customer with a wallet: the balance that is left in it, promotional
+    /// credit included. What of it was paid is to be given back; below zero, it is owed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet_left: Option<shapes::Amount>,
 }
 
 impl Shown for Customer {
@@ -83,6 +87,7 @@ impl From<subscription::Customer> for Customer {
             anchor_on: of.anchor_on,
             created_at: of.created_at,
             closed_at: of.closed_at,
+            wallet_left: None,
         }
     }
 }
@@ -121,6 +126,12 @@ async fn customer(ask: &Ask, _: Nothing) -> ApiResult<One<Customer>> {
 /// The customer, or 404.
 pub async fn find(tx: &TenantTx, id: CustomerId) -> ApiResult<subscription::Customer> {
     subscription::customer(tx, id).await?.ok_or_else(Problem::not_found)
+}
+
+/// A customer whom a body names.
+pub async fn named(tx: &TenantTx, id: CustomerId, pointer: &str) -> ApiResult<subscription::Customer> {
+    let found = subscription::customer(tx, id).await?;
+    found.ok_or_else(|| Problem::unknown(pointer, "customer", id))
 }
 
 /// Details that keep every rule; otherwise everything that is wrong with them.
@@ -236,5 +247,8 @@ async fn change(ask: &Ask, Given(given): Given<Change>) -> ApiResult<One<Custome
 async fn close(ask: &Ask, _: Nothing) -> ApiResult<One<Customer>> {
     let id = ask.id("customer_id")?;
     subscription::close_customer(&ask.tx, id, ask.now).await?;
-    Ok(One(find(&ask.tx, id).await?.into()))
+    let closed = find(&ask.tx, id).await?;
+    let wallet = ledger::wallet_of(&ask.tx, id).await?;
+    let wallet_left = wallet.map(|wallet| wallet.balance.into());
+    Ok(One(Customer { wallet_left, ..closed.into() }))
 }

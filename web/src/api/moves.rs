@@ -148,7 +148,8 @@ async fn find(ask: &Ask) -> ApiResult<subscription::Plan> {
 
 async fn wanted(ask: &Ask, to: PlanVersionId, when: &str, subscriptions: Vec<SubscriptionId>) -> ApiResult<Wanted> {
     let plan = find(ask).await?;
-    let version = subscription::plan_version(&ask.tx, to).await?.ok_or_else(Problem::not_found)?;
+    let version = subscription::plan_version(&ask.tx, to).await?;
+    let version = version.ok_or_else(|| Problem::unknown("/to", "plan version", to))?;
     if version.plan_id != plan.id {
         let rule = "must be a version of this plan";
         return Err(Problem::invalid("/to", "must_be_version_of_plan", rule).with_value(to.to_string()));

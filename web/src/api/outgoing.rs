@@ -89,7 +89,7 @@ impl Shown for OutgoingCall {
 }
 
 async fn finished(ask: &Ask, Given(call): Given<FinishedCall>) -> ApiResult<Created<OutgoingCall>> {
-    must_be_customer(ask, call.customer).await?;
+    super::customers::named(&ask.tx, call.customer, "/customer").await?;
     if call.answered_at.is_some_and(|at| at < call.started_at || at > call.ended_at) {
         return Err(Problem::invalid("/answered_at", "must_lie_between", "must lie between start and end"));
     }
@@ -165,11 +165,7 @@ fn limits_of(limit: &SpendLimit, currency: Currency) -> OutgoingLimits {
 
 impl OutgoingLimits {
     async fn read(&self, ask: &Ask, currency: Currency) -> ApiResult<SpendLimit> {
-        if let Some(id) = self.sell_deck
-            && usage_metering::deck(&ask.tx, id).await?.is_none()
-        {
-            return Err(Problem::not_found());
-        }
+        super::carriers::must_be_deck(ask, "/sell_deck", self.sell_deck).await?;
         let micros = |field: &str, amount: Option<Money>| match amount {
             Some(amount) if amount.currency() != currency => {
                 let rule = format!("must be in {}", currency.code());

@@ -111,6 +111,11 @@ impl Problem {
         Self { fields: vec![field], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
     }
 
+    /// 422: an id in the body that names nothing in this book. What belongs to another book is answered alike.
+    pub fn unknown(pointer: impl Into<String>, kind: &str, id: impl std::fmt::Display) -> Self {
+        Self::invalid(pointer, "must_be_known", format!("must be a {kind} of this book")).with_value(id.to_string())
+    }
+
     /// 422: each of these values breaks a rule.
     pub fn of_fields(fields: Vec<FieldProblem>) -> Self {
         let detail = fields.first().map_or_else(String::new, |first| format!("{}: {}.", first.pointer, first.detail));

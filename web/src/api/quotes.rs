@@ -5,16 +5,17 @@ use super::list::{self, At, List};
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Pdf, Route, Shown, get, post};
 use super::shapes;
-use super::terms::{Terms, checked, own_meters};
+use super::terms::{Terms, checked, own_meters, problems};
 use crate::mail;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use db::{CustomerId, EstimateId, QuoteId};
+use invoicing::InvoicingError;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use subscription::{Acceptance, Billing, NewPlanVersion, NewQuote, Prospect, QuotedCustomer};
+use subscription::{Acceptance, Billing, NewPlanVersion, NewQuote, Prospect, QuotedCustomer, SubscriptionError};
 use tenant::ScopeGroup;
 use utoipa::ToSchema;
 
@@ -223,7 +224,7 @@ async fn must_hold(ask: &Ask, terms: &Terms, customer: &QuotedCustomer) -> ApiRe
 
 async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Quote>> {
     let customer = match (given.customer, given.prospect) {
-        (Some(id), None) => QuotedCustomer::Known(super::customers::find(&ask.tx, id).await?.id),
+        (Some(id), None) => QuotedCustomer::Known(super::customers::named(&ask.tx, id, "/customer").await?.id),
         (None, Some(of)) => QuotedCustomer::New(Prospect {
             name: of.name,
             email: of.email,
@@ -236,7 +237,8 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Q
         }),
         _ => return Err(Problem::invalid("/customer", "one_of_two", "give either customer or prospect")),
     };
-    let terms = must_hold(ask, &Terms(given.terms), &customer).await?;
+    let document = Terms(given.terms);
+    let terms = must_hold(ask, &document, &customer).await?;
     let new = NewQuote {
         plan_name: given.plan_name,
         plan_description: given.plan_description,
@@ -250,10 +252,28 @@ async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Q
         valid_until: given.valid_until,
     };
     let meters = own_meters(ask).await?;
-    let (id, token) = subscription::create_quote(&ask.tx, &new, &meters, &ask.actor(), ask.now).await?;
+    let made = subscription::create_quote(&ask.tx, &new, &meters, &ask.actor(), ask.now).await;
+    let (id, token) = made.map_err(|error| match error {
+        SubscriptionError::NotFound { kind: kind @ "estimate", id } => Problem::unknown("/estimate", kind, id),
+        other => super::subscriptions::named(other),
+    })?;
     let written = subscription::quote(&ask.tx, id).await?.ok_or_else(Problem::not_found)?;
-    invoicing::must_be_reckoned(&ask.tx, &written).await?;
+    if let Err(error) = invoicing::must_be_reckoned(&ask.tx, &written).await {
+        return Err(not_reckoned(error, &document));
+    }
     Ok(Created(Quote { token: Some(token), ..shown(written, ask.now) }))
+}
+
+/// What makes the month too large: a quantity, or a price of the terms.
+fn not_reckoned(error: InvoicingError, terms: &Terms) -> Problem {
+    match error {
+        InvoicingError::Subscription(SubscriptionError::Refused(refusal))
+            if refusal.field.starts_with("components/") =>
+        {
+            Problem::of_fields(problems(&terms.0, &[refusal])).below("/terms")
+        }
+        other => other.into(),
+    }
 }
 
 async fn pdf(ask: &Ask, _: Nothing) -> ApiResult<Pdf> {

@@ -7,10 +7,11 @@ use super::previews::{self, Preview};
 use super::problem::{ApiResult, Problem};
 use super::route::{Ask, Asked, Created, Given, Nothing, One, Route, Shown, get, patch, post, reckon};
 use super::{customers, shapes};
+use crate::begin::{self, Beginning, Part, Refused};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::{CustomerId, PlanVersionId, SubscriptionId, TenantTx};
+use db::{CustomerId, PlanVersionId, SubscriptionId};
 use serde::{Deserialize, Serialize};
-use subscription::{History, NewSubscription, TrialEnd};
+use subscription::{History, NewSubscription, SubscriptionError, TrialEnd};
 use tenant::ScopeGroup;
 use utoipa::{IntoParams, ToSchema};
 
@@ -200,17 +201,23 @@ struct Creation {
     /// What becomes of the trial without a means of payment; as the version says when left out.
     #[schema(schema_with = shapes::trial_end)]
     trial_end: Option<TrialEnd>,
+    /// Versions of add-ons that it begins with.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    add_ons: Vec<PlanVersionId>,
+    /// Code of a coupon that it begins with.
+    coupon: Option<String>,
 }
 
 async fn create(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<Created<Subscription>> {
-    let id = begin(&ask.tx, given, ask.now).await?;
+    let id = begun(ask, given).await?;
     Ok(Created(shown(&find(ask, id).await?, ask.now)?))
 }
 
 /// Puts a customer on a plan, in a transaction that may be given up.
-async fn begin(tx: &TenantTx, given: Creation, now: DateTime<Utc>) -> ApiResult<SubscriptionId> {
-    let customer = customers::find(tx, given.customer).await?;
-    let starts_at = given.starts_at.unwrap_or(now);
+async fn begun(ask: &Ask, given: Creation) -> ApiResult<SubscriptionId> {
+    let customer = customers::named(&ask.tx, given.customer, "/customer").await?;
+    let starts_at = given.starts_at.unwrap_or(ask.now);
     let first_day = || pricing::civil_date(starts_at, &customer.time_zone);
     let new = NewSubscription {
         customer_id: customer.id,
@@ -221,18 +228,16 @@ async fn begin(tx: &TenantTx, given: Creation, now: DateTime<Utc>) -> ApiResult<
         trial: given.trial,
     };
     must_fit("/trial_end", given.trial_end.is_none() || given.trial)?;
-    let id = subscription::subscribe(tx, &new, now).await.map_err(named)?;
-    if let Some(end) = given.trial_end {
-        subscription::agree_trial_end(tx, id, end, now).await?;
-    }
-    Ok(id)
+    let wanted = Beginning { new, trial_end: given.trial_end, add_ons: given.add_ons, coupon: given.coupon };
+    let begun = begin::begin(&ask.tx, &wanted, &ask.actor(), ask.now).await;
+    begun.map_err(|refused| not_begun(refused, wanted.coupon.as_deref()))
 }
 
 /// It is begun and given up again, so that what is shown is what would be billed.
 async fn preview(ask: &Ask, Given(given): Given<Creation>) -> ApiResult<One<Preview>> {
     let customer = given.customer;
     let foreseen = async {
-        begin(&ask.tx, given, ask.now).await?;
+        begun(ask, given).await?;
         previews::preview(&ask.tx, customer, &[], ask.now).await
     };
     Ok(One(ask.tx.tried(foreseen).await??))
@@ -255,15 +260,38 @@ async fn agree(ask: &Ask, Given(given): Given<SubscriptionChange>) -> ApiResult<
 }
 
 /// Fields have the names of the API.
-pub fn named(error: subscription::SubscriptionError) -> Problem {
+pub fn named(error: SubscriptionError) -> Problem {
+    named_at(error, "/plan_version")
+}
+
+/// The same, where the body names the version at this place.
+fn named_at(error: SubscriptionError, version: &str) -> Problem {
+    if let SubscriptionError::NotFound { kind: kind @ "plan version", id } = error {
+        return Problem::unknown(version, kind, id);
+    }
     let mut problem = Problem::from(error);
     for field in &mut problem.fields {
-        for (domain, api) in [("/plan_version_id", "/plan_version"), ("/customer_id", "/customer"), ("/at", "/when")] {
-            if field.pointer == domain {
-                field.pointer = api.to_owned();
-                problem.detail = format!("{}: {}.", field.pointer, field.detail);
-            }
+        let known =
+            [("/plan_version_id", version), ("/customer_id", "/customer"), ("/at", "/when"), ("/change", "/kind")];
+        if let Some((_, api)) = known.iter().find(|(domain, _)| field.pointer == *domain) {
+            field.pointer = (*api).to_owned();
+        } else if let Some(of) = field.pointer.strip_prefix("/components/") {
+            // What is in the way stands in the version that was named, and not in the body.
+            field.detail = format!("its component {}: {}", of.replace('/', ", "), field.detail);
+            (field.pointer, field.value) = (version.to_owned(), None);
+        } else {
+            continue;
         }
+        problem.detail = format!("{}: {}.", field.pointer, field.detail);
     }
     problem
+}
+
+/// What keeps a subscription from beginning, at its field.
+fn not_begun(refused: Refused, coupon: Option<&str>) -> Problem {
+    match refused.part {
+        Part::Plan => named(refused.error),
+        Part::AddOn(place) => named_at(refused.error, &format!("/add_ons/{place}")),
+        Part::Coupon => super::coupons::not_redeemed(refused.error, "/coupon", coupon.unwrap_or_default()),
+    }
 }

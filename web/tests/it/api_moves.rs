@@ -70,8 +70,22 @@ async fn many_move_to_another_version_after_a_look_all_or_none_and_back_one_by_o
             assert!(refused.json()["errors"][0]["value"].is_string(), "{}", refused.text());
         }
     }
-    let nobody = json!({"to": versions[1], "when": "now", "subscriptions": [db::SubscriptionId::new().to_string()]});
-    assert_eq!(nord.post(&moves, "m-0", &nobody).await.status, 404);
+    // An id in the body that nobody has is refused at its place, with its value; one in the address is not there.
+    let (nobody, nothing) = (db::SubscriptionId::new().to_string(), db::PlanVersionId::new().to_string());
+    for (body, pointer, value) in [
+        (json!({"to": versions[1], "when": "now", "subscriptions": [nobody]}), "/subscriptions/0", &nobody),
+        (json!({"to": nothing, "when": "now", "subscriptions": [jonas["id"]]}), "/to", &nothing),
+    ] {
+        for path in [&moves, &previews] {
+            let refused = nord.post(path, "m-0", &body).await;
+            assert_eq!(refused.field(), (422, pointer.into(), "must_be_known".into()), "{path}: {}", refused.text());
+            assert_eq!(&refused.json()["errors"][0]["value"], value.as_str());
+        }
+    }
+    let nowhere = format!("/v1/plans/{}/moves", db::PlanId::new());
+    assert_eq!(nord.post(&nowhere, "m-0", &to("now", &[&jonas])).await.status, 404);
+    let past = nord.post(&moves, "m-0", &to("2026-01-01T00:00:00Z", &[&jonas])).await;
+    assert_eq!(past.json()["errors"][0]["value"], "2026-01-01T00:00:00Z", "as it was sent");
 
     let made = nord.post(&moves, "m-1", &to("now", &[&jonas, &petra])).await;
     assert_eq!((made.status, made.json()["changes"].as_array().map(Vec::len)), (201, Some(2)), "{}", made.text());
@@ -89,10 +103,10 @@ async fn many_move_to_another_version_after_a_look_all_or_none_and_back_one_by_o
     let of_jonas = [of(&listed), of(&second)].into_iter().find(|change| change["subscription"] == jonas["id"]).unwrap();
     let id = of_jonas["id"].as_str().unwrap();
     assert_eq!(delete(&nord, &format!("{other}/moves/{id}")).await.status, 404, "it is no move of the other plan");
-    let seats = format!("/v1/subscriptions/{}/changes", petra["id"].as_str().unwrap());
-    let seats = nord.post(&seats, "seats", &json!({"kind": "seats", "seats": 3})).await.json();
-    let seats = seats["id"].as_str().unwrap();
-    assert_eq!(delete(&nord, &format!("{moves}/{seats}")).await.status, 404, "a change of seats is no move");
+    let end = format!("/v1/subscriptions/{}/changes", petra["id"].as_str().unwrap());
+    let end = nord.post(&end, "end", &json!({"kind": "cancel", "when": "term_end"})).await.json();
+    let end = end["id"].as_str().unwrap();
+    assert_eq!(delete(&nord, &format!("{moves}/{end}")).await.status, 404, "an end is no move");
     let undone = delete(&nord, &format!("{moves}/{id}")).await;
     assert!(undone.json()["undone_at"].is_string(), "{}", undone.text());
     assert_eq!(on(&jonas).await, versions[0]);

@@ -210,7 +210,7 @@ async fn calculators_answer_without_storing_anything() {
 
 fn terms() -> Value {
     json!({
-        "currency": "EUR", "trial_days": 0,
+        "currency": "EUR", "trial_days": 0, "seat_limit": 9,
         "components": [
             {"key": "base", "kind": "flat", "name": "Base fee", "price": {"model": "per_unit", "unit": "49"}, "billed": "in_advance"},
             {"key": "calls", "kind": "usage", "name": "Calls", "measure": "calls", "included": "100",
@@ -262,6 +262,13 @@ async fn a_plan_is_made_published_subscribed_to_and_changed() {
     assert_eq!(archived["archived_at"], json!(start()));
     let closed = nord.post(&closure, "close-1", &json!({})).await;
     assert_eq!(closed.json()["closed_at"], json!(start()), "{}", closed.text());
+    // What is in Jonas's wallet nobody gives back unasked.
+    let wallet = nord.get(&format!("/v1/customers/{}/wallet", world.jonas)).await.json();
+    let closed = nord.post(&format!("/v1/customers/{}/closure", world.jonas), "close-2", &json!({})).await.json();
+    assert_eq!(closed["wallet_left"], wallet["balance"], "{closed}");
+    assert!(closed["wallet_left"]["amount"].is_string());
+    let read = nord.get(&format!("/v1/customers/{}", world.jonas)).await.json();
+    assert_eq!(read.get("wallet_left"), None, "in the answer to the closure alone");
 }
 
 #[actix_web::test]

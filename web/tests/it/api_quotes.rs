@@ -116,7 +116,8 @@ async fn plans_coupons_versions_and_changes_are_listed_page_by_page() {
     let plan = format!("/v1/plans/{}", plans["data"][0]["id"].as_str().unwrap());
     let mut version = Value::Null;
     for amount in ["10", "20", "30"] {
-        let terms = NewPlanVersion { components: vec![flat("fee", amount)], ..terms() }.to_document();
+        let terms =
+            NewPlanVersion { components: vec![flat("fee", amount)], seat_limit: Some(9), ..terms() }.to_document();
         let made = nord.post(&format!("{plan}/versions"), &format!("v-{amount}"), &terms).await;
         assert_eq!(made.status, 201, "{}", made.text());
         version = made.json()["id"].clone();

@@ -113,6 +113,8 @@ async fn a_coupon_is_created_redeemed_with_a_subscription_and_archived() {
         let again = browser.get(&format!("{form}?{wish}&coupon={code}")).await;
         assert!(again.body.contains(sentence), "{code}: {}", again.body);
     }
+    let seats = browser.get(&format!("{form}?{}", wish.replace("seats=0", "seats=5"))).await;
+    assert!(seats.body.contains("Must be 0: nothing of this plan counts seats."), "{}", seats.body);
     let shown = browser.get(&format!("{form}?{wish}&coupon=spring-26")).await;
     let kept = hidden(&shown.body, "method=\"post\" action=\"/admin/customers/");
     let fields: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -161,12 +163,16 @@ async fn seats_are_changed_after_a_look_at_what_changes_and_undone_until_they_ar
         ("do=add-ons&sent=yes", "Must differ from what it has now."),
         ("do=pause&sent=yes&until=2026-02-01", "Must lie after the day on which it is paused."),
         ("do=seats&sent=yes&seats=8&when=whenever", "Must be one of the list."),
+        ("do=seats&sent=yes&seats=8&when=day&on=2026-02-27", "Must not lie in the past."),
+        ("do=seats&sent=yes&seats=8&when=day&on=", "f-on-error"),
     ] {
         let again = browser.get(&format!("{change}?{asked}")).await;
         assert_eq!(again.status, 200, "{asked}: {}", again.body);
         assert!(again.body.contains(sentence), "{asked}: {sentence} in {}", again.body);
         assert!(!again.body.contains("id=\"outcome\""), "{asked}: nothing to confirm");
     }
+    let later = browser.get(&format!("{change}?do=seats&sent=yes&seats=8&when=day&on=2026-03-12")).await;
+    assert!(later.body.contains("from 12 Mar 2026 on") && later.body.contains("id=\"outcome\""), "{}", later.body);
     let shown = browser.get(&format!("{change}?do=seats&sent=yes&seats=8&when=now")).await;
     for words in ["5 seats", "8 seats", "from now on"] {
         assert!(shown.body.contains(words), "{words} in {}", shown.body);

@@ -1,6 +1,7 @@
 //! The roof over a real database: who gets in, what each may see, and what is refused.
 
 mod api;
+mod api_begin;
 mod api_door;
 mod api_imports;
 mod api_keys;

@@ -84,7 +84,7 @@ async fn customers_move_to_the_next_version_after_a_look_and_the_move_can_be_und
     let foreign = browser
         .post(&moves, &token, &[("subscription", &db::SubscriptionId::new().to_string()), ("to", &second)])
         .await;
-    assert_eq!(foreign.status, 404, "only subscribers of this plan move here");
+    assert_eq!(foreign.status, 422, "only subscribers of this plan move here");
 }
 
 /// What the form would send for each who may be moved.

@@ -255,9 +255,9 @@ async fn a_cap_then_line_discounts_then_coupons_in_this_order() {
             "platform | 100.00",
             "calls | 100.00",
             "Fee cap of 150.00 | -50.00",
-            "Term discount 10%, 1 months | -7.50", // of the 75 that the cap leaves of the fee
-            "Loyalty discount 5% | -3.38",         // 67.50 x 5% = 3.375
-            "Coupon TENTH | -13.91",               // 139.125 x 10% = 13.9125; in all 24.7875 = 24.79
+            "Term discount 10%, 1 month | -7.50", // of the 75 that the cap leaves of the fee
+            "Loyalty discount 5% | -3.38",        // 67.50 x 5% = 3.375
+            "Coupon TENTH | -13.91",              // 139.125 x 10% = 13.9125; in all 24.7875 = 24.79
             "Coupon FIVER | -5.00",
         ]
     );

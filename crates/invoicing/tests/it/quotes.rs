@@ -95,3 +95,27 @@ async fn a_quote_whose_month_is_more_than_money_is_refused_by_its_largest_quanti
         }
     }
 }
+
+#[tokio::test]
+async fn a_quote_whose_month_is_more_than_money_without_a_quantity_is_refused_by_its_largest_price() {
+    let world = World::new().await;
+    let customer = world.customer(POSTPAID).await;
+    let fee =
+        |key: &str, price: &str| component(key, ComponentKind::Flat, None, Price::per_unit(price.parse().unwrap()));
+    let calls = component("calls", ComponentKind::Usage, Some("calls"), Price::per_unit("1".parse().unwrap()));
+    let mut new = quote("graduated", customer);
+    // 99,999,999,999,999 is more than money holds; the few calls are not what does it.
+    new.terms.components = vec![fee("small", "49"), fee("large", "99999999999999"), calls];
+    let tx = world.tx().await;
+    for quantities in [vec![], vec![("calls".to_owned(), 5.into())]] {
+        new.quantities = quantities.into_iter().collect();
+        let (id, _) = subscription::create_quote(&tx, &new, &[], "Ann", at("2026-11-25T09:00:00Z")).await.unwrap();
+        let quote = subscription::quote(&tx, id).await.unwrap().unwrap();
+        let Err(InvoicingError::Subscription(error)) = invoicing::must_be_reckoned(&tx, &quote).await else {
+            panic!("it is too large");
+        };
+        let refusal = error.refusal().unwrap();
+        let told = (refusal.field.as_str(), refusal.rule.code(), refusal.value.as_str());
+        assert_eq!(told, ("components/large/price/unit", "too_large", "99999999999999"));
+    }
+}

@@ -44,7 +44,8 @@ pub fn run_line(line: &str) -> (String, bool) {
         Err(error) => return (failure(&Value::Null, &PricingError::MustBeJson(error.to_string()).at("")), false),
     };
     let id = document.get("id").cloned().unwrap_or(Value::Null);
-    match answer(&Node::root(&document)).map_err(|error| error.found_in(&document)) {
+    let once = crate::must_name_each_field_once(line.as_bytes());
+    match once.and_then(|()| answer(&Node::root(&document))).map_err(|error| error.found_in(&document)) {
         Ok(answer) => (success(id, answer), true),
         Err(error) => (failure(&id, &error), false),
     }

@@ -312,3 +312,22 @@ fn a_refusal_carries_the_offending_value_and_every_answer_an_explanation() {
     assert_eq!(answer(&json!({"op": "days"}))["error"].get("found"), None);
     assert!(answer(&price(json!({"model": "per_unit", "unit": "1"}), json!(0)))["explain"].is_array());
 }
+
+#[test]
+fn a_field_that_stands_twice_is_refused_where_it_stands() {
+    for (line, pointer) in [
+        (
+            r#"{"op":"price","currency":"EUR","price":{"model":"per_unit","unit":"1","unit":"2"},"usage":{"quantity":"1"}}"#,
+            "/price/unit",
+        ),
+        (r#"{"op":"price","currency":"EUR","currency":"USD"}"#, "/currency"),
+    ] {
+        let (answer, good) = run_line(line);
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert!(!good);
+        assert_eq!(
+            (&answer["error"]["code"], &answer["error"]["pointer"]),
+            (&"must_not_repeat".into(), &pointer.into())
+        );
+    }
+}

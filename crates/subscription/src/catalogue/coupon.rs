@@ -1,7 +1,7 @@
 //! Coupons: a percentage or an amount off, once, for some periods or for ever.
 
 use crate::customer::{add_customer_event, must_exist};
-use crate::error::{Result, Rule, SubscriptionError, must, refuse, same_currency};
+use crate::error::{Result, Rule, SubscriptionError, instant, must, refuse, same_currency};
 use crate::life::{ServicePeriod, must_lock};
 use crate::rules;
 use crate::store::coupons as store;
@@ -90,7 +90,7 @@ impl NewCoupon {
             rules::between("redemptions_max", most.into(), 1, i32::MAX.into())?;
         }
         match self.valid_until {
-            Some(until) => must(until > now, "valid_until", Rule::MustLieAhead, until),
+            Some(until) => must(until > now, "valid_until", Rule::MustLieAhead, instant(&until)),
             None => Ok(()),
         }
     }

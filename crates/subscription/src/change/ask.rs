@@ -3,8 +3,8 @@
 use super::{Change, When};
 use crate::catalogue::{PlanVersion, plan_version};
 use crate::customer::add_customer_event;
-use crate::error::{Result, Rule, SubscriptionError, must};
-use crate::life::{Dated, Ended, History, history, must_lock};
+use crate::error::{Result, Rule, SubscriptionError, instant, must};
+use crate::life::{Dated, Ended, History, history, must_count_seats, must_lock};
 use crate::store::{catalogue, changes, subscriptions};
 use crate::words::EndedBy;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -66,12 +66,15 @@ async fn ask(tx: &TenantTx, id: SubscriptionId, change: &Change, when: When, now
     let named = named(tx, change).await?;
     let version = named.as_ref().map(|named| &named.version);
     let at = when.instant(&before, now)?;
-    must(at >= now || at == before.subscription.started_at, "at", Rule::MustNotLieInThePast, at)?;
+    must(at >= now || at == before.subscription.started_at, "at", Rule::MustNotLieInThePast, instant(&at))?;
     let (before, pending) = free_to_end(before, change, now)?;
     let mut replaced: Vec<ChangeId> = pending.into_iter().collect();
     let others = before.changes.iter().filter(|other| change.replaces(version, other, at));
     replaced.extend(others.filter_map(|other| other.id));
     let after = before.with_change(change, version, at)?;
+    if let Change::Seats(seats) | Change::Plan { seats: Some(seats), .. } = change {
+        must_count_seats(after.plan_at(at).seat_limit, after.components_at(at), *seats)?;
+    }
     Ok(Ask { before, after, at, named, replaced })
 }
 

@@ -26,5 +26,5 @@ pub use subscription::{
     NewSubscription, Subscription, agree_trial_end, all_active, open_periods, open_periods_of_many, periods,
     plan_versions_at, subscribe, subscription, subscriptions_of, subscriptions_of_many, subscriptions_page,
 };
-pub use transition::{Cause, status_after};
+pub use transition::{Cause, must_count_seats, status_after};
 pub(crate) use transition::{check_result, seats_fit};

@@ -1,6 +1,6 @@
 //! Service periods: months from an anchor day in a frozen zone, `[start, end)`.
 
-use crate::error::{Result, Rule, refuse};
+use crate::error::{Result, Rule, instant, refuse};
 use chrono::{DateTime, NaiveDate, Utc};
 use pricing::Periods;
 
@@ -46,7 +46,7 @@ pub(crate) fn containing(anchor_on: NaiveDate, time_zone: &str, at: DateTime<Utc
     let (index, _) = periods.containing(at)?;
     match u32::try_from(index) {
         Ok(position) => nth(&periods, position),
-        Err(_) => refuse("at", Rule::MustNotPrecedeStart, at),
+        Err(_) => refuse("at", Rule::MustNotPrecedeStart, instant(&at)),
     }
 }
 

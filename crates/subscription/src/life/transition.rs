@@ -2,10 +2,10 @@
 
 use super::fold::{add_on_of, has_add_on};
 use super::history::{Attached, History};
-use crate::catalogue::PlanVersion;
+use crate::catalogue::{Component, PlanVersion};
 use crate::change::Change;
-use crate::error::{Result, Rule, must, refuse, same_currency};
-use crate::words::SubscriptionStatus;
+use crate::error::{Result, Rule, instant, must, refuse, same_currency};
+use crate::words::{ComponentKind, SubscriptionStatus};
 use SubscriptionStatus::{Active, Cancelled, Expired, PastDue, Paused, Scheduled, Trial};
 use chrono::{DateTime, Utc};
 
@@ -68,7 +68,7 @@ pub(super) fn check(
     version: Option<&PlanVersion>,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    must(at >= history.subscription.started_at, "at", Rule::MustNotPrecedeStart, at)?;
+    must(at >= history.subscription.started_at, "at", Rule::MustNotPrecedeStart, instant(&at))?;
     let status = history.status_at(at);
     must(
         status_after(status, &Cause::Asked(change)).is_some(),
@@ -152,4 +152,14 @@ pub(crate) fn seats_fit(limit: Option<u32>, sells_extra: bool, seats: u32) -> Re
         Some(limit) if seats > limit && !sells_extra => refuse("seats", Rule::MustNotExceedSeatLimit(limit), seats),
         _ => Ok(()),
     }
+}
+
+/// Refuses seats where no component charges for them and no limit is set on them: the number would say nothing.
+pub fn must_count_seats<'a>(
+    limit: Option<u32>,
+    parts: impl IntoIterator<Item = &'a Component>,
+    seats: u32,
+) -> Result<()> {
+    let counted = limit.is_some() || parts.into_iter().any(|part| part.kind == ComponentKind::Seat);
+    must(seats == 0 || counted, "seats", Rule::SeatsMustBeCounted, seats)
 }

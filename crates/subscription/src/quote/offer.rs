@@ -4,8 +4,8 @@ use super::accept::Acceptance;
 use super::link;
 use crate::catalogue::{Measure, NewPlanVersion};
 use crate::customer::{NewCustomer, must_exist};
-use crate::error::{Refusal, Result, Rule, SubscriptionError, must, refuse, same_currency};
-use crate::life::seats_fit;
+use crate::error::{Refusal, Result, Rule, SubscriptionError, instant, must, refuse, same_currency};
+use crate::life::{must_count_seats, seats_fit};
 use crate::rules;
 use crate::store::quotes as store;
 use crate::words::{Billing, TaxTreatment};
@@ -173,10 +173,11 @@ pub async fn create_quote(
     rules::not_empty("plan_name", &new.plan_name)?;
     new.terms.check(own_meters)?;
     check_quantities(new)?;
-    must(new.valid_until > now, "valid_until", Rule::MustLieAhead, new.valid_until)?;
+    must(new.valid_until > now, "valid_until", Rule::MustLieAhead, instant(&new.valid_until))?;
     rules::within_ten_years("valid_until", new.valid_until.date_naive(), now.date_naive())?;
     must(!new.with_trial || new.terms.trial_days > 0, "with_trial", Rule::TrialNeedsDays, &new.plan_name)?;
     seats_fit(new.terms.seat_limit, new.terms.sells_extra_seats, new.seats)?;
+    must_count_seats(new.terms.seat_limit, &new.terms.components, new.seats)?;
     match &new.customer {
         QuotedCustomer::Known(id) => {
             let customer = must_exist(tx, *id).await?;

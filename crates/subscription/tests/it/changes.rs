@@ -22,7 +22,9 @@ impl Sold {
     async fn new() -> Sold {
         let world = World::new().await;
         let monthly = |components| NewPlanVersion::monthly(Currency::EUR, components);
-        let hourly = world.version("hourly", vec![usage("hours", "hours", &[])]).await;
+        // It has room for seats and charges nothing for them.
+        let hourly = NewPlanVersion { seat_limit: Some(100), ..monthly(vec![usage("hours", "hours", &[])]) };
+        let hourly = world.version_with("hourly", false, hourly).await;
         let seat = Component { kind: ComponentKind::Seat, measure: Some("assigned".into()), ..flat("seats", "49") };
         let limited = NewPlanVersion { seat_limit: Some(5), ..monthly(vec![seat.clone()]) };
         let seats = world.version_with("seats", false, limited).await;

@@ -112,7 +112,7 @@ async fn a_quote_that_could_not_be_sold_is_refused() {
     let dollars = NewPlanVersion::monthly(Currency::USD, vec![]);
     for (new, expected) in [
         (NewQuote { plan_name: "".into(), ..offer() }, is("plan_name", "must_not_be_empty", "")),
-        (NewQuote { valid_until: at(NOW), ..offer() }, is("valid_until", "must_lie_ahead", "2026-03-10 12:00:00 UTC")),
+        (NewQuote { valid_until: at(NOW), ..offer() }, is("valid_until", "must_lie_ahead", "2026-03-10T12:00:00Z")),
         (
             NewQuote { terms: NewPlanVersion { term_months: 0, ..terms.clone() }, ..offer() },
             is("term_months", "must_lie_between", "0"),
@@ -125,6 +125,7 @@ async fn a_quote_that_could_not_be_sold_is_refused() {
             NewQuote { terms: NewPlanVersion { seat_limit: Some(2), ..terms }, seats: 3, ..offer() },
             is("seats", "must_not_exceed_seat_limit", "3"),
         ),
+        (NewQuote { seats: 3, ..offer() }, is("seats", "seats_must_be_counted", "3")),
         (
             NewQuote { customer: QuotedCustomer::New(Prospect { country: "Germany".into(), ..prospect() }), ..offer() },
             is("country", "must_be_country", "Germany"),

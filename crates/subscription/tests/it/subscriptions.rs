@@ -251,7 +251,9 @@ async fn a_customer_changes_its_plan_at_the_end_of_the_term_that_is_running() {
     let quarterly =
         NewPlanVersion { term_months: 3, ..NewPlanVersion::monthly(Currency::EUR, vec![flat("platform", "49")]) };
     let quarterly = world.version_with("quarterly", false, quarterly).await;
-    let hourly = world.version("hourly", vec![usage("hours", "hours", &[])]).await;
+    let hourly = vec![usage("hours", "hours", &[])];
+    let hourly = NewPlanVersion { seat_limit: Some(9), ..NewPlanVersion::monthly(Currency::EUR, hourly) };
+    let hourly = world.version_with("hourly", false, hourly).await;
     let clash = world.version("clash", vec![flat("crm", "1")]).await;
     let crm = world.version_with("crm", true, NewPlanVersion::monthly(Currency::EUR, vec![flat("crm", "9")])).await;
     let customer = world.customer("C-1", "Europe/Berlin").await;
@@ -264,6 +266,11 @@ async fn a_customer_changes_its_plan_at_the_end_of_the_term_that_is_running() {
         refused(change(&tx, id, &to(clash, 0), When::TermEnd, "Ann", now).await),
         is("components/crm/key", "must_be_unique", "crm")
     );
+    // Seats that nothing counts would say nothing.
+    for wish in [to(quarterly, 7), Change::Seats(7)] {
+        let found = refused(change(&tx, id, &wish, When::Now, "Ann", now).await);
+        assert_eq!(found, is("seats", "seats_must_be_counted", "7"));
+    }
     change(&tx, id, &to(hourly, 7), When::TermEnd, "Ann", now).await.unwrap();
     // terms begin on 1 January, 1 April and 1 July; 1 July 00:00 in Berlin is 30 June 22:00 UTC
     let end = at("2026-06-30T22:00:00Z");

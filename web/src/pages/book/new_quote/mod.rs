@@ -112,6 +112,12 @@ fn refused(faults: &mut Faults, error: SubscriptionError) -> PageResult<()> {
             faults.say(&refusal.field, rules::of_subscription(&refusal.rule));
             Ok(())
         }
+        // A price is the plan's, and has no field here.
+        Some(refusal) if refusal.field.starts_with("components/") => {
+            let key = refusal.field.split('/').nth(1).unwrap_or_default();
+            faults.say("plan_name", format!("The price of “{key}”: {}", rules::of_subscription(&refusal.rule)));
+            Ok(())
+        }
         _ => faults.refused(error, &FIELDS),
     }
 }

@@ -3,6 +3,7 @@
 use super::change::prices_in_short;
 use super::preview::{self, Figures};
 use crate::answer::{SeeOther, see_other};
+use crate::begin::{self, Beginning, Part, Refused};
 use crate::error::{PageError, PageResult};
 use crate::extract::Member;
 use crate::pages::book::shell;
@@ -16,8 +17,8 @@ use crate::views::parts::{Heading, Note, PagePath};
 use crate::views::subscriptions::{Decide, Outcome};
 use actix_web::{Either, web};
 use chrono::{Datelike, NaiveDate};
-use db::{CustomerId, SubscriptionId, TenantTx};
-use subscription::{Change, Customer, NewSubscription, Plan, PlanVersion, SubscriptionError, TrialEnd, When};
+use db::{CustomerId, TenantTx};
+use subscription::{Customer, NewSubscription, Plan, TrialEnd};
 use tenant::Role;
 
 /// The fields that refusals of the domain name, and ours.
@@ -34,14 +35,8 @@ const FIELDS: [(&str, &str); 10] = [
     ("code", "coupon"),
 ];
 
-/// What is wished for.
-struct Wish {
-    new: NewSubscription,
-    add_ons: Vec<PlanVersion>,
-    coupon: Option<String>,
-    /// What was agreed about the end of its trial; `None`: what the plan says.
-    trial_end: Option<TrialEnd>,
-}
+/// The same where an add-on is what does not fit.
+const ADD_ON_FIELDS: [(&str, &str); 2] = [("plan_version_id", "add_on"), ("components", "add_on")];
 
 /// `GET /admin/customers/{customer_id}/subscriptions/new`: the form, and beside it what confirming would do.
 pub async fn start(member: Member, path: web::Path<String>, given: web::Query<Given>) -> PageResult<Decide> {
@@ -76,7 +71,8 @@ pub async fn begin(
         );
         return Ok(again(page(&member, &tx, &customer, &sold, &given, &faults, Some(note), Some(shown)).await?));
     }
-    let id = subscribe(&tx, &wish, &member).await?;
+    let begun = begin::begin(&tx, &wish, &member.actor(), member.now).await;
+    let id = begun.map_err(|refused| refused.error)?;
     let name =
         sold.iter().find(|plan| plan.newest.as_ref().is_some_and(|newest| newest.id == wish.new.plan_version_id));
     let name = name.map_or("a plan", |plan| plan.name.as_str());
@@ -93,22 +89,6 @@ async fn read_both(tx: &TenantTx, id: CustomerId) -> PageResult<(Customer, Vec<P
     Ok((customer.clone(), sold.filter(|plan| plan.archived_at.is_none() && in_its_currency(plan)).collect()))
 }
 
-/// Does it all, in the caller's transaction.
-async fn subscribe(tx: &TenantTx, wish: &Wish, member: &Member) -> Result<SubscriptionId, SubscriptionError> {
-    let id = subscription::subscribe(tx, &wish.new, member.now).await?;
-    if let Some(end) = wish.trial_end.filter(|_| wish.new.trial) {
-        subscription::agree_trial_end(tx, id, end, member.now).await?;
-    }
-    for version in &wish.add_ons {
-        let change = Change::AddOn { version: version.id };
-        subscription::change(tx, id, &change, When::At(wish.new.starts_at), &member.actor(), member.now).await?;
-    }
-    if let Some(code) = &wish.coupon {
-        subscription::redeem_coupon(tx, id, code, member.now).await?;
-    }
-    Ok(id)
-}
-
 /// What the wish would do: it is done and given up again, so that what is shown is what is done.
 async fn outcome(
     member: &Member,
@@ -120,7 +100,7 @@ async fn outcome(
 ) -> PageResult<Option<(Outcome, Figures)>> {
     let Some(wish) = read_wish(member, customer, sold, given, faults)? else { return Ok(None) };
     let foreseen = async {
-        Ok(match subscribe(tx, &wish, member).await {
+        Ok(match begin::begin(tx, &wish, &member.actor(), member.now).await {
             Ok(_) => Ok(preview::of_start(tx, customer, member.now).await?),
             Err(refused) => Err(refused),
         })
@@ -128,8 +108,11 @@ async fn outcome(
     let foreseen: PageResult<_> = tx.tried(foreseen).await?;
     let (bill, figures) = match foreseen? {
         Ok(foreseen) => foreseen,
-        Err(error) => {
-            faults.refused(error, &FIELDS)?;
+        Err(Refused { part, error }) => {
+            match part {
+                Part::AddOn(_) => faults.refused(error, &ADD_ON_FIELDS)?,
+                Part::Plan | Part::Coupon => faults.refused(error, &FIELDS)?,
+            }
             return Ok(None);
         }
     };
@@ -158,7 +141,7 @@ fn read_wish(
     sold: &[Plan],
     given: &Given,
     faults: &mut Faults,
-) -> PageResult<Option<Wish>> {
+) -> PageResult<Option<Beginning>> {
     let version: Option<db::PlanVersionId> = faults.keep("version", form::id(given.get("version")));
     let seats = match given.get("seats") {
         "" => Some(0),
@@ -172,7 +155,7 @@ fn read_wish(
     };
     let wanted: Vec<&str> = given.all("add_on").collect();
     let add_ons = sold.iter().filter(|plan| plan.is_add_on && wanted.contains(&plan.id.to_string().as_str()));
-    let add_ons: Vec<PlanVersion> = add_ons.filter_map(|plan| plan.newest.clone()).collect();
+    let add_ons = add_ons.filter_map(|plan| plan.newest.as_ref()).map(|newest| newest.id).collect();
     let coupon = Some(given.get("coupon").to_uppercase()).filter(|code| !code.is_empty());
     let (Some(plan_version_id), Some(seats), Some(starts_on), Some(anchor_on)) = (version, seats, starts_on, anchor)
     else {
@@ -192,7 +175,7 @@ fn read_wish(
             }
         },
     };
-    Ok(Some(Wish { new, add_ons, coupon, trial_end }))
+    Ok(Some(Beginning { new, trial_end, add_ons, coupon }))
 }
 
 fn first_of_month(day: NaiveDate) -> Option<NaiveDate> {
@@ -248,8 +231,8 @@ fn plan_fields(sold: &[Plan], given: &Given, faults: &Faults) -> Fields {
         .collect();
     let group = Choices::one("version", "Plan", given.get("version"), choices.clone()).error(faults.at("version"));
     let group = if choices.is_empty() { group.hint("No plan is sold in this customer's currency.") } else { group };
-    let seats = Field::figure("seats", "Seats", given.or("seats", "1")).error(faults.at("seats"));
-    Fields::new().choices(group).half(seats.hint("Assigned seats, where the plan counts them"))
+    let seats = Field::figure("seats", "Seats", given.get("seats")).error(faults.at("seats"));
+    Fields::new().choices(group).half(seats.hint("Assigned seats, where the plan counts them; empty: none"))
 }
 
 fn start_fields(today: &str, given: &Given, faults: &Faults) -> Fields {

@@ -14,6 +14,9 @@ use chrono::{DateTime, Utc};
 use money::{Currency, Decimal};
 use subscription::{Component, ComponentKind, History, Plan, PlanVersion, When};
 
+/// The choice of a day that is typed, beside those that are reckoned.
+pub const ON_A_DAY: &str = "day";
+
 /// What the form is about and its fields.
 pub fn parts(
     kind: Kind,
@@ -24,7 +27,16 @@ pub fn parts(
     now: DateTime<Utc>,
 ) -> PageResult<Vec<FormPart>> {
     let part = |title, text, fields| FormPart { title, text, fields };
-    let when = |offered: &[(&'static str, When)]| when_field(given, history, offered, faults, now);
+    let when =
+        |offered: &[(&'static str, When)], day: Option<Choice>| when_field(given, history, offered, day, faults, now);
+    // Of what may take effect later: on any day, too.
+    let when_or_day = |offered: &[(&'static str, When)]| -> PageResult<Fields> {
+        let day = Choice::new(ON_A_DAY, "On a day").note("Which one, says the field below");
+        let on = Field::text("on", "Day", given.get("on")).control(Control::Date).error(faults.at("on"));
+        Ok(Fields::new()
+            .choices(when(offered, Some(day))?)
+            .half(on.hint("For “On a day” only; with its first instant")))
+    };
     let seats = || seats_field(given, history, faults, now);
     let soon = &[("now", When::Now), ("period_end", When::PeriodEnd)];
     let any = &[("now", When::Now), ("period_end", When::PeriodEnd), ("term_end", When::TermEnd)];
@@ -35,11 +47,11 @@ pub fn parts(
                 "Another model, another term, or the newest version.",
                 plan_fields(given, history, sold, faults, now),
             ),
-            part("When", "", Fields::new().choices(when(any)?)),
+            part("When", "", when_or_day(any)?),
         ],
         Kind::Seats => vec![
             part("Seats", "Charged by the day from when they are there.", Fields::new().half(seats())),
-            part("When", "", Fields::new().choices(when(soon)?)),
+            part("When", "", when_or_day(soon)?),
         ],
         Kind::AddOns => vec![
             part(
@@ -47,17 +59,17 @@ pub fn parts(
                 "Ticked ones are there, the others are not.",
                 add_on_fields(given, history, sold, faults, now),
             ),
-            part("When", "", Fields::new().choices(when(soon)?)),
+            part("When", "", when_or_day(soon)?),
         ],
         Kind::Pause => {
             let until =
                 Field::text("until", "Until", given.get("until")).control(Control::Date).error(faults.at("until"));
             vec![
-                part("Pause", "Neither served nor charged until it is resumed.", Fields::new().choices(when(soon)?)),
+                part("Pause", "Neither served nor charged until it is resumed.", when_or_day(soon)?),
                 part("Resume", "", Fields::new().half(until.hint("Empty: until somebody resumes it"))),
             ]
         }
-        Kind::Resume => vec![part("Resume", "Served and charged again.", Fields::new().choices(when(soon)?))],
+        Kind::Resume => vec![part("Resume", "Served and charged again.", when_or_day(soon)?)],
         Kind::End => {
             let credit = Field::tick(
                 "credit",
@@ -65,19 +77,19 @@ pub fn parts(
                 given.get("credit") == "yes",
             );
             vec![
-                part("End", "What is billed stays billed.", Fields::new().choices(when(any)?)),
+                part("End", "What is billed stays billed.", when_or_day(any)?),
                 part("Credit", "For the time after the end.", Fields::new().whole(credit)),
             ]
         }
         Kind::Reactivate => vec![part(
             "Reactivate",
             "It goes on as it was; the time between is not charged.",
-            Fields::new().choices(when(&soon[..1])?),
+            Fields::new().choices(when(&soon[..1], None)?),
         )],
         Kind::EndTrial => vec![part(
             "End the trial",
             "What recurs is charged from then on.",
-            Fields::new().choices(when(&soon[..1])?),
+            Fields::new().choices(when(&soon[..1], None)?),
         )],
     })
 }
@@ -97,6 +109,7 @@ fn when_field(
     given: &Given,
     history: &History,
     offered: &[(&'static str, When)],
+    day_of_choice: Option<Choice>,
     faults: &Faults,
     now: DateTime<Utc>,
 ) -> PageResult<Choices> {
@@ -117,6 +130,7 @@ fn when_field(
             _ => Choice::new(*word, "Now").note("Prorated by the day"),
         });
     }
+    choices.extend(day_of_choice);
     Ok(Choices::one("when", "Takes effect", given.or("when", "now"), choices).error(faults.at("when")))
 }
 

@@ -1,9 +1,10 @@
 //! What is wished for, read from the form: one move of the subscription, which may be several changes.
 
+use super::fields::ON_A_DAY;
 use super::kind::Kind;
 use crate::error::PageResult;
 use crate::pages::book::subscription::card::add_ons;
-use crate::pages::book::words::midnight;
+use crate::pages::book::words::{civil_day, midnight};
 use crate::pages::form::{self, Faults, Given};
 use crate::read;
 use chrono::{DateTime, Utc};
@@ -39,7 +40,7 @@ impl Wish {
     ) -> PageResult<Option<Wish>> {
         let version =
             |id: PlanVersionId| sold.iter().filter_map(|plan| plan.newest.clone()).find(|newest| newest.id == id);
-        let when = faults.keep("when", when_of(given.or("when", "now")));
+        let when = read_when(given, before, faults, now)?;
         let one = |change: Change, version: Option<PlanVersion>| when.map(|when| Wish(vec![(change, version, when)]));
         Ok(match kind {
             Kind::Plan => {
@@ -123,6 +124,27 @@ impl Wish {
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.0.iter().map(|(change, ..)| change)
     }
+}
+
+/// When it takes effect; a day by its first instant, in the zone of the subscription.
+fn read_when(given: &Given, before: &History, faults: &mut Faults, now: DateTime<Utc>) -> PageResult<Option<When>> {
+    let word = given.or("when", "now");
+    if word != ON_A_DAY {
+        return Ok(faults.keep("when", when_of(word)));
+    }
+    let zone = &before.subscription.time_zone;
+    let Some(on) = faults.keep("on", read::day(given.get("on"))) else { return Ok(None) };
+    if on == civil_day(now, zone)? {
+        return Ok(Some(When::Now));
+    }
+    // On the day of a start that lies ahead: with the start.
+    let starts_at = before.subscription.started_at;
+    let at = if on == civil_day(starts_at, zone)? { starts_at } else { midnight(on, zone)? };
+    if at < now {
+        faults.say("on", "Must not lie in the past.");
+        return Ok(None);
+    }
+    Ok(Some(When::At(at)))
 }
 
 fn when_of(word: &str) -> Result<When, String> {

@@ -142,7 +142,8 @@ async fn who_is_left_to_move_is_reached_however_many_have_moved_before() {
     assert!(page.body.contains("8 customers are left to move; 2 more have a move ahead"), "{}", page.body);
     let mut left = listed(&page.body);
     let mut expected = rest.clone();
-    (left.sort_unstable(), expected.sort_unstable());
+    left.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(left, expected);
     // Each move is on the list of moves, a hundred at a time: 302 = 3 x 100 + 2.
     let mut older = page;

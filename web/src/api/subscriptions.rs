@@ -279,6 +279,9 @@ fn named_at(error: SubscriptionError, version: &str) -> Problem {
             // What is in the way stands in the version that was named, and not in the body.
             field.detail = format!("its component {}: {}", of.replace('/', ", "), field.detail);
             (field.pointer, field.value) = (version.to_owned(), None);
+        } else if matches!(&*field.pointer, "/starts_at" | "/valid_until") {
+            // The rule is about its day: what was sent stands in the body.
+            field.value = None;
         } else {
             continue;
         }

@@ -110,6 +110,12 @@ async fn an_id_in_a_body_that_nobody_has_is_refused_at_its_field_and_one_in_the_
     let nowhere = format!("/v1/subscriptions/{}/changes", db::SubscriptionId::new());
     assert_eq!(nord.post(&nowhere, "x", &json!({"kind": "pause"})).await.status, 404);
 
+    let mut far = begins(&petra, known);
+    far["starts_at"] = json!("2046-03-31T22:00:00Z");
+    let refused = nord.post("/v1/subscriptions", "x", &far).await;
+    assert_eq!(refused.field(), (422, "/starts_at".into(), "must_lie_within_ten_years".into()), "{}", refused.text());
+    assert_eq!(refused.json()["errors"][0]["value"], far["starts_at"], "as it was sent");
+
     // What cannot be done now is refused at what asks for it, and what does not fit at the version that was named.
     for (body, pointer, code, value) in [
         (json!({"kind": "seats", "seats": 5}), "/seats", "seats_must_be_counted", json!("5")),

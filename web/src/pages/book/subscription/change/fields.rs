@@ -1,7 +1,7 @@
 //! The form of each move, with what was given or, before anything was given, what the subscription has now.
 
 use super::kind::Kind;
-use crate::error::PageResult;
+use crate::error::{PageError, PageResult};
 use crate::format;
 use crate::pages::book::prices;
 use crate::pages::book::subscription::card::add_ons;
@@ -29,14 +29,8 @@ pub fn parts(
     let part = |title, text, fields| FormPart { title, text, fields };
     let when =
         |offered: &[(&'static str, When)], day: Option<Choice>| when_field(given, history, offered, day, faults, now);
-    // Of what may take effect later: on any day, too.
-    let when_or_day = |offered: &[(&'static str, When)]| -> PageResult<Fields> {
-        let day = Choice::new(ON_A_DAY, "On a day").note("Which one, says the field below");
-        let on = Field::text("on", "Day", given.get("on")).control(Control::Date).error(faults.at("on"));
-        Ok(Fields::new()
-            .choices(when(offered, Some(day))?)
-            .half(on.hint("For “On a day” only; with its first instant")))
-    };
+    let when_or_day =
+        |offered: &[(&'static str, When)]| Ok::<_, PageError>(with_day(when(offered, Some(a_day()))?, given, faults));
     let seats = || seats_field(given, history, faults, now);
     let soon = &[("now", When::Now), ("period_end", When::PeriodEnd)];
     let any = &[("now", When::Now), ("period_end", When::PeriodEnd), ("term_end", When::TermEnd)];
@@ -92,6 +86,16 @@ pub fn parts(
             Fields::new().choices(when(&soon[..1], None)?),
         )],
     })
+}
+
+fn a_day() -> Choice {
+    Choice::new(ON_A_DAY, "On a day").note("Which one, says the field below")
+}
+
+/// What may take effect later does so on any day, too.
+fn with_day(when: Choices, given: &Given, faults: &Faults) -> Fields {
+    let on = Field::text("on", "Day", given.get("on")).control(Control::Date).error(faults.at("on"));
+    Fields::new().choices(when).half(on.hint("For “On a day” only; with its first instant"))
 }
 
 fn seats_field(given: &Given, history: &History, faults: &Faults, now: DateTime<Utc>) -> Field {

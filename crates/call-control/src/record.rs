@@ -216,8 +216,13 @@ async fn apply(tx: &TenantTx, call: &mut Model, event: &CallEvent) -> Result<()>
         CallEventKind::CallStarted { .. }
         | CallEventKind::CallerIdentified { .. }
         | CallEventKind::GrantRenewed { .. }
-        | CallEventKind::LowBalanceAnnounced { .. }
-        | CallEventKind::CallEnded { .. } => {}
+        | CallEventKind::LowBalanceAnnounced { .. } => {}
+        // What no carrier took is over already: nothing is settled any more that would free who dialled.
+        CallEventKind::CallEnded { .. } => {
+            if let Some(agent_id) = call.agent_id.filter(|_| call.ended_at.is_some()) {
+                free_agent(tx, agent_id.into(), event.at).await?;
+            }
+        }
     }
     keep_hold(tx, call_id, call, event.at).await
 }

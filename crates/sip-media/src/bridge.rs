@@ -185,7 +185,8 @@ impl Call {
         Some((states, described))
     }
 
-    /// CANCEL; should the 200 be on its way already, the stack acknowledges it and says BYE.
+    /// CANCEL; should the 200 be on its way already, the stack acknowledges it and says BYE. Where it is here and acknowledged, and
+    /// only its word waits in the inbox, CANCEL does nothing and the BYE is ours (RFC 3261 9.1, 15).
     pub(crate) fn stop_ringing(&mut self) {
         self.progress = None;
         let Some(dialog) = self.ringing.take() else { return };
@@ -201,6 +202,9 @@ impl Call {
                 sent = dialog.cancel() => if let Err(error) = sent {
                     info!(%error, "A phone did not take the CANCEL");
                 }
+            }
+            if dialog.state().is_confirmed() {
+                shared.say_farewell(dialog, None);
             }
         });
     }

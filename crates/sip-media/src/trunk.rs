@@ -199,7 +199,8 @@ impl Call {
             }
         };
         let Some(response) = response else {
-            (self.ringing, self.progress) = (None, None);
+            // A 200 that the stack cannot use is a call all the same, for the carrier.
+            self.stop_ringing();
             return Ok(Err(Rung::Failed("no connection".into())));
         };
         if response.status_code.kind() == StatusCodeKind::Successful {

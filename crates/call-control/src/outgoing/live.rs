@@ -22,6 +22,9 @@ use money::Money;
 use sip_media::{EndCause, Grant};
 use subscription::Billing;
 
+/// No call out goes on for longer, whoever pays for it: a phone off its hook over a weekend ends, too.
+const LONGEST_SECONDS: u32 = 4 * 3_600;
+
 impl Control {
     /// The called party has answered: from here on it is charged.
     pub async fn outgoing_answered(&self, call: &OutgoingCall, at: DateTime<Utc>) -> Result<()> {
@@ -59,6 +62,10 @@ impl Control {
         let wish =
             Wish { place, customer_id: call.customer_id, called: &digits, at: call.at, is_covered, is_live: false };
         let plan = planning::plan(self.db(), &wish).await?;
+        if metered >= LONGEST_SECONDS {
+            let (seconds, cost) = (Some(before.unwrap_or(metered)), Money::zero(plan.levels[0].customer.currency));
+            return Ok(grant::told(&Reach { seconds, cost, is_final: true }, metered));
+        }
         let Some(own) = retry(|| self.renew_own(call, &plan.levels[0], metered, at)).await? else { return Ok(none) };
         let mut reach = own;
         for level in &plan.levels[1..] {
@@ -152,6 +159,8 @@ impl Control {
         let reach = ahead(&tx, level, place.call_id, left, (reach, row.started_at), used).await?;
         let cost = match (&level.price, reach.seconds) {
             (Some(price), Some(seconds)) => price.charge(row.started_at, seconds)?.amount,
+            // It was let out at a price that this book has no more: it goes no further than it may.
+            (None, _) => return Ok(None),
             _ => Money::zero(level.customer.currency),
         };
         if let Some(most) = left

@@ -160,6 +160,9 @@ async fn a_carrier_that_fails_is_followed_by_the_next_and_then_there_is_none() {
     let (world, control) = with_phone().await;
     let dialled = dialled("+491512345678", 10);
     assert_eq!(rung(&control, &dialled).await.port, 5082);
+    control.record(&[begun(&dialled, 10)]).await.unwrap();
+    let mia = async || tenant::agent_states(&world.tx().await).await.unwrap().remove(0).state;
+    assert_eq!(mia().await, AgentState::Talking, "who dials is not rung");
     let DialDecision::Ring { trunk, .. } = control.dial_next(dialled.call_id, "503", at(11)).await.unwrap() else {
         panic!("alpha is left")
     };
@@ -167,7 +170,8 @@ async fn a_carrier_that_fails_is_followed_by_the_next_and_then_there_is_none() {
     let last = control.dial_next(dialled.call_id, "timeout", at(16)).await.unwrap();
     assert!(matches!(last, DialDecision::Refuse { status: 480, reason: RefusalReason::NoRoute }), "{last:?}");
     let end = ended(&dialled, 2, 16, EndCause::Refused(RefusalReason::NoRoute), 0);
-    control.record(&[begun(&dialled, 10), end]).await.unwrap();
+    control.record(&[end]).await.unwrap();
+    assert_eq!(mia().await, AgentState::Ready);
     assert_eq!(world.wallet().await, (eur("20.00"), eur("0")));
     let (alpha, beta) = carriers(&world).await;
     assert_eq!((tried(&world, alpha, 80).await, tried(&world, beta, 80).await), ((1, 0), (1, 0)));

@@ -48,9 +48,6 @@ impl<'de> Visitor<'de> for Below<'_> {
     fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
         Ok(())
     }
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
     fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
         Ok(())
     }

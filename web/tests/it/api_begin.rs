@@ -27,7 +27,7 @@ where
     for (code, terms) in [("recording", fee("recording", "10")), ("clash", fee("base", "10"))] {
         let made = nord.post("/v1/add-ons", code, &json!({"code": code, "name": code})).await.json();
         let path = format!("/v1/plans/{}/versions", made["id"].as_str().unwrap());
-        let version = nord.post(&path, code, &terms).await;
+        let version = nord.post(&path, &format!("{code}-1"), &terms).await;
         assert_eq!(version.status, 201, "{}", version.text());
         ids.push(version.json()["id"].clone());
     }
@@ -143,7 +143,7 @@ async fn a_field_that_stands_twice_and_a_price_that_is_too_large_are_refused_at_
     let dear = json!({"plan_name": "Dear", "terms": fee("fee", "99999999999999"), "customer": world.petra.to_string(),
         "valid_until": "2026-04-01T00:00:00Z"});
     let refused = nord.post("/v1/quotes", "q", &dear).await;
-    let place = "/terms/components/0/price/unit";
+    let place = "/terms/components/0/price";
     assert_eq!(refused.field(), (422, place.into(), "too_large".into()), "{}", refused.text());
     let mut question = json!({"currency": "EUR", "days": "21", "hours_per_day": "8", "calls_at_once": "10",
         "occupancy": "0.7", "shrinkage": "0.3"});

@@ -104,8 +104,8 @@ async fn a_quote_whose_month_is_more_than_money_without_a_quantity_is_refused_by
         |key: &str, price: &str| component(key, ComponentKind::Flat, None, Price::per_unit(price.parse().unwrap()));
     let calls = component("calls", ComponentKind::Usage, Some("calls"), Price::per_unit("1".parse().unwrap()));
     let mut new = quote("graduated", customer);
-    // 99,999,999,999,999 is more than money holds; the few calls are not what does it.
-    new.terms.components = vec![fee("small", "49"), fee("large", "99999999999999"), calls];
+    // Each is money, and 9,000,000,000,000 + 8,000,000,000,000 is more than it holds; the few calls are not what does it.
+    new.terms.components = vec![fee("small", "8000000000000"), fee("large", "9000000000000"), calls];
     let tx = world.tx().await;
     for quantities in [vec![], vec![("calls".to_owned(), 5.into())]] {
         new.quantities = quantities.into_iter().collect();
@@ -116,6 +116,6 @@ async fn a_quote_whose_month_is_more_than_money_without_a_quantity_is_refused_by
         };
         let refusal = error.refusal().unwrap();
         let told = (refusal.field.as_str(), refusal.rule.code(), refusal.value.as_str());
-        assert_eq!(told, ("components/large/price/unit", "too_large", "99999999999999"));
+        assert_eq!(told, ("components/large/price/unit", "too_large", "9000000000000"));
     }
 }

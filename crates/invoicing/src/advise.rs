@@ -1,9 +1,11 @@
 //! Which plan would have been cheapest: real usage of the last full months through every plan that is sold.
 
+use crate::bill::Seller;
 use crate::content::{Line, LineGroup};
 use crate::error::Result;
 use crate::gather::seller;
 use crate::preview::must_be;
+use crate::rate::Quantities;
 use crate::replay::{Replay, Replayed, Stage, full_months};
 use crate::usage;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -100,14 +102,7 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
     let mut lines_now = Vec::new();
     for (plan_id, plan, version, is_current, stage) in stages {
         let own: Vec<_> = answers.by_ref().take(stage.due.reads.len()).collect();
-        let play = |scale: Decimal| stage.play(&seller, &own, scale);
-        let played = (play(Decimal::ONE), play(Decimal::new(7, 1)), play(Decimal::new(13, 1)));
-        let (replayed, with_less, with_more) = match played {
-            (Ok(replayed), Ok(less), Ok(more)) => (replayed, less.total, more.total),
-            // A price that outgrows money with this usage is nobody's cheapest, and keeps nobody from the others.
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) if error.is_too_large() => continue,
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(error),
-        };
+        let Some((replayed, with_less, with_more)) = played(&stage, &seller, &own)? else { continue };
         let by_month: Vec<Money> = replayed.months.iter().map(|month| month.total).collect();
         let worst = by_month.iter().copied().max_by_key(Money::micros).unwrap_or(replayed.total);
         if is_current {
@@ -142,6 +137,17 @@ pub async fn advise(tx: &TenantTx, customer_id: CustomerId, now: DateTime<Utc>) 
         }
     }
     Ok(Advice { from_on, to_on, plans: advised })
+}
+
+/// The months as they were, and the totals with 30% less and 30% more usage; `None` where that outgrows money: such a price is
+/// nobody's cheapest, and keeps nobody from the others.
+fn played(stage: &Stage, seller: &Seller, own: &[Quantities]) -> Result<Option<(Replayed, Money, Money)>> {
+    let play = |scale: Decimal| stage.play(seller, own, scale);
+    match (play(Decimal::ONE), play(Decimal::new(7, 1)), play(Decimal::new(13, 1))) {
+        (Ok(replayed), Ok(less), Ok(more)) => Ok(Some((replayed, less.total, more.total))),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) if error.is_too_large() => Ok(None),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
+    }
 }
 
 /// The first component that charges for assigned seats.

@@ -175,6 +175,11 @@ async fn apply(tx: &TenantTx, call: &mut Model, event: &CallEvent) -> Result<()>
     let call_id = CallId::from_uuid(call.id);
     if let CallEventKind::CallEnded { cause, metered_ms, estimated, .. } = &event.kind {
         let ending = Ending { at: event.at, cause: *cause, metered_ms: *metered_ms, estimated: *estimated };
+        // What no carrier took is over since its refusal: nothing is settled any more that would free who dialled.
+        let is_refused = call.end_cause.as_deref().is_some_and(|cause| cause.starts_with("refused:"));
+        if let Some(agent_id) = call.agent_id.filter(|_| is_refused) {
+            free_agent(tx, agent_id.into(), event.at).await?;
+        }
         return settlement::end(tx, call, &ending).await;
     }
     if call.ended_at.is_some() {
@@ -216,13 +221,8 @@ async fn apply(tx: &TenantTx, call: &mut Model, event: &CallEvent) -> Result<()>
         CallEventKind::CallStarted { .. }
         | CallEventKind::CallerIdentified { .. }
         | CallEventKind::GrantRenewed { .. }
-        | CallEventKind::LowBalanceAnnounced { .. } => {}
-        // What no carrier took is over already: nothing is settled any more that would free who dialled.
-        CallEventKind::CallEnded { .. } => {
-            if let Some(agent_id) = call.agent_id.filter(|_| call.ended_at.is_some()) {
-                free_agent(tx, agent_id.into(), event.at).await?;
-            }
-        }
+        | CallEventKind::LowBalanceAnnounced { .. }
+        | CallEventKind::CallEnded { .. } => {}
     }
     keep_hold(tx, call_id, call, event.at).await
 }

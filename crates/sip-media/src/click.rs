@@ -76,8 +76,11 @@ async fn ring_own_phone(shared: Arc<Shared>, binding: Binding, username: String,
     let (states_tx, states) = shared.dialogs.new_dialog_state_channel();
     let (dialog, answered) = shared.dialogs.do_invite_async(option, states_tx).ok()?;
     let Ok(answered) = timeout(shared.config.timing.agent_ring, answered).await else {
-        // Its refusal shows in the phone's own log.
+        // Its refusal shows in the phone's own log. Picked up in the last moment it is up, and CANCEL does nothing.
         let _ = dialog.cancel().await;
+        if dialog.state().is_confirmed() {
+            shared.say_farewell(dialog, None);
+        }
         return None;
     };
     let response =

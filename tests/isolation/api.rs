@@ -1,7 +1,7 @@
 //! The API: every address is tried with the key of everybody, and with the ids of rows that exist in somebody else's book, in
 //! the path, in the query and in the body. The answer is "not found"; without a key it is "bring one".
 
-use super::every_route::API;
+use super::api_routes::API;
 use manual::{Machine, Program};
 use ringtill::demo::VOXHOUSE_HOST;
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 //! rows that exist in somebody else's book. The answer is "not found", or the sign-in page for who is not signed in.
 
 mod api;
+mod api_routes;
 mod every_route;
 
 use every_route::{For, all};

@@ -76,7 +76,8 @@ pub struct Refusal {
 }
 
 /// The rules that values can break. [`Rule::code`] never changes once published.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Rule {
     #[error("must not be empty")]
     MustNotBeEmpty,
@@ -181,6 +182,7 @@ pub enum Rule {
     #[error("needs a component that charges for seats")]
     ExtraSeatsNeedSeatComponent,
     #[error("must be possible for a subscription that is {0}")]
+    #[strum(serialize = "must_be_possible_in_status")]
     MustBePossibleIn(SubscriptionStatus),
     #[error("must not exceed the {0} seats of the plan, which sells no more")]
     MustNotExceedSeatLimit(u32),
@@ -219,78 +221,11 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The rule's name for machines.
+    /// The rule's name for machines: that of its variant, in small letters.
     pub fn code(&self) -> &'static str {
         match self {
-            Rule::MustNotBeEmpty => "must_not_be_empty",
-            Rule::MustBeFree => "must_be_free",
-            Rule::MustBeTimeZone => "must_be_time_zone",
-            Rule::MustBeCountry => "must_be_country",
-            Rule::MustBeEmail => "must_be_email",
-            Rule::MustBeE164 => "must_be_e164",
-            Rule::MustBeDigits(..) => "must_be_digits",
-            Rule::MustBeDigit => "must_be_digit",
-            Rule::MustLieBetween(..) => "must_lie_between",
-            Rule::MustBeSlug => "must_be_slug",
-            Rule::MustBeKey => "must_be_key",
-            Rule::MustBeFeature => "must_be_feature",
-            Rule::CurrencyMustMatch { .. } => "currency_must_match",
-            Rule::FloorMustNotBePositive => "floor_must_not_be_positive",
-            Rule::PostpaidHasNoFloor => "postpaid_has_no_floor",
-            Rule::NumberMustBeAssigned => "number_must_be_assigned",
-            Rule::AssignmentsMustNotOverlap => "assignments_must_not_overlap",
-            Rule::MustBeLanguage => "must_be_language",
-            Rule::MustBeUnique => "must_be_unique",
-            Rule::MustBeKnownMeasure(_) => "must_be_known_measure",
-            Rule::MustBeAbsent => "must_be_absent",
-            Rule::MustBeKnownDimension(_) => "must_be_known_dimension",
-            Rule::FiltersMustNotOverlap(_) => "filters_must_not_overlap",
-            Rule::MustBeBilledInArrears => "must_be_billed_in_arrears",
-            Rule::MustBeOtherComponent => "must_be_other_component",
-            Rule::MustBePercentPrice => "must_be_percent_price",
-            Rule::NothingIncluded => "nothing_included",
-            Rule::MustNotExceedWhole => "must_not_exceed_whole",
-            Rule::MustNotBeNegative => "must_not_be_negative",
-            Rule::MustBePlan => "must_be_plan",
-            Rule::MustBeAddOn => "must_be_add_on",
-            Rule::MustNotBeArchived => "must_not_be_archived",
-            Rule::TrialNeedsDays => "trial_needs_days",
-            Rule::TrialMustRun => "trial_must_run",
-            Rule::OneTrialPerPlan => "one_trial_per_plan",
-            Rule::AnchorMustHoldStart => "anchor_must_hold_start",
-            Rule::MustNotPrecedeStart => "must_not_precede_start",
-            Rule::MustNotLieInThePast => "must_not_lie_in_the_past",
-            Rule::MustNotLieAhead => "must_not_lie_ahead",
-            Rule::MustHaveBegun => "must_have_begun",
-            Rule::MoveMustBeToday => "move_must_be_today",
-            Rule::MustBeOrganisationBelow => "must_be_organisation_below",
-            Rule::MustBeShort(_) => "must_be_short",
-            Rule::MustLieWithinTenYears => "must_lie_within_ten_years",
-            Rule::CustomerMustBeOpen => "customer_must_be_open",
-            Rule::SubscriptionsMustHaveEnded => "subscriptions_must_have_ended",
-            Rule::MustNotStandForOrganisation => "must_not_stand_for_organisation",
-            Rule::MustNotBeCancelled => "must_not_be_cancelled",
-            Rule::CapMustReachCommitment => "cap_must_reach_commitment",
-            Rule::MustBeFeatureOfPlan => "must_be_feature_of_plan",
-            Rule::ExtraSeatsNeedSeatComponent => "extra_seats_need_seat_component",
-            Rule::MustBePossibleIn(_) => "must_be_possible_in_status",
-            Rule::MustNotExceedSeatLimit(_) => "must_not_exceed_seat_limit",
-            Rule::SeatsMustBeCounted => "seats_must_be_counted",
-            Rule::MustDiffer => "must_differ",
-            Rule::MustBeAttached => "must_be_attached",
-            Rule::MustNotBeBilled => "must_not_be_billed",
-            Rule::MustBeOpenQuote => "must_be_open_quote",
-            Rule::MustBeCountedComponent => "must_be_counted_component",
-            Rule::MustNotBeUndone => "must_not_be_undone",
-            Rule::MustBeCouponCode => "must_be_coupon_code",
-            Rule::MustBeAboveZero => "must_be_above_zero",
-            Rule::MustLieAhead => "must_lie_ahead",
-            Rule::MustBeWithinValidity(_) => "must_be_within_validity",
-            Rule::MustHaveRedemptionsLeft => "must_have_redemptions_left",
-            Rule::MustBeWritten(_) => "must_be_written",
-            Rule::MustBeThere => "must_be_there",
-            Rule::MustBeKnownField => "must_be_known_field",
             Rule::Document(rule) => rule.code(),
+            rule => rule.into(),
         }
     }
 }

@@ -40,7 +40,7 @@ pub fn routes() -> Vec<Route> {
 
 /// A number of this organisation, or one that it sells.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Number)]
+#[schema(as = PhoneNumber)]
 struct NumberView {
     #[schema(example = "number")]
     object: &'static str,
